@@ -1,0 +1,16 @@
+//! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
+
+pub mod call;
+pub mod fleet;
+pub mod group;
+pub mod ids;
+pub mod image;
+pub mod mix;
+pub mod observation;
+pub mod reading;
+pub mod release;
+pub mod sizes;
+pub mod suggest;
+pub mod text;
+pub mod time;
+pub mod traffic;

@@ -1,0 +1,164 @@
+//! One full look at an A/B fleet: both groups, the route, the health of both target groups, the counts.
+
+use serde::{Deserialize, Serialize};
+
+use super::fleet::{BySlot, Slot, WeightedPair};
+use super::group::{Instance, Lifecycle, ServerGroup, count};
+use super::ids::{InstanceId, TargetGroupArn};
+use super::reading::Reading;
+use super::time::WorldTime;
+use super::traffic::{Counts, RouteActions, TargetHealth, TargetState};
+
+/// How much to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything.
+    Full,
+    /// The route and the health of one slot's targets: what a fast rollback needs before its first write.
+    RouteAndTargets(Slot),
+}
+
+/// What was seen of an A/B fleet in one round of reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetObservation {
+    /// When the round ended.
+    pub at: WorldTime,
+    /// Each slot's group.
+    pub groups: BySlot<Reading<ServerGroup>>,
+    /// The actions of the route's place.
+    pub route: Reading<RouteActions>,
+    /// The targets of each slot's target group.
+    pub health: BySlot<Reading<TargetHealth>>,
+    /// Requests and errors of each slot's target group since its counters began; none where nobody counts.
+    pub counts: BySlot<Option<Counts>>,
+}
+
+impl FleetObservation {
+    /// Whether every part is known. Only a complete observation may lower, delete or end anything.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.route.value().is_some()
+            && Slot::BOTH.iter().all(|slot| self.groups.get(*slot).value().is_some() && self.health.get(*slot).value().is_some())
+    }
+
+    /// What could not be read, in words; empty when the observation is complete.
+    #[must_use]
+    pub fn unknowns(&self) -> Vec<String> {
+        let mut unknowns = Vec::new();
+        let mut note = |what: String, why: Option<&super::text::Untrusted>| {
+            if let Some(why) = why {
+                unknowns.push(format!("{what}: {}", why.shown()));
+            }
+        };
+        note("route".to_owned(), why(&self.route));
+        for slot in Slot::BOTH {
+            note(format!("group {}", slot.letter()), why(self.groups.get(slot)));
+            note(format!("target health {}", slot.letter()), why(self.health.get(slot)));
+        }
+        unknowns
+    }
+
+    /// The group of a slot, if it could be read.
+    #[must_use]
+    pub const fn group(&self, slot: Slot) -> Option<&ServerGroup> {
+        self.groups.get(slot).value()
+    }
+
+    /// Servers of a slot that are in service by Auto Scaling **and** healthy by the load balancer; none if either is unknown.
+    #[must_use]
+    pub fn healthy(&self, slot: Slot) -> Option<u32> {
+        let (group, health) = (self.group(slot)?, self.health.get(slot).value()?);
+        Some(count(group.instances.iter().filter(|instance| instance.serves() && target_state(health, &instance.id) == TargetState::Healthy)))
+    }
+
+    /// Healthy targets of a slot by the load balancer alone; none if unknown.
+    #[must_use]
+    pub fn healthy_targets(&self, slot: Slot) -> Option<u32> {
+        Some(self.health.get(slot).value()?.count_in(TargetState::Healthy))
+    }
+
+    /// Instances in service in a slot that do not run template version `frozen`; none if the group is unknown. An instance whose
+    /// version is not told counts as a stranger.
+    #[must_use]
+    pub fn strangers(&self, slot: Slot, frozen: u64) -> Option<Vec<&Instance>> {
+        let group = self.group(slot)?;
+        Some(
+            group
+                .instances
+                .iter()
+                .filter(|instance| instance.lifecycle == Lifecycle::InService && instance.template_version != Some(frozen))
+                .collect(),
+        )
+    }
+
+    /// The weight of a slot; none if the route is unknown or does not forward to it.
+    #[must_use]
+    pub fn weight(&self, slot: Slot, pair: &WeightedPair) -> Option<u32> {
+        self.route.value()?.weight(pair.target_groups.get(slot))
+    }
+
+    /// The share of the traffic of a slot, 0–1; none if the route is unknown or all weights are zero.
+    #[must_use]
+    pub fn share(&self, slot: Slot, pair: &WeightedPair) -> Option<f64> {
+        self.route.value()?.share(pair.target_groups.get(slot))
+    }
+}
+
+/// The state of a target; a target the load balancer does not list is unknown.
+#[must_use]
+pub fn target_state(health: &TargetHealth, id: &InstanceId) -> TargetState {
+    health.targets.get(id).copied().unwrap_or(TargetState::Unknown)
+}
+
+const fn why<T>(reading: &Reading<T>) -> Option<&super::text::Untrusted> {
+    match reading {
+        Reading::Known { .. } => None,
+        Reading::Unknown { why } => Some(why),
+    }
+}
+
+/// One place of a load balancer that forwards, for finding fleets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteReading {
+    /// The rule or listener.
+    pub place: super::fleet::RoutePlace,
+    /// Its actions.
+    pub actions: RouteActions,
+    /// The load balancer's name.
+    pub load_balancer: super::text::Untrusted,
+}
+
+/// What is read once before a plan: attributes and policies that change what a deploy means.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetGroupFacts {
+    /// The target group.
+    pub target_group: TargetGroupArn,
+    /// How long a target drains, in seconds.
+    pub deregistration_delay_secs: Option<u32>,
+    /// `target_group_health.dns_failover.minimum_healthy_targets.count`, unless it is `off` or not told.
+    pub dns_failover_minimum: Option<String>,
+    /// Slow start in seconds, when on.
+    pub slow_start_secs: Option<u32>,
+}
+
+/// What one version of a launch template says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateData {
+    /// The image it launches, if it names one by id.
+    pub image: Option<super::ids::ImageId>,
+    /// Digest of everything but the image.
+    pub digest: String,
+    /// Everything but the image, by field, for showing differences.
+    pub fields: std::collections::BTreeMap<String, super::text::Untrusted>,
+}
+
+/// What may change a group's sizes besides us.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupPolicies {
+    /// The group.
+    pub group: super::ids::GroupName,
+    /// Each scaling policy in a canonical form without names and resource labels, sorted: equal lists are equal policies.
+    pub policies: Vec<super::text::Untrusted>,
+    /// Scheduled actions, by name.
+    pub scheduled: Vec<super::text::Untrusted>,
+}

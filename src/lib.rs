@@ -1,0 +1,4 @@
+//! Quarterdeck.
+
+pub mod domain;
+pub mod ports;

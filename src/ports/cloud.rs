@@ -1,0 +1,56 @@
+//! Reading and changing a cloud: AWS and the simulated one answer the same questions.
+
+use async_trait::async_trait;
+
+use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
+use crate::domain::fleet::WeightedPair;
+use crate::domain::group::ServerGroup;
+use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::image::Image;
+use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::reading::Listing;
+use crate::domain::time::WorldTime;
+
+/// Questions to the cloud. None of them changes anything.
+#[async_trait]
+pub trait CloudRead: Send + Sync {
+    /// Who we are there, and where.
+    async fn identity(&self) -> Result<Identity, CloudError>;
+
+    /// What time it is there.
+    async fn now(&self) -> Result<WorldTime, CloudError>;
+
+    /// How many world seconds pass in a real one: 1 but for a simulated cloud, where 0 stands still.
+    async fn speed(&self) -> Result<f64, CloudError>;
+
+    /// All images of the owners this program is configured for, newest first.
+    async fn images(&self) -> Result<Listing<Image>, CloudError>;
+
+    /// One image by id, whoever owns it; none if it does not exist.
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, CloudError>;
+
+    /// Every server group with its servers, its template's image and the image of each server where it can be looked up.
+    async fn groups(&self) -> Result<Listing<ServerGroup>, CloudError>;
+
+    /// Every rule and listener default that forwards to a target group.
+    async fn routes(&self) -> Result<Listing<RouteReading>, CloudError>;
+
+    /// One look at an A/B fleet. What cannot be read is unknown in the answer, with the reason.
+    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation;
+
+    /// The data of one template version.
+    async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;
+
+    /// Attributes of target groups that change what a deploy means.
+    async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError>;
+
+    /// Scaling policies and scheduled actions of groups.
+    async fn group_policies(&self, groups: &[GroupName]) -> Result<Vec<GroupPolicies>, CloudError>;
+}
+
+/// Changing the cloud. Only a driver's effect runner holds one; with `--read-only` none is ever built.
+#[async_trait]
+pub trait CloudWrite: Send + Sync {
+    /// Makes the call once. Never retried here: an error of kind `OutcomeUnknown` is resolved by looking.
+    async fn call(&self, call: &CloudCall) -> Result<CallReply, CloudError>;
+}

@@ -1,0 +1,3 @@
+//! What the program needs from outside, as traits in the domain's words.
+
+pub mod cloud;
