@@ -1,4 +1,5 @@
 //! Quarterdeck.
 
 pub mod domain;
+pub mod operation;
 pub mod ports;
