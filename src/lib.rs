@@ -1,5 +1,8 @@
 //! Quarterdeck.
 
 pub mod domain;
+pub mod engine;
+pub mod judge;
 pub mod operation;
+pub mod plan;
 pub mod ports;

@@ -6,7 +6,7 @@ use super::command::{CommandKind, Who};
 use super::plan::Plan;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{InstanceId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::Counts;
@@ -197,8 +197,21 @@ pub enum EventBody {
         /// What came out.
         verdict: Verdict,
     },
-    /// The first of two readings before something is lowered.
-    LowerEvidence,
+    /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
+    Launched {
+        /// Their ids.
+        instances: Vec<InstanceId>,
+    },
+    /// The first of two readings before something is lowered; or what it showed is not so any more.
+    LowerEvidence {
+        /// Everything about it allows lowering.
+        found: bool,
+    },
+    /// A person skipped the rest of the step's soak, or passed its hold.
+    Promoted {
+        /// Index of the step.
+        step: usize,
+    },
     /// More healthy servers are needed than planned.
     NeedRaised {
         /// The new need.

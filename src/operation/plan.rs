@@ -10,7 +10,7 @@ use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
-use crate::domain::traffic::RouteActions;
+use crate::domain::traffic::{Counts, RouteActions};
 
 /// What kind of operation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,6 +269,8 @@ pub struct Plan {
     pub window: Millis,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
+    /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
+    pub baseline: Option<Counts>,
     /// What a person has to do to confirm.
     pub friction: Friction,
     /// What was looked at.

@@ -1,12 +1,16 @@
 //! What is known of an operation: the fold of its events and nothing else, so that any process comes to the same answer.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::plan::{OperationKind, Plan};
-use crate::domain::call::CloudCall;
+use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
 
@@ -34,6 +38,19 @@ pub struct CallInFlight {
     pub call: CloudCall,
     /// When the intent was recorded.
     pub since: WorldTime,
+}
+
+/// A call the cloud refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// The call.
+    pub api: String,
+    /// What kind of failure.
+    pub kind: CloudErrorKind,
+    /// The cloud's words.
+    pub message: Untrusted,
+    /// When.
+    pub at: WorldTime,
 }
 
 /// How many calls ended how.
@@ -78,16 +95,21 @@ pub struct Progress {
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
     pub lower_evidence_at: Option<WorldTime>,
+    /// Servers of the candidate seen in this step.
+    pub launched: BTreeSet<InstanceId>,
     /// The call whose outcome is not known yet.
     pub in_flight: Option<CallInFlight>,
-    /// The route's actions as this operation last wrote them.
-    pub written: Option<RouteActions>,
-    /// When it last wrote them.
+    /// What the route may read as if nobody else changed it: what this operation wrote last, or what it found. Two values only after a call
+    /// without an answer.
+    pub expected_routes: Vec<RouteActions>,
+    /// When this operation last wrote the route.
     pub written_at: Option<WorldTime>,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
-    /// The claim's tags are on the groups.
+    /// When the claim's tags were last written; none once they are given back.
     pub claimed_at: Option<WorldTime>,
+    /// The stable release is mirrored as a tag.
+    pub mirrored: bool,
     /// When the step's wait began: launching, claiming, holding.
     pub step_started_at: Option<WorldTime>,
     /// When all traffic was on the target.
@@ -96,6 +118,10 @@ pub struct Progress {
     pub stable: bool,
     /// What its calls came to.
     pub calls: CallTally,
+    /// Calls refused in a row since the last one that was accepted.
+    pub refusals: u32,
+    /// The last refusal.
+    pub last_refusal: Option<RefusedCall>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
     /// The operation that took the wheel.
@@ -120,15 +146,19 @@ impl Progress {
             last_observed_at: None,
             soak_counts: None,
             lower_evidence_at: None,
+            launched: BTreeSet::new(),
             in_flight: None,
-            written: None,
+            expected_routes: vec![plan.actions.clone()],
             written_at: None,
             promoted: false,
             claimed_at: None,
+            mirrored: false,
             step_started_at: None,
             traffic_on_target_at: None,
             stable: false,
             calls: CallTally::default(),
+            refusals: 0,
+            last_refusal: None,
             paused_from: None,
             superseded_by: None,
         }
@@ -171,7 +201,9 @@ impl Progress {
                     status.verdict = Some(verdict.clone());
                 }
             }
-            EventBody::LowerEvidence => self.lower_evidence_at = Some(event.at),
+            EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
+            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::Promoted { step } => self.promoted = *step == self.current,
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
             EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),
@@ -215,6 +247,7 @@ impl Progress {
         self.last_observed_at = None;
         self.soak_counts = None;
         self.lower_evidence_at = None;
+        self.launched.clear();
         self.promoted = false;
     }
 
@@ -233,12 +266,22 @@ impl Progress {
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
+                self.refusals = 0;
+                self.last_refusal = None;
                 if let Some(version) = reply.template_version {
                     self.candidate_version = Some(version);
                 }
+                if matches!(ended.call, CloudCall::SetWeights { .. }) {
+                    self.expected_routes.clear();
+                }
                 self.remember_effect(&ended.call, at);
             }
-            CallOutcome::Refused { .. } => self.calls.refused += 1,
+            CallOutcome::Refused { kind, message } => {
+                self.calls.refused += 1;
+                self.refusals += 1;
+                self.last_refusal = Some(RefusedCall { api: ended.call.aws_name().to_owned(), kind: *kind, message: message.clone(), at });
+                self.give_up_hint(&ended.call);
+            }
             CallOutcome::Unknown { .. } => {
                 self.calls.unknown += 1;
                 self.remember_effect(&ended.call, at);
@@ -250,10 +293,20 @@ impl Progress {
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
         match call {
             CloudCall::SetWeights { actions, .. } => {
-                self.written = Some(actions.clone());
+                self.expected_routes.push(actions.clone());
                 self.written_at = Some(at);
             }
-            CloudCall::Tag { .. } => self.claimed_at = Some(at),
+            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
+            CloudCall::Tag { .. } => self.mirrored = true,
+            CloudCall::Untag { .. } => self.claimed_at = None,
+            _ => {}
+        }
+    }
+
+    /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
+    fn give_up_hint(&mut self, call: &CloudCall) {
+        match call {
+            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == STABLE_KEY) => self.mirrored = true,
             CloudCall::Untag { .. } => self.claimed_at = None,
             _ => {}
         }
@@ -270,6 +323,7 @@ impl Progress {
             // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
             self.step_started_at = Some(at);
             self.last_observed_at = None;
+            self.refusals = 0;
         }
         self.state = to;
         reason.clone_into(&mut self.reason);
