@@ -1,4 +1,6 @@
 //! Quarterdeck.
 
+pub mod adapters;
 pub mod domain;
 pub mod ports;
+pub mod world;
