@@ -44,7 +44,7 @@ const CATALOG: [Line; 19] = [
     Line("worker", "3.2.1", 480, 0, Kind::Sound),
     Line("legacy", "0.9.9", 70, 310, Kind::Sound),
     Line("legacy", "0.9.8", 1_900, 320, Kind::Sound),
-    Line("admin", "4.2.0", 50, 120, Kind::Sound),
+    Line("admin", "4.2.0", 96, 120, Kind::Sound),
 ];
 
 /// The id of an image of the default scenario, whether or not it (still) exists.

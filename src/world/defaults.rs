@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{image_id, stock};
-use super::state::{Group, Phase, Place, Target, TargetGroup, Template, TemplateVersion, Tick};
+use super::state::{Group, Phase, Place, Target, Template, TemplateVersion, Tick};
 use super::{ACCOUNT, REGION, World, draw};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy};
 use crate::domain::group::{HealthCheck, PinnedVersion};
@@ -93,7 +93,7 @@ fn server_group(world: &mut World, line: &Line, fleet: &str, slot: Slot, name: &
     world.templates.insert(template.clone(), template_of(line, slot));
     let target_group = target_group_of(line.shape, fleet, slot);
     if let Some(arn) = &target_group {
-        world.target_groups.entry(arn.clone()).or_insert_with(TargetGroup::default);
+        world.target_groups.entry(arn.clone()).or_default();
     }
     let tag = |key: &str, value: &str| (key.to_owned(), Untrusted::from(value));
     let mut group = Group {

@@ -1,6 +1,5 @@
 //! The default scenario, the life of servers, weights and calls, and that a world depends on nothing but its seed and its calls.
 
-use super::state::Tick;
 use super::*;
 use crate::domain::call::CloudErrorKind;
 use crate::domain::fleet::{Slot, WeightedPair};
@@ -246,17 +245,6 @@ fn a_version_with_the_same_content_hash_is_adopted() {
 }
 
 #[test]
-fn thirty_quiet_days_take_less_than_a_second() {
-    let mut world = world();
-    let began = std::time::Instant::now();
-    world.advance(at(30 * 86_400));
-    assert!(began.elapsed().as_millis() < 1_000, "{:?}", began.elapsed());
-    let live: Vec<u32> = world.groups().iter().map(|group| group.sizes.desired).collect();
-    let serving: Vec<u32> = world.groups().iter().map(crate::domain::group::ServerGroup::serving).collect();
-    assert!(live.iter().zip(&serving).all(|(wanted, there)| there + 1 >= *wanted), "{live:?} {serving:?}");
-}
-
-#[test]
 fn nothing_breaks_by_itself_in_the_first_two_hours_but_something_does_in_a_day() {
     let ids = |world: &World| world.groups().iter().flat_map(|group| group.instances.clone()).map(|server| server.id).collect::<Vec<_>>();
     let mut world = world();
@@ -300,10 +288,132 @@ proptest::proptest! {
     }
 }
 
+fn servers_of(world: &World, group: &str) -> Vec<crate::domain::group::Instance> {
+    world.group(&group.into()).unwrap().instances
+}
+
+#[test]
+fn a_killed_server_drains_and_another_takes_its_place() {
+    let mut world = world();
+    let victim = servers_of(&world, "web-prod-a")[4].id.clone();
+    let kill = Disturbance::KillInstance { group: "web-prod-a".into(), instance: victim.clone() };
+    assert!(world.disturb(kill.clone()) && !world.disturb(kill));
+    let state = |world: &World| look(world, "web-prod").health.a.value().unwrap().targets.get(&victim).copied();
+    assert_eq!((state(&world), look(&world, "web-prod").healthy(Slot::A)), (Some(TargetState::Draining), Some(11)));
+    world.advance(at(130));
+    assert_eq!((state(&world), look(&world, "web-prod").healthy(Slot::A)), (None, Some(12)));
+}
+
+#[test]
+fn what_others_do_is_seen_but_not_logged() {
+    let mut world = world();
+    let pair = pair(&world, "web-prod");
+    let (a, b) = (pair.target_groups.a.clone(), pair.target_groups.b.clone());
+    let done = [
+        Disturbance::SetWeights { place: pair.place.arn().clone(), weights: vec![(a.clone(), 60), (b.clone(), 40)] },
+        Disturbance::SetDesired { group: "web-prod-a".into(), desired: 15 },
+        Disturbance::UnreadableHealth { target_group: a, span: Millis::secs(30) },
+        Disturbance::ChangeTemplate { group: "web-prod-a".into(), version: crate::domain::group::PinnedVersion::Latest },
+        Disturbance::Suspend { group: "web-prod-a".into(), process: "Launch".into() },
+    ];
+    for what in done {
+        assert!(world.disturb(what.clone()), "{what:?}");
+    }
+    let seen = look(&world, "web-prod");
+    assert_eq!(seen.weight(Slot::B, &pair), Some(40));
+    assert_eq!(seen.unknowns(), ["target health a: the load balancer does not answer"]);
+    let group = seen.group(Slot::A).unwrap();
+    assert_eq!((group.sizes.desired, group.template.as_ref().unwrap().number(), group.suspended.len()), (15, None, 1));
+    world.advance(at(30));
+    assert!(look(&world, "web-prod").is_complete());
+    assert_eq!((servers_of(&world, "web-prod-a").len(), world.call_log().len()), (12, 0));
+}
+
+#[test]
+fn a_target_group_that_leaves_its_rule_is_unused_and_is_checked_anew_when_it_comes_back() {
+    let mut world = world();
+    let pair = pair(&world, "web-prod");
+    let full = look(&world, "web-prod").route.value().unwrap().clone();
+    let mut without = full.clone();
+    if let Some(RouteAction::Forward { weights, .. }) = without.0.last_mut() {
+        *weights = vec![(pair.target_groups.b.clone(), 1)];
+    }
+    let all_are = |world: &World, state| look(world, "web-prod").health.a.value().unwrap().count_in(state) == 12;
+    world.apply(&CloudCall::SetWeights { place: pair.place.clone(), actions: without }, at(5)).unwrap();
+    assert!(all_are(&world, TargetState::Unused));
+    world.apply(&CloudCall::SetWeights { place: pair.place.clone(), actions: full }, at(9)).unwrap();
+    assert!(all_are(&world, TargetState::Initial));
+    world.advance(at(50));
+    assert!(all_are(&world, TargetState::Healthy));
+}
+
+#[test]
+fn in_no_capacity_only_three_servers_can_be_had() {
+    let mut world = World::new(Scenario::NoCapacity, 1, START);
+    candidate(&mut world, "web-prod", "2.14.0", 6, at(0));
+    world.advance(at(1_800));
+    assert_eq!(look(&world, "web-prod").healthy(Slot::B), Some(3));
+    world.apply(&CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }, at(1_800)).unwrap();
+    world.advance(at(2_000));
+    candidate(&mut world, "api-prod", "5.2.0", 2, at(2_000));
+    world.advance(at(2_200));
+    assert_eq!(look(&world, "api-prod").healthy(Slot::B), Some(2));
+}
+
+#[test]
+fn in_flapping_the_newer_images_pass_and_fail_in_turn_and_the_live_ones_do_not() {
+    let mut world = World::new(Scenario::Flapping, 1, START);
+    candidate(&mut world, "web-prod", "2.14.0", 3, at(0));
+    let healthy: Vec<u32> = (200..1_400)
+        .map(|secs| {
+            world.advance(at(secs));
+            assert_eq!(look(&world, "web-prod").healthy(Slot::A), Some(12));
+            look(&world, "web-prod").healthy(Slot::B).unwrap()
+        })
+        .collect();
+    let changes = healthy.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(healthy.contains(&3) && healthy.iter().any(|healthy| *healthy < 3) && changes > 20, "{changes}");
+}
+
+#[test]
+fn a_group_whose_image_is_gone_launches_nothing_until_it_can() {
+    let mut world = world();
+    world.apply(&CloudCall::RaiseMin { group: "admin-prod-b".into(), min: 2, max: Some(2) }, at(0)).unwrap();
+    world.advance(at(600));
+    assert_eq!(servers_of(&world, "admin-prod-b").len(), 0);
+}
+
+#[test]
+fn tags_are_put_on_and_taken_off() {
+    let mut world = world();
+    let groups = vec![GroupName::from("web-prod-a"), GroupName::from("web-prod-b")];
+    world.apply(&CloudCall::Tag { groups: groups.clone(), tags: vec![("qd:claim".into(), "me".into())] }, START).unwrap();
+    let claims = |world: &World| world.groups().iter().filter(|group| group.tags.contains_key("qd:claim")).count();
+    assert_eq!(claims(&world), 2);
+    world.apply(&CloudCall::Untag { groups, keys: vec!["qd:claim".into()] }, START).unwrap();
+    assert_eq!(claims(&world), 0);
+}
+
+#[test]
+fn a_shared_target_group_counts_both_groups_and_errs_with_the_mix() {
+    let mut world = world();
+    let image = image(&world, "search", "1.10.0");
+    let (a, b) = (TemplateId::from("lt-search-prod-a"), TemplateId::from("lt-search-prod-b"));
+    let create = CloudCall::CreateTemplateVersion { template: b.clone(), source_template: a, source_version: 2, image, content_hash: "x".into() };
+    let version = world.apply(&create, START).unwrap().template_version.unwrap();
+    let group = GroupName::from("search-prod-b");
+    world.apply(&CloudCall::PinTemplate { group: group.clone(), template: b, version }, START).unwrap();
+    world.apply(&CloudCall::RaiseMin { group, min: 6, max: Some(60) }, START).unwrap();
+    world.advance(at(200));
+    let target_group = world.group(&"search-prod-a".into()).unwrap().target_groups[0].clone();
+    assert_eq!(world.target_health(&target_group).count_in(TargetState::Healthy), 36);
+    assert_eq!(world.effective_share(&target_group), Some(1.0));
+    assert!(world.counts(&target_group).unwrap().requests > 150_000);
+}
+
 #[test]
 fn another_seed_is_another_world() {
     assert_ne!(story(1, &[]).digest().unwrap(), story(2, &[]).digest().unwrap());
-    let _: Tick = 0;
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(super) fn path_in(dir: &Path) -> PathBuf {
     dir.join("world.sqlite")
 }
 
-/// Opens the file of a directory and makes the world in it if there is none.
+/// Opens the file of a directory, whatever scenario it holds, and makes the world in it if there is none.
 pub(super) fn open(dir: &Path, scenario: Scenario, seed: u64, speed: f64) -> Result<Connection, SimError> {
     let path = path_in(dir);
     refuse_odd_files(&path)?;
@@ -70,9 +70,15 @@ pub(super) fn open(dir: &Path, scenario: Scenario, seed: u64, speed: f64) -> Res
     make_private(&path)?;
     let of = |error: rusqlite::Error| SimError::of(&path, &error);
     let mut connection = Connection::open(&path).map_err(of)?;
-    connection.busy_timeout(Duration::from_secs(5)).map_err(of)?;
+    connection.busy_handler(Some(wait_for_the_lock)).map_err(of)?;
     let made = set_up(&mut connection, &path, scenario, seed, speed);
     made.map(|()| connection)
+}
+
+/// Waits for the write lock, some 5 s in all. SQLite's own waits grow to 100 ms, by which a process that writes all the time shuts others out.
+fn wait_for_the_lock(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    tries < 5_000
 }
 
 /// Makes the empty file, for its owner alone, if there is none; SQLite's other files follow it.
@@ -101,15 +107,13 @@ fn refuse_odd_files(path: &Path) -> Result<(), SimError> {
 fn set_up(connection: &mut Connection, path: &Path, scenario: Scenario, seed: u64, speed: f64) -> Result<(), SimError> {
     let of = |error: rusqlite::Error| SimError::of(path, &error);
     if is_ours(connection, path)? {
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(of)?;
-        return check_scenario(connection, path, scenario);
+        return connection.pragma_update(None, "synchronous", "NORMAL").map_err(of);
     }
     use_wal(connection).map_err(of)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(of)?;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(of)?;
     if is_ours(&tx, path)? {
-        drop(tx);
-        return check_scenario(connection, path, scenario);
+        return Ok(());
     }
     tx.execute_batch(TABLES).map_err(of)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(of)?;
@@ -163,7 +167,8 @@ fn is_ours(connection: &Connection, path: &Path) -> Result<bool, SimError> {
     }
 }
 
-fn check_scenario(connection: &Connection, path: &Path, scenario: Scenario) -> Result<(), SimError> {
+/// Refuses the world of another scenario.
+pub(super) fn check_scenario(connection: &Connection, path: &Path, scenario: Scenario) -> Result<(), SimError> {
     let of = |error: rusqlite::Error| SimError::of(path, &error);
     let held: Option<String> = connection.query_row("SELECT scenario FROM clock", [], |row| row.get(0)).optional().map_err(of)?;
     match held {

@@ -72,6 +72,7 @@ impl SimCloud {
     pub fn open(dir: &Path, scenario: Scenario, seed: u64, speed: Option<f64>) -> Result<Self, SimError> {
         let first_speed = check_speed(speed.unwrap_or(DEFAULT_SPEED))?;
         let connection = file::open(dir, scenario, seed, first_speed)?;
+        file::check_scenario(&connection, &file::path_in(dir), scenario)?;
         let held = Mutex::new(Held { connection, cached: None });
         let cloud = Self { shared: Arc::new(Shared { path: file::path_in(dir), held }) };
         cloud.with_world(|_| ())?;
@@ -367,3 +368,6 @@ fn blind(error: &SimError) -> FleetObservation {
         counts: BySlot::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;
