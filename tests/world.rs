@@ -34,10 +34,10 @@ fn moves_the_world_until_it_is_killed() {
     }
 }
 
-fn mover(dir: &Path) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+fn mover(dir: &Path) -> std::io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
     command.args(["--exact", "moves_the_world_until_it_is_killed"]).env(DIR, dir).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
+    command.spawn()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_process_killed_while_it_moves_the_world_harms_nothing() {
     let start = cloud.with_world(World::start).unwrap();
     for round in 0..12 {
         let before = cloud.with_world(World::tick).unwrap();
-        let mut movers = [mover(dir.path()), mover(dir.path())];
+        let mut movers = [mover(dir.path()).unwrap(), mover(dir.path()).unwrap()];
         let patience = Instant::now();
         while cloud.with_world(World::tick).unwrap() == before && patience.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(2));

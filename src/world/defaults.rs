@@ -156,7 +156,7 @@ fn target_group_of(shape: Shape, fleet: &str, slot: Slot) -> Option<TargetGroupA
 }
 
 fn target_group_arn(name: &str) -> TargetGroupArn {
-    TargetGroupArn::new(format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/{:016x}", draw::fnv(name.as_bytes())))
+    TargetGroupArn::new(format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{name}/{:016x}", draw::mix(draw::fnv(name.as_bytes()))))
 }
 
 /// The servers a group has at the start: in service for days, the ones left behind for longer.
@@ -210,7 +210,11 @@ fn place(world: &mut World, line: &Line, fleet: &str, weights: Vec<(TargetGroupA
 }
 
 fn place_arn(is_rule: bool, fleet: &str) -> PlaceArn {
-    let (kind, tail) = if is_rule { ("listener-rule", format!("/{:016x}", draw::fnv(fleet.as_bytes()))) } else { ("listener", String::new()) };
+    let (kind, tail) = if is_rule {
+        ("listener-rule", format!("/{:016x}", draw::mix(draw::fnv(format!("rule of {fleet}").as_bytes()))))
+    } else {
+        ("listener", String::new())
+    };
     let listener = draw::mix(draw::fnv(if is_rule { b"edge-prod" } else { fleet.as_bytes() }));
     PlaceArn::new(format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:{kind}/app/edge-prod/50dc6c495c0c9188/{listener:016x}{tail}"))
 }

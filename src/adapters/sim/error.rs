@@ -29,6 +29,9 @@ pub enum SimError {
     /// The speed is not a number from 0 up.
     #[error("speed {0} is not a number from 0 to 100000")]
     Speed(f64),
+    /// The span is longer than anybody needs.
+    #[error("{0} is too long: a world is moved on by at most a year at a time")]
+    Span(crate::domain::time::Millis),
 }
 
 fn shown(path: &std::path::Path) -> String {
@@ -55,7 +58,9 @@ impl SimError {
         let kind = match self {
             Self::Busy(_) => CloudErrorKind::Throttled,
             Self::Io(..) => CloudErrorKind::Network,
-            Self::Symlink(_) | Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) | Self::Speed(_) => CloudErrorKind::Unsupported,
+            Self::Symlink(_) | Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) | Self::Speed(_) | Self::Span(_) => {
+                CloudErrorKind::Unsupported
+            }
         };
         CloudError::new(kind, api, self.to_string())
     }

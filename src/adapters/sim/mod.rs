@@ -28,6 +28,8 @@ use file::Clock;
 pub const DEFAULT_SPEED: f64 = 10.0;
 /// The step in which [`SimCloud::advance_in_steps`] goes on: the shortest period of a driver.
 pub const ADVANCE_STEP: Millis = Millis::secs(5);
+/// The longest span that [`SimCloud::advance`] moves the world at once.
+const LONGEST_ADVANCE: Millis = Millis::mins(60 * 24 * 366);
 /// How long each of those steps waits for the watchers, at most.
 const WATCHER_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks.
@@ -147,8 +149,11 @@ impl SimCloud {
     /// Moves the world on by hand, whatever its speed, and says what time it is then.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the span is longer than a year, or the file cannot be written.
     pub fn advance(&self, span: Millis) -> Result<WorldTime, SimError> {
+        if span > LONGEST_ADVANCE {
+            return Err(SimError::Span(span));
+        }
         self.held().change(&self.shared.path, |world, clock| {
             clock.anchor_world = file::later(clock.anchor_world, span);
             world.advance(file::world_time(clock.anchor_world));

@@ -113,6 +113,13 @@ fn an_advance_by_hand_waits_for_those_who_watch() {
 }
 
 #[test]
+fn an_advance_of_ages_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = open(dir.path(), 0.0).advance(Millis(u64::MAX)).unwrap_err().to_string();
+    assert!(refused.contains("at most a year"), "{refused}");
+}
+
+#[test]
 fn an_advance_does_not_wait_for_ever() {
     let dir = tempfile::tempdir().unwrap();
     let cloud = open(dir.path(), 0.0);
