@@ -1,0 +1,3 @@
+//! The ports made real: each adapter speaks to one outside thing.
+
+pub mod sim;
