@@ -1,4 +1,5 @@
 //! Quarterdeck.
 
+pub mod adapters;
 pub mod domain;
 pub mod ports;

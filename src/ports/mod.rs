@@ -1,3 +1,4 @@
 //! What the program needs from outside, as traits in the domain's words.
 
+pub mod budget;
 pub mod cloud;
