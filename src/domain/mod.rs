@@ -1,6 +1,8 @@
 //! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
 
+pub mod budget;
 pub mod call;
+pub mod discovery;
 pub mod fleet;
 pub mod group;
 pub mod ids;
@@ -11,6 +13,7 @@ pub mod reading;
 pub mod release;
 pub mod sizes;
 pub mod suggest;
+pub mod tags;
 pub mod text;
 pub mod time;
 pub mod traffic;

@@ -1,4 +1,5 @@
 //! What the program needs from outside, as traits in the domain's words.
 
+pub mod budget;
 pub mod cloud;
 pub mod desk;
