@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::domain::call::{CloudError, CloudErrorKind};
-use crate::domain::fleet::BySlot;
+use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
-use crate::operation::plan::{Plan, Refusal};
+use crate::operation::ledger::LedgerEntry;
+use crate::operation::plan::{CheckLevel, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::status::{Estate, FleetStatus};
 
@@ -139,4 +140,48 @@ pub trait Desk: Send + Sync {
         reason: Option<Untrusted>,
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError>;
+}
+
+/// What only the command line asks.
+#[async_trait]
+pub trait Records: Desk {
+    /// One operation by its id.
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
+
+    /// The ledger of a fleet, oldest entry first.
+    fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError>;
+
+    /// Marks a release (version or image id) of the ledger as bad, or takes the mark off. The answer in words.
+    async fn mark(&self, fleet: &FleetName, release: &str, bad: bool, reason: Untrusted) -> Result<String, DeskError>;
+
+    /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
+    async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;
+
+    /// What works, what does not and why: credentials, permissions, clock, store, and with a fleet its route, policies and claim.
+    async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError>;
+
+    /// Starts a driver for an operation whose driver is gone. An error if it has one.
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;
+}
+
+/// What adopting a fleet did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// What was written, and where.
+    pub written: String,
+    /// The first entry of the ledger, in words.
+    pub ledger: String,
+    /// What infrastructure-as-code must leave alone from now on.
+    pub ignore_changes: String,
+}
+
+/// One line of the doctor's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it is in order.
+    pub level: CheckLevel,
+    /// What was looked at.
+    pub subject: String,
+    /// What was found, and what to do where it is not in order.
+    pub text: String,
 }
