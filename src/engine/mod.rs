@@ -126,7 +126,9 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
     Ok(decision)
 }
 
-fn begin() -> Decision {
+/// The first decision of an operation: it needs no look at the world, so that a rollback's first look is its only one before it writes.
+#[must_use]
+pub fn begin() -> Decision {
     let running = EventBody::StateChanged { to: OperationState::Running, reason: "driver is at work".to_owned(), deadline: None };
     Decision { events: vec![running, EventBody::StepStarted { step: 0 }], ..Decision::default() }
 }

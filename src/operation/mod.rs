@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod plan;
 pub mod progress;
 pub mod record;
+pub mod sighting;
 pub mod status;

@@ -44,6 +44,14 @@ impl Store {
         rows.into_iter().map(|(seq, body)| Ok(LedgerEntry { seq: u64::try_from(seq).unwrap_or(0), ..parse::<LedgerEntry>(&body)? })).collect()
     }
 
+    /// Whether any fleet has a ledger yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn has_ledger(&self) -> Result<bool, StoreError> {
+        self.read(|connection| connection.query_row("SELECT EXISTS (SELECT 1 FROM ledger)", [], |row| row.get(0)))
+    }
+
     /// Adds an entry.
     ///
     /// # Errors

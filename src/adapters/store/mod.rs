@@ -19,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use budget::StoreBudget;
 pub use commands::CommandAnswer;
 pub use error::StoreError;
+pub use ledger::NewEntry;
 pub use operations::{Appended, NewOperation};
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.

@@ -11,35 +11,35 @@ use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
-use crate::operation::status::Estate;
+use crate::operation::sighting::Sighting;
 
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
 
 impl Store {
-    /// Keeps the estate for the next first paint, unless a newer one is there.
+    /// Keeps a round of listings for the next first paint, unless a newer one is there.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn keep_snapshot(&self, estate: &Estate) -> Result<(), StoreError> {
-        let body = to_json(estate)?;
+    pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
+        let body = to_json(seen)?;
         self.transact(&|transaction: &Transaction<'_>| {
             transaction
                 .execute(
                     "INSERT INTO snapshots (source, as_of, body) VALUES ('estate', ?1, ?2)
                      ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
-                    params![estate.as_of.0, body],
+                    params![seen.as_of.0, body],
                 )
                 .map(|_| ())
                 .map_err(|error| self.sql(error))
         })
     }
 
-    /// The newest estate any process kept.
+    /// The newest round any process kept.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn snapshot(&self) -> Result<Option<Estate>, StoreError> {
+    pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
         let body: Option<String> =
             self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.

@@ -1,0 +1,9 @@
+//! Where everything is wired: which cloud, which store, the desk in front of both, and the driver behind.
+
+pub mod cloud;
+pub mod desk;
+pub mod driver;
+mod gather;
+pub mod launch;
+pub mod office;
+mod records;
