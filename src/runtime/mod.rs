@@ -1,0 +1,3 @@
+//! Tokio lives here.
+
+pub mod ui;
