@@ -1,5 +1,6 @@
 //! An operation's events as plain lines: `--follow`, `watch`, `--plain` and the screen's event list say the same words.
 
+use crate::app::needs::state_word;
 use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
@@ -91,12 +92,6 @@ pub fn p_words(p: f64) -> String {
     } else {
         format!("{p:.3}")
     }
-}
-
-/// A state as people say it: `backing out`.
-#[must_use]
-pub fn state_word(state: OperationState) -> String {
-    state.word().replace('_', " ")
 }
 
 fn counts_words(counts: Counts) -> String {
