@@ -1,4 +1,4 @@
-//! Where everything is wired: which cloud, which store, the desk in front of both, and the driver behind.
+//! Where everything is wired: which cloud, which store, the desk in front of both, the screen's loop, and the driver behind.
 
 pub mod cloud;
 pub mod desk;
@@ -7,3 +7,4 @@ mod gather;
 pub mod launch;
 pub mod office;
 mod records;
+pub mod ui;
