@@ -2,4 +2,9 @@
 
 pub mod adapters;
 pub mod domain;
+pub mod engine;
+pub mod judge;
+pub mod operation;
+pub mod plan;
 pub mod ports;
+pub mod world;

@@ -1,5 +1,6 @@
-//! What is outside, behind the ports.
+//! The ports made real: each adapter speaks to one outside thing.
 
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod budget;
+pub mod sim;

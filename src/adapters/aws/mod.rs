@@ -24,6 +24,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_elasticloadbalancingv2::types::Action;
@@ -165,7 +168,8 @@ async fn load(settings: &AwsSettings) -> SdkConfig {
         loader = loader.app_name(name);
     }
     if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
+        // The SDK would let credentials in the environment win over a profile that was asked for: whoever names one means that one.
+        loader = loader.profile_name(profile).credentials_provider(profile_credentials(profile, settings.region.as_deref()).await);
     }
     // An explicit region spares the look-up at the instance metadata service, which takes seconds where there is none.
     if let Some(region) = &settings.region {
@@ -175,6 +179,16 @@ async fn load(settings: &AwsSettings) -> SdkConfig {
         loader = loader.endpoint_url(url);
     }
     loader.load().await
+}
+
+async fn profile_credentials(profile: &str, region: Option<&str>) -> ProfileFileCredentialsProvider {
+    // A profile that assumes a role asks for it in a region.
+    let region = match region {
+        Some(region) => Some(Region::new(region.to_owned())),
+        None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
+    };
+    let config = ProviderConfig::without_region().with_region(region);
+    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
 }
 
 /// The wall clock.

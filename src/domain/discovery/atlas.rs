@@ -122,18 +122,27 @@ impl<'a> Atlas<'a> {
             return None;
         }
         let hint = nearest(name.as_str(), self.groups.keys().map(GroupName::as_str));
-        Some(format!("server group {name} does not exist{}", hint.map_or_else(String::new, |near| format!(": the nearest is {}", GroupName::from(near)))))
+        Some(format!(
+            "server group {name} does not exist{}",
+            hint.map_or_else(String::new, |near| format!(": the nearest is {}", GroupName::from(near)))
+        ))
     }
 
     fn missing_target_group(&self, arn: &TargetGroupArn) -> Option<String> {
-        let known: Vec<TargetGroupArn> =
-            self.groups.values().flat_map(|group| group.target_groups.clone()).chain(self.places.iter().flat_map(|reading| target_groups(reading))).collect();
+        let known: Vec<TargetGroupArn> = self
+            .groups
+            .values()
+            .flat_map(|group| group.target_groups.clone())
+            .chain(self.places.iter().flat_map(|reading| target_groups(reading)))
+            .collect();
         if known.contains(arn) || self.groups_missing.is_some() || self.routes_missing.is_some() {
             return None;
         }
         let shorts: Vec<(String, &TargetGroupArn)> = known.iter().map(|arn| (arn.short(), arn)).collect();
         let near = nearest(&arn.short(), shorts.iter().map(|(short, _)| short.as_str()));
-        let hint = near.and_then(|near| shorts.iter().find(|(short, _)| short == near)).map_or_else(String::new, |(_, arn)| format!(": the nearest is {arn}"));
+        let hint = near
+            .and_then(|near| shorts.iter().find(|(short, _)| short == near))
+            .map_or_else(String::new, |(_, arn)| format!(": the nearest is {arn}"));
         Some(format!("target group {arn} is neither forwarded to nor attached to a server group{hint}"))
     }
 

@@ -71,10 +71,8 @@ fn a_place_with_two_target_groups_is_an_a_b_fleet_and_the_rest_are_fleets_of_one
 
 #[test]
 fn tags_say_which_slot_is_which_and_come_before_inference() {
-    let groups = vec![
-        group("x", &["x"], &[("qd:fleet", "web-prod"), ("qd:slot", "b")]),
-        group("y", &["y"], &[("qd:fleet", "web-prod"), ("qd:slot", "a")]),
-    ];
+    let groups =
+        vec![group("x", &["x"], &[("qd:fleet", "web-prod"), ("qd:slot", "b")]), group("y", &["y"], &[("qd:fleet", "web-prod"), ("qd:slot", "a")])];
     let fleets = find(&[], groups, vec![rule("r1", &["x", "y"])]);
     assert_eq!(fleets.len(), 1);
     assert_eq!(fleets[0].groups, Groups::Two(BySlot { a: "y".into(), b: "x".into() }));
@@ -123,7 +121,12 @@ fn a_written_down_fleet_says_what_is_not_there_and_what_is_near() {
     let fleet = &fleets[0];
     assert_eq!((fleet.app.clone(), fleet.env.clone(), fleet.source), (Some("web".into()), Some("prod".into()), FleetSource::Adopted));
     let problems = fleet.problems.join("\n");
-    for part in ["server group web-prd-b does not exist: the nearest is web-prod-", "rule r9 does not exist", "the nearest is arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web-b/0", "rule r1 forwards to its target groups too"] {
+    for part in [
+        "server group web-prd-b does not exist: the nearest is web-prod-",
+        "rule r9 does not exist",
+        "the nearest is arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web-b/0",
+        "rule r1 forwards to its target groups too",
+    ] {
         assert!(problems.contains(part), "{part} is not in:\n{problems}");
     }
 

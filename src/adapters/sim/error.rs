@@ -1,0 +1,67 @@
+//! What can go wrong with a world's file, in words that say what to do.
+
+use std::path::PathBuf;
+
+use crate::domain::call::{CloudError, CloudErrorKind};
+use crate::domain::text::escape;
+
+/// Why a simulated world could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The file is a symbolic link.
+    #[error("{} is a symbolic link: a world is only kept in a plain file; remove the link", shown(.0))]
+    Symlink(PathBuf),
+    /// The file is something else.
+    #[error("{} is not a simulated world ({}); `qd sim reset` makes a new one in its place", shown(.0), escape(.1))]
+    Foreign(PathBuf, String),
+    /// The file is a world that cannot be read.
+    #[error("the simulated world in {} is damaged ({}); `qd sim reset` makes a new one", shown(.0), escape(.1))]
+    Damaged(PathBuf, String),
+    /// The file holds the world of another scenario.
+    #[error("{} holds scenario '{}', not '{}'; `qd sim reset` makes a new one", shown(.0), .1, .2)]
+    OtherScenario(PathBuf, String, String),
+    /// The directory or the file cannot be used.
+    #[error("{}: {}", shown(.0), .1)]
+    Io(PathBuf, std::io::Error),
+    /// Another process holds the file for too long.
+    #[error("the simulated world in {} is busy: another process has held it for 5 s", shown(.0))]
+    Busy(PathBuf),
+    /// The speed is not a number from 0 up.
+    #[error("speed {0} is not a number from 0 to 100000")]
+    Speed(f64),
+    /// The span is longer than anybody needs.
+    #[error("{0} is too long: a world is moved on by at most a year at a time")]
+    Span(crate::domain::time::Millis),
+}
+
+fn shown(path: &std::path::Path) -> String {
+    escape(&path.display().to_string())
+}
+
+impl SimError {
+    /// What SQLite said about the file at `path`, told apart by what a person can do about it.
+    pub(super) fn of(path: &std::path::Path, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path, error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied) => {
+                Self::Io(path, std::io::Error::other(error.to_string()))
+            }
+            _ => Self::Damaged(path, error.to_string()),
+        }
+    }
+
+    /// The same as a call to the cloud would fail. Nothing was changed: a transaction that fails leaves the file as it was.
+    pub(super) fn as_cloud(&self, api: &str) -> CloudError {
+        let kind = match self {
+            Self::Busy(_) => CloudErrorKind::Throttled,
+            Self::Io(..) => CloudErrorKind::Network,
+            Self::Symlink(_) | Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) | Self::Speed(_) | Self::Span(_) => {
+                CloudErrorKind::Unsupported
+            }
+        };
+        CloudError::new(kind, api, self.to_string())
+    }
+}

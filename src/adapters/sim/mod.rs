@@ -1,0 +1,378 @@
+//! The simulated cloud as an adapter: a world in a file that all processes share, read and changed like a real one.
+
+mod error;
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use error::SimError;
+
+use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
+use crate::domain::fleet::{BySlot, FleetSpec, WeightedPair};
+use crate::domain::group::ServerGroup;
+use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::image::Image;
+use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::reading::{Listing, Reading};
+use crate::domain::time::{Millis, WorldTime};
+use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::world::{Disturbance, LoggedCall, Scenario, World};
+use file::Clock;
+
+/// The speed of a world that nobody chose one for.
+pub const DEFAULT_SPEED: f64 = 10.0;
+/// The step in which [`SimCloud::advance_in_steps`] goes on: the shortest period of a driver.
+pub const ADVANCE_STEP: Millis = Millis::secs(5);
+/// The longest span that [`SimCloud::advance`] moves the world at once.
+const LONGEST_ADVANCE: Millis = Millis::mins(60 * 24 * 366);
+/// How long each of those steps waits for the watchers, at most.
+const WATCHER_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks.
+const WATCHER_POLL: Duration = Duration::from_millis(5);
+/// How often a process that only waits tells the world that it is there.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// Reading a simulated cloud. Clones share one connection.
+#[derive(Clone)]
+pub struct SimCloud {
+    shared: Arc<Shared>,
+}
+
+/// Changing a simulated cloud.
+#[derive(Clone)]
+pub struct SimWriter {
+    cloud: SimCloud,
+}
+
+/// While this lives, the world goes on even if nobody reads it.
+pub struct KeepAlive {
+    _alive: Arc<()>,
+}
+
+struct Shared {
+    path: PathBuf,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    connection: Connection,
+    /// The world as it was last seen, with its generation.
+    cached: Option<(i64, World)>,
+}
+
+impl SimCloud {
+    /// Opens the world of a directory and makes it if there is none; a speed that is given holds for every process from now on.
+    /// An existing world keeps its seed.
+    ///
+    /// # Errors
+    /// When the file is a link, something else, damaged, or of another scenario, with what to do about it.
+    pub fn open(dir: &Path, scenario: Scenario, seed: u64, speed: Option<f64>) -> Result<Self, SimError> {
+        let first_speed = check_speed(speed.unwrap_or(DEFAULT_SPEED))?;
+        let connection = file::open(dir, scenario, seed, first_speed)?;
+        file::check_scenario(&connection, &file::path_in(dir), scenario)?;
+        let held = Mutex::new(Held { connection, cached: None });
+        let cloud = Self { shared: Arc::new(Shared { path: file::path_in(dir), held }) };
+        cloud.with_world(|_| ())?;
+        match speed {
+            Some(speed) if (cloud.speed_now()? - speed).abs() > f64::EPSILON => cloud.set_speed(speed)?,
+            _ => {}
+        }
+        Ok(cloud)
+    }
+
+    /// A new world in place of whatever the directory holds, also of a file that is damaged or no world at all.
+    /// Processes that have the old one open find themselves in the new one if it could still be opened.
+    ///
+    /// # Errors
+    /// When the file cannot be replaced, or is a link.
+    pub fn reset(dir: &Path, scenario: Scenario, seed: u64, speed: Option<f64>) -> Result<Self, SimError> {
+        let speed = check_speed(speed.unwrap_or(DEFAULT_SPEED))?;
+        match file::open(dir, scenario, seed, speed) {
+            Ok(mut connection) => file::reset(&mut connection, &file::path_in(dir), scenario, seed, speed)?,
+            Err(refused @ (SimError::Symlink(_) | SimError::Busy(_) | SimError::Io(..))) => return Err(refused),
+            Err(_) => file::remove(dir)?,
+        }
+        Self::open(dir, scenario, seed, Some(speed))
+    }
+
+    /// The value that can change this cloud; with `--read-only` none is ever made.
+    #[must_use]
+    pub fn writer(&self) -> SimWriter {
+        SimWriter { cloud: self.clone() }
+    }
+
+    /// Reads the world as it is now: it is brought up to the clock first, and written only if something ticked.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn with_world<T>(&self, read: impl FnOnce(&World) -> T) -> Result<T, SimError> {
+        let mut held = self.held();
+        let path = &self.shared.path;
+        let wall = file::wall();
+        let clock = file::read_clock(&held.connection, path)?;
+        if let Some((generation, world)) = &held.cached
+            && *generation == clock.generation
+            && !ticks(&clock, wall, world)
+            && !clock.is_stale(wall)
+        {
+            return Ok(read(world));
+        }
+        held.change(path, |_, _| ((), Wrote::Nothing))?;
+        held.cached.as_ref().map(|(_, world)| read(world)).ok_or_else(|| SimError::Damaged(path.clone(), "it is empty".to_owned()))
+    }
+
+    /// How many world seconds pass in a real one, as last set by any process.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn speed_now(&self) -> Result<f64, SimError> {
+        Ok(file::read_clock(&self.held().connection, &self.shared.path)?.speed)
+    }
+
+    /// Sets the speed for every process; 0 stops the world.
+    ///
+    /// # Errors
+    /// When the speed is no number from 0 up, or the file cannot be written.
+    pub fn set_speed(&self, speed: f64) -> Result<(), SimError> {
+        let speed = check_speed(speed)?;
+        self.held().change(&self.shared.path, |_, clock| {
+            clock.speed = speed;
+            ((), Wrote::Nothing)
+        })
+    }
+
+    /// Moves the world on by hand, whatever its speed, and says what time it is then.
+    ///
+    /// # Errors
+    /// When the span is longer than a year, or the file cannot be written.
+    pub fn advance(&self, span: Millis) -> Result<WorldTime, SimError> {
+        if span > LONGEST_ADVANCE {
+            return Err(SimError::Span(span));
+        }
+        self.held().change(&self.shared.path, |world, clock| {
+            clock.anchor_world = file::later(clock.anchor_world, span);
+            world.advance(file::world_time(clock.anchor_world));
+            (world.now(), Wrote::World)
+        })
+    }
+
+    /// Moves the world on by hand in steps, and after each waits (2 s of real time at most) until every live watcher has seen it,
+    /// so that drivers observe each of their periods although a test moves the time.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn advance_in_steps(&self, total: Millis, step: Millis) -> Result<WorldTime, SimError> {
+        let step = Millis(step.0.max(1_000));
+        let mut left = total;
+        let mut now = self.with_world(World::now)?;
+        while left > Millis::ZERO {
+            let part = Millis(left.0.min(step.0));
+            now = self.advance(part)?;
+            left = left.minus(part);
+            self.await_watchers(now)?;
+        }
+        Ok(now)
+    }
+
+    fn await_watchers(&self, at: WorldTime) -> Result<(), SimError> {
+        let began = Instant::now();
+        while began.elapsed() < WATCHER_PATIENCE {
+            if file::all_have_seen(&self.held().connection, &self.shared.path, at)? {
+                return Ok(());
+            }
+            std::thread::sleep(WATCHER_POLL);
+        }
+        Ok(())
+    }
+
+    /// A watcher has done all it does about the moment `at`; whoever advances by hand waits for that.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn seen(&self, watcher: &str, at: WorldTime) -> Result<(), SimError> {
+        file::note_watcher(&self.held().connection, &self.shared.path, watcher, at)
+    }
+
+    /// A watcher leaves: nobody waits for it any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn unwatch(&self, watcher: &str) -> Result<(), SimError> {
+        file::forget_watcher(&self.held().connection, &self.shared.path, watcher)
+    }
+
+    /// Keeps the world going while the returned value lives: without it, a world that nobody touches for 10 s stands still.
+    #[must_use]
+    pub fn keep_alive(&self) -> KeepAlive {
+        let alive = Arc::new(());
+        let (watched, shared) = (Arc::downgrade(&alive), Arc::downgrade(&self.shared));
+        std::thread::spawn(move || beat(&watched, &shared));
+        KeepAlive { _alive: alive }
+    }
+
+    /// Lets something happen to the world behind everybody's back; false when what it names does not exist.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn disturb(&self, what: Disturbance) -> Result<bool, SimError> {
+        self.held().change(&self.shared.path, |world, _| (world.disturb(what), Wrote::World))
+    }
+
+    /// Every mutating call the cloud has seen since it was made.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn call_log(&self) -> Result<Vec<LoggedCall>, SimError> {
+        file::read_calls(&self.held().connection, &self.shared.path)
+    }
+
+    /// The fleets of the world, as if somebody had adopted them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn fleet_specs(&self) -> Result<Vec<FleetSpec>, SimError> {
+        self.with_world(World::fleet_specs)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.shared.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask<T>(&self, api: &str, read: impl FnOnce(&World) -> T) -> Result<T, CloudError> {
+        self.with_world(read).map_err(|error| error.as_cloud(api))
+    }
+}
+
+/// What a change under the lock has to write down, besides the clock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrote {
+    Nothing,
+    World,
+}
+
+impl Held {
+    /// Under the write lock: brings the world up to the clock, changes it, and writes down what changed.
+    fn change<T>(&mut self, path: &Path, change: impl FnOnce(&mut World, &mut Clock) -> (T, Wrote)) -> Result<T, SimError> {
+        let of = |error: rusqlite::Error| SimError::of(path, &error);
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(of)?;
+        let before = file::read_clock(&tx, path)?;
+        let mut world = match self.cached.take() {
+            Some((generation, world)) if generation == before.generation => world,
+            _ => file::read_world(&tx, path)?,
+        };
+        let (tick, wall) = (world.tick(), file::wall());
+        let mut clock = Clock { anchor_world: before.at(wall), anchor_wall: wall, ..before };
+        world.advance(file::world_time(clock.anchor_world));
+        let (answer, wrote) = change(&mut world, &mut clock);
+        let wrote = if world.tick() == tick { wrote } else { Wrote::World };
+        write_down(&tx, path, &mut world, &mut clock, wrote)?;
+        tx.commit().map_err(of)?;
+        self.cached = Some((clock.generation, world));
+        Ok(answer)
+    }
+}
+
+fn write_down(tx: &Transaction<'_>, path: &Path, world: &mut World, clock: &mut Clock, wrote: Wrote) -> Result<(), SimError> {
+    if wrote == Wrote::World {
+        let calls = world.take_calls();
+        clock.generation += 1;
+        file::write_world(tx, path, world, &calls)?;
+    }
+    file::write_clock(tx, path, clock)
+}
+
+/// Whether a tick has gone by that the world has not seen.
+fn ticks(clock: &Clock, wall: i64, world: &World) -> bool {
+    file::world_time(clock.at(wall)).since(world.now()) >= Millis::secs(1)
+}
+
+fn check_speed(speed: f64) -> Result<f64, SimError> {
+    if (0.0..=100_000.0).contains(&speed) { Ok(speed) } else { Err(SimError::Speed(speed)) }
+}
+
+fn beat(alive: &Weak<()>, shared: &Weak<Shared>) {
+    loop {
+        std::thread::sleep(BEAT);
+        let (Some(_), Some(shared)) = (alive.upgrade(), shared.upgrade()) else { return };
+        let touched = SimCloud { shared }.with_world(|_| ());
+        if let Err(error) = touched {
+            tracing::debug!(%error, "the simulated world was not kept alive");
+        }
+    }
+}
+
+#[async_trait]
+impl CloudRead for SimCloud {
+    async fn identity(&self) -> Result<Identity, CloudError> {
+        self.ask("GetCallerIdentity", World::identity)
+    }
+
+    async fn now(&self) -> Result<WorldTime, CloudError> {
+        self.ask("now", World::now)
+    }
+
+    async fn speed(&self) -> Result<f64, CloudError> {
+        self.speed_now().map_err(|error| error.as_cloud("speed"))
+    }
+
+    async fn images(&self) -> Result<Listing<Image>, CloudError> {
+        self.ask("DescribeImages", |world| Listing::Complete { items: world.images(), as_of: world.now() })
+    }
+
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, CloudError> {
+        self.ask("DescribeImages", |world| world.image(id))
+    }
+
+    async fn groups(&self) -> Result<Listing<ServerGroup>, CloudError> {
+        self.ask("DescribeAutoScalingGroups", |world| Listing::Complete { items: world.groups(), as_of: world.now() })
+    }
+
+    async fn routes(&self) -> Result<Listing<RouteReading>, CloudError> {
+        self.ask("DescribeRules", |world| Listing::Complete { items: world.routes(), as_of: world.now() })
+    }
+
+    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
+        self.with_world(|world| world.observe(pair, depth)).unwrap_or_else(|error| blind(&error))
+    }
+
+    async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
+        self.ask("DescribeLaunchTemplateVersions", |world| world.template(template, version))?
+    }
+
+    async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError> {
+        self.ask("DescribeTargetGroupAttributes", |world| world.target_group_facts(target_groups))?
+    }
+
+    async fn group_policies(&self, groups: &[GroupName]) -> Result<Vec<GroupPolicies>, CloudError> {
+        self.ask("DescribePolicies", |world| world.group_policies(groups))?
+    }
+}
+
+#[async_trait]
+impl CloudWrite for SimWriter {
+    async fn call(&self, call: &CloudCall) -> Result<CallReply, CloudError> {
+        let shared = &self.cloud.shared;
+        let answer = self.cloud.held().change(&shared.path, |world, _| (world.apply(call, world.now()), Wrote::World));
+        answer.map_err(|error| error.as_cloud(call.aws_name())).unwrap_or_else(Err)
+    }
+}
+
+/// What is seen of a fleet when the world's file cannot be read: nothing, with the reason.
+fn blind(error: &SimError) -> FleetObservation {
+    let why = error.as_cloud("observe").message;
+    FleetObservation {
+        at: file::world_time(file::to_f64(file::wall())),
+        groups: BySlot::from_fn(|_| Reading::unknown(why.clone())),
+        route: Reading::unknown(why.clone()),
+        health: BySlot::from_fn(|_| Reading::unknown(why.clone())),
+        counts: BySlot::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Answers to commands: what the state allows, what the sender saw, and what that person has to show for it.
+
+use crate::domain::time::{BootTime, Millis};
+use crate::operation::command::{Command, CommandKind, Ruling, rule};
+use crate::operation::event::{EventBody, OperationState};
+use crate::operation::plan::{OperationKind, Plan};
+use crate::operation::progress::Progress;
+
+/// How long a command waits for its answer.
+pub const COMMAND_LIFE: Millis = Millis::secs(60);
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// It is done, or was so already.
+    pub accepted: bool,
+    /// In words.
+    pub text: String,
+    /// What to record, the answer itself first.
+    pub events: Vec<EventBody>,
+}
+
+/// When and under which lease the command is read.
+pub struct Reading<'a> {
+    /// Now, on this host.
+    pub now: BootTime,
+    /// This boot.
+    pub boot_id: &'a str,
+    /// When the lease that reads it was taken: older commands were meant for somebody who is gone.
+    pub lease_since: BootTime,
+}
+
+/// Accepts or refuses a command.
+#[must_use]
+pub fn answer(plan: &Plan, progress: &Progress, command: &Command, reading: &Reading<'_>) -> Answer {
+    let ruling = stale(command, reading).map_or_else(|| judged(plan, progress, command), Err);
+    let (accepted, text, effects) = match ruling {
+        Ok(None) => (true, done_words(command.kind).to_owned(), effects(plan, progress, command)),
+        Ok(Some(joined)) => (true, joined.to_owned(), Vec::new()),
+        Err(why) => (false, why, Vec::new()),
+    };
+    let answered =
+        EventBody::CommandAnswered { kind: command.kind, by: command.by.clone(), reason: command.reason.clone(), accepted, answer: text.clone() };
+    Answer { accepted, text, events: std::iter::once(answered).chain(effects).collect() }
+}
+
+fn stale(command: &Command, reading: &Reading<'_>) -> Option<String> {
+    if command.boot_id != reading.boot_id || reading.now.since(command.sent_at) > COMMAND_LIFE {
+        return Some("it waited too long for an answer: look again and repeat it".to_owned());
+    }
+    // A command that started this driver is a little older than its lease.
+    if command.sent_at.plus(Millis::secs(15)) < reading.lease_since {
+        return Some("it was meant for an earlier driver: look again and repeat it".to_owned());
+    }
+    None
+}
+
+/// `Ok(None)`: do it. `Ok(Some(words))`: it is so already. `Err`: why not.
+fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<&'static str>, String> {
+    match rule(progress.state, command.kind) {
+        Ruling::Refuse(why) => return Err(why.to_owned()),
+        Ruling::Joined(words) => return Ok(Some(words)),
+        Ruling::Accept => {}
+    }
+    match command.kind {
+        CommandKind::Promote => promotable(plan, progress, command)?,
+        CommandKind::BackOut if plan.kind != OperationKind::Deploy => {
+            return Err("only a deploy backs out: roll back to another release instead".to_owned());
+        }
+        CommandKind::BackOut | CommandKind::Pause | CommandKind::Resume => {}
+    }
+    Ok(None)
+}
+
+fn promotable(plan: &Plan, progress: &Progress, command: &Command) -> Result<(), String> {
+    if command.step != progress.current {
+        return Err(format!("you saw step {}, it is at step {} now: look again", command.step + 1, progress.current + 1));
+    }
+    if plan.kind == OperationKind::Rollback {
+        return Err("a rollback skips everything that can be skipped already".to_owned());
+    }
+    let typed = command.typed.as_ref().is_some_and(|typed| typed.raw() == plan.fleet.as_str());
+    if (progress.failed_verdict().is_some() || progress.state == OperationState::Waiting) && !typed {
+        return Err(format!("this goes against advice: type the fleet's name, {}", plan.fleet));
+    }
+    if plan.production && command.reason.is_none() {
+        return Err("promoting in production needs a reason".to_owned());
+    }
+    Ok(())
+}
+
+const fn done_words(kind: CommandKind) -> &'static str {
+    match kind {
+        CommandKind::Pause => "paused",
+        CommandKind::Resume => "goes on",
+        CommandKind::Promote => "promoted",
+        CommandKind::BackOut => "backs out",
+    }
+}
+
+fn effects(plan: &Plan, progress: &Progress, command: &Command) -> Vec<EventBody> {
+    let by = command.by.short();
+    let state = |to: OperationState, reason: String| EventBody::StateChanged { to, reason, deadline: None };
+    match command.kind {
+        CommandKind::Pause => vec![state(OperationState::Paused, format!("paused by {by}"))],
+        CommandKind::Resume => vec![state(OperationState::Running, format!("resumed by {by}"))],
+        CommandKind::BackOut if progress.state == OperationState::Planned => {
+            vec![state(OperationState::BackedOut, format!("withdrawn by {by} before it began"))]
+        }
+        CommandKind::BackOut => vec![state(OperationState::BackingOut, format!("backed out by {by}"))],
+        CommandKind::Promote => {
+            let promoted = EventBody::Promoted { step: progress.current };
+            let held = progress.state == OperationState::Holding;
+            let running = held.then(|| state(OperationState::Running, format!("promoted by {by}")));
+            debug_assert!(plan.kind != OperationKind::Rollback);
+            std::iter::once(promoted).chain(running).collect()
+        }
+    }
+}

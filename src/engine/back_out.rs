@@ -1,0 +1,57 @@
+//! An unfinished deploy goes back to stable: weights first, then the candidate is parked, then everything borrowed is given back.
+
+use super::consequence::left_standby_alone;
+use super::situation::Situation;
+use super::{Move, Step};
+use crate::domain::call::CloudCall;
+use crate::operation::claim::CLAIM_KEY;
+use crate::operation::plan::StepKind;
+
+pub(super) fn next(situation: &Situation<'_>) -> Step {
+    let (stable, candidate) = (situation.from().slot, situation.to().slot);
+    if situation.seen.route.value().is_none() {
+        return Move::wait("the route cannot be read", situation.plan.timing.period_moving).into();
+    }
+    if let Some(moved) = situation.shift_to(stable) {
+        return moved.into();
+    }
+    if !situation.seen.is_complete() {
+        let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
+        return Move::wait(why, situation.plan.timing.period_moving).into();
+    }
+    if left_standby_alone(situation.plan, situation.progress) {
+        return unclaimed(situation, "stable serves, the standby was not touched").into();
+    }
+    // A candidate without a version of ours was never touched: what is in its slot is not ours to park.
+    let emptied = situation.plan.steps.iter().any(|step| step.kind == StepKind::EmptySlot);
+    if situation.to_version().is_some() || emptied {
+        let parked = situation.park(candidate, stable, situation.plan.idle_size);
+        if !matches!(parked.then, Move::Done { .. }) {
+            return parked;
+        }
+    }
+    give_back(situation, stable, "stable serves, the candidate is idle").into()
+}
+
+/// Pins, then the claim: done when nothing borrowed is left.
+pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::Slot, note: &str) -> Move {
+    if let Some(call) = situation.release_pin(live) {
+        return Move::call(call, "the pin is given back");
+    }
+    unclaimed(situation, note)
+}
+
+fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
+    if situation.progress.claimed_at.is_some() {
+        return Move::Call(situation.unclaim_call());
+    }
+    Move::done(note)
+}
+
+impl Situation<'_> {
+    /// The call that takes the claim off both groups.
+    pub(super) fn unclaim_call(&self) -> super::WantedCall {
+        let groups = vec![self.from().group.clone(), self.to().group.clone()];
+        super::WantedCall { call: CloudCall::Untag { groups, keys: vec![CLAIM_KEY.to_owned()] }, why: "the claim is given back".to_owned() }
+    }
+}

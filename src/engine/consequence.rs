@@ -1,0 +1,64 @@
+//! What an event means beyond its operation: entries of the ledger, and the retire that follows a stable deploy.
+
+use crate::domain::ids::OperationId;
+use crate::domain::release::Release;
+use crate::operation::event::{EventBody, OperationState};
+use crate::operation::plan::{OperationKind, Plan, PlanStep, StepKind};
+use crate::operation::progress::Progress;
+
+/// Something to be written in the same transaction as the event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Consequence {
+    /// The release enters the ledger as deployed.
+    Stable(Release),
+    /// The release is bad: nobody goes back to it.
+    Mark(Release),
+    /// A retire of the old group begins.
+    Retire(Box<Plan>),
+    /// The retire this deploy took the wheel from begins again: the deploy ended before it touched that group.
+    RetireAgain(OperationId),
+}
+
+/// What follows from `event`, given everything before it.
+#[must_use]
+pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequence> {
+    match event {
+        EventBody::BecameStable => {
+            let stable = progress.candidate_version.map(|version| Consequence::Stable(plan.to.release(version)));
+            stable.into_iter().chain([Consequence::Retire(Box::new(retire_plan(plan, progress)))]).collect()
+        }
+        EventBody::TrafficOnTarget => plan.from.template_version.map(|version| Consequence::Mark(plan.from.release(version))).into_iter().collect(),
+        EventBody::StateChanged { to: OperationState::BackedOut | OperationState::Failed, .. } if left_standby_alone(plan, progress) => {
+            plan.supersedes.clone().map(Consequence::RetireAgain).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The plan would have emptied a standby, and did not get there.
+#[must_use]
+pub(super) fn left_standby_alone(plan: &Plan, progress: &Progress) -> bool {
+    let empties = plan.steps.iter().position(|step| step.kind == StepKind::EmptySlot);
+    let begun = |at: usize| progress.steps.get(at).is_some_and(|step| step.started_at.is_some());
+    plan.kind == OperationKind::Deploy && plan.supersedes.is_some() && empties.is_some_and(|at| !begun(at))
+}
+
+/// The plan that parks what a stable deploy left behind.
+fn retire_plan(deploy: &Plan, progress: &Progress) -> Plan {
+    let mut plan = deploy.clone();
+    plan.kind = OperationKind::Retire;
+    plan.to.template_version = progress.candidate_version;
+    plan.need = progress.need;
+    plan.supersedes = None;
+    plan.differences = Vec::new();
+    plan.checks = Vec::new();
+    if let Some(route) = progress.expected_routes.last() {
+        plan.actions = route.clone();
+    }
+    plan.steps = vec![
+        PlanStep { kind: StepKind::Window, title: format!("keep {} warm", plan.from.label()), expected: Some(plan.window) },
+        PlanStep { kind: StepKind::Park, title: format!("park {}", plan.from.group), expected: None },
+        PlanStep { kind: StepKind::GiveBack, title: "give back the pins".to_owned(), expected: None },
+    ];
+    plan.sealed()
+}

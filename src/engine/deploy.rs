@@ -1,0 +1,303 @@
+//! Forward: claim, template, one box or full size, weights step by step, stable.
+
+use super::situation::Situation;
+use super::{Move, Step};
+use crate::domain::call::CloudCall;
+use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use crate::domain::sizes::share_of;
+use crate::domain::time::Millis;
+use crate::judge::counts::{Finding, judge};
+use crate::operation::claim::{STABLE_KEY, claim_on, foreign_claim};
+use crate::operation::event::{EventBody, StepOutcome, Verdict, VerdictWord};
+use crate::operation::plan::StepKind;
+
+/// Complete and healthy observations in a row before servers are believed healthy.
+const HEALTHY_OBSERVATIONS: u32 = 3;
+
+pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
+    if !situation.seen.is_complete() {
+        return blind(situation);
+    }
+    let events = raised_need(situation);
+    let mut next = match step {
+        StepKind::Claim => claim(situation),
+        StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
+        StepKind::Template => template(situation).into(),
+        StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done("one server is healthy at weight 0").into()),
+        StepKind::FullSize => {
+            let need = situation.progress.need;
+            launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy at weight 0")).into())
+        }
+        StepKind::Weight(weight) => weigh(situation, weight),
+        StepKind::Stable => stable(situation),
+        _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
+    };
+    next.events.splice(0..0, events);
+    next
+}
+
+/// Nothing goes forward on an incomplete observation; if it lasts, the operation holds.
+fn blind(situation: &Situation<'_>) -> Step {
+    let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
+    let last = situation.progress.last_observed_at.or(situation.progress.step_started_at).unwrap_or(situation.now);
+    if situation.now.since(last) >= situation.plan.timing.launch_limit {
+        return Move::hold(why).into();
+    }
+    let events = situation.count_observation(situation.plan.timing.period_moving, false).filter(|_| situation.progress.streak > 0);
+    Step { events: events.into_iter().collect(), then: Move::wait(why, situation.plan.timing.period_moving) }
+}
+
+/// `need` is re-read each period and only rises: the stable group may have scaled out meanwhile.
+fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
+    let desired = situation.group(situation.from().slot).map_or(0, |group| group.sizes.desired);
+    let need = desired.min(situation.plan.live_sizes.max.max(situation.progress.need));
+    if need > situation.progress.need { vec![EventBody::NeedRaised { need }] } else { Vec::new() }
+}
+
+fn claim(situation: &Situation<'_>) -> Step {
+    let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
+    if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
+        return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
+    }
+    let Some(claimed_at) = situation.progress.claimed_at else {
+        return Move::Call(situation.claim_call("people with another store are told")).into();
+    };
+    let left = situation.plan.timing.claim_wait.minus(situation.now.since(claimed_at));
+    if left > Millis::ZERO {
+        return Move::wait("somebody else's claim may still appear", left).into();
+    }
+    let ours = groups.iter().all(|group| claim_on(group).is_some_and(|claim| claim.operation.raw() == situation.claimant.operation.as_str()));
+    if ours && groups.len() == 2 {
+        return Move::done("claimed").into();
+    }
+    if situation.waited() >= situation.plan.timing.launch_limit {
+        return Move::Fail { why: "the claim could not be read back".to_owned() }.into();
+    }
+    Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()
+}
+
+fn template(situation: &Situation<'_>) -> Move {
+    let (from, to) = (situation.from(), situation.to());
+    let (Some(version), Some(group)) = (situation.to_version(), situation.group(to.slot)) else {
+        let Some(source_version) = from.template_version else {
+            return Move::Fail { why: format!("{} launches no numbered template version", from.group) };
+        };
+        let call = CloudCall::CreateTemplateVersion {
+            template: to.template.clone(),
+            source_template: from.template.clone(),
+            source_version,
+            image: to.image.clone(),
+            content_hash: situation.plan.content_hash(),
+        };
+        return Move::call(call, format!("what {} launches, with {}", from.group, to.label()));
+    };
+    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == to.template && pin.number() == Some(version));
+    if pinned {
+        return Move::done(format!("{} launches version {version}", to.group));
+    }
+    if group.total() > 0 && situation.plan.idle_size == 0 {
+        return Move::hold(format!("{} is not empty any more", to.group));
+    }
+    let call = CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version };
+    Move::call(call, format!("{} launches {}", to.group, to.label()))
+}
+
+/// Grows the candidate to `wanted` servers and waits until they are healthy; none once they are.
+fn launched(situation: &Situation<'_>, wanted: u32) -> Option<Step> {
+    let slot = situation.to().slot;
+    let events = seen_for_the_first_time(situation);
+    if let Some(why) = crash_loop(situation, wanted) {
+        return Some(Step { events, then: Move::BackOut { why } });
+    }
+    if let Some(call) = situation.raise(slot, wanted) {
+        return Some(Step { events, then: Move::call(call, format!("{} grows to {wanted}", situation.to().group)) });
+    }
+    let healthy = situation.healthy(slot).unwrap_or(0);
+    let strangers = situation.strangers(slot).unwrap_or(usize::MAX);
+    let good = healthy >= wanted && strangers == 0;
+    if good && situation.progress.streak >= HEALTHY_OBSERVATIONS {
+        return None;
+    }
+    Some(wait_for_health(situation, wanted, healthy, strangers, events))
+}
+
+fn wait_for_health(situation: &Situation<'_>, wanted: u32, healthy: u32, strangers: usize, mut events: Vec<EventBody>) -> Step {
+    let timing = &situation.plan.timing;
+    let good = healthy >= wanted && strangers == 0;
+    events.extend(situation.count_observation(timing.period_moving, good));
+    let why = match strangers {
+        0 if good => format!("{healthy} of {wanted} healthy, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak + 1),
+        0 => format!("{healthy} of {wanted} servers of {} are healthy", situation.to().group),
+        _ => format!("{strangers} servers of {} run another release", situation.to().group),
+    };
+    let then = if !good && situation.waited() >= timing.launch_limit {
+        Move::hold(format!("{why} after {}", timing.launch_limit))
+    } else {
+        Move::wait(why, timing.period_moving)
+    };
+    Step { events, then }
+}
+
+fn seen_for_the_first_time(situation: &Situation<'_>) -> Vec<EventBody> {
+    let Some(group) = situation.group(situation.to().slot) else { return Vec::new() };
+    let new: Vec<_> = group.instances.iter().map(|instance| instance.id.clone()).filter(|id| !situation.progress.launched.contains(id)).collect();
+    if new.is_empty() { Vec::new() } else { vec![EventBody::Launched { instances: new }] }
+}
+
+/// More than twice what is wanted plus two in one step: servers die as fast as they come.
+fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
+    let launched = situation.progress.launched.len();
+    let bound = 2 * wanted as usize + 2;
+    (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
+}
+
+fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
+    let need = situation.progress.need;
+    if !situation.has_weights(step.weight_pct) {
+        return approach(situation, step, need);
+    }
+    if situation.healthy(situation.to().slot) == Some(0) {
+        return Move::BackOut { why: format!("no server of {} is healthy any more", situation.to().group) }.into();
+    }
+    if let Some(call) = situation.raise(situation.from().slot, need) {
+        return Move::call(call, format!("{} stays able to carry everything", situation.from().group)).into();
+    }
+    if let Some(call) = situation.raise(situation.to().slot, share_of(need, step.weight_pct)) {
+        return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
+    }
+    soak(situation, step)
+}
+
+/// Size before weight: stable pinned, candidate grown and healthy, then the weights.
+fn approach(situation: &Situation<'_>, step: WeightStep, need: u32) -> Step {
+    if let Some(call) = situation.raise(situation.from().slot, need) {
+        return Move::call(call, format!("{} is pinned: it may have to carry everything again", situation.from().group)).into();
+    }
+    if let Some(wait) = launched(situation, share_of(need, step.weight_pct).max(1)) {
+        return wait;
+    }
+    let why = format!("{}% of the traffic to {}", step.weight_pct, situation.to().label());
+    situation.set_weights(step.weight_pct, &why).unwrap_or_else(|| Move::wait("the weights are read back", Millis::ZERO)).into()
+}
+
+fn soak(situation: &Situation<'_>, step: WeightStep) -> Step {
+    let timing = &situation.plan.timing;
+    if situation.progress.soak_counts.is_none() {
+        let counts = situation.seen.counts.clone();
+        return Step { events: vec![EventBody::SoakBegan { counts }], then: Move::wait("the soak begins", timing.period_soak) };
+    }
+    let enough = share_of(situation.progress.need, step.weight_pct);
+    let healthy = situation.healthy(situation.to().slot).unwrap_or(0);
+    let mut events: Vec<_> = situation.count_observation(timing.period_soak, healthy >= enough).into_iter().collect();
+    let verdict = verdict(situation);
+    let changed = verdict
+        .as_ref()
+        .filter(|verdict| situation.progress.steps.get(situation.progress.current).and_then(|now| now.verdict.as_ref()) != Some(verdict));
+    events.extend(changed.map(|verdict| EventBody::Judged { step: situation.progress.current, verdict: verdict.clone() }));
+    let then = soak_move(situation, step, verdict.as_ref(), healthy >= enough);
+    Step { events, then }
+}
+
+fn soak_move(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdict>, healthy: bool) -> Move {
+    let timing = &situation.plan.timing;
+    if situation.progress.promoted && !situation.is_settling() {
+        return Move::Done { outcome: StepOutcome::Skipped, note: "promoted by a person".to_owned() };
+    }
+    let failed = verdict.filter(|verdict| verdict.word == VerdictWord::Fail).or_else(|| situation.progress.failed_verdict());
+    if let (Some(failed), false) = (failed, situation.progress.promoted) {
+        return Move::BackOut { why: verdict_words(failed) };
+    }
+    let left = step.soak.minus(situation.progress.observed);
+    if left > Millis::ZERO || situation.is_settling() {
+        let limit = situation.plan.timing.launch_limit.plus(step.soak.times(2));
+        if !healthy && situation.waited() >= limit {
+            return Move::hold(format!("too few servers of {} stay healthy", situation.to().group));
+        }
+        return Move::wait(format!("soak, {left} to go"), timing.period_soak.min(left.plus(Millis(1))));
+    }
+    soaked(situation, step, verdict)
+}
+
+fn soaked(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdict>) -> Move {
+    match verdict {
+        Some(verdict) if verdict.word == VerdictWord::Pass => Move::done(verdict_words(verdict)),
+        Some(verdict) => Move::hold(verdict_words(verdict)),
+        None if situation.plan.judged => Move::hold("requests and errors cannot be read: no verdict"),
+        None if is_before_all(situation) => Move::hold(format!("{}% was timed only: promote to send everything", step.weight_pct)),
+        None => Move::Done { outcome: StepOutcome::Warning, note: "timed only: nobody counts requests and errors here".to_owned() },
+    }
+}
+
+/// The next step of a canary sends everything.
+fn is_before_all(situation: &Situation<'_>) -> bool {
+    let next = situation.plan.steps.get(situation.progress.current + 1);
+    situation.plan.strategy == Strategy::Canary && next.is_some_and(|next| matches!(next.kind, StepKind::Weight(WeightStep { weight_pct: 100, .. })))
+}
+
+/// At 100 % the old group gets no traffic to compare with: only earlier steps can be judged against it.
+fn verdict(situation: &Situation<'_>) -> Option<Verdict> {
+    let began = situation.progress.soak_counts.as_ref()?;
+    let since = |slot: Slot| Some(situation.seen.counts.get(slot).as_ref()?.since(*began.get(slot).as_ref()?));
+    let (candidate, stable) = (since(situation.to().slot)?, since(situation.from().slot)?);
+    let alone = situation.share_pct(situation.to().slot) == Some(100);
+    let baseline = if alone { baseline_of_earlier_steps(situation).unwrap_or(stable) } else { stable };
+    let (word, p) = match judge(candidate, baseline) {
+        Finding::Worse { p } => (VerdictWord::Fail, Some(p)),
+        Finding::NoDifference { p } => (VerdictWord::Pass, Some(p)),
+        Finding::TooLittle => (VerdictWord::Inconclusive, None),
+    };
+    Some(Verdict { word, p, candidate, stable: baseline })
+}
+
+/// Stable's counts of the last step in which it served.
+fn baseline_of_earlier_steps(situation: &Situation<'_>) -> Option<crate::domain::traffic::Counts> {
+    let earlier = situation.progress.steps.get(..situation.progress.current)?;
+    let found = earlier.iter().rev().find_map(|step| step.verdict.as_ref().map(|verdict| verdict.stable));
+    found.or(situation.plan.baseline)
+}
+
+fn verdict_words(verdict: &Verdict) -> String {
+    let rate = |counts: &crate::domain::traffic::Counts| format!("{} errors in {}", counts.errors, counts.requests);
+    let p = verdict.p.map_or_else(String::new, |p| format!(", p {p:.1e}"));
+    let word = match verdict.word {
+        VerdictWord::Pass => "no worse than stable",
+        VerdictWord::Fail => "worse than stable",
+        VerdictWord::Inconclusive => "too few requests for a verdict",
+    };
+    format!("{word}: {} against {}{p}", rate(&verdict.candidate), rate(&verdict.stable))
+}
+
+/// Three complete observations a minute apart at 100 %, then the tags: the release is mirrored, the claim given back.
+fn stable(situation: &Situation<'_>) -> Step {
+    let timing = &situation.plan.timing;
+    let (slot, need) = (situation.to().slot, situation.progress.need);
+    let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
+    if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
+        return wait_for_stable(situation, good);
+    }
+    if !situation.progress.mirrored {
+        let value = format!("{}|{}|{}", situation.to().image.as_str(), situation.to().template.as_str(), situation.to_version().unwrap_or(0));
+        let call = CloudCall::Tag { groups: vec![situation.to().group.clone()], tags: vec![(STABLE_KEY.to_owned(), value)] };
+        return Move::call(call, "the release is mirrored as a tag").into();
+    }
+    if situation.progress.claimed_at.is_some() {
+        return Move::Call(situation.unclaim_call()).into();
+    }
+    Move::done(format!("{} healthy for {} at 100%", situation.healthy(slot).unwrap_or(0), timing.stable_gap.times(2))).into()
+}
+
+fn wait_for_stable(situation: &Situation<'_>, good: bool) -> Step {
+    let timing = &situation.plan.timing;
+    let last = situation.progress.last_observed_at;
+    let due = last.is_none_or(|last| situation.now.since(last) >= timing.stable_gap);
+    let events: Vec<_> = if due || !good { situation.count_observation(timing.stable_gap, good).into_iter().collect() } else { Vec::new() };
+    let why = if good {
+        format!("healthy at 100%, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak)
+    } else {
+        format!("{} of {} servers are healthy at 100%", situation.healthy(situation.to().slot).unwrap_or(0), situation.progress.need)
+    };
+    if !good && situation.waited() >= timing.launch_limit {
+        return Step { events, then: Move::hold(why) };
+    }
+    Step { events, then: Move::wait(why, timing.period_soak) }
+}

@@ -1,0 +1,103 @@
+//! Invariants checked on every call the engine decides on, named as the rollout rules name them.
+
+use super::situation::Situation;
+use crate::domain::call::CloudCall;
+use crate::domain::fleet::Slot;
+use crate::domain::ids::GroupName;
+use crate::domain::sizes::share_of;
+use crate::domain::traffic::RouteActions;
+use crate::operation::event::OperationState;
+use crate::operation::plan::{OperationKind, StepKind};
+
+/// An invariant the engine was about to break. A value, never a panic: the driver records it and stops in place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invariant {id} would break: {what}")]
+pub struct Broken {
+    /// `S1` … `S22`.
+    pub id: &'static str,
+    /// What would happen.
+    pub what: String,
+}
+
+fn broken(id: &'static str, what: impl Into<String>) -> Broken {
+    Broken { id, what: what.into() }
+}
+
+pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), Broken> {
+    match call {
+        CloudCall::SetWeights { place, actions } => {
+            if *place != situation.plan.pair.place {
+                return Err(broken("S11", "a place outside the plan would be written"));
+            }
+            weights(situation, actions)
+        }
+        CloudCall::Park { group, .. } => parked(situation, owned(situation, group)?),
+        CloudCall::RaiseMin { group, .. } | CloudCall::ReleaseMin { group, .. } | CloudCall::PinTemplate { group, .. } => {
+            owned(situation, group).map(|_| ())
+        }
+        CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
+        CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),
+        CloudCall::CreateTemplateVersion { .. } => Err(broken("S11", "a template outside the plan would be written")),
+    }
+}
+
+fn owned(situation: &Situation<'_>, group: &GroupName) -> Result<Slot, Broken> {
+    Slot::BOTH.into_iter().find(|slot| situation.side(*slot).group == *group).ok_or_else(|| broken("S11", format!("{group} is not in the plan")))
+}
+
+fn weights(situation: &Situation<'_>, actions: &RouteActions) -> Result<(), Broken> {
+    let Some(read) = situation.seen.route.value() else { return Err(broken("S2", "the route was not read")) };
+    if !actions.same_but_weights(read) {
+        return Err(broken("S2", "something besides the weights would change"));
+    }
+    let weight = |slot: Slot| actions.weight(situation.plan.pair.target_groups.get(slot));
+    if Slot::BOTH.iter().any(|slot| weight(*slot).is_none()) || Slot::BOTH.iter().all(|slot| weight(*slot) == Some(0)) {
+        return Err(broken("S2", "both weights go in one call and not both are zero"));
+    }
+    Slot::BOTH.into_iter().try_for_each(|slot| rising(situation, slot, actions))
+}
+
+/// A group whose weight rises has healthy targets; on the way forward enough of them for its share.
+fn rising(situation: &Situation<'_>, slot: Slot, actions: &RouteActions) -> Result<(), Broken> {
+    let arn = situation.plan.pair.target_groups.get(slot);
+    let before = situation.seen.share(slot, &situation.plan.pair).unwrap_or(0.0);
+    let after = actions.share(arn).unwrap_or(0.0);
+    if after <= before {
+        return Ok(());
+    }
+    let healthy = situation.seen.healthy_targets(slot);
+    let goes_back = situation.plan.kind == OperationKind::Rollback || situation.progress.state == OperationState::BackingOut;
+    match healthy {
+        Some(0) => Err(broken("S2", format!("{} would get weight without a healthy target", situation.side(slot).group))),
+        None if !goes_back => Err(broken("S9", format!("the health of {} is unknown", situation.side(slot).group))),
+        None => Ok(()),
+        Some(_) if goes_back => Ok(()),
+        Some(healthy) => {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
+            let pct = (after * 100.0).round() as u32;
+            let wanted = share_of(situation.plan.need, pct);
+            if healthy < wanted { Err(broken("S17", format!("{healthy} healthy targets for {pct}%, {wanted} are needed"))) } else { Ok(()) }
+        }
+    }
+}
+
+/// Only a group that serves nothing is lowered, and stable only in a retire or by a rollback away from it.
+fn parked(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
+    if situation.weight(slot) != Some(0) {
+        return Err(broken("S4", format!("{} still has weight", situation.side(slot).group)));
+    }
+    if !situation.seen.is_complete() {
+        return Err(broken("S10", "a group would be lowered on an incomplete observation"));
+    }
+    let empties = situation.plan.steps.get(situation.progress.current).is_some_and(|step| step.kind == StepKind::EmptySlot);
+    match situation.plan.kind {
+        OperationKind::Deploy if slot == situation.plan.from.slot => Err(broken("S4", "a deploy would lower the stable group")),
+        OperationKind::Deploy if !empties && situation.progress.state != OperationState::BackingOut => {
+            Err(broken("S4", "a deploy would lower its candidate on the way forward"))
+        }
+        OperationKind::Rollback | OperationKind::Retire if slot == situation.plan.to.slot => {
+            Err(broken("S4", "the group that serves would be lowered"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,62 @@
+//! Lowering: only on two complete readings some time apart in which both accounts agree, and never a group that serves.
+
+use super::situation::{Situation, threshold};
+use super::{Move, Step};
+use crate::domain::call::CloudCall;
+use crate::domain::fleet::Slot;
+use crate::domain::sizes::Sizes;
+use crate::operation::event::EventBody;
+
+impl Situation<'_> {
+    /// Brings the group in `park` to `size` while `keep` serves; done when nothing of it is left beyond that.
+    pub(super) fn park(&self, park: Slot, keep: Slot, size: u32) -> Step {
+        let period = self.plan.timing.period_moving;
+        let (Some(group), Some(draining)) = (self.group(park), self.draining(park)) else {
+            return Move::wait("the group to park cannot be read", period).into();
+        };
+        if group.sizes != Sizes::all(size) {
+            return self.lower(park, keep, Sizes::all(size));
+        }
+        if group.total() > size || draining > 0 {
+            return Move::wait(format!("{} servers of {} drain", group.total().max(draining), group.name), period).into();
+        }
+        Move::done(format!("{} is at {size}", group.name)).into()
+    }
+
+    fn lower(&self, park: Slot, keep: Slot, sizes: Sizes) -> Step {
+        let period = self.plan.timing.period_moving;
+        let evidence = self.progress.lower_evidence_at;
+        if let Err(why) = self.may_lower(park, keep) {
+            let reset = evidence.is_some().then_some(EventBody::LowerEvidence { found: false });
+            return Step { events: reset.into_iter().collect(), then: Move::wait(why, period) };
+        }
+        let Some(first) = evidence else {
+            let events = vec![EventBody::LowerEvidence { found: true }];
+            return Step { events, then: Move::wait("a second reading before anything is lowered", period) };
+        };
+        if self.now.since(first) < self.plan.timing.lower_gap {
+            return Move::wait("a second reading before anything is lowered", period).into();
+        }
+        let group = self.side(park).group.clone();
+        let why = format!("{group} serves nothing any more");
+        Move::call(CloudCall::Park { group, sizes }, why).into()
+    }
+
+    /// S4 and S10 in one place: the observation is complete, the group serves nothing and has had time to stop, the other one carries all.
+    fn may_lower(&self, park: Slot, keep: Slot) -> Result<(), String> {
+        if !self.seen.is_complete() {
+            return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
+        }
+        if self.weight(park) != Some(0) || self.weight(keep).is_none_or(|weight| weight == 0) {
+            return Err(format!("{} is not out of the traffic", self.side(park).group));
+        }
+        if self.is_settling() {
+            return Err("the weights settle".to_owned());
+        }
+        let healthy = self.healthy(keep).unwrap_or(0);
+        if healthy < threshold(self.progress.need) {
+            return Err(format!("only {healthy} of {} servers of {} are healthy", self.progress.need, self.side(keep).group));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! The rollout engine, sans-IO: what is known and one look at the world in, events and at most one call out.
+//!
+//! Each period is a full observation, then at most one mutation, then another observation. Nothing here remembers: everything is read
+//! from the plan, the fold of the events and what was just seen, so that any driver on any host continues where another one stopped.
+
+pub mod answer;
+mod back_out;
+pub mod consequence;
+mod deploy;
+mod foreign;
+mod guards;
+mod lower;
+mod retire;
+mod rollback;
+mod shift;
+mod situation;
+mod weight;
+
+pub use guards::Broken;
+pub use situation::Situation;
+
+use crate::domain::call::CloudCall;
+use crate::domain::observation::Depth;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::claim::CLAIM_KEY;
+use crate::operation::event::{EventBody, OperationState, StepOutcome};
+use crate::operation::plan::{OperationKind, Plan, StepKind};
+use crate::operation::progress::Progress;
+
+/// So many refusals in a row and a deploy going forward holds.
+const MAX_REFUSALS: u32 = 3;
+
+/// A call the engine wants made, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedCall {
+    /// The call.
+    pub call: CloudCall,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Decision {
+    /// What to record, in order, before anything else.
+    pub events: Vec<EventBody>,
+    /// The one call to make, with its intent recorded first.
+    pub call: Option<WantedCall>,
+    /// How long to wait before the next look, in world time; zero after a call.
+    pub wait: Millis,
+    /// What it waits for, for people.
+    pub waiting_for: String,
+}
+
+/// What a step wants to happen.
+enum Move {
+    /// Make this call.
+    Call(WantedCall),
+    /// Look again after a while.
+    Wait { why: String, period: Millis },
+    /// The step is over.
+    Done { outcome: StepOutcome, note: String },
+    /// Stop, with a deadline after which the deploy backs out.
+    Hold { why: String },
+    /// Go back to stable.
+    BackOut { why: String },
+    /// Attempt nothing more.
+    Fail { why: String },
+}
+
+/// What a step has to say: things to record, and what it wants.
+struct Step {
+    events: Vec<EventBody>,
+    then: Move,
+}
+
+impl From<Move> for Step {
+    fn from(then: Move) -> Self {
+        Self { events: Vec::new(), then }
+    }
+}
+
+impl Move {
+    fn call(call: CloudCall, why: impl Into<String>) -> Self {
+        Self::Call(WantedCall { call, why: why.into() })
+    }
+
+    fn wait(why: impl Into<String>, period: Millis) -> Self {
+        Self::Wait { why: why.into(), period }
+    }
+
+    fn done(note: impl Into<String>) -> Self {
+        Self::Done { outcome: StepOutcome::Success, note: note.into() }
+    }
+
+    fn hold(why: impl Into<String>) -> Self {
+        Self::Hold { why: why.into() }
+    }
+}
+
+/// How much has to be looked at before the next decision. The first write of a fast rollback needs only the route and the target's health.
+#[must_use]
+pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
+    let shifts_first = plan.kind == OperationKind::Rollback
+        && progress.calls.intended == 0
+        && plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::Shift)
+        && progress.streak == 0;
+    if shifts_first { Depth::RouteAndTargets(plan.to.slot) } else { Depth::Full }
+}
+
+/// Decides what to do now.
+///
+/// # Errors
+/// An invariant would break: the driver records it and stops in place.
+pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
+    let decision = match situation.progress.state {
+        state if state.is_final() => Decision::default(),
+        OperationState::Planned => begin(),
+        OperationState::Paused => carry_out(situation, Move::wait(&situation.progress.reason, situation.plan.timing.period_soak).into()),
+        OperationState::BackingOut => carry_out(situation, back_out::next(situation)),
+        _ => carry_out(situation, forward(situation)),
+    };
+    if let Some(wanted) = &decision.call {
+        guards::check(situation, &wanted.call)?;
+    }
+    Ok(decision)
+}
+
+fn begin() -> Decision {
+    let running = EventBody::StateChanged { to: OperationState::Running, reason: "driver is at work".to_owned(), deadline: None };
+    Decision { events: vec![running, EventBody::StepStarted { step: 0 }], ..Decision::default() }
+}
+
+fn forward(situation: &Situation<'_>) -> Step {
+    let Some(step) = situation.plan.steps.get(situation.progress.current) else {
+        return Move::Fail { why: "the plan has no such step".to_owned() }.into();
+    };
+    match situation.plan.kind {
+        OperationKind::Deploy => foreign::change(situation).map_or_else(|| deploy::next(situation, step.kind), |hold| hold.into()),
+        OperationKind::Rollback => rollback::next(situation, step.kind),
+        OperationKind::Retire => retire::next(situation, step.kind),
+    }
+}
+
+fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
+    let mut decision = Decision { events: step.events, ..Decision::default() };
+    let then = after_refusals(situation, renew_claim(situation, step.then));
+    if situation.progress.state == OperationState::Holding && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. }) {
+        let reason = format!("no longer holds: {}", situation.progress.reason);
+        decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
+    }
+    match then {
+        Move::Call(wanted) => decision.call = Some(wanted),
+        Move::Wait { why, period } => {
+            decision.wait = period;
+            decision.waiting_for = why;
+        }
+        Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
+        Move::Hold { why } => hold(situation, &mut decision, why),
+        Move::BackOut { why } => start_backing_out(situation, &mut decision, why),
+        Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
+    }
+    decision
+}
+
+/// The claim is renewed when there is nothing better to do, at half of its life.
+fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
+    let due = situation.progress.claimed_at.is_some_and(|at| situation.now.since(at).times(2) > situation.plan.timing.claim_life);
+    match then {
+        Move::Wait { .. } if due => Move::Call(situation.claim_call("the claim is renewed")),
+        other => other,
+    }
+}
+
+/// Calls the cloud refused are made again ever more slowly; a deploy going forward holds after a few.
+fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
+    let (Move::Call(_), Some(refused)) = (&then, &situation.progress.last_refusal) else { return then };
+    let tries = situation.progress.refusals;
+    let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
+    let forward = situation.plan.kind == OperationKind::Deploy && situation.progress.state != OperationState::BackingOut;
+    if forward && tries >= MAX_REFUSALS {
+        return Move::Hold { why };
+    }
+    let pause = situation.plan.timing.period_moving.times(1 << tries.min(5));
+    let left = pause.minus(situation.now.since(refused.at));
+    if tries > 0 && left > Millis::ZERO { Move::wait(why, left) } else { then }
+}
+
+fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOutcome, note: String) {
+    let step = situation.progress.current;
+    if situation.progress.state == OperationState::BackingOut {
+        decision.events.push(EventBody::StateChanged { to: OperationState::BackedOut, reason: note, deadline: None });
+        return;
+    }
+    let next = Some(step + 1).filter(|next| *next < situation.plan.steps.len());
+    decision.events.push(EventBody::StepEnded { step, outcome, note, next });
+    match next {
+        Some(next) => decision.events.push(EventBody::StepStarted { step: next }),
+        None => {
+            if situation.plan.kind == OperationKind::Deploy {
+                decision.events.push(EventBody::BecameStable);
+            }
+            decision.events.push(EventBody::StateChanged { to: OperationState::Succeeded, reason: situation.success_words(), deadline: None });
+        }
+    }
+}
+
+fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String) {
+    let holding = situation.progress.state == OperationState::Holding;
+    decision.wait = situation.plan.timing.period_soak;
+    decision.waiting_for.clone_from(&why);
+    match situation.progress.deadline {
+        Some(deadline) if holding && situation.now >= deadline => {
+            start_backing_out(situation, decision, format!("held until its deadline: {why}"));
+        }
+        Some(deadline) if holding => {
+            if situation.progress.reason != why {
+                decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
+            }
+        }
+        _ => {
+            let deadline = Some(situation.now.plus(situation.plan.timing.hold_deadline));
+            decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
+        }
+    }
+}
+
+fn start_backing_out(situation: &Situation<'_>, decision: &mut Decision, why: String) {
+    let step = situation.progress.current;
+    decision.wait = Millis::ZERO;
+    decision.events.push(EventBody::StepEnded { step, outcome: StepOutcome::Failed, note: why.clone(), next: Some(step) });
+    decision.events.push(EventBody::StateChanged { to: OperationState::BackingOut, reason: why, deadline: None });
+}
+
+/// The deadline of a claim written now.
+fn claim_until(now: WorldTime, plan: &Plan) -> WorldTime {
+    now.plus(plan.timing.claim_life)
+}
+
+impl Situation<'_> {
+    /// The call that writes this operation's claim on both groups.
+    fn claim_call(&self, why: &str) -> WantedCall {
+        let groups = vec![self.plan.from.group.clone(), self.plan.to.group.clone()];
+        let value = self.claimant.value(claim_until(self.now, self.plan));
+        WantedCall { call: CloudCall::Tag { groups, tags: vec![(CLAIM_KEY.to_owned(), value)] }, why: why.to_owned() }
+    }
+
+    fn success_words(&self) -> String {
+        match self.plan.kind {
+            OperationKind::Deploy => format!("{} is stable", self.plan.to.label()),
+            OperationKind::Rollback => format!("{} serves again", self.plan.to.label()),
+            OperationKind::Retire => format!("{} is idle", self.plan.from.group),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Back to the last known good release: traffic first, everything else after.
+
+use super::back_out::give_back;
+use super::situation::{Situation, threshold};
+use super::{Move, Step};
+use crate::operation::event::EventBody;
+use crate::operation::plan::StepKind;
+
+pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
+    match step {
+        StepKind::GrowTarget => grow(situation).into(),
+        StepKind::Shift => shift(situation),
+        StepKind::Settle => settle(situation).into(),
+        StepKind::Park => situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size),
+        StepKind::GiveBack => {
+            if situation.group(situation.to().slot).is_none() {
+                return Move::wait("the group cannot be read", situation.plan.timing.period_moving).into();
+            }
+            give_back(situation, situation.to().slot, "nothing borrowed is left").into()
+        }
+        _ => Move::Fail { why: "a rollback has no such step".to_owned() }.into(),
+    }
+}
+
+/// The target is pinned at what is needed and warms up. Where what serves now is worse, the share it can carry is shifted meanwhile.
+fn grow(situation: &Situation<'_>) -> Move {
+    let target = situation.to().slot;
+    let need = situation.progress.need;
+    if let Some(call) = situation.raise(target, need) {
+        return Move::call(call, format!("{} grows to {need}", situation.to().group));
+    }
+    if strangers_serve(situation) {
+        return Move::wait(format!("servers of {} run another release", situation.to().group), situation.plan.timing.period_moving);
+    }
+    match situation.healthy(target) {
+        Some(healthy) if healthy >= need => Move::done(format!("{healthy} servers are healthy")),
+        Some(_) => situation.shift_to(target).unwrap_or_else(|| Move::done("the target serves everything already")),
+        None => Move::wait("the health of the target is unknown", situation.plan.timing.period_moving),
+    }
+}
+
+/// S2's census: weight only on servers of the frozen release. Before the first write of a fast rollback the plan's census holds.
+fn strangers_serve(situation: &Situation<'_>) -> bool {
+    situation.strangers(situation.to().slot).is_some_and(|strangers| strangers > 0)
+}
+
+fn shift(situation: &Situation<'_>) -> Step {
+    match situation.shift_to(situation.to().slot) {
+        Some(moved) => {
+            // The first look was at route and target health only; what could not be decided on it needs everything.
+            let looked = situation.count_observation(situation.plan.timing.period_moving, true).filter(|_| situation.progress.streak == 0);
+            Step { events: looked.into_iter().collect(), then: moved }
+        }
+        None => {
+            let events = if situation.progress.traffic_on_target_at.is_none() { vec![EventBody::TrafficOnTarget] } else { Vec::new() };
+            Step { events, then: Move::done(format!("all traffic is on {}", situation.to().label())) }
+        }
+    }
+}
+
+/// The claim is put, the target pinned, the weights read back, and time given for them to spread.
+fn settle(situation: &Situation<'_>) -> Move {
+    let timing = &situation.plan.timing;
+    let target = situation.to().slot;
+    if situation.progress.claimed_at.is_none() {
+        return Move::Call(situation.claim_call("people with another store are told"));
+    }
+    if let Some(moved) = situation.shift_to(target) {
+        return moved;
+    }
+    if let Some(call) = situation.raise(target, situation.progress.need) {
+        return Move::call(call, format!("{} is pinned: it carries everything", situation.to().group));
+    }
+    let (healthy, need) = (situation.healthy(target), situation.progress.need);
+    match healthy {
+        Some(healthy) if healthy >= threshold(need) && !situation.is_settling() => Move::done(format!("{healthy} of {need} servers are healthy")),
+        Some(healthy) => Move::wait(format!("{healthy} of {need} servers are healthy, the weights settle"), timing.period_moving),
+        None => Move::wait("the health of the target is unknown", timing.period_moving),
+    }
+}

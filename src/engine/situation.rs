@@ -1,0 +1,142 @@
+//! Everything a decision is made from, with the questions every strategy asks of it.
+
+use crate::domain::call::CloudCall;
+use crate::domain::fleet::Slot;
+use crate::domain::group::ServerGroup;
+use crate::domain::observation::FleetObservation;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::TargetState;
+use crate::operation::claim::Claimant;
+use crate::operation::event::EventBody;
+use crate::operation::plan::{Plan, Side};
+use crate::operation::progress::Progress;
+
+/// The plan, what happened so far, and one look at the world.
+pub struct Situation<'a> {
+    /// What was confirmed.
+    pub plan: &'a Plan,
+    /// The fold of the events.
+    pub progress: &'a Progress,
+    /// What was just seen.
+    pub seen: &'a FleetObservation,
+    /// World time.
+    pub now: WorldTime,
+    /// Who we are in claims.
+    pub claimant: &'a Claimant,
+}
+
+impl Situation<'_> {
+    /// The side that gives traffic away.
+    pub(super) const fn from(&self) -> &Side {
+        &self.plan.from
+    }
+
+    /// The side that gets it.
+    pub(super) const fn to(&self) -> &Side {
+        &self.plan.to
+    }
+
+    /// The side in a slot.
+    pub(super) fn side(&self, slot: Slot) -> &Side {
+        if self.plan.to.slot == slot { &self.plan.to } else { &self.plan.from }
+    }
+
+    /// A slot's group, if it could be read.
+    pub(super) const fn group(&self, slot: Slot) -> Option<&ServerGroup> {
+        self.seen.group(slot)
+    }
+
+    /// In service and healthy by both accounts; none if either is unknown.
+    pub(super) fn healthy(&self, slot: Slot) -> Option<u32> {
+        self.seen.healthy(slot)
+    }
+
+    /// A slot's weight.
+    pub(super) fn weight(&self, slot: Slot) -> Option<u32> {
+        self.seen.weight(slot, &self.plan.pair)
+    }
+
+    /// A slot's share of the traffic, in whole percent rounded up.
+    pub(super) fn share_pct(&self, slot: Slot) -> Option<u32> {
+        let arn = self.plan.pair.target_groups.get(slot);
+        let route = self.seen.route.value()?;
+        let total: u32 = route.forwards().map(|(_, weight)| *weight).sum();
+        let weight = route.weight(arn)?;
+        (total > 0).then(|| (weight * 100).div_ceil(total))
+    }
+
+    /// Targets of a slot that still finish what they have.
+    pub(super) fn draining(&self, slot: Slot) -> Option<u32> {
+        Some(self.seen.health.get(slot).value()?.count_in(TargetState::Draining))
+    }
+
+    /// The template version the candidate or target must run.
+    pub(super) fn to_version(&self) -> Option<u64> {
+        self.progress.candidate_version
+    }
+
+    /// The version a side's servers must run.
+    pub(super) fn frozen_version(&self, slot: Slot) -> Option<u64> {
+        if slot == self.plan.to.slot { self.to_version() } else { self.plan.from.template_version }
+    }
+
+    /// Servers in service in a slot that run something else than they should; none if that cannot be told.
+    pub(super) fn strangers(&self, slot: Slot) -> Option<usize> {
+        Some(self.seen.strangers(slot, self.frozen_version(slot)?)?.len())
+    }
+
+    /// How long the current step waits already.
+    pub(super) fn waited(&self) -> Millis {
+        self.progress.step_started_at.map_or(Millis::ZERO, |since| self.now.since(since))
+    }
+
+    /// How long the last weight change has had to spread; none if this operation changed none.
+    pub(super) fn since_written(&self) -> Option<Millis> {
+        Some(self.now.since(self.progress.written_at?))
+    }
+
+    /// Whether a weight change of ours may still be spreading.
+    pub(super) fn is_settling(&self) -> bool {
+        self.since_written().is_some_and(|since| since < self.plan.timing.settle)
+    }
+
+    /// Raises a group's minimum to `min` if it is lower, and its maximum to the live role's where that is in the way.
+    pub(super) fn raise(&self, slot: Slot, min: u32) -> Option<CloudCall> {
+        let sizes = self.group(slot)?.sizes;
+        let max = self.plan.live_sizes.max.max(min);
+        let raised = Some(max).filter(|max| sizes.max < *max);
+        (sizes.min < min).then(|| CloudCall::RaiseMin { group: self.side(slot).group.clone(), min, max: raised })
+    }
+
+    /// Gives a pin back: the minimum of the live role, if the group's is higher.
+    pub(super) fn release_pin(&self, slot: Slot) -> Option<CloudCall> {
+        let sizes = self.group(slot)?.sizes;
+        let min = self.plan.live_sizes.min;
+        (sizes.min > min).then(|| CloudCall::ReleaseMin { group: self.side(slot).group.clone(), min })
+    }
+
+    /// The event that counts this observation, if enough time passed since the last one that counted. Observed time is the gap between
+    /// complete observations, each capped at two periods: a dead driver soaks nothing.
+    pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
+        let gap = self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last));
+        let first = self.progress.last_observed_at.is_none();
+        if !first && gap.times(2) < period && good {
+            return None;
+        }
+        let streak = if good { self.progress.streak.saturating_add(1) } else { 0 };
+        if !good && self.progress.streak == 0 && !first {
+            return None;
+        }
+        let added = if good { gap.min(period.times(2)) } else { Millis::ZERO };
+        Some(EventBody::Observed { added, streak })
+    }
+}
+
+/// How many healthy servers end a rollback or allow lowering: all under ten, nine tenths under twenty, else 95 percent.
+pub(super) fn threshold(need: u32) -> u32 {
+    match need {
+        0..10 => need,
+        10..20 => (need * 9).div_ceil(10),
+        _ => (need * 19).div_ceil(20),
+    }
+}

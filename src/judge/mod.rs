@@ -1,0 +1,3 @@
+//! Canary analysis, pure: is the candidate worse than stable in the same interval?
+
+pub mod counts;

@@ -1,0 +1,268 @@
+//! What happened, in order. A driver appends; everything anybody knows of an operation is a fold of its events.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{CommandKind, Who};
+use super::plan::Plan;
+use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
+use crate::domain::fleet::BySlot;
+use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::Counts;
+
+/// What an operation is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    /// Confirmed; no driver has taken it yet.
+    Planned,
+    /// Going forward.
+    Running,
+    /// The engine stopped it: reason, deadline, then back out.
+    Holding,
+    /// A person stopped it.
+    Paused,
+    /// A retire in its window.
+    Waiting,
+    /// An unfinished deploy on its way back to stable.
+    BackingOut,
+    /// Done.
+    Succeeded,
+    /// Back on stable, everything borrowed given back.
+    BackedOut,
+    /// AWS's own engine rolled this rolling deploy back.
+    RolledBack,
+    /// Nothing more is attempted; the world is safe; a person is needed.
+    Failed,
+    /// Another operation took the wheel.
+    Superseded,
+}
+
+impl OperationState {
+    /// Nothing will happen any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::BackedOut | Self::RolledBack | Self::Failed | Self::Superseded)
+    }
+
+    /// The word people read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Holding => "holding",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::BackingOut => "backing_out",
+            Self::Succeeded => "succeeded",
+            Self::BackedOut => "backed_out",
+            Self::RolledBack => "rolled_back",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// As planned.
+    Success,
+    /// As planned, with something worth reading.
+    Warning,
+    /// Not needed, or skipped by a person.
+    Skipped,
+    /// It did not work.
+    Failed,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// The cloud accepted it.
+    Accepted(CallReply),
+    /// The cloud, or the way to it, refused it: nothing was changed.
+    Refused {
+        /// What kind of failure.
+        kind: CloudErrorKind,
+        /// The cloud's words.
+        message: Untrusted,
+    },
+    /// It was sent and no answer came, or the driver died in between: it is found out by looking.
+    Unknown {
+        /// What is known.
+        message: Untrusted,
+    },
+}
+
+/// What a soak's counts say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictWord {
+    /// No difference that counts.
+    Pass,
+    /// The candidate is worse: sticky for its step.
+    Fail,
+    /// Too little data to say.
+    Inconclusive,
+}
+
+/// A verdict over counts, with what it was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What it says.
+    pub word: VerdictWord,
+    /// One-sided exact probability of so many candidate errors if there were no difference; none without data.
+    pub p: Option<f64>,
+    /// Candidate's requests and errors since the soak began.
+    pub candidate: Counts,
+    /// Stable's requests and errors since the soak began.
+    pub stable: Counts,
+}
+
+/// The body of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum EventBody {
+    /// The first event: the whole plan.
+    Planned {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Who confirmed it.
+        by: Who,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
+    /// A driver took the lease.
+    DriverStarted {
+        /// The lease's epoch.
+        epoch: u64,
+        /// Its host.
+        host: Untrusted,
+        /// Its process.
+        pid: u32,
+    },
+    /// A step began.
+    StepStarted {
+        /// Index in the plan.
+        step: usize,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Index in the plan.
+        step: usize,
+        /// How.
+        outcome: StepOutcome,
+        /// In words.
+        note: String,
+        /// The step that follows, if any.
+        next: Option<usize>,
+    },
+    /// A call is about to be made: durable before it is sent.
+    CallIntended {
+        /// Number of the call in this operation.
+        call_no: u64,
+        /// The call.
+        call: CloudCall,
+        /// Why, for people.
+        why: String,
+    },
+    /// The call ended.
+    CallEnded {
+        /// Number of the call in this operation.
+        call_no: u64,
+        /// How.
+        outcome: CallOutcome,
+    },
+    /// Observed time was added to what the step counts.
+    Observed {
+        /// Added to the step's observed time.
+        added: Millis,
+        /// Complete and healthy observations in a row, after this one.
+        streak: u32,
+    },
+    /// The counters at the beginning of a soak.
+    SoakBegan {
+        /// Each slot's counters.
+        counts: BySlot<Option<Counts>>,
+    },
+    /// The counts were judged.
+    Judged {
+        /// Index of the step.
+        step: usize,
+        /// What came out.
+        verdict: Verdict,
+    },
+    /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
+    Launched {
+        /// Their ids.
+        instances: Vec<InstanceId>,
+    },
+    /// The first of two readings before something is lowered; or what it showed is not so any more.
+    LowerEvidence {
+        /// Everything about it allows lowering.
+        found: bool,
+    },
+    /// A person skipped the rest of the step's soak, or passed its hold.
+    Promoted {
+        /// Index of the step.
+        step: usize,
+    },
+    /// More healthy servers are needed than planned.
+    NeedRaised {
+        /// The new need.
+        need: u32,
+    },
+    /// The operation is in another state.
+    StateChanged {
+        /// The new state.
+        to: OperationState,
+        /// Why.
+        reason: String,
+        /// When the engine acts by itself, if it does.
+        deadline: Option<WorldTime>,
+    },
+    /// A command was taken out of the queue.
+    CommandAnswered {
+        /// What was asked.
+        kind: CommandKind,
+        /// Who asked.
+        by: Who,
+        /// Why.
+        reason: Option<Untrusted>,
+        /// Whether it is done.
+        accepted: bool,
+        /// The answer in words.
+        answer: String,
+    },
+    /// All traffic is on the target: the end of what a rollback is for.
+    TrafficOnTarget,
+    /// The release entered the ledger.
+    BecameStable,
+    /// Another operation took the wheel.
+    SupersededBy {
+        /// It.
+        operation: OperationId,
+    },
+    /// Something worth reading.
+    Noted {
+        /// In words.
+        text: String,
+    },
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the operation's events, from 0 without gaps.
+    pub seq: u64,
+    /// World time.
+    pub at: WorldTime,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: EventBody,
+}

@@ -1,0 +1,38 @@
+//! What a person wants, before there is a plan.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fleet::Strategy;
+use crate::domain::ids::FleetName;
+
+/// A wish that a plan can be made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// A new release.
+    Deploy {
+        /// The fleet.
+        fleet: FleetName,
+        /// Version or image id, as typed or chosen.
+        image: String,
+        /// Another strategy than the fleet's own.
+        strategy: Option<Strategy>,
+    },
+    /// Back to a release that was stable.
+    Rollback {
+        /// The fleet.
+        fleet: FleetName,
+        /// Version or image id; the last known good where none is named.
+        to: Option<String>,
+    },
+}
+
+impl Intent {
+    /// The fleet it is about.
+    #[must_use]
+    pub const fn fleet(&self) -> &FleetName {
+        match self {
+            Self::Deploy { fleet, .. } | Self::Rollback { fleet, .. } => fleet,
+        }
+    }
+}

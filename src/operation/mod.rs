@@ -1,0 +1,12 @@
+//! What viewer and driver share and the store keeps: plans, events, commands, leases, the ledger, and progress as their fold.
+
+pub mod claim;
+pub mod command;
+pub mod event;
+pub mod intent;
+pub mod lease;
+pub mod ledger;
+pub mod plan;
+pub mod progress;
+pub mod record;
+pub mod status;

@@ -1,0 +1,351 @@
+//! A frozen plan: what an operation may touch, what it will do, and the numbers it was made with.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::status::WayBackLevel;
+use crate::domain::fleet::{Slot, Strategy, WeightStep, WeightedPair};
+use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
+use crate::domain::release::Release;
+use crate::domain::sizes::Sizes;
+use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::{Counts, RouteActions};
+
+/// What kind of operation it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// A new release replaces the stable one.
+    Deploy,
+    /// Traffic goes back to the last known good release.
+    Rollback,
+    /// The old group's window runs out and it becomes idle.
+    Retire,
+}
+
+impl OperationKind {
+    /// The word people read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Retire => "retire",
+        }
+    }
+}
+
+/// One of the two groups of a plan, with what it launches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// The slot.
+    pub slot: Slot,
+    /// The server group.
+    pub group: GroupName,
+    /// Its target group.
+    pub target_group: TargetGroupArn,
+    /// Its launch template.
+    pub template: TemplateId,
+    /// The numbered version; none for a candidate whose version is still to be made.
+    pub template_version: Option<u64>,
+    /// The image.
+    pub image: ImageId,
+    /// What people call the image.
+    pub version: Option<Untrusted>,
+    /// Digest of the template's data without the image, where it could be read.
+    pub digest: Option<String>,
+}
+
+impl Side {
+    /// The version, or the image id where there is none.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.version.as_ref().map_or_else(|| self.image.to_string(), Untrusted::shown)
+    }
+
+    /// What this side runs once its template version is `number`.
+    #[must_use]
+    pub fn release(&self, number: u64) -> Release {
+        Release {
+            image: self.image.clone(),
+            version: self.version.clone(),
+            template: self.template.clone(),
+            template_version: number,
+            digest: self.digest.clone(),
+            group: self.group.clone(),
+            slot: self.slot,
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Tag both groups, wait, read back: nobody outside this store is at work here.
+    Claim,
+    /// Bring the idle slot to nothing before something new is launched in it.
+    EmptySlot,
+    /// Make or adopt the template version and pin the candidate group to it.
+    Template,
+    /// One candidate server at weight 0, healthy three times.
+    OneBox,
+    /// The candidate at full size, weight 0.
+    FullSize,
+    /// Grow to the share, shift, read back, soak, judge.
+    Weight(WeightStep),
+    /// Three complete observations a minute apart: then it is stable.
+    Stable,
+    /// Bring the rollback's target to the size it needs, shifting what it can carry meanwhile.
+    GrowTarget,
+    /// All traffic to the target.
+    Shift,
+    /// Read back and settle.
+    Settle,
+    /// The window in which the old group stays at full size.
+    Window,
+    /// The group that serves no more drains and becomes idle.
+    Park,
+    /// Give back pins and the claim.
+    GiveBack,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// What it does.
+    pub kind: StepKind,
+    /// How people call it.
+    pub title: String,
+    /// How long it is expected to take, where that can be told.
+    pub expected: Option<Millis>,
+}
+
+/// Every wait of an operation. `QD_TIME_SCALE` divides them all when the plan is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Between observations while something moves.
+    pub period_moving: Millis,
+    /// Between observations in a soak.
+    pub period_soak: Millis,
+    /// Between observations in a window.
+    pub period_window: Millis,
+    /// After a weight change, before it is believed to have spread.
+    pub settle: Millis,
+    /// Between the observations that make a release stable.
+    pub stable_gap: Millis,
+    /// Between the two readings before anything is lowered (S10).
+    pub lower_gap: Millis,
+    /// How long servers may take to become healthy before the step holds.
+    pub launch_limit: Millis,
+    /// How long a hold lasts before the operation backs out.
+    pub hold_deadline: Millis,
+    /// Between writing the claim and reading it back.
+    pub claim_wait: Millis,
+    /// How long the claim is good for unless renewed.
+    pub claim_life: Millis,
+    /// How long target health may be unknown before a rollback goes on without it.
+    pub unknown_health: Millis,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            period_moving: Millis::secs(5),
+            period_soak: Millis::secs(15),
+            period_window: Millis::secs(60),
+            settle: Millis::secs(60),
+            stable_gap: Millis::secs(60),
+            lower_gap: Millis::secs(20),
+            launch_limit: Millis::mins(10),
+            hold_deadline: Millis::mins(30),
+            claim_wait: Millis::secs(3),
+            claim_life: Millis::mins(5),
+            unknown_health: Millis::secs(20),
+        }
+    }
+}
+
+impl Timing {
+    /// Every wait divided by `scale`.
+    #[must_use]
+    pub fn scaled(&self, scale: u32) -> Self {
+        Self {
+            period_moving: self.period_moving.scaled(scale),
+            period_soak: self.period_soak.scaled(scale),
+            period_window: self.period_window.scaled(scale),
+            settle: self.settle.scaled(scale),
+            stable_gap: self.stable_gap.scaled(scale),
+            lower_gap: self.lower_gap.scaled(scale),
+            launch_limit: self.launch_limit.scaled(scale),
+            hold_deadline: self.hold_deadline.scaled(scale),
+            claim_wait: self.claim_wait.scaled(scale),
+            claim_life: self.claim_life,
+            unknown_health: self.unknown_health.scaled(scale),
+        }
+    }
+}
+
+/// How much a person has to do to confirm, by risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Friction {
+    /// `y`.
+    Confirm,
+    /// `y` and a reason: forward in production.
+    Reason,
+    /// The fleet's name typed, and why: against advice, or irreversible.
+    Typed {
+        /// What makes it dangerous.
+        because: String,
+    },
+}
+
+/// How serious a line on the sheet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckLevel {
+    /// Looked at and in order.
+    Ok,
+    /// Worth reading; does not stop anything.
+    Warning,
+    /// Could not be read.
+    Unknown,
+}
+
+/// One checked fact on the sheet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// How serious.
+    pub level: CheckLevel,
+    /// In words.
+    pub text: String,
+}
+
+impl Check {
+    /// A line on the sheet.
+    pub fn new(level: CheckLevel, text: impl Into<String>) -> Self {
+        Self { level, text: text.into() }
+    }
+}
+
+/// A frozen plan. Traffic moves from `from` to `to`; a retire plan parks `from` and keeps `to`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Digest of the plan's identity.
+    pub id: PlanId,
+    /// The build that made it: another build plans again.
+    pub build: String,
+    /// What kind of operation.
+    pub kind: OperationKind,
+    /// The fleet.
+    pub fleet: FleetName,
+    /// The environment is production, or not known to be anything else.
+    pub production: bool,
+    /// All that may be touched.
+    pub pair: WeightedPair,
+    /// The group that gives traffic away.
+    pub from: Side,
+    /// The group that gets it.
+    pub to: Side,
+    /// How the deploy goes; a rollback's and a retire's is the fleet's own.
+    pub strategy: Strategy,
+    /// The route's actions when the plan was made.
+    pub actions: RouteActions,
+    /// The live role's sizes, without any operation's pins.
+    pub live_sizes: Sizes,
+    /// An idle slot's size.
+    pub idle_size: u32,
+    /// Healthy servers that carry all of the traffic, at plan time; it only rises.
+    pub need: u32,
+    /// The fleet's floor.
+    pub floor: u32,
+    /// The steps, in order.
+    pub steps: Vec<PlanStep>,
+    /// Every wait.
+    pub timing: Timing,
+    /// How long the old group is kept.
+    pub window: Millis,
+    /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
+    pub judged: bool,
+    /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
+    pub baseline: Option<Counts>,
+    /// What a person has to do to confirm.
+    pub friction: Friction,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// The operation this one takes the wheel from.
+    pub supersedes: Option<OperationId>,
+    /// The way a rollback takes.
+    pub level: Option<WayBackLevel>,
+    /// Template data that differs from the candidate slot's last version, in words.
+    pub differences: Vec<String>,
+    /// When the facts were read.
+    pub as_of: WorldTime,
+    /// The account and region.
+    pub place: String,
+}
+
+impl Plan {
+    /// The plan with its id: a digest of what it would touch and where it starts, not of the numbers that breathe.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
+        let identity = format!(
+            "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}",
+            self.kind,
+            self.fleet.as_str(),
+            self.pair,
+            self.from.image.as_str(),
+            self.from.template_version,
+            self.from.template.as_str(),
+            self.to.image.as_str(),
+            self.to.template_version,
+            self.to.template.as_str(),
+            weights.join(","),
+            self.supersedes,
+            self.strategy.word(),
+            self.build,
+        );
+        self.id = PlanId::new(hex_digest(identity.as_bytes(), 4));
+        self
+    }
+
+    /// The content hash of the candidate's template version: same stable data and image, same version.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let identity = format!(
+            "{}|{}|{}|{:?}|{}",
+            self.to.template.as_str(),
+            self.to.image.as_str(),
+            self.from.template.as_str(),
+            self.from.template_version,
+            self.from.digest.as_deref().unwrap_or("?"),
+        );
+        hex_digest(identity.as_bytes(), 16)
+    }
+}
+
+/// The first `bytes` bytes of the SHA-256 of `data`, in hexadecimal.
+#[must_use]
+pub fn hex_digest(data: &[u8], bytes: usize) -> String {
+    Sha256::digest(data).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Why something was refused, and what would lift it. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// The reason, a sentence without its full stop.
+    pub reason: String,
+    /// What would lift it.
+    pub remedy: String,
+}
+
+impl Refusal {
+    /// A refusal with its remedy.
+    pub fn new(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { reason: reason.into(), remedy: remedy.into() }
+    }
+}

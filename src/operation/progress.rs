@@ -1,0 +1,333 @@
+//! What is known of an operation: the fold of its events and nothing else, so that any process comes to the same answer.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::{CLAIM_KEY, STABLE_KEY};
+use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use super::plan::{OperationKind, Plan};
+use crate::domain::call::{CloudCall, CloudErrorKind};
+use crate::domain::fleet::BySlot;
+use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::{Counts, RouteActions};
+
+/// One step as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepStatus {
+    /// When it began.
+    pub started_at: Option<WorldTime>,
+    /// When it ended.
+    pub ended_at: Option<WorldTime>,
+    /// How it ended.
+    pub outcome: Option<StepOutcome>,
+    /// In words.
+    pub note: String,
+    /// The last verdict over its counts.
+    pub verdict: Option<Verdict>,
+}
+
+/// A call whose outcome is not recorded yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallInFlight {
+    /// Its number.
+    pub call_no: u64,
+    /// The call.
+    pub call: CloudCall,
+    /// When the intent was recorded.
+    pub since: WorldTime,
+}
+
+/// A call the cloud refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// The call.
+    pub api: String,
+    /// What kind of failure.
+    pub kind: CloudErrorKind,
+    /// The cloud's words.
+    pub message: Untrusted,
+    /// When.
+    pub at: WorldTime,
+}
+
+/// How many calls ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTally {
+    /// Intents recorded.
+    pub intended: u64,
+    /// Accepted by the cloud.
+    pub accepted: u64,
+    /// Refused: nothing changed.
+    pub refused: u64,
+    /// Sent, and found out by looking.
+    pub unknown: u64,
+}
+
+/// The fold of an operation's events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What the operation is doing.
+    pub state: OperationState,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: WorldTime,
+    /// When the engine acts by itself, if it does.
+    pub deadline: Option<WorldTime>,
+    /// Every step of the plan.
+    pub steps: Vec<StepStatus>,
+    /// Index of the step that is at work or comes next.
+    pub current: usize,
+    /// The candidate's template version, once it is made.
+    pub candidate_version: Option<u64>,
+    /// Healthy servers that carry all of the traffic; it only rises.
+    pub need: u32,
+    /// Observed time of the current step.
+    pub observed: Millis,
+    /// Complete and healthy observations in a row.
+    pub streak: u32,
+    /// When the last observation counted.
+    pub last_observed_at: Option<WorldTime>,
+    /// The counters when the soak began.
+    pub soak_counts: Option<BySlot<Option<Counts>>>,
+    /// The first of two readings before something is lowered.
+    pub lower_evidence_at: Option<WorldTime>,
+    /// Servers of the candidate seen in this step.
+    pub launched: BTreeSet<InstanceId>,
+    /// The call whose outcome is not known yet.
+    pub in_flight: Option<CallInFlight>,
+    /// What the route may read as if nobody else changed it: what this operation wrote last, or what it found. Two values only after a call
+    /// without an answer.
+    pub expected_routes: Vec<RouteActions>,
+    /// When this operation last wrote the route.
+    pub written_at: Option<WorldTime>,
+    /// A person skipped the rest of the current soak, or passed its hold.
+    pub promoted: bool,
+    /// When the claim's tags were last written; none once they are given back.
+    pub claimed_at: Option<WorldTime>,
+    /// The stable release is mirrored as a tag.
+    pub mirrored: bool,
+    /// When the step's wait began: launching, claiming, holding.
+    pub step_started_at: Option<WorldTime>,
+    /// When all traffic was on the target.
+    pub traffic_on_target_at: Option<WorldTime>,
+    /// The release entered the ledger.
+    pub stable: bool,
+    /// What its calls came to.
+    pub calls: CallTally,
+    /// Calls refused in a row since the last one that was accepted.
+    pub refusals: u32,
+    /// The last refusal.
+    pub last_refusal: Option<RefusedCall>,
+    /// The state a person's pause interrupted.
+    pub paused_from: Option<OperationState>,
+    /// The operation that took the wheel.
+    pub superseded_by: Option<OperationId>,
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(plan: &Plan, at: WorldTime) -> Self {
+        Self {
+            state: OperationState::Planned,
+            reason: "waits for its driver".to_owned(),
+            since: at,
+            deadline: None,
+            steps: vec![StepStatus::default(); plan.steps.len()],
+            current: 0,
+            candidate_version: plan.to.template_version,
+            need: plan.need,
+            observed: Millis::ZERO,
+            streak: 0,
+            last_observed_at: None,
+            soak_counts: None,
+            lower_evidence_at: None,
+            launched: BTreeSet::new(),
+            in_flight: None,
+            expected_routes: vec![plan.actions.clone()],
+            written_at: None,
+            promoted: false,
+            claimed_at: None,
+            mirrored: false,
+            step_started_at: None,
+            traffic_on_target_at: None,
+            stable: false,
+            calls: CallTally::default(),
+            refusals: 0,
+            last_refusal: None,
+            paused_from: None,
+            superseded_by: None,
+        }
+    }
+
+    /// The fold of `events` over `plan`.
+    #[must_use]
+    pub fn of(plan: &Plan, events: &[Event]) -> Self {
+        let start = events.first().map_or(plan.as_of, |event| event.at);
+        let mut progress = Self::new(plan, start);
+        for event in events {
+            progress.apply(event);
+        }
+        progress
+    }
+
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.body {
+            EventBody::Planned { .. } | EventBody::DriverStarted { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
+            EventBody::StepStarted { step } => self.start_step(*step, event.at),
+            EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
+            EventBody::CallIntended { call_no, call, .. } => {
+                self.calls.intended += 1;
+                self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
+            }
+            EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
+            EventBody::Observed { added, streak } => {
+                self.observed = self.observed.plus(*added);
+                self.streak = *streak;
+                self.last_observed_at = Some(event.at);
+            }
+            EventBody::SoakBegan { counts } => {
+                self.soak_counts = Some(counts.clone());
+                self.observed = Millis::ZERO;
+                self.last_observed_at = Some(event.at);
+            }
+            EventBody::Judged { step, verdict } => {
+                if let Some(status) = self.steps.get_mut(*step) {
+                    status.verdict = Some(verdict.clone());
+                }
+            }
+            EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
+            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::NeedRaised { need } => self.need = self.need.max(*need),
+            EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
+            EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),
+            EventBody::BecameStable => self.stable = true,
+            EventBody::SupersededBy { operation } => {
+                self.superseded_by = Some(operation.clone());
+                self.change_state(OperationState::Superseded, &format!("{operation} took the wheel"), None, event.at);
+            }
+        }
+    }
+
+    /// The current step has a failed verdict: it stays failed until a person promotes against it.
+    #[must_use]
+    pub fn failed_verdict(&self) -> Option<&Verdict> {
+        self.steps.get(self.current)?.verdict.as_ref().filter(|verdict| verdict.word == VerdictWord::Fail)
+    }
+
+    /// Whether the operation ended the way it was meant to: for a rollback, traffic is on the target.
+    #[must_use]
+    pub const fn reached_goal(&self, kind: OperationKind) -> bool {
+        match kind {
+            OperationKind::Rollback => self.traffic_on_target_at.is_some(),
+            OperationKind::Deploy | OperationKind::Retire => matches!(self.state, OperationState::Succeeded),
+        }
+    }
+
+    fn start_step(&mut self, step: usize, at: WorldTime) {
+        self.current = step;
+        if let Some(status) = self.steps.get_mut(step) {
+            status.started_at = Some(at);
+            status.ended_at = None;
+            status.outcome = None;
+        }
+        self.reset_step_counters(at);
+    }
+
+    fn reset_step_counters(&mut self, at: WorldTime) {
+        self.step_started_at = Some(at);
+        self.observed = Millis::ZERO;
+        self.streak = 0;
+        self.last_observed_at = None;
+        self.soak_counts = None;
+        self.lower_evidence_at = None;
+        self.launched.clear();
+        self.promoted = false;
+    }
+
+    fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {
+        if let Some(status) = self.steps.get_mut(step) {
+            status.ended_at = Some(at);
+            status.outcome = Some(outcome);
+            note.clone_into(&mut status.note);
+        }
+        self.current = next.unwrap_or(self.steps.len());
+        self.reset_step_counters(at);
+    }
+
+    fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
+        let Some(ended) = self.in_flight.take() else { return };
+        match outcome {
+            CallOutcome::Accepted(reply) => {
+                self.calls.accepted += 1;
+                self.refusals = 0;
+                self.last_refusal = None;
+                if let Some(version) = reply.template_version {
+                    self.candidate_version = Some(version);
+                }
+                if matches!(ended.call, CloudCall::SetWeights { .. }) {
+                    self.expected_routes.clear();
+                }
+                self.remember_effect(&ended.call, at);
+            }
+            CallOutcome::Refused { kind, message } => {
+                self.calls.refused += 1;
+                self.refusals += 1;
+                self.last_refusal = Some(RefusedCall { api: ended.call.aws_name().to_owned(), kind: *kind, message: message.clone(), at });
+                self.give_up_hint(&ended.call);
+            }
+            CallOutcome::Unknown { .. } => {
+                self.calls.unknown += 1;
+                self.remember_effect(&ended.call, at);
+            }
+        }
+    }
+
+    /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
+    fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
+        match call {
+            CloudCall::SetWeights { actions, .. } => {
+                self.expected_routes.push(actions.clone());
+                self.written_at = Some(at);
+            }
+            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
+            CloudCall::Tag { .. } => self.mirrored = true,
+            CloudCall::Untag { .. } => self.claimed_at = None,
+            _ => {}
+        }
+    }
+
+    /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
+    fn give_up_hint(&mut self, call: &CloudCall) {
+        match call {
+            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == STABLE_KEY) => self.mirrored = true,
+            CloudCall::Untag { .. } => self.claimed_at = None,
+            _ => {}
+        }
+    }
+
+    fn change_state(&mut self, to: OperationState, reason: &str, deadline: Option<WorldTime>, at: WorldTime) {
+        if to == OperationState::Paused {
+            self.paused_from = Some(self.state);
+        }
+        if to == OperationState::BackingOut {
+            self.reset_step_counters(at);
+        }
+        if to == OperationState::Running && matches!(self.state, OperationState::Holding | OperationState::Paused) {
+            // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
+            self.step_started_at = Some(at);
+            self.last_observed_at = None;
+            self.refusals = 0;
+        }
+        self.state = to;
+        reason.clone_into(&mut self.reason);
+        self.deadline = deadline;
+        self.since = at;
+    }
+}

@@ -1,0 +1,92 @@
+//! An operation as the store keeps it and as people look at it.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Who;
+use super::event::{Event, OperationState};
+use super::lease::Lease;
+use super::plan::{OperationKind, Plan};
+use super::progress::Progress;
+use super::status::OperationBrief;
+use crate::domain::fleet::Strategy;
+use crate::domain::ids::OperationId;
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+
+/// A confirmed plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// What it will do.
+    pub plan: Plan,
+    /// Who confirmed it.
+    pub by: Who,
+    /// Why.
+    pub reason: Option<Untrusted>,
+    /// When, in world time.
+    pub created_at: WorldTime,
+}
+
+impl Operation {
+    /// `canary`, `blue-green`, `rollback` or `retire`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match (self.plan.kind, self.plan.strategy) {
+            (OperationKind::Deploy, Strategy::Canary) => "canary",
+            (OperationKind::Deploy, Strategy::BlueGreen) => "blue-green",
+            (OperationKind::Deploy, Strategy::Rolling) => "rolling",
+            (OperationKind::Rollback, _) => "rollback",
+            (OperationKind::Retire, _) => "retire",
+        }
+    }
+}
+
+/// An operation with everything that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperationView {
+    /// What was confirmed.
+    pub operation: Operation,
+    /// The fold of its events.
+    pub progress: Progress,
+    /// All its events.
+    pub events: Vec<Event>,
+    /// Its lease, if a driver ever took it.
+    pub lease: Option<Lease>,
+    /// A process drives it now.
+    pub driver_alive: bool,
+}
+
+impl OperationView {
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> OperationState {
+        self.progress.state
+    }
+
+    /// The number of the last event; none if there is none.
+    #[must_use]
+    pub fn last_event(&self) -> Option<u64> {
+        self.events.last().map(|event| event.seq)
+    }
+
+    /// The operation in one line.
+    #[must_use]
+    pub fn brief(&self) -> OperationBrief {
+        let plan = &self.operation.plan;
+        OperationBrief {
+            id: self.operation.id.clone(),
+            kind: plan.kind,
+            word: self.operation.word().to_owned(),
+            state: self.progress.state,
+            reason: self.progress.reason.clone(),
+            step: (self.progress.current + 1).min(plan.steps.len()),
+            steps: plan.steps.len(),
+            step_title: plan.steps.get(self.progress.current).map(|step| step.title.clone()).unwrap_or_default(),
+            deadline: self.progress.deadline,
+            from: plan.from.label(),
+            to: plan.to.label(),
+            driver_alive: self.driver_alive,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What a fleet looks like to a person: its groups, its mix, its state and its way back. Screen and command line show the same.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::OperationState;
+use super::plan::OperationKind;
+use crate::domain::fleet::{FleetSpec, Slot};
+use crate::domain::group::Instance;
+use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId};
+use crate::domain::image::Image;
+use crate::domain::release::Release;
+use crate::domain::sizes::{Role, Sizes};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
+
+/// How fast and how sure a way back is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayBackLevel {
+    /// The old group is warm: one weight change.
+    R0,
+    /// The old group has to grow first.
+    R1,
+    /// The image has to be launched anew in the other slot.
+    R2,
+}
+
+impl WayBackLevel {
+    /// `R0`, `R1` or `R2`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::R0 => "R0",
+            Self::R1 => "R1",
+            Self::R2 => "R2",
+        }
+    }
+}
+
+/// Where a rollback would go, by which path, how long it would take and what stands in its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBack {
+    /// The path; none when there is no way back.
+    pub level: Option<WayBackLevel>,
+    /// The target comes from the ledger. Otherwise it is only what the other slot happens to hold: shown with `?`.
+    pub proved: bool,
+    /// The target.
+    pub target: Option<Release>,
+    /// How long until traffic is on the target.
+    pub expected: Option<Millis>,
+    /// What stands in its way, in words.
+    pub blockers: Vec<String>,
+    /// When the target was last seen healthy, with its census right.
+    pub proved_at: Option<WorldTime>,
+}
+
+/// One group of a fleet as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Its slot, in an A/B fleet.
+    pub slot: Option<Slot>,
+    /// Its name.
+    pub name: GroupName,
+    /// What it is at the moment, where that can be told.
+    pub role: Option<Role>,
+    /// The image its template launches.
+    pub image: Option<ImageId>,
+    /// The version of that image.
+    pub version: Option<Untrusted>,
+    /// What it is asked to keep.
+    pub sizes: Sizes,
+    /// Servers that serve, by Auto Scaling and, where it was asked, the load balancer; none if unknown.
+    pub healthy: Option<u32>,
+    /// Its servers.
+    pub instances: Vec<Instance>,
+    /// Its weight; none without a weighted route or if unknown.
+    pub weight: Option<u32>,
+    /// Its share of the traffic in percent, where there are weights.
+    pub share_pct: Option<u32>,
+}
+
+/// A part of the image mix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MixLabel {
+    /// The image; none where nobody could tell.
+    pub image: Option<ImageId>,
+    /// Version, id or `?`.
+    pub label: String,
+    /// Servers that run it.
+    pub servers: u32,
+}
+
+/// What the fleet is doing, in the order in which a person wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetState {
+    /// Nobody can tell.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+    /// An operation is at work.
+    Busy,
+    /// Servers of more than one image serve and no operation explains it.
+    Mixed,
+    /// Servers are missing or bad.
+    Degraded {
+        /// How many.
+        bad: u32,
+    },
+    /// As it should be.
+    Steady,
+}
+
+/// The operation of a fleet in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationBrief {
+    /// Its id.
+    pub id: OperationId,
+    /// What kind.
+    pub kind: OperationKind,
+    /// `canary`, `blue-green`, `rollback`, `retire`.
+    pub word: String,
+    /// What it is doing.
+    pub state: OperationState,
+    /// Why it is in that state.
+    pub reason: String,
+    /// The step it is at, from 1.
+    pub step: usize,
+    /// Of how many.
+    pub steps: usize,
+    /// The title of that step.
+    pub step_title: String,
+    /// When the engine acts by itself, if it does.
+    pub deadline: Option<WorldTime>,
+    /// Version or id it moves away from.
+    pub from: String,
+    /// Version or id it moves to.
+    pub to: String,
+    /// A process drives it.
+    pub driver_alive: bool,
+}
+
+/// A fleet as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetStatus {
+    /// What is known without looking at servers.
+    pub spec: FleetSpec,
+    /// When its servers were read; none if never.
+    pub as_of: Option<WorldTime>,
+    /// Its groups.
+    pub groups: Vec<GroupStatus>,
+    /// Its image mix, the largest part first; empty if unknown.
+    pub mix: Vec<MixLabel>,
+    /// Servers that serve; none if unknown.
+    pub healthy: Option<u32>,
+    /// Servers wanted; none if unknown.
+    pub desired: Option<u32>,
+    /// What it is doing.
+    pub state: FleetState,
+    /// The operation that holds it or waits on it.
+    pub operation: Option<OperationBrief>,
+    /// The way back.
+    pub way_back: WayBack,
+}
+
+/// An image with where it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageStatus {
+    /// The image.
+    pub image: Image,
+    /// Fleets that run it.
+    pub fleets: Vec<FleetName>,
+    /// Servers that run it, over all fleets.
+    pub servers: u32,
+    /// It is what a fleet's live group is pinned to.
+    pub live: bool,
+}
+
+/// Everything the main screen and `fleets`, `images` show, from one round of reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estate {
+    /// When the round ended.
+    pub as_of: WorldTime,
+    /// The fleets, by name.
+    pub fleets: Vec<FleetStatus>,
+    /// The images, newest first.
+    pub images: Vec<ImageStatus>,
+    /// What could not be read, in words: incomplete listings, denied calls.
+    pub gaps: Vec<String>,
+}

@@ -1,0 +1,296 @@
+//! Planning a deploy: every reason not to, then the steps.
+
+use super::facts::{Facts, draft};
+use super::image::find_image;
+use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use crate::domain::group::ServerGroup;
+use crate::domain::image::Image;
+use crate::domain::sizes::Sizes;
+use crate::domain::text::Untrusted;
+use crate::domain::time::Millis;
+use crate::operation::claim::foreign_claim;
+use crate::operation::ledger::{LedgerBody, last_known_good};
+use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
+
+/// Plans a deploy of `image` (a version or an id).
+///
+/// # Errors
+/// A refusal: the reason, and what would lift it.
+pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
+    let pair = facts.drivable()?;
+    let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
+    not_busy(facts)?;
+    fully_seen(facts)?;
+    unclaimed(facts)?;
+    let live = facts.serving_slot(&pair).ok_or_else(|| split(facts, &pair))?;
+    let (from, other) = (facts.side(live, &pair)?, facts.side(live.other(), &pair)?);
+    one_release_serves(facts, &from)?;
+    let image = wanted_image(facts, &from, image)?;
+    not_pointless(facts, &from, image)?;
+    equal_policies(facts)?;
+    let mut plan = draft(facts, OperationKind::Deploy, pair, from, candidate(other, image));
+    plan.strategy = strategy;
+    fill(facts, &mut plan, live)?;
+    plan.checks = checks(facts, &plan, image);
+    plan.friction = friction(facts, &plan);
+    Ok(plan.sealed())
+}
+
+fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
+    match strategy {
+        Strategy::Canary | Strategy::BlueGreen => Ok(strategy),
+        Strategy::Rolling => {
+            Err(Refusal::new("rolling deploys are not offered by this version of Quarterdeck", "use --strategy canary or blue-green on an A/B fleet"))
+        }
+    }
+}
+
+fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let Some(holder) = facts.holder() else { return Ok(()) };
+    let (id, word) = (&holder.operation.id, holder.operation.word());
+    let by = holder.operation.by.short();
+    Err(Refusal::new(
+        format!("{} is busy: {word} {id} to {} by {by} is {}", facts.spec.name, holder.operation.plan.to.label(), holder.state().word()),
+        format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+    ))
+}
+
+fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if facts.seen.is_complete() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!("not everything of {} can be seen ({})", facts.spec.name, facts.seen.unknowns().join("; ")),
+        "nothing is deployed blindly: try again when it can be seen",
+    ))
+}
+
+fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
+    match foreign_claim(groups, &facts.setting.store, facts.now) {
+        Some(claim) => Err(Refusal::new(
+            format!("{} is claimed: {}", facts.spec.name, claim.described()),
+            "talk to that person; the claim ends by itself when it is not renewed",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn split(facts: &Facts<'_>, pair: &crate::domain::fleet::WeightedPair) -> Refusal {
+    let weight = |slot| facts.seen.weight(slot, pair).map_or_else(|| "?".to_owned(), |weight| weight.to_string());
+    Refusal::new(
+        format!(
+            "{} has no single live group: weight {} on a, {} on b, and no operation explains it",
+            facts.spec.name,
+            weight(Slot::A),
+            weight(Slot::B)
+        ),
+        "put all weight on the group that is good, then deploy",
+    )
+}
+
+fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
+    let version = from.template_version.unwrap_or_default();
+    let strangers = facts.seen.strangers(from.slot, version).map_or(0, |strangers| strangers.len());
+    if strangers == 0 {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!(
+            "{strangers} servers of {} do not run what the group launches (template version {version}): somebody changed them by hand",
+            from.group
+        ),
+        "replace them first, so that it is clear what there is to go back to",
+    ))
+}
+
+fn wanted_image<'a>(facts: &Facts<'a>, from: &Side, image: &str) -> Result<&'a Image, Refusal> {
+    let arch = facts.images.iter().find(|found| found.id == from.image).and_then(|found| found.arch.clone());
+    let found = find_image(facts.images, facts.spec, arch.as_ref(), image).map_err(|refusal| match &facts.images_missing {
+        Some(why) => Refusal::new(format!("{} (the listing of images is incomplete: {why})", refusal.reason), refusal.remedy),
+        None => refusal,
+    })?;
+    if facts.spec.require_verified && found.stage.as_ref().is_none_or(|stage| !matches!(stage.raw(), "verified" | "released")) {
+        let stage = found.stage.as_ref().map_or_else(|| "unknown".to_owned(), Untrusted::shown);
+        return Err(Refusal::new(
+            format!("{} is {stage}, and {} takes only verified images", found.label(), facts.spec.name),
+            "let its gates pass first",
+        ));
+    }
+    Ok(found)
+}
+
+/// What is live already, and what is the way back, are not deployed.
+fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Refusal> {
+    let name = &facts.spec.name;
+    if from.image == image.id {
+        return Err(Refusal::new(format!("{} is what {name} runs already", image.label()), "nothing has to be done"));
+    }
+    let live =
+        |release: &crate::domain::release::Release| release.template == from.template && Some(release.template_version) == from.template_version;
+    let good = last_known_good(facts.ledger, live).filter(|known| known.release.image == image.id);
+    let still_there = good.is_some_and(|known| {
+        let pin = facts.seen.group(known.release.slot).and_then(|group| group.template.as_ref());
+        pin.is_some_and(|pin| pin.number() == Some(known.release.template_version))
+    });
+    if still_there {
+        return Err(Refusal::new(
+            format!("{} is the last known good release of {name}", image.label()),
+            format!("go back to it: `qd rollback {name}`"),
+        ));
+    }
+    Ok(())
+}
+
+fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let Some(policies) = &facts.policies else { return Ok(()) };
+    if let Some(scheduled) = policies.iter().find(|group| !group.scheduled.is_empty()) {
+        let names: Vec<String> = scheduled.scheduled.iter().map(Untrusted::shown).collect();
+        return Err(Refusal::new(
+            format!("{} has scheduled actions ({}), which would change sizes in the middle of a deploy", scheduled.group, names.join(", ")),
+            "remove them, or deploy with them on neither group",
+        ));
+    }
+    match policies.as_slice() {
+        [a, b] if a.policies != b.policies => Err(Refusal::new(
+            format!("the scaling policies of {} and {} differ ({} against {})", a.group, b.group, a.policies.len(), b.policies.len()),
+            "make them equal: after the deploy the other group has to scale the same way",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn candidate(slot: Side, image: &Image) -> Side {
+    Side { image: image.id.clone(), version: image.version.clone(), template_version: None, digest: None, ..slot }
+}
+
+fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
+    let (group, other) = (facts.group(live)?, facts.group(live.other())?);
+    let healthy = facts.seen.healthy(live).unwrap_or(0);
+    plan.live_sizes = facts.live_sizes(group.sizes);
+    plan.need = facts.spec.floor.max(healthy).max(group.sizes.desired);
+    if plan.need > plan.live_sizes.max {
+        let (need, max) = (plan.need, plan.live_sizes.max);
+        return Err(Refusal::new(
+            format!("{} needs {need} servers and may have only {max}", facts.spec.name),
+            "raise MaxSize of the live group, or lower `floor`",
+        ));
+    }
+    if healthy < facts.spec.floor {
+        let floor = facts.spec.floor;
+        return Err(Refusal::new(
+            format!("only {healthy} servers of {} are healthy, its floor is {floor}", group.name),
+            "let it heal first: a deploy needs a healthy group to compare with and to go back to",
+        ));
+    }
+    plan.baseline = facts.counts(live);
+    plan.supersedes = facts.superseded();
+    plan.differences = differences(facts);
+    plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
+    plan.steps = steps(facts, plan, other);
+    Ok(())
+}
+
+fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
+    let step = |kind: StepKind, title: String, expected: Option<Millis>| PlanStep { kind, title, expected };
+    let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
+    if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
+        let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
+        steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
+    }
+    steps.push(step(StepKind::Template, format!("template with {}", plan.to.label()), None));
+    match plan.strategy {
+        Strategy::BlueGreen => {
+            steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), facts.history.grow));
+            let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
+            steps.push(weight_step(100, soak));
+        }
+        Strategy::Canary | Strategy::Rolling => {
+            steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), facts.history.grow));
+            steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
+        }
+    }
+    steps.push(step(StepKind::Stable, "stable".to_owned(), Some(plan.timing.stable_gap.times(2))));
+    steps
+}
+
+fn weight_step(weight_pct: u32, soak: Millis) -> PlanStep {
+    PlanStep { kind: StepKind::Weight(WeightStep { weight_pct, soak }), title: format!("weight {weight_pct}%"), expected: Some(soak) }
+}
+
+fn held_release(facts: &Facts<'_>, plan: &Plan) -> String {
+    let image = facts.seen.group(plan.to.slot).and_then(|group| group.template.as_ref()?.image.clone());
+    let found = facts.images.iter().find(|found| Some(&found.id) == image.as_ref());
+    found.map(Image::label).or_else(|| image.map(|id| id.to_string())).unwrap_or_else(|| "?".to_owned())
+}
+
+/// What the candidate slot's template says today and will not say any more.
+fn differences(facts: &Facts<'_>) -> Vec<String> {
+    let (Some(live), Some(other)) = (&facts.live_template, &facts.other_template) else { return Vec::new() };
+    let names: std::collections::BTreeSet<&String> = live.fields.keys().chain(other.fields.keys()).collect();
+    let value = |field: Option<&Untrusted>| field.map_or_else(|| "(none)".to_owned(), Untrusted::shown);
+    names
+        .into_iter()
+        .filter(|name| live.fields.get(*name) != other.fields.get(*name))
+        .map(|name| format!("{}: {} becomes {}", crate::domain::text::escape(name), value(other.fields.get(name)), value(live.fields.get(name))))
+        .collect()
+}
+
+fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
+    let mut checks = vec![Check::new(CheckLevel::Ok, format!("{} is available and not blocked", plan.to.label()))];
+    checks.push(match &image.stage {
+        Some(stage) if matches!(stage.raw(), "verified" | "released") => Check::new(CheckLevel::Ok, format!("gates: {}", stage.shown())),
+        Some(stage) => Check::new(CheckLevel::Warning, format!("gates: image is only {}", stage.shown())),
+        None => Check::new(CheckLevel::Unknown, "gates: no record"),
+    });
+    let healthy = facts.seen.healthy(plan.from.slot).unwrap_or(0);
+    checks.push(Check::new(CheckLevel::Ok, format!("{} has {healthy} healthy, census right", plan.from.group)));
+    let judged = if plan.judged { Check::new(CheckLevel::Ok, "each soak is judged by its error counts") } else { timed_only(plan) };
+    checks.push(judged);
+    checks.push(match &facts.policies {
+        Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
+        None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
+    });
+    checks.extend(marked(facts, image));
+    checks.extend(route_warnings(facts, plan));
+    checks
+}
+
+fn timed_only(plan: &Plan) -> Check {
+    let promote = if plan.strategy == Strategy::Canary { "; the step before 100% waits for promote" } else { "" };
+    Check::new(CheckLevel::Warning, format!("nobody counts requests and errors here: soaks are timed only{promote}"))
+}
+
+fn marked(facts: &Facts<'_>, image: &Image) -> Option<Check> {
+    let last = facts.ledger.iter().rev().find(|entry| entry.release.image == image.id)?;
+    let reason = last.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.shown()));
+    (last.body == LedgerBody::Marked)
+        .then(|| Check::new(CheckLevel::Warning, format!("{} was rolled back from by {}{reason}", image.label(), last.by.shown())))
+}
+
+fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
+    let mut warnings = Vec::new();
+    if let Some(secs) = plan.actions.stickiness_secs() {
+        warnings.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with their group for up to {}", Millis::secs(u64::from(secs)))));
+    }
+    if facts.target_groups.is_empty() {
+        warnings.push(Check::new(CheckLevel::Unknown, "target group attributes could not be read"));
+    }
+    for group in &facts.target_groups {
+        if let Some(minimum) = &group.dns_failover_minimum {
+            let name = group.target_group.short();
+            warnings.push(Check::new(
+                CheckLevel::Warning,
+                format!("DNS failover of {name} asks for {minimum} healthy targets: an empty group can fail the whole load balancer over"),
+            ));
+        }
+    }
+    warnings
+}
+
+fn friction(facts: &Facts<'_>, plan: &Plan) -> Friction {
+    if facts.waiting_retire().is_some() {
+        return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
+    }
+    if plan.production { Friction::Reason } else { Friction::Confirm }
+}

@@ -1,0 +1,234 @@
+//! Fleets and images as people look at them, from one round of listings and what the store knows.
+
+use std::collections::BTreeMap;
+
+use super::facts::FleetHistory;
+use super::way_back::{Ground, way_back};
+use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
+use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
+use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
+use crate::domain::image::Image;
+use crate::domain::mix::mix;
+use crate::domain::observation::{FleetObservation, RouteReading};
+use crate::domain::reading::Listing;
+use crate::domain::sizes::Role;
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::domain::traffic::RouteActions;
+use crate::operation::ledger::LedgerEntry;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
+use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, MixLabel};
+
+/// What the store knows of one fleet.
+#[derive(Clone, Debug, Default)]
+pub struct FleetRecord {
+    /// Its ledger.
+    pub ledger: Vec<LedgerEntry>,
+    /// Its operations, newest first.
+    pub operations: Vec<OperationView>,
+    /// How long things took in it.
+    pub history: FleetHistory,
+}
+
+/// One round of reads.
+pub struct Round<'a> {
+    /// The fleets.
+    pub specs: &'a [FleetSpec],
+    /// All groups.
+    pub groups: &'a Listing<ServerGroup>,
+    /// All places that forward; none where the load balancers did not answer.
+    pub routes: Option<&'a Listing<RouteReading>>,
+    /// All images; none where they could not be listed.
+    pub images: Option<&'a Listing<Image>>,
+    /// What the store knows.
+    pub records: &'a BTreeMap<FleetName, FleetRecord>,
+    /// What could not be read, in words.
+    pub gaps: Vec<String>,
+    /// When the round ended.
+    pub as_of: WorldTime,
+}
+
+/// Everything the main screen shows.
+#[must_use]
+pub fn estate(round: &Round<'_>) -> Estate {
+    let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(round, spec)).collect();
+    let images = images(round, &fleets);
+    Estate { as_of: round.as_of, fleets, images, gaps: round.gaps.clone() }
+}
+
+/// The fleet with what a close look at it tells: both accounts of health, and the route as it is now.
+#[must_use]
+pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
+    let mut status = status.clone();
+    let Some(pair) = status.spec.weighted_pair() else { return status };
+    for group in &mut status.groups {
+        let Some(slot) = group.slot else { continue };
+        group.healthy = seen.healthy(slot);
+        group.weight = seen.weight(slot, &pair);
+        group.share_pct = seen.share(slot, &pair).map(percent);
+        if let Some(read) = seen.group(slot) {
+            group.instances.clone_from(&read.instances);
+            group.sizes = read.sizes;
+        }
+    }
+    status.as_of = Some(seen.at);
+    status.healthy = total(status.groups.iter().map(|group| group.healthy));
+    status
+}
+
+fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
+    let none = FleetRecord::default();
+    let record = round.records.get(&spec.name).unwrap_or(&none);
+    let groups: Vec<(Option<Slot>, &ServerGroup)> =
+        spec.groups.all().into_iter().filter_map(|(slot, name)| Some((slot, find(round, name)?))).collect();
+    let route = route_of(round, spec);
+    let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
+    let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
+    let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
+    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route)).collect();
+    let all_listed = groups.len() == spec.groups.all().len();
+    let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
+    let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
+    let mix = mix_labels(round, &listed);
+    FleetStatus {
+        state: state(spec, round, all_listed, holder.is_some(), &listed, healthy),
+        way_back: way_back(&Ground {
+            spec,
+            groups: &listed,
+            route,
+            images: round.images.map_or(&[], Listing::items),
+            images_complete: round.images.is_some_and(|images| images.missing().is_none()),
+            ledger: &record.ledger,
+            holder,
+            history: record.history,
+            as_of: round.groups.as_of(),
+        }),
+        spec: spec.clone(),
+        as_of: Some(round.groups.as_of()),
+        groups: statuses,
+        mix,
+        healthy,
+        desired,
+        operation: shown.map(OperationView::brief),
+    }
+}
+
+fn find<'a>(round: &'a Round<'_>, name: &crate::domain::ids::GroupName) -> Option<&'a ServerGroup> {
+    round.groups.items().iter().find(|group| group.name == *name)
+}
+
+fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActions> {
+    let Route::Weighted { place, .. } = &spec.route else { return None };
+    round.routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
+}
+
+fn group_status(round: &Round<'_>, spec: &FleetSpec, slot: Option<Slot>, group: &ServerGroup, route: Option<&RouteActions>) -> GroupStatus {
+    let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
+        (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
+        _ => None,
+    };
+    let weight = arn.and_then(|arn| route?.weight(arn));
+    let image = group.template.as_ref().and_then(|pin| pin.image.clone());
+    GroupStatus {
+        slot,
+        name: group.name.clone(),
+        role: weight.map(|weight| role(weight, group)),
+        version: image.as_ref().and_then(|id| version(round, id)),
+        image,
+        sizes: group.sizes,
+        healthy: trusted_health(spec, group),
+        instances: group.instances.clone(),
+        weight,
+        share_pct: arn.and_then(|arn| route?.share(arn)).map(percent),
+    }
+}
+
+/// Auto Scaling's word covers the load balancer's only with the ELB health check; without traffic it is all there is.
+fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
+    let covers = group.health_check == HealthCheck::Elb || matches!(spec.route, Route::None) || group.instances.is_empty();
+    let unknown = group.instances.iter().any(|instance| instance.lifecycle == Lifecycle::InService && instance.health == Health::Unknown);
+    (covers && !unknown).then(|| group.serving())
+}
+
+const fn role(weight: u32, group: &ServerGroup) -> Role {
+    match (weight, group.instances.is_empty()) {
+        (0, true) => Role::Idle,
+        (0, false) => Role::Standby,
+        _ => Role::Live,
+    }
+}
+
+fn state(spec: &FleetSpec, round: &Round<'_>, all_listed: bool, busy: bool, groups: &[&ServerGroup], healthy: Option<u32>) -> FleetState {
+    if !all_listed {
+        let why = round.groups.missing().map_or_else(|| "a group of it does not exist".to_owned(), Untrusted::shown);
+        return FleetState::Unknown { why };
+    }
+    if busy {
+        return FleetState::Busy;
+    }
+    if is_mixed(spec, groups) {
+        return FleetState::Mixed;
+    }
+    let wanted: u32 = groups.iter().map(|group| group.sizes.desired).sum();
+    match healthy {
+        None => FleetState::Unknown { why: "the load balancer's word on health was not asked".to_owned() },
+        Some(healthy) if healthy < wanted => FleetState::Degraded { bad: wanted - healthy },
+        Some(_) => FleetState::Steady,
+    }
+}
+
+/// Servers that run something else than their group launches; or more than one image in a fleet of one group or without weights.
+fn is_mixed(spec: &FleetSpec, groups: &[&ServerGroup]) -> bool {
+    let strangers = groups.iter().any(|group| {
+        let pinned = group.template.as_ref().and_then(|pin| pin.number());
+        group.instances.iter().any(|instance| {
+            instance.lifecycle == Lifecycle::InService
+                && pinned.is_some()
+                && instance.template_version.is_some()
+                && instance.template_version != pinned
+        })
+    });
+    let shares_traffic = !matches!((&spec.groups, &spec.route), (Groups::Two(_), Route::Weighted { .. }));
+    strangers || shares_traffic && mix(groups.iter().copied()).len() > 1
+}
+
+fn mix_labels(round: &Round<'_>, groups: &[&ServerGroup]) -> Vec<MixLabel> {
+    mix(groups.iter().copied())
+        .into_iter()
+        .map(|part| {
+            let label =
+                part.image.as_ref().map_or_else(|| "?".to_owned(), |id| version(round, id).map_or_else(|| id.to_string(), |version| version.shown()));
+            MixLabel { image: part.image, label, servers: part.servers }
+        })
+        .collect()
+}
+
+fn version(round: &Round<'_>, id: &ImageId) -> Option<Untrusted> {
+    round.images?.items().iter().find(|image| image.id == *id)?.version.clone()
+}
+
+fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {
+    let listed = round.images.map_or(&[][..], Listing::items);
+    listed.iter().map(|image| image_status(image, fleets)).collect()
+}
+
+fn image_status(image: &Image, fleets: &[FleetStatus]) -> ImageStatus {
+    let runs = |fleet: &&FleetStatus| fleet.mix.iter().any(|part| part.image.as_ref() == Some(&image.id));
+    let servers = fleets.iter().flat_map(|fleet| &fleet.mix).filter(|part| part.image.as_ref() == Some(&image.id)).map(|part| part.servers).sum();
+    let live = fleets
+        .iter()
+        .flat_map(|fleet| &fleet.groups)
+        .any(|group| group.image.as_ref() == Some(&image.id) && group.weight.is_none_or(|weight| weight > 0) && group.sizes.desired > 0);
+    ImageStatus { image: image.clone(), fleets: fleets.iter().filter(runs).map(|fleet| fleet.spec.name.clone()).collect(), servers, live }
+}
+
+/// The sum, if every part is known.
+fn total(parts: impl Iterator<Item = Option<u32>>) -> Option<u32> {
+    parts.sum()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
+fn percent(share: f64) -> u32 {
+    (share * 100.0).round() as u32
+}

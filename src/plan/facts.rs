@@ -1,0 +1,241 @@
+//! Everything a plan is made from, read just before, and the checks every plan begins with.
+
+use crate::domain::call::Identity;
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot, WeightedPair};
+use crate::domain::group::ServerGroup;
+use crate::domain::image::Image;
+use crate::domain::observation::{FleetObservation, GroupPolicies, TargetGroupFacts, TemplateData};
+use crate::domain::sizes::Sizes;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::Counts;
+use crate::operation::event::OperationState;
+use crate::operation::ledger::LedgerEntry;
+use crate::operation::plan::{OperationKind, Plan, Refusal, Side, Timing};
+use crate::operation::record::OperationView;
+
+/// What does not change from plan to plan.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The build of this program.
+    pub build: String,
+    /// This store's id, as claims name it.
+    pub store: String,
+    /// Every wait is divided by it; 1 but in tests.
+    pub time_scale: u32,
+    /// Somebody counts requests and errors here.
+    pub judged: bool,
+}
+
+impl Setting {
+    /// Every wait of an operation planned here.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        Timing::default().scaled(self.time_scale)
+    }
+}
+
+/// How long things took in this fleet before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FleetHistory {
+    /// Median time of a weight change until it was read back.
+    pub shift: Option<Millis>,
+    /// Median time from the first launch until a group was healthy.
+    pub grow: Option<Millis>,
+}
+
+/// Facts about one A/B fleet.
+pub struct Facts<'a> {
+    /// What does not change.
+    pub setting: &'a Setting,
+    /// Who we are.
+    pub identity: &'a Identity,
+    /// The fleet.
+    pub spec: &'a FleetSpec,
+    /// One look at it.
+    pub seen: &'a FleetObservation,
+    /// Images that could be meant, the whole listing.
+    pub images: &'a [Image],
+    /// Why the listing of images is incomplete, if it is.
+    pub images_missing: Option<String>,
+    /// The fleet's ledger.
+    pub ledger: &'a [LedgerEntry],
+    /// The fleet's operations, newest first.
+    pub operations: &'a [OperationView],
+    /// The data of the live group's template version, where it could be read.
+    pub live_template: Option<TemplateData>,
+    /// The data of the other slot's template version, where it could be read.
+    pub other_template: Option<TemplateData>,
+    /// Attributes of both target groups; empty where they could not be read.
+    pub target_groups: Vec<TargetGroupFacts>,
+    /// Policies of both groups; none where they could not be read.
+    pub policies: Option<Vec<GroupPolicies>>,
+    /// How long things took before.
+    pub history: FleetHistory,
+    /// World time.
+    pub now: WorldTime,
+}
+
+impl Facts<'_> {
+    /// The pair, if this program can drive the fleet at all.
+    pub(super) fn drivable(&self) -> Result<WeightedPair, Refusal> {
+        self.adopted()?;
+        self.right_place()?;
+        if let Some(problem) = self.spec.problems.first() {
+            return Err(Refusal::new(format!("{}: {problem}", self.spec.name), "put that right first"));
+        }
+        self.spec.weighted_pair().ok_or_else(|| {
+            let why = match (&self.spec.groups, &self.spec.route) {
+                (Groups::One(_), _) => "it has one server group, which only a rolling deploy can change",
+                (_, Route::Attached { .. }) => "its groups share one target group",
+                _ => "no load balancer with weights is in front of it",
+            };
+            Refusal::new(
+                format!("{} cannot be changed by this version of Quarterdeck: {why}", self.spec.name),
+                "give the fleet a second group and a weighted route, or use the tool that changed it until now",
+            )
+        })
+    }
+
+    fn adopted(&self) -> Result<(), Refusal> {
+        if self.spec.source == FleetSource::Adopted {
+            return Ok(());
+        }
+        let name = &self.spec.name;
+        Err(Refusal::new(
+            format!("{name} is not adopted: it was only found, nobody wrote down that it may be changed"),
+            format!("run `qd fleet adopt {name}`"),
+        ))
+    }
+
+    fn right_place(&self) -> Result<(), Refusal> {
+        let differs = |written: &Option<String>, actual: &str| written.as_ref().is_some_and(|written| written != actual);
+        if differs(&self.spec.account, &self.identity.account) || differs(&self.spec.region, &self.identity.region) {
+            let at = |account: &str, region: &str| format!("account {account} in {region}");
+            let written = at(self.spec.account.as_deref().unwrap_or("?"), self.spec.region.as_deref().unwrap_or("?"));
+            return Err(Refusal::new(
+                format!("{} lives in {written}, these credentials are for {}", self.spec.name, at(&self.identity.account, &self.identity.region)),
+                "choose the right --profile and --region",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Both groups, if they could be read.
+    pub(super) fn group(&self, slot: Slot) -> Result<&ServerGroup, Refusal> {
+        self.seen.group(slot).ok_or_else(|| {
+            let why = self.seen.unknowns().join("; ");
+            Refusal::new(
+                format!("group {} of {} cannot be read ({why})", slot.letter(), self.spec.name),
+                "try again when it can be seen: nothing is changed blindly",
+            )
+        })
+    }
+
+    /// The one slot that gets traffic; none if both or neither do.
+    pub(super) fn serving_slot(&self, pair: &WeightedPair) -> Option<Slot> {
+        let weights = Slot::BOTH.map(|slot| self.seen.weight(slot, pair));
+        match weights {
+            [Some(0), Some(weight)] if weight > 0 => Some(Slot::B),
+            [Some(weight), Some(0)] if weight > 0 => Some(Slot::A),
+            _ => None,
+        }
+    }
+
+    /// The operation that holds the fleet now.
+    pub(super) fn holder(&self) -> Option<&OperationView> {
+        self.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire)
+    }
+
+    /// The retire that waits for its window.
+    pub(super) fn waiting_retire(&self) -> Option<&OperationView> {
+        self.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind == OperationKind::Retire)
+    }
+
+    /// The live role's sizes without any operation's pins: those frozen by the last operation if it has not given everything back, else what is read.
+    pub(super) fn live_sizes(&self, read: Sizes) -> Sizes {
+        let borrowed = self.operations.first().filter(|view| !matches!(view.state(), OperationState::Succeeded | OperationState::BackedOut));
+        borrowed.map_or(read, |view| Sizes { desired: read.desired, ..view.operation.plan.live_sizes })
+    }
+
+    /// A group as one side of a plan.
+    pub(super) fn side(&self, slot: Slot, pair: &WeightedPair) -> Result<Side, Refusal> {
+        let group = self.group(slot)?;
+        let pin = group.template.as_ref().filter(|_| group.unsupported.is_empty()).ok_or_else(|| {
+            let what = if group.unsupported.is_empty() { "no launch template".to_owned() } else { group.unsupported.join(", ") };
+            Refusal::new(
+                format!("{} uses what this program does not drive: {what}", group.name),
+                "give it a plain launch template, pinned to a numbered version",
+            )
+        })?;
+        let version = pin.number().ok_or_else(|| {
+            Refusal::new(
+                format!("{} launches $Latest or $Default, so what it launches can change without anybody deploying", group.name),
+                "pin the group to a numbered template version",
+            )
+        })?;
+        let image = pin.image.clone().ok_or_else(|| {
+            Refusal::new(format!("the image of {} could not be looked up", group.name), "check that its launch template can be read")
+        })?;
+        if !group.target_groups.contains(pair.target_groups.get(slot)) {
+            let wanted = pair.target_groups.get(slot).short();
+            return Err(Refusal::new(format!("{} is not attached to target group {wanted}", group.name), "attach it, at weight 0"));
+        }
+        Ok(Side {
+            slot,
+            group: group.name.clone(),
+            target_group: pair.target_groups.get(slot).clone(),
+            template: pin.id.clone(),
+            template_version: Some(version),
+            version: self.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone()),
+            image,
+            digest: pin.digest.clone(),
+        })
+    }
+
+    /// Requests and errors of a slot so far.
+    pub(super) fn counts(&self, slot: Slot) -> Option<Counts> {
+        *self.seen.counts.get(slot)
+    }
+
+    /// The operation a new one takes the wheel from.
+    pub(super) fn superseded(&self) -> Option<crate::domain::ids::OperationId> {
+        self.holder().or_else(|| self.waiting_retire()).map(|view| view.operation.id.clone())
+    }
+
+    /// `account in region`.
+    pub(super) fn place(&self) -> String {
+        format!("{} {}", self.identity.account, self.identity.region)
+    }
+}
+
+/// A plan with everything two kinds of plans have in common.
+pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, pair: WeightedPair, from: Side, to: Side) -> Plan {
+    Plan {
+        id: crate::domain::ids::PlanId::default(),
+        build: facts.setting.build.clone(),
+        kind,
+        fleet: facts.spec.name.clone(),
+        production: facts.spec.is_production(),
+        pair,
+        from,
+        to,
+        strategy: facts.spec.strategy,
+        actions: facts.seen.route.value().cloned().unwrap_or_default(),
+        live_sizes: Sizes::default(),
+        idle_size: facts.spec.idle_size,
+        need: facts.spec.floor,
+        floor: facts.spec.floor,
+        steps: Vec::new(),
+        timing: facts.setting.timing(),
+        window: facts.spec.window.scaled(facts.setting.time_scale),
+        judged: facts.setting.judged,
+        baseline: None,
+        friction: crate::operation::plan::Friction::Confirm,
+        checks: Vec::new(),
+        supersedes: None,
+        level: None,
+        differences: Vec::new(),
+        as_of: facts.seen.at,
+        place: facts.place(),
+    }
+}

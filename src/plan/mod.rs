@@ -1,0 +1,11 @@
+//! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
+
+pub mod deploy;
+pub mod estate;
+mod facts;
+mod image;
+pub mod rollback;
+pub mod way_back;
+
+pub use facts::{Facts, FleetHistory, Setting};
+pub use image::find_image;

@@ -1,0 +1,221 @@
+//! Planning a rollback: where to, by which path, and what it takes the wheel from.
+
+use super::facts::{Facts, draft};
+use crate::domain::fleet::{BySlot, Slot, WeightedPair};
+use crate::domain::image::{Image, ImageState};
+use crate::domain::release::Release;
+use crate::domain::text::{Untrusted, escape};
+use crate::operation::claim::foreign_claim;
+use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
+use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
+use crate::operation::status::WayBackLevel;
+
+/// Where a rollback goes and how sure that is.
+struct Target {
+    release: Release,
+    /// It is the newest unmarked release of the ledger.
+    last_good: bool,
+    /// Nothing in the ledger says it was ever good.
+    unproved: bool,
+}
+
+/// Plans a rollback to `to` (a version or an image id), or to the last known good release.
+///
+/// # Errors
+/// A refusal: the reason, and what would lift it.
+pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
+    let pair = facts.drivable()?;
+    let target = target(facts, &pair, to)?;
+    not_running_already(facts, &target)?;
+    let slot = target.release.slot;
+    let mut to_side = facts.side(slot, &pair)?;
+    if to_side.template != target.release.template || to_side.template_version != Some(target.release.template_version) {
+        return Err(needs_new_launch(facts, &target.release));
+    }
+    to_side.version = target.release.version.clone().or(to_side.version);
+    let from = facts.side(slot.other(), &pair)?;
+    let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
+    let mut plan = draft(facts, OperationKind::Rollback, pair, from, to_side);
+    plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
+    let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(0, |view| view.progress.need);
+    plan.need = facts
+        .spec
+        .floor
+        .max(target_group.sizes.desired)
+        .max(from_group.sizes.desired)
+        .max(frozen_need)
+        .min(plan.live_sizes.max.max(facts.spec.floor));
+    let level = level(facts, &plan, slot);
+    if level == WayBackLevel::R1 {
+        launchable(facts, &plan.to.image)?;
+    }
+    plan.level = Some(level);
+    plan.steps = steps(facts, &plan, level);
+    plan.supersedes = facts.superseded();
+    plan.checks = checks(facts, &plan, &target);
+    plan.friction = friction(facts, &target);
+    Ok(plan.sealed())
+}
+
+fn target(facts: &Facts<'_>, pair: &WeightedPair, to: Option<&str>) -> Result<Target, Refusal> {
+    let good = default_target(facts, pair);
+    let Some(wanted) = to else {
+        return good.ok_or_else(|| {
+            Refusal::new(
+                format!("{} has no way back: its ledger holds no other release that was stable and is not marked bad", facts.spec.name),
+                "deploy a version you trust: `qd images` lists them",
+            )
+        });
+    };
+    if let Some(good) = good.filter(|good| is_meant(&good.release, wanted)) {
+        return Ok(good);
+    }
+    let known = known_releases(facts.ledger);
+    match known.iter().find(|known| is_meant(&known.release, wanted)) {
+        Some(known) => Ok(Target { release: known.release.clone(), last_good: false, unproved: false }),
+        None => Err(not_in_ledger(facts, &known, wanted)),
+    }
+}
+
+/// The last known good; with nothing in the ledger, what the other slot happens to hold.
+fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
+    let (bad, from_ledger) = going_away(facts, pair)?;
+    let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
+    if let Some(known) = last_known_good(facts.ledger, is_bad) {
+        return Some(Target { release: known.release, last_good: true, unproved: false });
+    }
+    let other = from_ledger.other();
+    let side = facts.side(other, pair).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
+    Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
+}
+
+type Pinned = (crate::domain::ids::TemplateId, u64);
+
+/// What is rolled back from: the candidate of an unfinished deploy, else what the live group launches; and its slot.
+fn going_away(facts: &Facts<'_>, pair: &WeightedPair) -> Option<(Vec<Pinned>, Slot)> {
+    let unfinished = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Deploy);
+    let slot = match unfinished {
+        Some(view) => view.operation.plan.to.slot,
+        None => heavier(facts, pair)?,
+    };
+    let pin = facts.seen.group(slot)?.template.as_ref()?;
+    Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
+}
+
+/// The slot with more weight: where two groups serve and no operation explains it, the newer part of the mix is unknown, so the larger counts as live.
+fn heavier(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Slot> {
+    let weights = BySlot::from_fn(|slot| facts.seen.weight(slot, pair));
+    let (a, b) = (weights.a?, weights.b?);
+    Some(if b > a { Slot::B } else { Slot::A })
+}
+
+fn is_meant(release: &Release, wanted: &str) -> bool {
+    release.image.as_str() == wanted || release.version.as_ref().is_some_and(|version| version.raw() == wanted)
+}
+
+fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Refusal {
+    let list: Vec<String> = known.iter().map(|known| known.release.label()).collect();
+    let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    Refusal::new(
+        format!("'{}' was never stable on {} (stable so far: {list})", escape(wanted), facts.spec.name),
+        format!("a version that was never stable is deployed: `qd deploy {} --image {}`", facts.spec.name, escape(wanted)),
+    )
+}
+
+fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
+    let Some(running) = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback) else { return Ok(()) };
+    let (id, plan) = (&running.operation.id, &running.operation.plan);
+    if plan.to.image == target.release.image {
+        return Err(Refusal::new(
+            format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
+            format!("watch it: `qd watch {id}`"),
+        ));
+    }
+    Ok(())
+}
+
+fn needs_new_launch(facts: &Facts<'_>, release: &Release) -> Refusal {
+    let name = &facts.spec.name;
+    Refusal::new(
+        format!("{} is on no group of {name} any more: its group launches something else by now", release.label()),
+        format!("launch it anew: `qd deploy {name} --image {}`", release.image),
+    )
+}
+
+fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
+    let healthy = facts.seen.healthy(slot).or_else(|| facts.seen.healthy_targets(slot)).unwrap_or(0);
+    let census = plan.to.template_version.and_then(|version| facts.seen.strangers(slot, version)).is_some_and(|strangers| strangers.is_empty());
+    if healthy >= plan.need && census { WayBackLevel::R0 } else { WayBackLevel::R1 }
+}
+
+/// The image must exist to be launched again.
+fn launchable(facts: &Facts<'_>, image: &crate::domain::ids::ImageId) -> Result<(), Refusal> {
+    let usable = |found: &Image| found.id == *image && found.state == ImageState::Available;
+    if facts.images.iter().any(usable) || facts.images_missing.is_some() {
+        return Ok(());
+    }
+    Err(Refusal::new(format!("{image} is gone, so its servers cannot be launched again"), "deploy a version that exists: `qd images` lists them"))
+}
+
+fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
+    let step = |kind: StepKind, title: String, expected| PlanStep { kind, title, expected };
+    let mut steps = Vec::new();
+    if level != WayBackLevel::R0 {
+        steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), facts.history.grow));
+    }
+    steps.push(step(StepKind::Shift, format!("all traffic to {}", plan.to.label()), facts.history.shift));
+    steps.push(step(StepKind::Settle, "read back, settle".to_owned(), Some(plan.timing.settle)));
+    steps.push(step(StepKind::Park, format!("drain and park {}", plan.from.group), None));
+    steps.push(step(StepKind::GiveBack, format!("mark {} as bad, give back", plan.from.label()), None));
+    steps
+}
+
+fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
+    let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
+    let mut checks = vec![match healthy {
+        Some(healthy) => Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need)),
+        None => Check::new(CheckLevel::Unknown, format!("the health of {} is unknown", plan.to.group)),
+    }];
+    if target.unproved {
+        checks.push(Check::new(CheckLevel::Warning, "no ledger entry says that this release was ever good"));
+    }
+    let image = facts.images.iter().find(|image| image.id == plan.to.image);
+    checks.push(match image {
+        Some(image) if image.blocked.is_some() => Check::new(CheckLevel::Warning, "the image is blocked"),
+        Some(image) if image.state == ImageState::Available => Check::new(CheckLevel::Ok, "the image exists"),
+        _ => Check::new(CheckLevel::Warning, "the image is gone: lost servers could not be replaced"),
+    });
+    if let Some(view) = facts.holder() {
+        checks
+            .push(Check::new(CheckLevel::Warning, format!("stops {} {} by {}", view.operation.word(), view.operation.id, view.operation.by.short())));
+    }
+    let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
+    if let Some(claim) = foreign_claim(groups, &facts.setting.store, facts.now) {
+        checks.push(Check::new(CheckLevel::Warning, format!("claimed by others: {}", claim.described())));
+    }
+    if let Some(secs) = plan.actions.stickiness_secs() {
+        let sticky = crate::domain::time::Millis::secs(u64::from(secs));
+        checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
+    }
+    checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks
+}
+
+fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
+    let other_runs = facts.holder().is_some_and(|view| view.operation.plan.kind == OperationKind::Rollback);
+    let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
+    if let Some(mark) = marked {
+        let reason = mark.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", Untrusted::shown(reason)));
+        return Friction::Typed { because: format!("{} is marked bad{reason}", target.release.label()) };
+    }
+    if target.unproved {
+        return Friction::Typed { because: "nothing says that this release was ever good".to_owned() };
+    }
+    if !target.last_good {
+        return Friction::Typed { because: "it is not the last known good release".to_owned() };
+    }
+    if other_runs {
+        return Friction::Typed { because: "another rollback is running".to_owned() };
+    }
+    Friction::Confirm
+}

@@ -1,0 +1,142 @@
+//! The way back of a fleet, from what a listing tells: shown before anybody needs it.
+
+use super::facts::FleetHistory;
+use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
+use crate::domain::group::{HealthCheck, ServerGroup};
+use crate::domain::image::{Image, ImageState};
+use crate::domain::release::Release;
+use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::RouteActions;
+use crate::operation::ledger::{LedgerEntry, known_releases, last_known_good};
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
+use crate::operation::status::{WayBack, WayBackLevel};
+
+/// Expected time of one weight change where this installation has no history yet.
+const SHIFT_GUESS: Millis = Millis::secs(5);
+/// Expected time of growing a group where this installation has no history yet.
+const GROW_GUESS: Millis = Millis::mins(4);
+
+/// What the way back is computed from.
+pub struct Ground<'a> {
+    /// The fleet.
+    pub spec: &'a FleetSpec,
+    /// Its groups as listed.
+    pub groups: &'a [&'a ServerGroup],
+    /// Its route, where it has one and it is known.
+    pub route: Option<&'a RouteActions>,
+    /// All images, and whether the listing is complete.
+    pub images: &'a [Image],
+    /// An image that is not in `images` does not exist.
+    pub images_complete: bool,
+    /// The fleet's ledger.
+    pub ledger: &'a [LedgerEntry],
+    /// Its unfinished operation that holds it.
+    pub holder: Option<&'a OperationView>,
+    /// How long things took before.
+    pub history: FleetHistory,
+    /// When the groups were read.
+    pub as_of: WorldTime,
+}
+
+/// Where a rollback would go, by which path, how long it would take and what stands in its way.
+#[must_use]
+pub fn way_back(ground: &Ground<'_>) -> WayBack {
+    let Some(target) = target(ground) else { return none("no earlier release is known to be good") };
+    match &ground.spec.groups {
+        Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
+        _ => not_driven(ground, target),
+    }
+}
+
+fn none(why: &str) -> WayBack {
+    WayBack { blockers: vec![why.to_owned()], ..WayBack::default() }
+}
+
+fn target(ground: &Ground<'_>) -> Option<Release> {
+    let bad_slot = going_away(ground);
+    let bad = bad_slot.and_then(|slot| group(ground, slot)).or_else(|| ground.groups.first().copied())?.template.as_ref()?;
+    last_known_good(ground.ledger, |release| release.template == bad.id && Some(release.template_version) == bad.number()).map(|known| known.release)
+}
+
+fn going_away(ground: &Ground<'_>) -> Option<Slot> {
+    if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy) {
+        return Some(deploy.operation.plan.to.slot);
+    }
+    if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
+        return Some(rollback.operation.plan.from.slot);
+    }
+    let pair = ground.spec.weighted_pair()?;
+    let route = ground.route?;
+    let weight = |slot| route.weight(pair.target_groups.get(slot));
+    Some(if weight(Slot::B)? > weight(Slot::A)? { Slot::B } else { Slot::A })
+}
+
+fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
+    let Groups::Two(names) = &ground.spec.groups else { return None };
+    ground.groups.iter().find(|group| group.name == *names.get(slot)).copied()
+}
+
+fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
+    let Some(group) = group(ground, target.slot) else { return none("the group of the last good release cannot be read") };
+    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == target.template && pin.number() == Some(target.template_version));
+    let image_gone = ground.images_complete && !ground.images.iter().any(|image| image.id == target.image && image.state == ImageState::Available);
+    if !pinned {
+        let gone = image_gone.then(|| format!("image of {} is gone", target.label()));
+        let blocker = gone.unwrap_or_else(|| format!("{} has to be deployed anew", target.label()));
+        let level = (!image_gone).then_some(WayBackLevel::R2);
+        return WayBack {
+            level,
+            proved: true,
+            expected: level.map(|_| grow(ground)),
+            target: Some(target),
+            blockers: vec![blocker],
+            proved_at: None,
+        };
+    }
+    let census =
+        group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == Some(target.template_version));
+    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
+    if warm {
+        return WayBack {
+            level: Some(WayBackLevel::R0),
+            proved: true,
+            expected: Some(shift(ground)),
+            target: Some(target),
+            blockers: Vec::new(),
+            proved_at: Some(ground.as_of),
+        };
+    }
+    if image_gone {
+        let blocker = format!("image of {} is gone", target.label());
+        return WayBack { level: None, proved: true, expected: None, target: Some(target), blockers: vec![blocker], proved_at: None };
+    }
+    let expected = grow(ground).plus(shift(ground));
+    WayBack { level: Some(WayBackLevel::R1), proved: true, expected: Some(expected), target: Some(target), blockers: Vec::new(), proved_at: None }
+}
+
+fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
+    let blocker = format!("{} fleets are not rolled back by this version of Quarterdeck", ground.spec.route.word());
+    WayBack { level: None, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
+}
+
+/// Servers the target needs: what the other group is asked to keep, at least the floor.
+fn need(ground: &Ground<'_>, target: &Release) -> u32 {
+    let frozen = ground.holder.map(|view| view.progress.need);
+    let other = group(ground, target.slot.other()).map_or(0, |group| group.sizes.desired);
+    frozen.unwrap_or(0).max(other).max(ground.spec.floor)
+}
+
+fn shift(ground: &Ground<'_>) -> Millis {
+    ground.history.shift.unwrap_or(SHIFT_GUESS)
+}
+
+fn grow(ground: &Ground<'_>) -> Millis {
+    ground.history.grow.unwrap_or(GROW_GUESS)
+}
+
+/// Whether a release is marked bad in this ledger.
+#[must_use]
+pub fn is_marked(ledger: &[LedgerEntry], release: &Release) -> bool {
+    known_releases(ledger).iter().any(|known| known.release.is_same(release) && known.marked.is_some())
+}

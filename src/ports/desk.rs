@@ -1,0 +1,187 @@
+//! What screen and command line ask of everything behind them: facts, plans, operations. Neither knows cloud or store.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use crate::domain::call::{CloudError, CloudErrorKind};
+use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::ids::{FleetName, InstanceId, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::domain::traffic::{Counts, TargetState};
+use crate::operation::command::CommandKind;
+use crate::operation::intent::Intent;
+use crate::operation::ledger::LedgerEntry;
+use crate::operation::plan::{CheckLevel, Plan, Refusal};
+use crate::operation::record::OperationView;
+use crate::operation::status::{Estate, FleetStatus};
+
+/// Where we are and whether it can be trusted: the first line of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `SIM x10`, or the region.
+    pub place: String,
+    /// The account, once known.
+    pub account: Option<Untrusted>,
+    /// The caller, once known.
+    pub caller: Option<Untrusted>,
+    /// Nothing can be changed from here.
+    pub read_only: bool,
+    /// When the credentials end, where that is told.
+    pub credentials_end: Option<WorldTime>,
+    /// Every wait of an operation is divided by this, for tests; 1 otherwise.
+    pub time_scale: u32,
+    /// `mine only`, or `shared on HOST`.
+    pub store: String,
+}
+
+/// An opened fleet: everything the main row has, and what only the opened one is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetDetail {
+    /// The fleet, with target health taken into account.
+    pub status: FleetStatus,
+    /// Each server's state by the load balancer; empty where it was not or could not be asked.
+    pub target_states: BTreeMap<InstanceId, TargetState>,
+    /// Requests and errors of each slot since its counters began; none where nobody counts.
+    pub counts: BySlot<Option<Counts>>,
+    /// What could not be read, in words.
+    pub unknowns: Vec<String>,
+}
+
+/// What a sender of a command saw when deciding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The step.
+    pub step: usize,
+    /// The last event.
+    pub last_event: u64,
+}
+
+/// Why something did not work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// A guard refused; nothing was changed.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The cloud did not do it.
+    #[error("{0}")]
+    Cloud(#[from] CloudError),
+    /// Something else: the sentence and a hint.
+    #[error("{message}")]
+    Other {
+        /// What went wrong, a sentence without its full stop.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+impl DeskError {
+    /// A failure with its hint.
+    pub fn other(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Other { message: message.into(), hint: hint.into() }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Refused(refusal) => &refusal.remedy,
+            Self::Cloud(error) => error.hint(),
+            Self::Other { hint, .. } => hint,
+        }
+    }
+
+    /// Credentials are missing or over: actions go off until they are back.
+    #[must_use]
+    pub const fn is_credentials(&self) -> bool {
+        matches!(self, Self::Cloud(CloudError { kind: CloudErrorKind::Auth, .. }))
+    }
+}
+
+/// Everything behind the screen.
+#[async_trait]
+pub trait Desk: Send + Sync {
+    /// The first line, with what is known so far; no I/O.
+    fn header(&self) -> Header;
+
+    /// World time as well as it is known without asking anybody; no I/O.
+    fn now(&self) -> WorldTime;
+
+    /// The last estate any process of this store saw; quick, no network.
+    fn last_known(&self) -> Result<Option<Estate>, DeskError>;
+
+    /// The estate now. A snapshot of another process younger than the polling period is taken instead of asking again.
+    async fn estate(&self) -> Result<Estate, DeskError>;
+
+    /// One fleet, looked at closely.
+    async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError>;
+
+    /// Rises when the store has something new; cheap enough to ask ten times a second.
+    fn store_version(&self) -> Result<u64, DeskError>;
+
+    /// Operations with their events, newest first: all that are not finished, and of the finished ones the newest `finished`.
+    fn operations(&self, finished: usize) -> Result<Vec<OperationView>, DeskError>;
+
+    /// A plan for what a person wants, from facts read for it; nothing is changed.
+    async fn plan(&self, intent: &Intent) -> Result<Plan, DeskError>;
+
+    /// Confirms a plan: writes the operation and starts its driver. The plan is made again first: a deploy whose plan's id changed is
+    /// refused with the difference, a rollback with the same from, to and path goes on. `typed` is the fleet's name where the plan asks for it.
+    async fn execute(&self, intent: &Intent, plan: &Plan, reason: Option<Untrusted>, typed: Option<Untrusted>) -> Result<OperationId, DeskError>;
+
+    /// Asks something of an operation and waits for the answer (a few seconds at most). The answer in words.
+    async fn command(
+        &self,
+        operation: &OperationId,
+        kind: CommandKind,
+        seen: Seen,
+        reason: Option<Untrusted>,
+        typed: Option<Untrusted>,
+    ) -> Result<String, DeskError>;
+}
+
+/// What only the command line asks.
+#[async_trait]
+pub trait Records: Desk {
+    /// One operation by its id.
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
+
+    /// The ledger of a fleet, oldest entry first.
+    fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError>;
+
+    /// Marks a release (version or image id) of the ledger as bad, or takes the mark off. The answer in words.
+    async fn mark(&self, fleet: &FleetName, release: &str, bad: bool, reason: Untrusted) -> Result<String, DeskError>;
+
+    /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
+    async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;
+
+    /// What works, what does not and why: credentials, permissions, clock, store, and with a fleet its route, policies and claim.
+    async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError>;
+
+    /// Starts a driver for an operation whose driver is gone. An error if it has one.
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;
+}
+
+/// What adopting a fleet did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// What was written, and where.
+    pub written: String,
+    /// The first entry of the ledger, in words.
+    pub ledger: String,
+    /// What infrastructure-as-code must leave alone from now on.
+    pub ignore_changes: String,
+}
+
+/// One line of the doctor's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it is in order.
+    pub level: CheckLevel,
+    /// What was looked at.
+    pub subject: String,
+    /// What was found, and what to do where it is not in order.
+    pub text: String,
+}

@@ -1,0 +1,112 @@
+//! What people, policies and accidents do to a world behind an operation's back; for tests.
+
+use super::World;
+use crate::domain::fleet::RoutePlace;
+use crate::domain::group::PinnedVersion;
+use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::time::Millis;
+use crate::domain::traffic::RouteActions;
+
+/// One thing that happens to a world from outside. None of them is in the call log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Somebody terminates one server.
+    KillInstance {
+        /// Its group.
+        group: GroupName,
+        /// The server.
+        instance: InstanceId,
+    },
+    /// Somebody in a console sets weights; target groups not named keep theirs.
+    SetWeights {
+        /// The rule or listener.
+        place: PlaceArn,
+        /// New weights.
+        weights: Vec<(TargetGroupArn, u32)>,
+    },
+    /// Somebody puts a whole other list of actions in place.
+    ReplaceActions {
+        /// The rule or listener.
+        place: PlaceArn,
+        /// The actions.
+        actions: RouteActions,
+    },
+    /// A policy or a person changes what a group wants; it is kept between min and max.
+    SetDesired {
+        /// The group.
+        group: GroupName,
+        /// The wanted number of servers.
+        desired: u32,
+    },
+    /// Somebody changes min and max of a group.
+    SetBounds {
+        /// The group.
+        group: GroupName,
+        /// The least.
+        min: u32,
+        /// The most.
+        max: u32,
+    },
+    /// The health of a target group's targets cannot be read for a while.
+    UnreadableHealth {
+        /// The target group.
+        target_group: TargetGroupArn,
+        /// For how long.
+        span: Millis,
+    },
+    /// Somebody points a group at another version of its template.
+    ChangeTemplate {
+        /// The group.
+        group: GroupName,
+        /// The version.
+        version: PinnedVersion,
+    },
+    /// Somebody deregisters an image.
+    RemoveImage {
+        /// The image.
+        image: ImageId,
+    },
+    /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
+    Suspend {
+        /// The group.
+        group: GroupName,
+        /// The process.
+        process: String,
+    },
+}
+
+impl World {
+    /// Lets it happen now; false when what it names does not exist or refuses, in which case nothing changed.
+    pub fn disturb(&mut self, what: Disturbance) -> bool {
+        match what {
+            Disturbance::KillInstance { group, instance } => self.kill(&group, &instance),
+            Disturbance::SetWeights { place, weights } => {
+                let actions = self.places.get(&place).map(|found| found.actions.with_weights(&weights));
+                actions.is_some_and(|actions| self.replace_by_hand(place, &actions))
+            }
+            Disturbance::ReplaceActions { place, actions } => self.replace_by_hand(place, &actions),
+            Disturbance::SetDesired { group, desired } => self.want(&group, desired),
+            Disturbance::SetBounds { group, min, max } => self.resize(&group, Some(min), Some(max), None).is_ok(),
+            Disturbance::UnreadableHealth { target_group, span } => self.hide_health(&target_group, span),
+            Disturbance::ChangeTemplate { group, version } => self.groups.get_mut(&group).map(|group| group.version = version).is_some(),
+            Disturbance::RemoveImage { image } => self.images.remove(&image).is_some(),
+            Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
+        }
+    }
+
+    fn replace_by_hand(&mut self, arn: PlaceArn, actions: &RouteActions) -> bool {
+        let Some(place) = self.places.get(&arn) else { return false };
+        let place = if place.is_rule { RoutePlace::Rule(arn) } else { RoutePlace::Listener(arn) };
+        self.set_actions(&place, actions).is_ok()
+    }
+
+    fn want(&mut self, group: &GroupName, desired: u32) -> bool {
+        let Some(sizes) = self.groups.get(group).map(|group| group.sizes) else { return false };
+        self.resize(group, None, None, Some(desired.clamp(sizes.min, sizes.max))).is_ok()
+    }
+
+    fn hide_health(&mut self, target_group: &TargetGroupArn, span: Millis) -> bool {
+        let until = self.tick.saturating_add_unsigned(span.as_secs());
+        self.target_groups.get_mut(target_group).map(|found| found.unreadable_until = Some(until)).is_some()
+    }
+}

@@ -1,0 +1,383 @@
+//! AWS on loopback: `tests/endpoint/overlay.py`, started, seeded, and ended with the test.
+//!
+//! Everything the endpoint knows of itself is read from its control plane, never from `qd`.
+
+// A test without its endpoint has nothing to say but why; JSON is indexed as a test reads it.
+#![allow(clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::venv;
+
+/// How long a start may take once the environment exists; about two seconds is usual.
+const START: Duration = Duration::from_secs(60);
+/// How long the control plane may take; a test holds the endpoint's lock for milliseconds.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A running, seeded AWS endpoint of this test's own.
+pub struct Endpoint {
+    server: Child,
+    address: String,
+    seed: Value,
+    log: PathBuf,
+}
+
+/// One API call as the endpoint saw it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Counts all calls of this endpoint; also the order of arrival.
+    pub seq: u64,
+    /// Seconds since the epoch at arrival.
+    pub time: f64,
+    /// `ec2`, `autoscaling`, `elbv2` or `sts`.
+    pub service: String,
+    /// `ModifyRule`, ….
+    pub action: String,
+    /// The access key the call was signed with.
+    pub access_key: String,
+    /// HTTP status; `None` if no answer was sent (yet).
+    pub status: Option<u16>,
+    /// The error code in the answer.
+    pub error: Option<String>,
+    /// The kind of the fault applied to this call.
+    pub fault: Option<String>,
+    /// The request's parameters in query form, `TargetGroupARNs.member.1` and so on.
+    pub params: BTreeMap<String, String>,
+}
+
+impl Call {
+    /// Whether the call can change anything.
+    pub fn is_write(&self) -> bool {
+        !["Describe", "Get", "List"].iter().any(|read| self.action.starts_with(read))
+    }
+
+    fn from_json(value: &Value) -> Self {
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        let params = value["params"].as_object().into_iter().flatten();
+        Self {
+            seq: value["seq"].as_u64().unwrap_or_default(),
+            time: value["time"].as_f64().unwrap_or_default(),
+            service: text("service").unwrap_or_default(),
+            action: text("action").unwrap_or_default(),
+            access_key: text("access_key").unwrap_or_default(),
+            status: value["status"].as_u64().and_then(|s| u16::try_from(s).ok()),
+            error: text("error"),
+            fault: text("fault"),
+            params: params.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
+        }
+    }
+}
+
+/// What happens to the calls a [`Fault`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The service's throttling error; nothing is done.
+    Throttle,
+    /// A 500; nothing is done.
+    Error500,
+    /// Done, but the answer is a 500.
+    Error500After,
+    /// The connection closes after the fault's seconds; nothing is done.
+    TimeoutBefore,
+    /// Done; the connection closes after the fault's seconds without an answer.
+    ReplyLostAfter,
+    /// Done and answered, the fault's seconds late.
+    Latency,
+    /// A read is answered as the same read was last answered, whatever has changed since.
+    Stale,
+    /// The error set with [`Fault::error`]; nothing is done.
+    Error,
+}
+
+impl FaultKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Throttle => "throttle",
+            Self::Error500 => "error500",
+            Self::Error500After => "error500_after",
+            Self::TimeoutBefore => "timeout_before",
+            Self::ReplyLostAfter => "reply_lost_after",
+            Self::Latency => "latency",
+            Self::Stale => "stale",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// An order for faults; applies to the next call that matches unless told otherwise.
+#[derive(Debug, Clone)]
+pub struct Fault(Value);
+
+impl Fault {
+    /// A fault for an action of a service; `*` is any.
+    pub fn new(kind: FaultKind, service: &str, action: &str) -> Self {
+        Self(json!({"kind": kind.name(), "service": service, "action": action}))
+    }
+
+    /// An error answer of any kind, for example 403 `AccessDenied`.
+    pub fn error(service: &str, action: &str, status: u16, code: &str) -> Self {
+        Self::new(FaultKind::Error, service, action).with("status", json!(status)).with("code", json!(code))
+    }
+
+    /// For this many calls.
+    pub fn times(self, times: u32) -> Self {
+        self.with("times", json!(times))
+    }
+
+    /// Seconds of waiting, for the kinds that wait.
+    pub fn seconds(self, seconds: f64) -> Self {
+        self.with("seconds", json!(seconds))
+    }
+
+    /// This many matching calls pass first.
+    pub fn skip(self, calls: u32) -> Self {
+        self.with("skip", json!(calls))
+    }
+
+    /// Only for calls with this text in a parameter, such as a group's name or an ARN.
+    pub fn contains(self, text: &str) -> Self {
+        self.with("contains", json!(text))
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        self.0[name] = value;
+        self
+    }
+}
+
+impl Endpoint {
+    /// Start and seed an endpoint; the test fails with a sentence if that is not possible.
+    pub fn start() -> Self {
+        Self::try_start().unwrap_or_else(|why| panic!("the AWS test endpoint did not start: {why}"))
+    }
+
+    fn try_start() -> Result<Self, String> {
+        let python = venv::python()?;
+        let log = log_path()?;
+        let errors = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
+        let mut server = Command::new(&python)
+            .arg("-B") // no compiled files among the sources
+            .arg(venv::sources().join("overlay.py"))
+            .args(["--port", "0", "--seed", "--stdin"])
+            .envs(credentials("testing"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .map_err(|e| format!("cannot run {}: {e}", python.display()))?;
+        let ready = match first_line(&mut server) {
+            Ok(line) => line,
+            Err(why) => {
+                let _ = server.kill();
+                let _ = server.wait();
+                return Err(format!("{why}\n{}", fs::read_to_string(&log).unwrap_or_default()));
+            }
+        };
+        let ready: Value = serde_json::from_str(&ready).map_err(|e| format!("{e} in {ready:?}"))?;
+        let address = ready["url"].as_str().unwrap_or_default().trim_start_matches("http://").to_owned();
+        Ok(Self { server, address, seed: ready["seed"].clone(), log })
+    }
+
+    /// `http://127.0.0.1:PORT`, for `--endpoint-url` or `AWS_ENDPOINT_URL`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All ids of the seeded estate; `seed.py` says what is in it.
+    pub fn seed(&self) -> &Value {
+        &self.seed
+    }
+
+    /// What the server wrote to standard error: the traceback behind every unexpected 500.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Every API call since the start or the last [`Self::clear_calls`], in order of arrival.
+    pub fn calls(&self) -> Vec<Call> {
+        let calls = self.control("GET", "calls", None);
+        calls.as_array().into_iter().flatten().map(Call::from_json).collect()
+    }
+
+    /// The calls that can have changed something.
+    pub fn writes(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(Call::is_write).collect()
+    }
+
+    /// Empty the call log.
+    pub fn clear_calls(&self) {
+        self.control("DELETE", "calls", None);
+    }
+
+    /// The endpoint's own state: groups, rules, listeners, target groups, templates, images.
+    pub fn state(&self) -> Value {
+        self.control("GET", "state", None)
+    }
+
+    /// Order a fault for coming calls.
+    pub fn fault(&self, fault: Fault) {
+        self.control("POST", "fault", Some(fault.0));
+    }
+
+    /// All orders, with how often each has `fired`.
+    pub fn faults(&self) -> Value {
+        self.control("GET", "fault", None)
+    }
+
+    /// Withdraw all orders.
+    pub fn clear_faults(&self) {
+        self.control("DELETE", "fault", None);
+    }
+
+    /// Change delays and switches; answers all settings. `emu/world.py` lists them.
+    pub fn settings(&self, values: Value) -> Value {
+        self.control("POST", "settings", Some(values))
+    }
+
+    /// The token buckets set with `settings(json!({"budgets": …}))`: `tokens` and `lowest` of each.
+    pub fn budget(&self) -> Value {
+        self.control("GET", "budget", None)
+    }
+
+    /// Change an image as no API can: `{"id", "state", "owner_id", "created_at", "available_in"}`.
+    pub fn image(&self, values: Value) {
+        self.control("POST", "image", Some(values));
+    }
+
+    /// Set a tag of an instance or image, such as `emu:health`; `None` takes it away.
+    pub fn tag(&self, id: &str, key: &str, value: Option<&str>) {
+        self.control("POST", "tag", Some(json!({"id": id, "key": key, "value": value})));
+    }
+
+    /// Make an AWS call as somebody else would, for changes behind `qd`'s back: status and body.
+    ///
+    /// The parameters are in query form. The call is in the log under the access key `console`.
+    pub fn aws(&self, service: &str, action: &str, params: &[(&str, &str)]) -> (u16, String) {
+        let (scope, version) = match service {
+            "elbv2" => ("elasticloadbalancing", "2015-12-01"),
+            "autoscaling" => ("autoscaling", "2011-01-01"),
+            "ec2" => ("ec2", "2016-11-15"),
+            _ => (service, "2011-06-15"),
+        };
+        let mut form = format!("Action={action}&Version={version}");
+        for (name, value) in params {
+            form.push_str(&format!("&{name}={}", percent(value)));
+        }
+        let signature = format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential=console/20260101/us-east-1/{scope}/aws4_request, \
+             SignedHeaders=host, Signature=0\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        );
+        self.http("POST", "/", &signature, &form).unwrap_or_else(|why| panic!("{action}: {why}"))
+    }
+
+    /// The environment for `qd` with credentials that may do everything.
+    pub fn env(&self) -> Vec<(String, String)> {
+        self.env_with_key("testing")
+    }
+
+    /// The same with another access key: `EXPIREDKEY`, `INVALIDKEY`, `DENIEDKEY` or `NOELBKEY`.
+    pub fn env_with_key(&self, access_key: &str) -> Vec<(String, String)> {
+        let mut env = credentials(access_key);
+        env.push(("AWS_ENDPOINT_URL".to_owned(), self.url()));
+        env
+    }
+
+    fn control(&self, method: &str, name: &str, body: Option<Value>) -> Value {
+        let body = body.map(|b| b.to_string()).unwrap_or_default();
+        match self.http(method, &format!("/qd-test/{name}"), "", &body) {
+            Ok((200, text)) => serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e} in {text:?}")),
+            Ok((status, text)) => panic!("{method} {name} {body}: {status} {text}"),
+            Err(why) => panic!("{method} {name}: {why}"),
+        }
+    }
+
+    fn http(&self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n", self.address);
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(split(&String::from_utf8_lossy(&answer)))
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        if !std::thread::panicking() {
+            let _ = fs::remove_file(&self.log);
+        }
+    }
+}
+
+/// The status and body of an answer that ended with its connection; status 0 if there was none.
+fn split(answer: &str) -> (u16, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    (status, body.to_owned())
+}
+
+/// The first line the server writes, or why there is none.
+fn first_line(server: &mut Child) -> Result<String, String> {
+    let output = server.stdout.take().ok_or("no standard output")?;
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(output).read_line(&mut line);
+        let _ = send.send(read.map(|_| line));
+    });
+    match receive.recv_timeout(START) {
+        Ok(Ok(line)) if !line.is_empty() => Ok(line),
+        Ok(Ok(_)) => Err("it ended before it was ready".to_owned()),
+        Ok(Err(e)) => Err(e.to_string()),
+        Err(_) => Err(format!("it was not ready after {} s", START.as_secs())),
+    }
+}
+
+/// A file of its own for each server's standard error.
+fn log_path() -> Result<PathBuf, String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = venv::scratch()?.join("logs");
+    fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
+    Ok(dir.join(format!("{}-{number}.log", std::process::id())))
+}
+
+/// Dummy credentials, and nothing of the developer's own configuration.
+fn credentials(access_key: &str) -> Vec<(String, String)> {
+    [
+        ("AWS_ACCESS_KEY_ID", access_key),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// Percent-encode a form value.
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}
