@@ -66,7 +66,8 @@ fn forward_fingerprint(action: &Action, alone: bool) -> String {
     form.set("target_groups", Canon::List(arns));
     if let Some(mut config) = config {
         config.remove("target_groups");
-        let off = action.forward_config().and_then(ForwardActionConfig::target_group_stickiness_config).and_then(|config| config.enabled()) != Some(true);
+        let off =
+            action.forward_config().and_then(ForwardActionConfig::target_group_stickiness_config).and_then(|config| config.enabled()) != Some(true);
         if off {
             config.remove("target_group_stickiness_config");
         }
@@ -93,7 +94,11 @@ pub(super) fn with_weights(api: &str, read: &[Action], wanted: &RouteActions) ->
     }
     let weighted: Vec<u32> = wanted.forwards().map(|(_, weight)| *weight).collect();
     if weighted.iter().any(|weight| *weight > MAX_WEIGHT) || weighted.iter().all(|weight| *weight == 0) {
-        return Err(CloudError::new(CloudErrorKind::Invalid, api, format!("not sent: weights {weighted:?} are not between 0 and 999 with one above 0")));
+        return Err(CloudError::new(
+            CloudErrorKind::Invalid,
+            api,
+            format!("not sent: weights {weighted:?} are not between 0 and 999 with one above 0"),
+        ));
     }
     Ok(read.iter().zip(&wanted.0).map(|(action, wanted)| change(action, wanted)).collect())
 }

@@ -22,7 +22,11 @@ macro_rules! carry {
 ///
 /// # Errors
 /// Invalid, naming the fields this conversion does not know.
-pub(super) fn request_data(api: &str, data: &ec2::ResponseLaunchTemplateData, root: Option<&str>) -> Result<ec2::RequestLaunchTemplateData, CloudError> {
+pub(super) fn request_data(
+    api: &str,
+    data: &ec2::ResponseLaunchTemplateData,
+    root: Option<&str>,
+) -> Result<ec2::RequestLaunchTemplateData, CloudError> {
     let mut request = plain(data);
     request.iam_instance_profile =
         data.iam_instance_profile().map(|it| carry!(it => ec2::LaunchTemplateIamInstanceProfileSpecificationRequest: arn, name));
@@ -38,10 +42,8 @@ pub(super) fn request_data(api: &str, data: &ec2::ResponseLaunchTemplateData, ro
         .cpu_options()
         .map(|it| carry!(it => ec2::LaunchTemplateCpuOptionsRequest: core_count, threads_per_core, amd_sev_snp, nested_virtualization));
     request.capacity_reservation_specification = data.capacity_reservation_specification().map(reservation);
-    request.license_specifications = list(
-        data.license_specifications.as_deref(),
-        |it| carry!(it => ec2::LaunchTemplateLicenseConfigurationRequest: license_configuration_arn),
-    );
+    request.license_specifications =
+        list(data.license_specifications.as_deref(), |it| carry!(it => ec2::LaunchTemplateLicenseConfigurationRequest: license_configuration_arn));
     options(data, &mut request);
     check(api, data, &request)?;
     request.block_device_mappings = list(data.block_device_mappings.as_deref(), |it| mapping(it, root));
@@ -111,9 +113,7 @@ fn market(it: &ec2::LaunchTemplateInstanceMarketOptions) -> ec2::LaunchTemplateI
     to
 }
 
-fn reservation(
-    it: &ec2::LaunchTemplateCapacityReservationSpecificationResponse,
-) -> ec2::LaunchTemplateCapacityReservationSpecificationRequest {
+fn reservation(it: &ec2::LaunchTemplateCapacityReservationSpecificationResponse) -> ec2::LaunchTemplateCapacityReservationSpecificationRequest {
     let mut to = carry!(it => ec2::LaunchTemplateCapacityReservationSpecificationRequest: capacity_reservation_preference);
     to.capacity_reservation_target = it
         .capacity_reservation_target()
@@ -133,13 +133,12 @@ fn network_interface(
     to.ipv6_prefixes = list(it.ipv6_prefixes.as_deref(), |it| carry!(it => ec2::Ipv6PrefixSpecificationRequest: ipv6_prefix));
     to.ena_srd_specification = it.ena_srd_specification().map(|it| {
         let mut to = carry!(it => ec2::EnaSrdSpecificationRequest: ena_srd_enabled);
-        to.ena_srd_udp_specification =
-            it.ena_srd_udp_specification().map(|it| carry!(it => ec2::EnaSrdUdpSpecificationRequest: ena_srd_udp_enabled));
+        to.ena_srd_udp_specification = it.ena_srd_udp_specification().map(|it| carry!(it => ec2::EnaSrdUdpSpecificationRequest: ena_srd_udp_enabled));
         to
     });
-    to.connection_tracking_specification = it.connection_tracking_specification().map(|it| {
-        carry!(it => ec2::ConnectionTrackingSpecificationRequest: tcp_established_timeout, udp_timeout, udp_stream_timeout)
-    });
+    to.connection_tracking_specification = it
+        .connection_tracking_specification()
+        .map(|it| carry!(it => ec2::ConnectionTrackingSpecificationRequest: tcp_established_timeout, udp_timeout, udp_stream_timeout));
     to
 }
 
@@ -169,8 +168,7 @@ mod tests {
 
     fn full() -> ec2::ResponseLaunchTemplateData {
         let ebs = |snapshot: &str| ec2::LaunchTemplateEbsBlockDevice::builder().snapshot_id(snapshot).volume_size(20).encrypted(true).build();
-        let device =
-            |name: &str, snapshot: &str| ec2::LaunchTemplateBlockDeviceMapping::builder().device_name(name).ebs(ebs(snapshot)).build();
+        let device = |name: &str, snapshot: &str| ec2::LaunchTemplateBlockDeviceMapping::builder().device_name(name).ebs(ebs(snapshot)).build();
         let interface = ec2::LaunchTemplateInstanceNetworkInterfaceSpecification::builder()
             .device_index(0)
             .groups("sg-1")

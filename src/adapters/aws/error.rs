@@ -73,18 +73,38 @@ pub(super) fn kind_of(code: &str, message: &str, status: u16, mode: Mode) -> Clo
     let code = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
     match code {
         // EC2 throttles with status 503, so the code comes before the status: what was throttled did not happen.
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "RequestThrottled" | "RequestThrottledException"
-        | "TooManyRequestsException" | "TooManyRequests" | "SlowDown" | "EC2ThrottledException" | "BandwidthLimitExceeded" => {
-            CloudErrorKind::Throttled
-        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "TooManyRequests"
+        | "SlowDown"
+        | "EC2ThrottledException"
+        | "BandwidthLimitExceeded" => CloudErrorKind::Throttled,
         // EC2 says AuthFailure also of an image that is not shared with us: that is a permission, not a sign-in.
         "AuthFailure" if message.starts_with("Not authorized for") => CloudErrorKind::Denied,
-        "AuthFailure" | "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed" | "InvalidClientTokenId"
-        | "UnrecognizedClientException" | "UnrecognizedClient" | "SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature"
-        | "IncompleteSignatureException" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" | "InvalidAccessKeyId"
+        "AuthFailure"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "UnrecognizedClient"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "InvalidAccessKeyId"
         | "NotSignedUp" => CloudErrorKind::Auth,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "UnauthorizedAccess" | "NotAuthorized" | "OptInRequired"
-        | "Blocked" => CloudErrorKind::Denied,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "UnauthorizedAccess" | "NotAuthorized" | "OptInRequired" | "Blocked" => {
+            CloudErrorKind::Denied
+        }
         "InvalidAction" | "UnknownOperation" | "UnknownOperationException" | "UnsupportedOperation" | "NotImplemented" | "InvalidVersion" => {
             CloudErrorKind::Unsupported
         }

@@ -49,7 +49,9 @@ impl AwsCloud {
     }
 
     async fn scheduled_page(
-        &self, group: &GroupName, token: Option<String>,
+        &self,
+        group: &GroupName,
+        token: Option<String>,
     ) -> Result<(Vec<asg::ScheduledUpdateGroupAction>, Option<String>), CloudError> {
         let ask =
             || self.shared.auto_scaling.describe_scheduled_actions().auto_scaling_group_name(group.as_str()).set_next_token(token.clone()).send();
@@ -64,7 +66,9 @@ fn read_facts(arn: &TargetGroupArn, attributes: &[TargetGroupAttribute]) -> Targ
     TargetGroupFacts {
         target_group: arn.clone(),
         deregistration_delay_secs: secs("deregistration_delay.timeout_seconds"),
-        dns_failover_minimum: told("target_group_health.dns_failover.minimum_healthy_targets.count").filter(|count| *count != "off").map(str::to_owned),
+        dns_failover_minimum: told("target_group_health.dns_failover.minimum_healthy_targets.count")
+            .filter(|count| *count != "off")
+            .map(str::to_owned),
         slow_start_secs: secs("slow_start.duration_seconds").filter(|secs| *secs > 0),
     }
 }

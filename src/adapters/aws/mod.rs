@@ -158,11 +158,8 @@ impl AwsCloud {
 }
 
 async fn load(settings: &AwsSettings) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(CALL_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(RetryConfig::disabled());
     if let Ok(name) = AppName::new("quarterdeck") {
         loader = loader.app_name(name);

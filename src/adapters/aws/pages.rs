@@ -47,7 +47,9 @@ where
         let Some(token) = next.filter(|token| !token.is_empty()) else { return Ok(Gathered { items, missing: None }) };
         match fetch(Some(token.clone())).await {
             // A service that gives the same token again would be asked for ever.
-            Ok((_, Some(same))) if same == token => return Ok(Gathered { items, missing: Some(format!("page {page} names itself as the next").into()) }),
+            Ok((_, Some(same))) if same == token => {
+                return Ok(Gathered { items, missing: Some(format!("page {page} names itself as the next").into()) });
+            }
             Ok((more, token)) => {
                 items.extend(more);
                 next = token;

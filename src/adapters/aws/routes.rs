@@ -107,7 +107,11 @@ impl AwsCloud {
 
 /// The listener's default rule is written by ModifyListener, so the listener is its place.
 fn place_of(rule: &elb::Rule, listener: &str) -> Option<RoutePlace> {
-    if rule.is_default() == Some(true) { Some(RoutePlace::Listener(listener.into())) } else { rule.rule_arn().map(|arn| RoutePlace::Rule(arn.into())) }
+    if rule.is_default() == Some(true) {
+        Some(RoutePlace::Listener(listener.into()))
+    } else {
+        rule.rule_arn().map(|arn| RoutePlace::Rule(arn.into()))
+    }
 }
 
 fn absent(api: &str, what: &str, arn: &PlaceArn) -> CloudError {

@@ -137,7 +137,12 @@ impl AwsCloud {
         found
     }
 
-    fn match_versions(&self, template: &TemplateId, words: &[VersionWord], versions: &[ec2::LaunchTemplateVersion]) -> Vec<(VersionWord, VersionInfo)> {
+    fn match_versions(
+        &self,
+        template: &TemplateId,
+        words: &[VersionWord],
+        versions: &[ec2::LaunchTemplateVersion],
+    ) -> Vec<(VersionWord, VersionInfo)> {
         let mut cache = locked(&self.shared.versions);
         for info in versions.iter().filter_map(read_version) {
             cache.insert((template.clone(), info.number), info);
@@ -162,7 +167,9 @@ impl AwsCloud {
 
     /// One page of all versions of a template.
     pub(super) async fn versions_page(
-        &self, template: &TemplateId, token: Option<String>,
+        &self,
+        template: &TemplateId,
+        token: Option<String>,
     ) -> Result<(Vec<ec2::LaunchTemplateVersion>, Option<String>), CloudError> {
         let ask = || {
             let request = self.shared.ec2.describe_launch_template_versions().launch_template_id(template.as_str());

@@ -42,9 +42,7 @@ impl AwsWriter {
             CloudCall::PinTemplate { group, template, version } => self.pin(group, template, *version, sent).await,
             CloudCall::RaiseMin { group, min, max } => self.resize(group, Some(*min), *max, None, sent).await,
             CloudCall::ReleaseMin { group, min } => self.resize(group, Some(*min), None, None, sent).await,
-            CloudCall::Park { group, sizes: Sizes { min, max, desired } } => {
-                self.resize(group, Some(*min), Some(*max), Some(*desired), sent).await
-            }
+            CloudCall::Park { group, sizes: Sizes { min, max, desired } } => self.resize(group, Some(*min), Some(*max), Some(*desired), sent).await,
             CloudCall::SetWeights { place, actions } => self.set_weights(place, actions, sent).await,
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
@@ -60,7 +58,12 @@ impl AwsWriter {
 
     /// Only the sizes that are named are sent: what is left out stays as it is.
     async fn resize(
-        &self, group: &GroupName, min: Option<u32>, max: Option<u32>, desired: Option<u32>, sent: &Sent,
+        &self,
+        group: &GroupName,
+        min: Option<u32>,
+        max: Option<u32>,
+        desired: Option<u32>,
+        sent: &Sent,
     ) -> Result<CallReply, CloudError> {
         let request = self.cloud.shared.auto_scaling.update_auto_scaling_group().auto_scaling_group_name(group.as_str());
         let request = request.set_min_size(size(min)?).set_max_size(size(max)?).set_desired_capacity(size(desired)?);
@@ -147,7 +150,5 @@ pub(super) fn reply(request_id: Option<&str>) -> CallReply {
 }
 
 fn size(size: Option<u32>) -> Result<Option<i32>, CloudError> {
-    size.map(i32::try_from)
-        .transpose()
-        .map_err(|_| CloudError::new(CloudErrorKind::Invalid, UPDATE, "not sent: a size is larger than AWS can take"))
+    size.map(i32::try_from).transpose().map_err(|_| CloudError::new(CloudErrorKind::Invalid, UPDATE, "not sent: a size is larger than AWS can take"))
 }
