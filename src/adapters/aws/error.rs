@@ -10,6 +10,11 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::text::Untrusted;
 
+/// How an error begins whose endpoint is no URL.
+const BAD_ENDPOINT: &str = "failed to apply endpoint";
+/// Longer than this nobody reads, and a body may be in it.
+const LONGEST: usize = 400;
+
 /// Whether a call can have changed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -38,8 +43,10 @@ where
         SdkError::ResponseError(broken) => unreadable(mode, broken.raw(), &causes(error)),
         SdkError::TimeoutError(_) => (unless_written(mode, CloudErrorKind::Network), no_answer()),
         SdkError::DispatchFailure(dispatch) => not_dispatched(mode, dispatch.is_timeout(), error),
-        SdkError::ConstructionFailure(_) if is_about_credentials(error) => (CloudErrorKind::Auth, causes(error)),
-        SdkError::ConstructionFailure(_) => (CloudErrorKind::Invalid, causes(error)),
+        SdkError::ConstructionFailure(_) => match credentials_words(error) {
+            Some(words) => (CloudErrorKind::Auth, words),
+            None => (CloudErrorKind::Invalid, causes(error)),
+        },
         // A way to fail that this version does not know: a write may have happened.
         _ => (unless_written(mode, CloudErrorKind::Unsupported), causes(error)),
     };
@@ -148,45 +155,52 @@ fn unreadable(mode: Mode, raw: &HttpResponse, causes: &str) -> (CloudErrorKind, 
     let status = raw.status().as_u16();
     let body = raw.body().bytes().unwrap_or_default();
     let html = body.trim_ascii_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"<html") || start.eq_ignore_ascii_case(b"<!doc"));
-    if html && (mode == Mode::Read || (400..500).contains(&status)) {
-        return (CloudErrorKind::Unsupported, format!("the endpoint answered a web page with status {status}"));
-    }
-    if status == 429 {
-        return (CloudErrorKind::Throttled, "the endpoint answered with status 429".to_owned());
-    }
-    if (400..500).contains(&status) {
-        return (CloudErrorKind::Invalid, format!("the endpoint answered with status {status}"));
+    match status {
+        429 => return (CloudErrorKind::Throttled, "the endpoint answered with status 429".to_owned()),
+        // No AWS service refuses without a code: something else answered, and did nothing.
+        400..500 => return (CloudErrorKind::Unsupported, format!("the endpoint does not answer as AWS does: status {status}")),
+        _ if html && mode == Mode::Read => {
+            return (CloudErrorKind::Unsupported, format!("the endpoint answered a web page with status {status}"));
+        }
+        _ => {}
     }
     // A success that cannot be read, or a 5xx: the write may well have happened.
     (unless_written(mode, CloudErrorKind::Network), format!("the answer, with status {status}, could not be read: {causes}"))
 }
 
 fn not_dispatched(mode: Mode, timed_out: bool, error: &(dyn Error + 'static)) -> (CloudErrorKind, String) {
-    let causes = causes(error);
-    if is_about_credentials(error) {
-        return (CloudErrorKind::Auth, causes);
+    if let Some(words) = credentials_words(error) {
+        return (CloudErrorKind::Auth, words);
     }
     if never_connected(error) {
-        return (CloudErrorKind::Network, causes);
+        return (CloudErrorKind::Network, causes(error));
     }
-    if timed_out {
-        return (unless_written(mode, CloudErrorKind::Network), no_answer());
-    }
-    // A connection that broke: nobody can tell how much of the request arrived.
-    (unless_written(mode, CloudErrorKind::Network), causes)
+    // A connection that broke, or an answer that did not come: nobody can tell how much of the request arrived.
+    (unless_written(mode, CloudErrorKind::Network), if timed_out { no_answer() } else { causes(error) })
 }
 
-/// Whether the failure was in connecting, before a byte of the request was sent. The HTTP client's types are not ours to name, so their
-/// words are compared; words that are not known mean that it may have been sent.
+/// Whether the failure was before a byte of the request was sent: the endpoint is no URL, or connecting failed. The HTTP client's types are
+/// not ours to name, so their words are compared; words that are not known mean that it may have been sent.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|cause| {
         let words = cause.to_string();
-        words == "client error (Connect)" || words.starts_with("HTTP connect timeout") || words == "dns error"
+        words == "client error (Connect)" || words.starts_with("HTTP connect timeout") || words.starts_with(BAD_ENDPOINT)
     })
 }
 
-fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| cause.downcast_ref::<CredentialsError>().is_some() || cause.to_string().contains("failed to select an auth scheme"))
+/// What is wrong with the credentials, if it is they that are wrong. The SDK's own account of a chain without credentials fills a screen.
+fn credentials_words(error: &(dyn Error + 'static)) -> Option<String> {
+    let cause = chain(error).find(|cause| cause.downcast_ref::<CredentialsError>().is_some() || cause.to_string().contains("auth scheme"))?;
+    if !matches!(cause.downcast_ref::<CredentialsError>(), Some(CredentialsError::CredentialsNotLoaded(_))) {
+        return Some(causes(error));
+    }
+    let whole_chain = chain(error).any(|cause| cause.to_string().contains("no credentials found in chain"));
+    let words = if whole_chain {
+        "no credentials were found: not in the environment, a profile, a web identity, the container or the instance metadata"
+    } else {
+        "the profile does not exist or gives no credentials"
+    };
+    Some(words.to_owned())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -195,13 +209,28 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 /// The causes in one line, the SDK's own general words left out where there are better ones.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = chain(error).map(ToString::to_string).collect();
+    let mut words: Vec<String> = chain(error).map(|cause| one_line(&cause.to_string())).collect();
     words.dedup();
     if words.len() > 1 {
-        let general = ["dispatch failure", "response error", "service error", "failed to construct request", "unhandled error", "other", "io error"];
+        let general = [
+            "client error (Connect)",
+            "dispatch failure",
+            "response error",
+            "service error",
+            "failed to construct request",
+            "unhandled error",
+            "other",
+            "io error",
+        ];
         words.retain(|word| !general.contains(&word.as_str()));
     }
-    words.join(": ")
+    words.join(": ").chars().take(LONGEST).collect()
+}
+
+/// Without line breaks, and without the request that the SDK may print into an error: it holds user data.
+fn one_line(words: &str) -> String {
+    let words = words.split(" to request `").next().unwrap_or_default();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -231,5 +260,29 @@ mod tests {
         }
         assert_eq!(kind_of("InternalFailure", "", 500, Mode::Write), CloudErrorKind::OutcomeUnknown);
         assert_eq!(kind_of("InternalFailure", "", 500, Mode::Read), CloudErrorKind::Network);
+    }
+
+    #[test]
+    fn an_answer_in_another_language_is_a_riddle_only_for_a_write_that_may_have_been_made() {
+        let answer = |mode, status: u16, body: &'static str| {
+            let raw = HttpResponse::new(status.try_into().unwrap(), aws_smithy_types::body::SdkBody::from(body));
+            unreadable(mode, &raw, "no root element").0
+        };
+        for (status, body, read, write) in [
+            (502, "<!DOCTYPE html><p>bad gateway", CloudErrorKind::Unsupported, CloudErrorKind::OutcomeUnknown),
+            (200, "\n<HTML>sign in", CloudErrorKind::Unsupported, CloudErrorKind::OutcomeUnknown),
+            (503, "", CloudErrorKind::Network, CloudErrorKind::OutcomeUnknown),
+            (200, "<DescribeRulesResponse><Rul", CloudErrorKind::Network, CloudErrorKind::OutcomeUnknown),
+            (404, "<html>", CloudErrorKind::Unsupported, CloudErrorKind::Unsupported),
+            (429, "", CloudErrorKind::Throttled, CloudErrorKind::Throttled),
+        ] {
+            assert_eq!((answer(Mode::Read, status, body), answer(Mode::Write, status, body)), (read, write), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_request_in_an_error_stays_out_of_sight() {
+        let words = "failed to apply endpoint `x` to request `Request { body: UserData=c2VjcmV0 }`:\n  not a URL";
+        assert_eq!(one_line(words), "failed to apply endpoint `x`");
     }
 }

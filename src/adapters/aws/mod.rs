@@ -102,8 +102,12 @@ impl AwsCloud {
     /// first call, along the standard chain: environment, profile, SSO, credential process, instance metadata.
     ///
     /// # Errors
-    /// When no region is known.
+    /// When no region is known, or the endpoint is no URL.
     pub async fn connect(settings: &AwsSettings) -> Result<Self, CloudError> {
+        if let Some(url) = settings.endpoint_url.as_deref().filter(|url| !is_url(url)) {
+            let why = format!("'{url}' is not an endpoint: expected a URL such as http://127.0.0.1:5000");
+            return Err(CloudError::new(CloudErrorKind::Network, "connect", why));
+        }
         let sdk = load(settings).await;
         let Some(region) = sdk.region().map(ToString::to_string) else {
             let why = "no region is set: give --region, or set AWS_REGION or the profile's `region`";
@@ -155,6 +159,12 @@ impl AwsCloud {
     fn forget_actions(&self, place: &RoutePlace) {
         locked(&self.shared.actions).remove(place);
     }
+}
+
+/// Enough of a check to answer a typing mistake before the first call does, at length.
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(|c| c.is_ascii_graphic())
 }
 
 async fn load(settings: &AwsSettings) -> SdkConfig {

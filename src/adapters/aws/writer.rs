@@ -53,7 +53,7 @@ impl AwsWriter {
         let spec = asg::LaunchTemplateSpecification::builder().launch_template_id(template.as_str()).version(version.to_string()).build();
         let request = self.cloud.shared.auto_scaling.update_auto_scaling_group().auto_scaling_group_name(group.as_str()).launch_template(spec);
         let answer = self.cloud.gate.write(UPDATE, BudgetKey::AutoScaling, sent, request.send()).await?;
-        Ok(reply(answer.request_id()))
+        done(UPDATE, answer.request_id())
     }
 
     /// Only the sizes that are named are sent: what is left out stays as it is.
@@ -68,7 +68,7 @@ impl AwsWriter {
         let request = self.cloud.shared.auto_scaling.update_auto_scaling_group().auto_scaling_group_name(group.as_str());
         let request = request.set_min_size(size(min)?).set_max_size(size(max)?).set_desired_capacity(size(desired)?);
         let answer = self.cloud.gate.write(UPDATE, BudgetKey::AutoScaling, sent, request.send()).await?;
-        Ok(reply(answer.request_id()))
+        done(UPDATE, answer.request_id())
     }
 
     async fn set_weights(&self, place: &RoutePlace, wanted: &RouteActions, sent: &Sent) -> Result<CallReply, CloudError> {
@@ -112,14 +112,14 @@ impl AwsWriter {
         let tags = groups.iter().flat_map(|group| tags.iter().map(|(key, value)| tag(group, key).value(value).propagate_at_launch(false).build()));
         let request = self.cloud.shared.auto_scaling.create_or_update_tags().set_tags(Some(tags.collect()));
         let answer = self.cloud.gate.write("CreateOrUpdateTags", BudgetKey::AutoScaling, sent, request.send()).await?;
-        Ok(reply(answer.request_id()))
+        done("CreateOrUpdateTags", answer.request_id())
     }
 
     async fn untag(&self, groups: &[GroupName], keys: &[String], sent: &Sent) -> Result<CallReply, CloudError> {
         let tags = groups.iter().flat_map(|group| keys.iter().map(|key| tag(group, key).build()));
         let request = self.cloud.shared.auto_scaling.delete_tags().set_tags(Some(tags.collect()));
         let answer = self.cloud.gate.write("DeleteTags", BudgetKey::AutoScaling, sent, request.send()).await?;
-        Ok(reply(answer.request_id()))
+        done("DeleteTags", answer.request_id())
     }
 }
 
@@ -142,6 +142,14 @@ impl CloudWrite for AwsWriter {
 
 fn tag(group: &GroupName, key: &str) -> asg::builders::TagBuilder {
     asg::Tag::builder().resource_id(group.as_str()).resource_type("auto-scaling-group").key(key)
+}
+
+/// The reply of a call whose answer says nothing but that it was made. AWS always names the request; a stranger's `200 OK` does not.
+fn done(api: &str, request_id: Option<&str>) -> Result<CallReply, CloudError> {
+    match request_id {
+        Some(_) => Ok(reply(request_id)),
+        None => Err(CloudError::new(CloudErrorKind::OutcomeUnknown, api, "the endpoint does not answer as AWS does: no request id")),
+    }
 }
 
 /// A reply that carries the request's id.
