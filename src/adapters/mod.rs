@@ -3,4 +3,6 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod budget;
+pub mod host;
 pub mod sim;
+pub mod store;

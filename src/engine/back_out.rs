@@ -1,10 +1,10 @@
 //! An unfinished deploy goes back to stable: weights first, then the candidate is parked, then everything borrowed is given back.
 
-use super::consequence::left_standby_alone;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
 use crate::operation::claim::CLAIM_KEY;
+use crate::operation::consequence::left_standby_alone;
 use crate::operation::plan::StepKind;
 
 pub(super) fn next(situation: &Situation<'_>) -> Step {

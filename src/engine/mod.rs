@@ -5,7 +5,6 @@
 
 pub mod answer;
 mod back_out;
-pub mod consequence;
 mod deploy;
 mod foreign;
 mod guards;
@@ -16,6 +15,7 @@ mod shift;
 mod situation;
 mod weight;
 
+pub use crate::operation::consequence;
 pub use guards::Broken;
 pub use situation::Situation;
 

@@ -2,7 +2,9 @@
 
 pub mod claim;
 pub mod command;
+pub mod consequence;
 pub mod event;
+pub mod history;
 pub mod intent;
 pub mod lease;
 pub mod ledger;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::FleetHistory;
 use super::way_back::{Ground, way_back};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
@@ -15,6 +14,7 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
+use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;

@@ -1,12 +1,12 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
-use super::facts::FleetHistory;
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::history::FleetHistory;
 use crate::operation::ledger::{LedgerEntry, known_releases, last_known_good};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;

@@ -1,10 +1,10 @@
 //! What an event means beyond its operation: entries of the ledger, and the retire that follows a stable deploy.
 
+use super::event::{EventBody, OperationState};
+use super::plan::{OperationKind, Plan, PlanStep, StepKind};
+use super::progress::Progress;
 use crate::domain::ids::OperationId;
 use crate::domain::release::Release;
-use crate::operation::event::{EventBody, OperationState};
-use crate::operation::plan::{OperationKind, Plan, PlanStep, StepKind};
-use crate::operation::progress::Progress;
 
 /// Something to be written in the same transaction as the event.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
 
 /// The plan would have emptied a standby, and did not get there.
 #[must_use]
-pub(super) fn left_standby_alone(plan: &Plan, progress: &Progress) -> bool {
+pub fn left_standby_alone(plan: &Plan, progress: &Progress) -> bool {
     let empties = plan.steps.iter().position(|step| step.kind == StepKind::EmptySlot);
     let begun = |at: usize| progress.steps.get(at).is_some_and(|step| step.started_at.is_some());
     plan.kind == OperationKind::Deploy && plan.supersedes.is_some() && empties.is_some_and(|at| !begun(at))
