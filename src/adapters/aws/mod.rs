@@ -22,7 +22,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -36,11 +36,12 @@ use self::gate::Gate;
 use self::templates::VersionInfo;
 pub use self::writer::AwsWriter;
 use crate::adapters::budget::MemoryBudget;
+use crate::adapters::host;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::ids::TemplateId;
 use crate::domain::tags::TagKeys;
-use crate::domain::time::WorldTime;
+use crate::domain::time::{BootTime, WorldTime};
 use crate::ports::budget::{CallBudget, Priority};
 
 /// How long one call may take, sign-in included.
@@ -83,11 +84,11 @@ struct Shared {
     actions: Mutex<BTreeMap<RoutePlace, ReadActions>>,
 }
 
-/// A place's actions as the SDK gave them, and when.
+/// A place's actions as the SDK gave them, and when: by the clock that goes on while the host sleeps.
 #[derive(Clone)]
 struct ReadActions {
     actions: Vec<Action>,
-    at: Instant,
+    at: BootTime,
 }
 
 /// Questions to AWS. Cheap to clone; clones share clients and caches.
@@ -148,7 +149,7 @@ impl AwsCloud {
 
     /// Keeps the actions of a place: a write is made from them.
     fn keep_actions(&self, place: &RoutePlace, actions: &[Action]) {
-        let read = ReadActions { actions: actions.to_vec(), at: Instant::now() };
+        let read = ReadActions { actions: actions.to_vec(), at: host::boot_now() };
         locked(&self.shared.actions).insert(place.clone(), read);
     }
 

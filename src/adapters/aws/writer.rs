@@ -1,7 +1,5 @@
 //! Every call that changes AWS. Each is sent once; what came of a call without an answer is found out by looking, not here.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types as asg;
 use aws_sdk_ec2::operation::RequestId;
@@ -10,18 +8,20 @@ use aws_sdk_elasticloadbalancingv2::types::Action;
 use super::actions::{matches, read_actions, with_weights};
 use super::gate::Sent;
 use super::{AwsCloud, CALL_TIMEOUT, error};
+use crate::adapters::host;
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::ids::{GroupName, TemplateId};
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
+use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
 use crate::ports::budget::{BudgetKey, Priority};
 use crate::ports::cloud::CloudWrite;
 
 const UPDATE: &str = "UpdateAutoScalingGroup";
 /// Actions read longer ago than this are read again before they are sent back: somebody may have changed them.
-const FRESH: Duration = Duration::from_secs(30);
+const FRESH: Millis = Millis::secs(30);
 
 /// Changes to AWS. Only a driver's effect runner holds one.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl AwsWriter {
     /// The actions `wanted` was made from: those just read, or read once more.
     async fn fresh_actions(&self, place: &RoutePlace, wanted: &RouteActions) -> Result<Vec<Action>, CloudError> {
         match self.cloud.kept_actions(place) {
-            Some(kept) if kept.at.elapsed() <= FRESH && matches(&kept.actions, wanted) => Ok(kept.actions),
+            Some(kept) if host::boot_now().since(kept.at) <= FRESH && matches(&kept.actions, wanted) => Ok(kept.actions),
             _ => self.cloud.read_place(place).await,
         }
     }
