@@ -152,7 +152,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Alerts, [Key::Char('!')], "!", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
     command!(Activity, [Key::Char(';')], ";", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
     command!(Refresh, [Key::Char('r')], "r", "refresh", Look, VIEWS, 0, "read again now"),
-    command!(Help, [Key::Char('?')], "?", "all keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Help, [Key::Char('?')], "?", "keys", Program, VIEWS, 9, "what every key does here"),
     command!(Suspend, [Key::Ctrl('z')], "ctrl-z", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, [Key::Ctrl('c'), Key::Char('q')], "ctrl-c", "quit", Program, VIEWS, 0, "leave at once (q too); operations go on"),
 ];
@@ -181,7 +181,7 @@ pub fn find(place: Place, key: Key) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.places.contains(&place) && command.keys.contains(&key))
 }
 
-/// What the footer of a place shows, the most important first.
+/// What the footer of a place can show, in the order in which it is shown.
 #[must_use]
 pub fn footer(model: &Model) -> Vec<&'static Command> {
     let place = place(model);

@@ -10,8 +10,6 @@ pub mod effect;
 pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(test)]
-mod flows;
 pub mod key;
 mod keys;
 pub mod message;

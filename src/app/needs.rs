@@ -25,7 +25,7 @@ pub fn outlook(view: &OperationView, now: WorldTime) -> Outlook {
     let reason = if progress.reason.is_empty() { "no reason was recorded" } else { &progress.reason };
     let why = match view.state() {
         OperationState::Running => running_why(view, now),
-        state => format!("{}: {reason}, {since}", state_word(state).to_uppercase()),
+        state => format!("{} {since}: {reason}", state_word(state).to_uppercase()),
     };
     Outlook { why, next: next(view, now) }
 }
@@ -113,8 +113,11 @@ fn stopped(model: &Model) -> Option<Need> {
     let view = model.operations.iter().filter(|view| rank(view) < 9).min_by_key(urgency)?;
     let operation = &view.operation;
     let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
-    let what = if rank(view) == 3 { "has no driver".to_owned() } else { format!("is {}: {}", view.state().word(), view.progress.reason) };
-    Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}{left}", operation.plan.fleet, operation.word()) })
+    let what = match rank(view) {
+        3 => "has no driver".to_owned(),
+        _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
+    };
+    Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}", operation.plan.fleet, operation.word()) })
 }
 
 const fn rank(view: &OperationView) -> u8 {

@@ -6,6 +6,7 @@ use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::command::{CommandKind, Ruling, rule};
 use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 
 /// Facts older than this are no ground for going forward. Going back stays open: its plan reads afresh.
@@ -60,6 +61,9 @@ fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
     let fleet = model.acting_fleet()?;
     let Some(view) = commanded(model, fleet) else { return Some(no_operation(model, fleet)) };
     let kind = kind_of(id, view)?;
+    if let Some(reason) = of_another_kind(view, kind) {
+        return Some(reason.to_owned());
+    }
     if !has_event(view) {
         return Some("its events were not read yet".to_owned());
     }
@@ -67,6 +71,15 @@ fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
         Ruling::Refuse(reason) => Some(reason.to_owned()),
         Ruling::Joined(already) => Some(already.to_owned()),
         Ruling::Accept => needs_driver(view, kind),
+    }
+}
+
+/// What only makes sense for a deploy.
+const fn of_another_kind(view: &OperationView, kind: CommandKind) -> Option<&'static str> {
+    match (view.operation.plan.kind, kind) {
+        (OperationKind::Rollback, CommandKind::BackOut) => Some("a rollback is not backed out: R plans another way back"),
+        (OperationKind::Rollback, CommandKind::Promote) => Some("a rollback has no soak to skip"),
+        _ => None,
     }
 }
 

@@ -46,7 +46,7 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 pub fn activity(model: &Model) -> Vec<(&OperationView, &Event)> {
     let mut all: Vec<(&OperationView, &Event)> =
         model.operations.iter().flat_map(|view| view.events.iter().filter(|event| is_telling(&event.body)).map(move |event| (view, event))).collect();
-    all.sort_by(|(_, left), (_, right)| (right.at, right.seq).cmp(&(left.at, left.seq)));
+    all.sort_by_key(|(_, event)| std::cmp::Reverse((event.at, event.seq)));
     all.truncate(ACTIVITY_LIMIT);
     all
 }

@@ -5,7 +5,7 @@
 //!  ‖ web-prod canary is holding: judge FAIL, backs out in 3:12               ! goto
 //!  (body)
 //!  Not now: no operation is at work on web-prod
-//!  enter open  D deploy  R roll back  (A back out)  / filter  tab pane  ? all keys
+//!  enter open  D deploy  R roll back  / filter  tab pane  ? keys  (A back out)
 //! ```
 
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
 use crate::app::age::about;
-use crate::app::commands::{self, Command};
+use crate::app::commands::{self, Command, CommandId, Group};
 use crate::app::model::{Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
@@ -93,7 +93,7 @@ fn data_age(model: &Model) -> Row {
     let age = words::estate_age(model);
     match (&model.estate, model.estate_remembered || model.estate_problem.is_some()) {
         (None, _) => toned("data ?", Tone::Unknown),
-        (Some(_), true) => toned(format!("data {age} (last known)"), Tone::Waits),
+        (Some(_), true) => toned(format!("last known {age}"), Tone::Waits),
         (Some(_), false) => paint::plain(format!("data {age}")),
     }
 }
@@ -181,16 +181,25 @@ pub fn notice(model: &Model) -> Row {
     model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
 }
 
-/// The keys of this place, as many as fit; what is off stands in brackets.
+/// The keys of this place, as many as fit: help always, then what can be pressed, then what is off, in brackets.
 pub fn footer(model: &Model, columns: usize) -> Row {
-    let mut row: Row = toned(" ", Tone::Plain);
-    for command in commands::footer(model) {
-        let item = footer_item(model, command);
-        if row_width(&row) + row_width(&item) > columns {
-            continue;
+    let all = commands::footer(model);
+    let mut by_need = all.clone();
+    // In a sliver, what stops an operation matters more than what opens it.
+    let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
+    let later = |command: &Command| urgent && command.group != Group::Change;
+    by_need.sort_by_key(|command| (command.id != CommandId::Help, hindrance(model, command.id).is_some(), later(command), command.footer));
+    let mut room = columns.saturating_add(1);
+    let mut fitting = Vec::new();
+    for command in by_need {
+        let needed = row_width(&footer_item(model, command));
+        if needed <= room {
+            room -= needed;
+            fitting.push(command.id);
         }
-        row.extend(item);
     }
+    let mut row: Row = toned(" ", Tone::Plain);
+    row.extend(all.into_iter().filter(|command| fitting.contains(&command.id)).flat_map(|command| footer_item(model, command)));
     row
 }
 
@@ -204,5 +213,5 @@ fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
 /// `Z` is called by what it does now.
 fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
     let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
-    if command.id == commands::CommandId::Pause && paused() { "resume" } else { command.label }
+    if command.id == CommandId::Pause && paused() { "resume" } else { command.label }
 }

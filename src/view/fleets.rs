@@ -83,7 +83,7 @@ impl Columns {
             let spare = width - 90;
             return Self { name: 16 + (spare / 4).min(16), mix: 12, versions: 21, state: 16 + (spare / 4).min(12), back: 9, age: 5 };
         }
-        let spare = width.saturating_sub(49);
+        let spare = width.saturating_sub(50);
         let (name, mix, state) = (12 + (spare / 2).min(16), 6 + (spare / 8).min(4), 12 + (spare / 4).min(8));
         Self { name, mix, versions: 0, state, back: 7, age: 0 }
     }

@@ -60,20 +60,20 @@ impl Columns {
     /// What fits into `width`.
     pub fn of(width: usize) -> Self {
         let id = if width >= 44 { 13 } else { 0 };
-        let rest = width.saturating_sub(2 + id + 5 + 1 + 4);
+        let rest = width.saturating_sub(2 + id + 4 + 1 + 3);
         let version = rest.saturating_sub(8).clamp(4, 16);
         Self { version, id, state: rest.saturating_sub(version) }
     }
 
     /// The head of the columns.
     pub fn head(&self) -> Row {
-        paint::toned(self.line("  ", "VERSION", "AMI", "AGE", "STATE", "ON", ""), Tone::Dim)
+        paint::toned(self.line("  ", ["VERSION", "AMI", "AGE", "STATE", "ON"], ""), Tone::Dim)
     }
 
-    fn line(&self, lead: &str, version: &str, id: &str, age: &str, state: &str, on: &str, mark: &str) -> String {
+    fn line(&self, lead: &str, [version, id, age, state, on]: [&str; 5], mark: &str) -> String {
         let id = if self.id == 0 { String::new() } else { text::left(id, self.id, mark) };
         let (version, state) = (text::left(version, self.version, mark), text::left(state, self.state, mark));
-        format!("{lead}{version}{id}{} {state}{}", text::right(age, 5, mark), text::right(on, 4, mark))
+        format!("{lead}{version}{id}{} {state}{}", text::right(age, 4, mark), text::right(on, 3, mark))
     }
 
     /// One image.
@@ -87,7 +87,7 @@ impl Columns {
         };
         let age = words::made(status.image.created_at, model.clock.world);
         let (label, id) = (status.image.label(), status.image.id.to_string());
-        let line = self.line(&lead, &label, &id, &age, &state, &status.servers.to_string(), paint.glyphs.cut);
+        let line = self.line(&lead, [&label, &id, &age, &state, &status.servers.to_string()], paint.glyphs.cut);
         vec![piece(line, tone)]
     }
 }

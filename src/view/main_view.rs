@@ -34,7 +34,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 
 /// Images and fleets; what is spare goes to the fleets.
 pub fn side_by_side(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let left = (area.width * 3 / 10).clamp(29, 48).min(area.width);
+    let left = (area.width * 3 / 10).clamp(28, 48).min(area.width);
     let (images_area, fleets_area) = split(area, left);
     images::draw(model, paint, images_area);
     fleets::draw(model, paint, fleets_area);

@@ -29,8 +29,10 @@ pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
     let shown = rows::images_of(model, picker.app.as_ref());
     let selected = shown.iter().position(|status| Some(&status.image.id) == picker.image.as_ref());
     let columns = Columns::of(usize::from(area.width.min(72)));
-    paint.row(area, 0, &columns.head());
-    let body = paint::lines(area, 1, area.height.saturating_sub(2));
+    // In a sliver the images themselves matter more than the head and the last line.
+    let frame = u16::from(area.height > 3);
+    let body = paint::lines(area, frame, area.height.saturating_sub(2 * frame));
+    paint.rows(paint::lines(area, 0, frame), &[columns.head()]);
     let first = paint::first_shown(selected.unwrap_or(0), shown.len(), usize::from(body.height));
     for (line, (at, status)) in (0..body.height).zip(shown.iter().enumerate().skip(first)) {
         let row = columns.row(model, paint, status, Some(at) == selected);
@@ -39,8 +41,10 @@ pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
             paint.cursor(body, line);
         }
     }
-    let about = selected.and_then(|at| shown.get(at)).map(|status| about(status)).unwrap_or_default();
-    paint.row(area, area.height.saturating_sub(1), &paint::toned(about, Tone::Dim));
+    if frame > 0 {
+        let about = selected.and_then(|at| shown.get(at)).map(|status| about(status)).unwrap_or_default();
+        paint.row(area, area.height.saturating_sub(1), &paint::toned(about, Tone::Dim));
+    }
 }
 
 fn about(status: &ImageStatus) -> String {

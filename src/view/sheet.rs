@@ -38,7 +38,7 @@ pub fn contents(sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
     paint.rows(paint::lines(area, 0, upper_height), upper.get(first..).unwrap_or_default());
     let hidden = upper.len().saturating_sub(first + room);
     if hidden > 0 && upper_height > 0 {
-        let note = paint::toned(format!(" {hidden} more below: j "), Tone::Key);
+        let note = paint::toned(if area.width < 60 { format!("+{hidden} j") } else { format!(" {hidden} more below: j ") }, Tone::Key);
         paint.ends(paint::lines(area, upper_height - 1, 1), 0, upper.get(first + room - 1).map_or(&[][..], Vec::as_slice), &note);
     }
     let bottom = lower.len().saturating_sub(usize::from(lower_height));

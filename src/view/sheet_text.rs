@@ -80,10 +80,9 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     let arrow = paint.glyphs.to;
     let head = format!(" {}   {} {arrow} {}", plan.fleet, mix_words(plan), plan.to.label());
     let mut rows = vec![paint::toned(head, Tone::Strong)];
-    rows.extend(wrapped("from", &side_words(&plan.from, plan), Tone::Plain, columns));
-    rows.extend(wrapped("to", &side_words(&plan.to, plan), Tone::Plain, columns));
+    rows.extend(wrapped("from", &side_words(&plan.from), Tone::Plain, columns));
+    rows.extend(wrapped("to", &side_words(&plan.to), Tone::Plain, columns));
     rows.extend(wrapped("how", &how_words(plan), Tone::Plain, columns));
-    rows.extend(step_rows(plan));
     rows.extend(wrapped("effect", &effect_words(plan), Tone::Plain, columns));
     rows.extend(check_rows(plan, paint, columns));
     if let Some(operation) = &plan.supersedes {
@@ -92,6 +91,7 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     for difference in &plan.differences {
         rows.extend(wrapped("differs", difference, Tone::Waits, columns));
     }
+    rows.extend(step_rows(plan));
     rows.extend(wrapped("command", &command_words(intent, plan), Tone::Dim, columns));
     rows.extend(wrapped("plan", &format!("{} in {}, facts of {}", plan.id, plan.place, plan.as_of.clock()), Tone::Dim, columns));
     rows
@@ -107,10 +107,9 @@ fn mix_words(plan: &Plan) -> String {
     }
 }
 
-fn side_words(side: &Side, plan: &Plan) -> String {
+fn side_words(side: &Side) -> String {
     let version = side.template_version.map_or_else(|| "a new version".to_owned(), |number| format!("version {number}"));
     let known = if side.version.is_some() { format!("{} {}", side.label(), side.image) } else { side.label() };
-    let _ = plan;
     format!("{known} in {}, {version} of {}", side.group, side.template)
 }
 
@@ -130,9 +129,11 @@ fn step_rows(plan: &Plan) -> Vec<Row> {
     steps
         .map(|(index, step)| {
             let time = step.expected.map_or_else(String::new, |span| format!("~{}", about(span)));
-            let name = format!("{} {}", text::right(&(index + 1).to_string(), 2, ""), text::left(&step.title, 26, "~"));
+            let lead = if index == 0 { "steps" } else { "" };
+            let name = format!("{} {}", text::right(&(index + 1).to_string(), 2, ""), text::left(&step.title, 22, "~"));
             vec![
-                piece(format!(" {:NAMES$}{name} {}", "", text::right(&time, 5, "")), Tone::Plain),
+                piece(format!(" {}", text::left(lead, NAMES - 1, "")), Tone::Dim),
+                piece(format!("{name} {}", text::right(&time, 5, "")), Tone::Plain),
                 piece(format!("  {}", calls(step.kind, plan)), Tone::Dim),
             ]
         })
@@ -159,15 +160,26 @@ fn effect_words(plan: &Plan) -> String {
     let total = plan.steps.iter().filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus);
     let capacity = format!("never fewer than {} healthy servers (floor {})", plan.need, plan.floor);
     match plan.kind {
-        OperationKind::Rollback => format!("all of it ~{}; {capacity}", about(total)),
+        OperationKind::Rollback => {
+            format!("all traffic on {} in ~{}, all of it ~{}; {capacity}", plan.to.label(), about(until_shifted(plan)), about(total))
+        }
         OperationKind::Deploy => format!("all of it ~{}; {capacity}; the old group stays {} as the way back", about(total), plan.window),
         OperationKind::Retire => capacity,
     }
 }
 
+/// How long until the last shift is made.
+fn until_shifted(plan: &Plan) -> Millis {
+    let last = plan.steps.iter().rposition(|step| matches!(step.kind, StepKind::Shift)).map_or(plan.steps.len(), |at| at + 1);
+    plan.steps.iter().take(last).filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus)
+}
+
 fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let mut rows = Vec::new();
-    for check in &plan.checks {
+    let mut checks: Vec<_> = plan.checks.iter().collect();
+    // What needs thought comes first: it must not be the part that has to be scrolled to.
+    checks.sort_by_key(|check| matches!(check.level, CheckLevel::Ok));
+    for check in checks {
         let (sign, tone) = match check.level {
             CheckLevel::Ok => (paint.glyphs.ok, Tone::Good),
             CheckLevel::Warning => ("!", Tone::Waits),

@@ -33,7 +33,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
     let last = area.height.saturating_sub(1);
     let body = paint::lines(area, 1, last.saturating_sub(1));
-    let head = head(model, paint);
+    let head = head(model);
     paint.row(area, 0, &head);
     draw_body(model, paint, body);
     let answer = chrome::notice(model);
@@ -63,7 +63,7 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 }
 
 /// Where we are, how old it is, and how many alerts there are.
-fn head(model: &Model, paint: &Paint<'_>) -> Row {
+fn head(model: &Model) -> Row {
     let mut row = vec![piece(format!(" {}", model.header.place), Tone::Banner)];
     let tone = if model.estate_remembered || model.estate_problem.is_some() { Tone::Waits } else { Tone::Plain };
     row.push(piece(format!(" data {}", words::estate_age(model)), tone));
@@ -73,14 +73,31 @@ fn head(model: &Model, paint: &Paint<'_>) -> Row {
     if model.credentials_gone.is_some() {
         row.push(piece(" creds GONE", Tone::Bad));
     }
-    if let Some(need) = needs::most_urgent(model).filter(|need| need.fleet.is_some()) {
-        row.push(piece(format!(" {} {}", paint.glyphs.waits, need.text), Tone::Waits));
-    }
+    let crumb = match (&model.picker, model.screen()) {
+        (Some(picker), _) => format!("  image for {}", picker.fleet),
+        (None, Screen::Fleet(name)) => {
+            model.operation_of(name).map(|view| format!("  {} {}", view.operation.word(), view.operation.id)).unwrap_or_default()
+        }
+        (None, Screen::Main) => model.filter.value().map(|text| format!("  filter {}", text.shown())).unwrap_or_default(),
+        (None, Screen::Activity) => "  activity".to_owned(),
+        (None, Screen::Alerts) => "  alerts".to_owned(),
+        (None, Screen::Help) => "  help".to_owned(),
+    };
+    row.push(piece(crumb, Tone::Plain));
     row
 }
 
-/// The selected fleet closely if that is all there is room for, else the list.
+/// What needs a person, then the selected fleet closely if that is all there is room for, else the list.
 fn main(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let need = needs::most_urgent(model);
+    if let Some(need) = &need {
+        let line = paint::toned(format!(" {} {}", paint.glyphs.waits, need.text), Tone::Waits);
+        paint.row(area, 0, &line);
+    }
+    main_list(model, paint, paint::lines(area, u16::from(need.is_some()), area.height));
+}
+
+fn main_list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let shown = rows::fleets(model);
     let Some(position) = rows::fleet_position(model) else {
         let text = if model.estate.is_none() { " waiting for the first reading" } else { " no fleet" };
