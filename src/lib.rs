@@ -1,6 +1,8 @@
 //! Quarterdeck.
 
 pub mod adapters;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod judge;
