@@ -1,0 +1,106 @@
+//! The AWS calls a plan will make, in order, as far as they can be known before it runs.
+//!
+//! Sizes and weights are the plan's own; a call that finds what it wants already so is not made, and a group that grew meanwhile is never
+//! lowered by one of these. The tag that claims the fleet is renewed while the operation runs.
+
+use serde::Serialize;
+
+use crate::domain::call::CloudCall;
+use crate::domain::sizes::{Sizes, share_of};
+use crate::operation::claim::{CLAIM_KEY, STABLE_KEY};
+use crate::operation::plan::{Plan, Side, StepKind};
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct PlannedCall {
+    /// The step that makes it, from 1.
+    pub step: usize,
+    /// AWS's name of it.
+    pub api: &'static str,
+    /// What it does, for people.
+    pub summary: String,
+}
+
+/// Every call of the plan.
+pub(super) fn planned_calls(plan: &Plan) -> Vec<PlannedCall> {
+    let mut calls = Vec::new();
+    let mut pinned = false;
+    for (index, step) in plan.steps.iter().enumerate() {
+        let made = match step.kind {
+            StepKind::Weight(weight) => {
+                let mut made = grown(plan, weight.weight_pct);
+                if !std::mem::replace(&mut pinned, true) {
+                    made.insert(0, raise(plan, &plan.from, plan.need));
+                }
+                made
+            }
+            other => calls_of(plan, other),
+        };
+        calls.extend(made.into_iter().map(|(api, summary)| PlannedCall { step: index + 1, api, summary }));
+    }
+    calls
+}
+
+type Named = (&'static str, String);
+
+fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
+    match step {
+        StepKind::Claim => vec![named(&tag(plan, CLAIM_KEY))],
+        StepKind::EmptySlot => vec![named(&park(&plan.to, 0))],
+        StepKind::Template => template(plan),
+        StepKind::OneBox => vec![raise(plan, &plan.to, 1)],
+        StepKind::FullSize | StepKind::GrowTarget => vec![raise(plan, &plan.to, plan.need)],
+        StepKind::Weight(weight) => grown(plan, weight.weight_pct),
+        StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
+        StepKind::Shift => vec![weights(plan, 100)],
+        StepKind::Settle | StepKind::Window => Vec::new(),
+        StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
+        StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min })],
+    }
+}
+
+fn named(call: &CloudCall) -> Named {
+    (call.aws_name(), call.summary())
+}
+
+fn tag(plan: &Plan, key: &str) -> CloudCall {
+    CloudCall::Tag { groups: vec![plan.from.group.clone(), plan.to.group.clone()], tags: vec![(key.to_owned(), String::new())] }
+}
+
+fn mirror(plan: &Plan) -> CloudCall {
+    CloudCall::Tag { groups: vec![plan.to.group.clone()], tags: vec![(STABLE_KEY.to_owned(), String::new())] }
+}
+
+fn untag(plan: &Plan) -> CloudCall {
+    CloudCall::Untag { groups: vec![plan.from.group.clone(), plan.to.group.clone()], keys: vec![CLAIM_KEY.to_owned()] }
+}
+
+fn park(side: &Side, size: u32) -> CloudCall {
+    CloudCall::Park { group: side.group.clone(), sizes: Sizes::all(size) }
+}
+
+/// The number of the version is only known once it is made.
+fn template(plan: &Plan) -> Vec<Named> {
+    let (from, to) = (&plan.from, &plan.to);
+    let source = from.template_version.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    vec![
+        ("CreateLaunchTemplateVersion", format!("{} new version: {} version {source} with {}", to.template, from.template, to.image)),
+        ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template)),
+    ]
+}
+
+fn raise(plan: &Plan, side: &Side, min: u32) -> Named {
+    let call = CloudCall::RaiseMin { group: side.group.clone(), min, max: None };
+    (call.aws_name(), format!("{} (max at least {})", call.summary(), plan.live_sizes.max.max(min)))
+}
+
+fn grown(plan: &Plan, weight_pct: u32) -> Vec<Named> {
+    vec![raise(plan, &plan.to, share_of(plan.need, weight_pct).max(1)), weights(plan, weight_pct)]
+}
+
+fn weights(plan: &Plan, to_pct: u32) -> Named {
+    let to_pct = to_pct.min(100);
+    let new = [(plan.from.target_group.clone(), 100 - to_pct), (plan.to.target_group.clone(), to_pct)];
+    let call = CloudCall::SetWeights { place: plan.pair.place.clone(), actions: plan.actions.with_weights(&new) };
+    (call.aws_name(), format!("{} on {}", call.summary(), plan.pair.place.arn()))
+}

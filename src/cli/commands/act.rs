@@ -1,0 +1,119 @@
+//! `qd deploy` and `qd rollback`: plan, ask, execute, follow.
+
+use super::super::ask::{consent, someone_must_answer};
+use super::super::exit::Exit;
+use super::super::failure::{Failure, of_fleet};
+use super::super::follow::{Until, Watch, until_driven, watch};
+use super::super::operation_document::OperationDoc;
+use super::super::options::{ActOptions, strategy};
+use super::super::output::Output;
+use super::super::plan_document::PlanDoc;
+use super::super::plan_text::plan_text;
+use crate::domain::fleet::Strategy;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::operation::event::OperationState;
+use crate::operation::intent::Intent;
+use crate::operation::plan::{Plan, Refusal};
+use crate::ports::desk::{DeskError, Records};
+
+/// `qd deploy`.
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
+pub struct DeployArgs {
+    /// The fleet
+    pub fleet: String,
+    /// The image: its version or its id
+    #[arg(long, value_name = "VERSION|AMI")]
+    pub image: String,
+    /// Another strategy than the fleet's own: canary, blue-green or rolling
+    #[arg(long, value_parser = strategy)]
+    pub strategy: Option<Strategy>,
+    /// How it is confirmed and followed
+    #[command(flatten)]
+    pub act: ActOptions,
+}
+
+/// `qd rollback`.
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
+pub struct RollbackArgs {
+    /// The fleet
+    pub fleet: String,
+    /// A release of its ledger; the last known good where none is named
+    #[arg(long, value_name = "VERSION|AMI")]
+    pub to: Option<String>,
+    /// How it is confirmed and followed
+    #[command(flatten)]
+    pub act: ActOptions,
+}
+
+/// A new release.
+pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let intent = Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy };
+    act(desk, &intent, &args.act, out).await
+}
+
+/// Back to a release that was stable.
+pub(in super::super) async fn rollback(desk: &dyn Records, args: &RollbackArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let intent = Intent::Rollback { fleet: FleetName::new(&args.fleet), to: args.to.clone() };
+    act(desk, &intent, &args.act, out).await
+}
+
+async fn act(desk: &dyn Records, intent: &Intent, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
+    someone_must_answer(options, out)?;
+    let plan = match desk.plan(intent).await {
+        Ok(plan) => plan,
+        Err(error) => return Err(of_fleet(desk, intent.fleet(), error).await.into()),
+    };
+    show(&plan, options, out);
+    if options.plan {
+        return Ok(Exit::Done);
+    }
+    may_change(desk)?;
+    let Some(consent) = consent(&plan, options, out)? else {
+        out.notice("qd: not confirmed: nothing was changed");
+        return Ok(Exit::Failed);
+    };
+    let id = desk.execute(intent, &plan, consent.reason, consent.typed).await?;
+    started(desk, &id, options, out).await
+}
+
+/// The plan, unless `--yes` says that nobody reads it. JSON leaves standard output to the documents that follow.
+fn show(plan: &Plan, options: &ActOptions, out: &mut Output) {
+    match (options.plan, options.json) {
+        (true, true) => out.json(&PlanDoc::new(plan)),
+        (true, false) => out.text(&plan_text(plan, out.width())),
+        (false, _) if options.yes => {}
+        (false, true) => out.notice(&plan_text(plan, out.width())),
+        (false, false) => out.text(&plan_text(plan, out.width())),
+    }
+}
+
+fn may_change(desk: &dyn Records) -> Result<(), DeskError> {
+    if desk.header().read_only {
+        return Err(Refusal::new("nothing can be changed with --read-only", "run it without --read-only, or with --plan").into());
+    }
+    Ok(())
+}
+
+async fn started(desk: &dyn Records, id: &OperationId, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
+    if options.detach {
+        return detached(desk, id, options.json, out).await;
+    }
+    let how = Watch { until: Until::Goal, events: true, json: options.json, limit: None };
+    Ok(watch(desk, id, how, out).await?)
+}
+
+async fn detached(desk: &dyn Records, id: &OperationId, json: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let view = until_driven(desk, id).await?;
+    if json {
+        out.json(&OperationDoc::new(&view));
+    } else {
+        let word = view.operation.word();
+        out.text(&format!("{word} {id} of {} is {}; `qd watch {id}` shows it", view.operation.plan.fleet, view.state().word()));
+    }
+    match view.state() {
+        OperationState::Failed => {
+            Err(DeskError::other(format!("{id} failed: {}", view.progress.reason), format!("`qd op {id}` shows its events")).into())
+        }
+        _ => Ok(Exit::Done),
+    }
+}

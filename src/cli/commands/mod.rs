@@ -1,0 +1,12 @@
+//! The commands, one file each.
+
+pub mod act;
+pub mod doctor;
+pub mod fleet;
+pub mod fleets;
+pub mod images;
+pub mod ledger;
+pub mod ops;
+pub mod sim;
+pub mod steer;
+pub mod watch;

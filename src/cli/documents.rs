@@ -1,0 +1,344 @@
+//! The JSON documents of images and fleets: stable fields, unknown is null and never 0.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::json::{moment, secs};
+use crate::domain::fleet::FleetSource;
+use crate::domain::group::{Health, Instance, Lifecycle};
+use crate::domain::ids::{FleetName, GroupName, ImageId, InstanceId, OperationId};
+use crate::domain::image::{BakeProgress, Block, Image, ImageState};
+use crate::domain::sizes::Role;
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::domain::traffic::{Counts, TargetState};
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, OperationBrief, WayBack};
+use crate::ports::desk::FleetDetail;
+
+/// `images --json`.
+#[derive(Serialize)]
+pub(super) struct ImagesDoc<'a> {
+    as_of: String,
+    images: Vec<ImageDoc<'a>>,
+    gaps: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ImageDoc<'a> {
+    id: &'a ImageId,
+    name: &'a Untrusted,
+    app: Option<&'a Untrusted>,
+    version: Option<&'a Untrusted>,
+    stage: Option<&'a Untrusted>,
+    state: ImageState,
+    created_at: Option<String>,
+    base: Option<&'a Untrusted>,
+    arch: Option<&'a Untrusted>,
+    fleets: &'a [FleetName],
+    servers: u32,
+    live: bool,
+    schema: SchemaDoc,
+    blocked: Option<BlockDoc<'a>>,
+    bake: Option<BakeDoc<'a>>,
+}
+
+#[derive(Serialize)]
+struct SchemaDoc {
+    min: Option<u64>,
+    max: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BlockDoc<'a> {
+    reason: &'a Untrusted,
+    by: Option<&'a Untrusted>,
+    at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BakeDoc<'a> {
+    percent: u8,
+    step: &'a Untrusted,
+    eta_secs: Option<Number>,
+}
+
+impl<'a> ImagesDoc<'a> {
+    pub(super) fn new(estate: &'a Estate, images: &[&'a ImageStatus]) -> Self {
+        Self { as_of: moment(estate.as_of), images: images.iter().copied().map(ImageDoc::new).collect(), gaps: &estate.gaps }
+    }
+}
+
+impl<'a> ImageDoc<'a> {
+    fn new(status: &'a ImageStatus) -> Self {
+        let image: &Image = &status.image;
+        Self {
+            id: &image.id,
+            name: &image.name,
+            app: image.app.as_ref(),
+            version: image.version.as_ref(),
+            stage: image.stage.as_ref(),
+            state: image.state,
+            created_at: image.created_at.map(moment),
+            base: image.base.as_ref(),
+            arch: image.arch.as_ref(),
+            fleets: &status.fleets,
+            servers: status.servers,
+            live: status.live,
+            schema: SchemaDoc { min: image.schema.min, max: image.schema.max },
+            blocked: image.blocked.as_ref().map(BlockDoc::new),
+            bake: image.bake.as_ref().map(BakeDoc::new),
+        }
+    }
+}
+
+impl<'a> BlockDoc<'a> {
+    fn new(block: &'a Block) -> Self {
+        Self { reason: &block.reason, by: block.by.as_ref(), at: block.at.map(moment) }
+    }
+}
+
+impl<'a> BakeDoc<'a> {
+    fn new(bake: &'a BakeProgress) -> Self {
+        Self { percent: bake.percent, step: &bake.step, eta_secs: bake.eta.map(secs) }
+    }
+}
+
+/// `fleets --json`.
+#[derive(Serialize)]
+pub(super) struct FleetsDoc<'a> {
+    as_of: String,
+    fleets: Vec<FleetDoc<'a>>,
+    gaps: &'a [String],
+}
+
+impl<'a> FleetsDoc<'a> {
+    pub(super) fn new(estate: &'a Estate, now: WorldTime) -> Self {
+        let fleets = estate.fleets.iter().map(|fleet| FleetDoc::new(fleet, now)).collect();
+        Self { as_of: moment(estate.as_of), fleets, gaps: &estate.gaps }
+    }
+}
+
+/// One fleet.
+#[derive(Serialize)]
+pub(super) struct FleetDoc<'a> {
+    name: &'a FleetName,
+    app: Option<&'a Untrusted>,
+    env: Option<&'a Untrusted>,
+    route: &'static str,
+    strategy: &'static str,
+    server_groups: Vec<GroupDoc<'a>>,
+    healthy: Option<u32>,
+    desired: Option<u32>,
+    state: &'static str,
+    why: Option<String>,
+    operation: Option<BriefDoc<'a>>,
+    way_back: WayBackDoc<'a>,
+    age_secs: Option<Number>,
+    source: FleetSource,
+    problems: &'a [String],
+}
+
+#[derive(Serialize)]
+struct GroupDoc<'a> {
+    slot: Option<&'static str>,
+    name: &'a GroupName,
+    role: Option<Role>,
+    image: Option<&'a ImageId>,
+    version: Option<&'a Untrusted>,
+    desired: u32,
+    min: u32,
+    max: u32,
+    healthy: Option<u32>,
+    total: usize,
+    weight: Option<u32>,
+    share_pct: Option<u32>,
+}
+
+/// An operation in few words, as a fleet shows it.
+#[derive(Serialize)]
+struct BriefDoc<'a> {
+    id: &'a OperationId,
+    kind: OperationKind,
+    state: OperationState,
+    reason: &'a str,
+    step: usize,
+    steps: usize,
+    step_name: &'a str,
+    until: Option<String>,
+    from: &'a str,
+    to: &'a str,
+    driver_alive: bool,
+}
+
+#[derive(Serialize)]
+struct WayBackDoc<'a> {
+    level: Option<&'static str>,
+    version: Option<&'a Untrusted>,
+    image: Option<&'a ImageId>,
+    seconds: Option<Number>,
+    blockers: &'a [String],
+    proved: bool,
+    proved_at: Option<String>,
+}
+
+impl<'a> FleetDoc<'a> {
+    pub(super) fn new(fleet: &'a FleetStatus, now: WorldTime) -> Self {
+        Self {
+            name: &fleet.spec.name,
+            app: fleet.spec.app.as_ref(),
+            env: fleet.spec.env.as_ref(),
+            route: fleet.spec.route.word(),
+            strategy: fleet.spec.strategy.word(),
+            server_groups: fleet.groups.iter().map(GroupDoc::new).collect(),
+            healthy: fleet.healthy,
+            desired: fleet.desired,
+            state: state_word(&fleet.state),
+            why: why(&fleet.state),
+            operation: fleet.operation.as_ref().map(BriefDoc::new),
+            way_back: WayBackDoc::new(&fleet.way_back),
+            age_secs: fleet.as_of.map(|at| secs(now.since(at))),
+            source: fleet.spec.source,
+            problems: &fleet.spec.problems,
+        }
+    }
+}
+
+/// A fleet's state in one word.
+const fn state_word(state: &FleetState) -> &'static str {
+    match state {
+        FleetState::Unknown { .. } => "unknown",
+        FleetState::Busy => "busy",
+        FleetState::Mixed => "mixed",
+        FleetState::Degraded { .. } => "degraded",
+        FleetState::Steady => "steady",
+    }
+}
+
+fn why(state: &FleetState) -> Option<String> {
+    match state {
+        FleetState::Unknown { why } => Some(why.clone()),
+        FleetState::Degraded { bad } => Some(format!("{bad} servers are missing or bad")),
+        FleetState::Busy | FleetState::Mixed | FleetState::Steady => None,
+    }
+}
+
+impl<'a> GroupDoc<'a> {
+    fn new(group: &'a GroupStatus) -> Self {
+        Self {
+            slot: group.slot.map(crate::domain::fleet::Slot::letter),
+            name: &group.name,
+            role: group.role,
+            image: group.image.as_ref(),
+            version: group.version.as_ref(),
+            desired: group.sizes.desired,
+            min: group.sizes.min,
+            max: group.sizes.max,
+            healthy: group.healthy,
+            total: group.instances.len(),
+            weight: group.weight,
+            share_pct: group.share_pct,
+        }
+    }
+}
+
+impl<'a> BriefDoc<'a> {
+    fn new(brief: &'a OperationBrief) -> Self {
+        Self {
+            id: &brief.id,
+            kind: brief.kind,
+            state: brief.state,
+            reason: &brief.reason,
+            step: brief.step,
+            steps: brief.steps,
+            step_name: &brief.step_title,
+            until: brief.deadline.map(moment),
+            from: &brief.from,
+            to: &brief.to,
+            driver_alive: brief.driver_alive,
+        }
+    }
+}
+
+impl<'a> WayBackDoc<'a> {
+    fn new(way: &'a WayBack) -> Self {
+        let target = way.target.as_ref();
+        Self {
+            level: way.level.map(crate::operation::status::WayBackLevel::word),
+            version: target.and_then(|target| target.version.as_ref()),
+            image: target.map(|target| &target.image),
+            seconds: way.expected.map(secs),
+            blockers: &way.blockers,
+            proved: way.proved,
+            proved_at: way.proved_at.map(moment),
+        }
+    }
+}
+
+/// `fleet NAME --json`: the fleet with what only a close look tells.
+#[derive(Serialize)]
+pub(super) struct DetailDoc<'a> {
+    #[serde(flatten)]
+    fleet: FleetDoc<'a>,
+    instances: Vec<InstanceDoc<'a>>,
+    requests: Vec<CountsDoc>,
+    unknowns: &'a [String],
+}
+
+#[derive(Serialize)]
+struct InstanceDoc<'a> {
+    id: &'a InstanceId,
+    group: &'a GroupName,
+    lifecycle: Lifecycle,
+    health: Health,
+    target: Option<TargetState>,
+    template_version: Option<u64>,
+    image: Option<&'a ImageId>,
+    zone: Option<&'a Untrusted>,
+    launched_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CountsDoc {
+    slot: &'static str,
+    requests: Option<u64>,
+    errors: Option<u64>,
+    p99_ms: Option<u32>,
+}
+
+impl<'a> DetailDoc<'a> {
+    pub(super) fn new(detail: &'a FleetDetail, now: WorldTime) -> Self {
+        let groups = detail.status.groups.iter();
+        let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
+        let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, unknowns: &detail.unknowns }
+    }
+}
+
+impl<'a> InstanceDoc<'a> {
+    fn new(detail: &FleetDetail, group: &'a GroupStatus, instance: &'a Instance) -> Self {
+        Self {
+            id: &instance.id,
+            group: &group.name,
+            lifecycle: instance.lifecycle,
+            health: instance.health,
+            target: detail.target_states.get(&instance.id).copied(),
+            template_version: instance.template_version,
+            image: instance.image.as_ref(),
+            zone: instance.zone.as_ref(),
+            launched_at: instance.launched_at.map(moment),
+        }
+    }
+}
+
+impl CountsDoc {
+    fn new(slot: &'static str, counts: Option<Counts>) -> Self {
+        Self {
+            slot,
+            requests: counts.map(|counts| counts.requests),
+            errors: counts.map(|counts| counts.errors),
+            p99_ms: counts.and_then(|counts| counts.p99_ms),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! An event as JSON: its number, when, what, and the words a person would read.
+
+use serde_json::{Map, Value, json};
+
+use super::json::{moment, secs};
+use super::lines::event_text;
+use crate::domain::ids::OperationId;
+use crate::domain::traffic::Counts;
+use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
+use crate::operation::plan::Plan;
+
+/// The document. Steps count from 1.
+pub(super) fn event_document(operation: &OperationId, plan: &Plan, event: &Event) -> Value {
+    let (name, detail) = body(&event.body);
+    let mut document = Map::new();
+    document.insert("operation".to_owned(), json!(operation));
+    document.insert("seq".to_owned(), json!(event.seq));
+    document.insert("at".to_owned(), json!(moment(event.at)));
+    document.insert("event".to_owned(), json!(name));
+    document.insert("text".to_owned(), json!(event_text(plan, event)));
+    if let Value::Object(detail) = detail {
+        document.extend(detail);
+    }
+    Value::Object(document)
+}
+
+fn body(body: &EventBody) -> (&'static str, Value) {
+    match body {
+        EventBody::Planned { plan, by, reason } => ("planned", json!({"plan": plan.id, "by": by.raw_short(), "reason": reason})),
+        EventBody::DriverStarted { epoch, host, pid } => ("driver_started", json!({"epoch": epoch, "host": host, "pid": pid})),
+        EventBody::StepStarted { step } => ("step_started", json!({"step": step + 1})),
+        EventBody::StepEnded { step, outcome, note, next } => {
+            ("step_ended", json!({"step": step + 1, "outcome": outcome, "note": note, "next": next.map(|next| next + 1)}))
+        }
+        EventBody::CallIntended { call_no, call, why } => {
+            ("call_intended", json!({"call_no": call_no, "api": call.aws_name(), "summary": call.summary(), "why": why}))
+        }
+        EventBody::CallEnded { call_no, outcome } => call_ended(*call_no, outcome),
+        EventBody::Observed { added, streak } => ("observed", json!({"added_secs": secs(*added), "streak": streak})),
+        EventBody::SoakBegan { counts } => ("soak_began", json!({"a": counts.a.map(counted), "b": counts.b.map(counted)})),
+        EventBody::Judged { step, verdict } => ("judged", judged(*step, verdict)),
+        EventBody::Launched { instances } => ("launched", json!({"instances": instances})),
+        EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
+        EventBody::Promoted { step } => ("promoted", json!({"step": step + 1})),
+        EventBody::NeedRaised { need } => ("need_raised", json!({"need": need})),
+        EventBody::StateChanged { to, reason, deadline } => ("state_changed", json!({"state": to, "reason": reason, "until": deadline.map(moment)})),
+        EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
+            ("command_answered", json!({"command": kind.word(), "by": by.raw_short(), "reason": reason, "accepted": accepted, "answer": answer}))
+        }
+        EventBody::TrafficOnTarget => ("traffic_on_target", json!({})),
+        EventBody::BecameStable => ("became_stable", json!({})),
+        EventBody::SupersededBy { operation } => ("superseded_by", json!({"by_operation": operation})),
+        EventBody::Noted { text } => ("noted", json!({"note": text})),
+    }
+}
+
+fn call_ended(call_no: u64, outcome: &CallOutcome) -> (&'static str, Value) {
+    let detail = match outcome {
+        CallOutcome::Accepted(reply) => json!({"call_no": call_no, "outcome": "accepted", "request_id": reply.request_id}),
+        CallOutcome::Refused { kind, message } => json!({"call_no": call_no, "outcome": "refused", "kind": kind, "message": message}),
+        CallOutcome::Unknown { message } => json!({"call_no": call_no, "outcome": "unknown", "message": message}),
+    };
+    ("call_ended", detail)
+}
+
+fn judged(step: usize, verdict: &Verdict) -> Value {
+    let (candidate, stable) = (counted(verdict.candidate), counted(verdict.stable));
+    json!({"step": step + 1, "verdict": verdict.word, "p": verdict.p, "candidate": candidate, "stable": stable})
+}
+
+fn counted(counts: Counts) -> Value {
+    json!({"requests": counts.requests, "errors": counts.errors, "p99_ms": counts.p99_ms})
+}
+
+/// `user@host` as it came, for JSON.
+trait RawShort {
+    fn raw_short(&self) -> String;
+}
+
+impl RawShort for crate::operation::command::Who {
+    fn raw_short(&self) -> String {
+        format!("{}@{}", self.user.raw(), self.host.raw())
+    }
+}

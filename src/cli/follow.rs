@@ -1,0 +1,211 @@
+//! Watching an operation from its events in the store, until it is over or needs a person.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::event_document::event_document;
+use super::exit::Exit;
+use super::lines::event_line;
+use super::operation_document::OperationDoc;
+use super::output::Output;
+use crate::domain::ids::OperationId;
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
+use crate::ports::desk::{DeskError, Records};
+
+/// How often the store is asked whether it has something new.
+const POLL: Duration = Duration::from_millis(100);
+/// How often the operation is read even if the store has nothing new: a driver that is gone writes nothing.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long an operation may be without a driver before nobody waits for one any more.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a new operation may be without its first driver.
+const FIRST_DRIVER: Duration = Duration::from_secs(10);
+
+/// When watching ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// When what the operation is for is reached: a rollback's traffic is on its target.
+    Goal,
+    /// When nothing will happen any more.
+    Final,
+}
+
+/// How an operation is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch {
+    pub until: Until,
+    /// Each event is printed; otherwise only how it ended.
+    pub events: bool,
+    pub json: bool,
+    /// Give up after this.
+    pub limit: Option<Duration>,
+}
+
+/// What a look at an operation says about waiting on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    GoOn,
+    Over(Exit),
+}
+
+/// The exit code an operation in this state gives; none while it goes on.
+pub(super) fn outcome(view: &OperationView, until: Until) -> Option<Exit> {
+    let progress = &view.progress;
+    let reached = view.operation.plan.kind == OperationKind::Rollback && progress.traffic_on_target_at.is_some();
+    match progress.state {
+        OperationState::Planned | OperationState::Running | OperationState::BackingOut | OperationState::Waiting => {
+            (reached && until == Until::Goal).then_some(Exit::Done)
+        }
+        OperationState::Paused | OperationState::Holding if progress.deadline.is_some() => None,
+        OperationState::Paused | OperationState::Holding => Some(if reached { Exit::Done } else { Exit::NeedsHuman }),
+        OperationState::Succeeded => Some(Exit::Done),
+        _ if reached => Some(Exit::Done),
+        OperationState::BackedOut | OperationState::RolledBack => Some(Exit::EndedBadly),
+        OperationState::Failed => Some(Exit::Failed),
+        OperationState::Superseded => Some(Exit::Superseded),
+    }
+}
+
+/// Watches until the operation is over, somebody presses ctrl-c, nobody reads any more or the limit is reached.
+pub(super) async fn watch(desk: &dyn Records, id: &OperationId, how: Watch, out: &mut Output) -> Result<Exit, DeskError> {
+    let mut watcher = Watcher { how, next: 0, version: None, looked: None, driverless: None, warned: false };
+    let began = Instant::now();
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    loop {
+        if let Verdict::Over(exit) = watcher.look(desk, id, out)? {
+            return Ok(exit);
+        }
+        if out.is_closed() {
+            return Ok(Exit::Done);
+        }
+        let left = how.limit.map(|limit| limit.saturating_sub(began.elapsed()));
+        if left == Some(Duration::ZERO) {
+            return timed_out(desk, id, how, out);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(left.map_or(POLL, |left| left.min(POLL))) => {}
+            pressed = &mut interrupt => {
+                if pressed.is_ok() {
+                    out.notice(&format!("{id} goes on without us: `qd watch {id}` shows it, `qd op {id}` says where it is"));
+                    return Ok(Exit::Interrupted);
+                }
+            }
+        }
+    }
+}
+
+fn timed_out(desk: &dyn Records, id: &OperationId, how: Watch, out: &mut Output) -> Result<Exit, DeskError> {
+    let view = desk.operation(id)?;
+    if how.json {
+        out.json(&OperationDoc::without_events(&view));
+    }
+    let limit = how.limit.map_or_else(String::new, |limit| format!(" after {}s", limit.as_secs()));
+    out.notice(&format!("qd: {id} is still {}{limit}", view.state().word()));
+    Ok(Exit::TimedOut)
+}
+
+struct Watcher {
+    how: Watch,
+    /// The first event that is not printed yet.
+    next: u64,
+    version: Option<u64>,
+    looked: Option<Instant>,
+    /// Since when nobody drives it.
+    driverless: Option<Instant>,
+    warned: bool,
+}
+
+impl Watcher {
+    fn look(&mut self, desk: &dyn Records, id: &OperationId, out: &mut Output) -> Result<Verdict, DeskError> {
+        let version = desk.store_version()?;
+        let fresh = self.looked.is_some_and(|at| at.elapsed() < LOOK);
+        if self.version == Some(version) && fresh {
+            return Ok(Verdict::GoOn);
+        }
+        let view = desk.operation(id)?;
+        (self.version, self.looked) = (Some(version), Some(Instant::now()));
+        self.print_new(&view, out);
+        if let Some(exit) = outcome(&view, self.how.until) {
+            self.finish(&view, exit, out);
+            return Ok(Verdict::Over(exit));
+        }
+        Ok(self.without_driver(&view, out))
+    }
+
+    fn print_new(&mut self, view: &OperationView, out: &mut Output) {
+        let plan = &view.operation.plan;
+        for event in view.events.iter().filter(|event| event.seq >= self.next) {
+            if self.how.events && self.how.json {
+                out.json(&event_document(&view.operation.id, plan, event));
+            } else if self.how.events
+                && let Some(line) = event_line(plan, event)
+            {
+                out.text(&line);
+            }
+        }
+        self.next = view.last_event().map_or(self.next, |last| last + 1);
+    }
+
+    fn finish(&self, view: &OperationView, exit: Exit, out: &mut Output) {
+        if self.how.json {
+            out.json(&OperationDoc::without_events(view));
+        } else {
+            out.text(&ending(view, exit));
+        }
+        if exit == Exit::NeedsHuman {
+            let id = &view.operation.id;
+            out.notice(&format!("hint: it waits for a person: `qd resume {id}`, `qd promote {id}` or `qd back-out {id}`"));
+        }
+    }
+
+    /// Nobody drives it: said once, and after a while not waited for any longer.
+    fn without_driver(&mut self, view: &OperationView, out: &mut Output) -> Verdict {
+        if view.driver_alive {
+            (self.driverless, self.warned) = (None, false);
+            return Verdict::GoOn;
+        }
+        let (id, since) = (&view.operation.id, self.driverless.get_or_insert_with(Instant::now).elapsed());
+        if view.state() == OperationState::Planned && since >= FIRST_DRIVER {
+            out.notice(&format!("qd: no driver took {id} within {}s: nothing was changed", FIRST_DRIVER.as_secs()));
+            out.notice(&format!("hint: `qd drive {id} --take-over` starts one, `qd doctor` says what is wrong"));
+            return Verdict::Over(Exit::Failed);
+        }
+        if view.state() == OperationState::Planned || since < LOOK {
+            return Verdict::GoOn;
+        }
+        if !std::mem::replace(&mut self.warned, true) {
+            out.notice(&format!("nobody drives {id}: `qd drive {id} --take-over` picks it up"));
+        }
+        if since >= PATIENCE { Verdict::Over(Exit::NeedsHuman) } else { Verdict::GoOn }
+    }
+}
+
+/// The last line: what came of it.
+fn ending(view: &OperationView, exit: Exit) -> String {
+    let (operation, progress) = (&view.operation, &view.progress);
+    let word = progress.state.word().replace('_', " ");
+    let reason = if progress.reason.is_empty() { String::new() } else { format!(": {}", progress.reason) };
+    let id = &operation.id;
+    if exit == Exit::Done && !progress.state.is_final() {
+        return format!("{} {id}: traffic is on {}; {} is parked meanwhile", operation.word(), operation.plan.to.label(), operation.plan.from.group);
+    }
+    format!("{} {id} of {} {word}{reason}", operation.word(), operation.plan.fleet)
+}
+
+/// Waits until a driver has taken a new operation, or it ended before that.
+pub(super) async fn until_driven(desk: &dyn Records, id: &OperationId) -> Result<OperationView, DeskError> {
+    let began = Instant::now();
+    loop {
+        let view = desk.operation(id)?;
+        if view.driver_alive || view.state() != OperationState::Planned {
+            return Ok(view);
+        }
+        if began.elapsed() >= FIRST_DRIVER {
+            let message = format!("no driver took {id} within {}s: nothing was changed", FIRST_DRIVER.as_secs());
+            return Err(DeskError::other(message, format!("`qd drive {id} --take-over` starts one, `qd doctor` says what is wrong")));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,157 @@
+//! The JSON document of an operation.
+
+use serde::Serialize;
+use serde_json::{Number, Value};
+
+use super::event_document::event_document;
+use super::json::{moment, secs};
+use crate::domain::ids::{FleetName, ImageId, OperationId, PlanId};
+use crate::domain::text::Untrusted;
+use crate::operation::event::{OperationState, StepOutcome};
+use crate::operation::plan::OperationKind;
+use crate::operation::plan::Side;
+use crate::operation::progress::CallTally;
+use crate::operation::record::OperationView;
+
+/// `op --json`.
+#[derive(Serialize)]
+pub(super) struct OperationDoc<'a> {
+    id: &'a OperationId,
+    kind: OperationKind,
+    fleet: &'a FleetName,
+    from: &'a str,
+    to: &'a str,
+    from_image: &'a ImageId,
+    to_image: &'a ImageId,
+    strategy: &'static str,
+    state: OperationState,
+    state_reason: &'a str,
+    since: String,
+    step: StepDoc<'a>,
+    driver: Option<DriverDoc<'a>>,
+    by: String,
+    reason: Option<&'a Untrusted>,
+    created_at: String,
+    plan: &'a PlanId,
+    steps: Vec<StepStatusDoc<'a>>,
+    calls: CallTally,
+    traffic_on_target_at: Option<String>,
+    superseded_by: Option<&'a OperationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<Value>>,
+}
+
+#[derive(Serialize)]
+struct StepDoc<'a> {
+    index: usize,
+    of: usize,
+    name: Option<&'a str>,
+    waiting_for: Option<&'a str>,
+    until: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DriverDoc<'a> {
+    host: Option<&'a Untrusted>,
+    pid: Option<u32>,
+    alive: bool,
+}
+
+#[derive(Serialize)]
+struct StepStatusDoc<'a> {
+    index: usize,
+    name: &'a str,
+    outcome: Option<StepOutcome>,
+    note: &'a str,
+    started_at: Option<String>,
+    ended_at: Option<String>,
+    expected_secs: Option<Number>,
+}
+
+impl<'a> OperationDoc<'a> {
+    /// The operation with all its events.
+    pub(super) fn new(view: &'a OperationView) -> Self {
+        let (id, plan) = (&view.operation.id, &view.operation.plan);
+        let events = view.events.iter().map(|event| event_document(id, plan, event)).collect();
+        Self { events: Some(events), ..Self::without_events(view) }
+    }
+
+    /// The operation alone: where its events were printed before it, line by line.
+    pub(super) fn without_events(view: &'a OperationView) -> Self {
+        let (plan, progress) = (&view.operation.plan, &view.progress);
+        Self {
+            id: &view.operation.id,
+            kind: plan.kind,
+            fleet: &plan.fleet,
+            from: raw_label(&plan.from),
+            to: raw_label(&plan.to),
+            from_image: &plan.from.image,
+            to_image: &plan.to.image,
+            strategy: plan.strategy.word(),
+            state: progress.state,
+            state_reason: &progress.reason,
+            since: moment(progress.since),
+            step: step(view),
+            driver: driver(view),
+            by: format!("{}@{}", view.operation.by.user.raw(), view.operation.by.host.raw()),
+            reason: view.operation.reason.as_ref(),
+            created_at: moment(view.operation.created_at),
+            plan: &plan.id,
+            steps: steps(view),
+            calls: progress.calls,
+            traffic_on_target_at: progress.traffic_on_target_at.map(moment),
+            superseded_by: progress.superseded_by.as_ref(),
+            events: None,
+        }
+    }
+}
+
+/// `ops --json`.
+#[derive(Serialize)]
+pub(super) struct OperationsDoc<'a> {
+    operations: Vec<OperationDoc<'a>>,
+}
+
+impl<'a> OperationsDoc<'a> {
+    pub(super) fn new(views: &'a [OperationView]) -> Self {
+        Self { operations: views.iter().map(OperationDoc::new).collect() }
+    }
+}
+
+/// The version as it came, or the image's id.
+pub(super) fn raw_label(side: &Side) -> &str {
+    side.version.as_ref().map_or_else(|| side.image.as_str(), Untrusted::raw)
+}
+
+fn step(view: &OperationView) -> StepDoc<'_> {
+    let (plan, progress) = (&view.operation.plan, &view.progress);
+    let waits = !progress.state.is_final() && !progress.reason.is_empty();
+    StepDoc {
+        index: (progress.current + 1).min(plan.steps.len()),
+        of: plan.steps.len(),
+        name: plan.steps.get(progress.current).or_else(|| plan.steps.last()).map(|step| step.title.as_str()),
+        waiting_for: waits.then_some(progress.reason.as_str()),
+        until: progress.deadline.map(moment),
+    }
+}
+
+fn driver(view: &OperationView) -> Option<DriverDoc<'_>> {
+    let lease = view.lease.as_ref()?;
+    let holder = lease.holder.as_ref();
+    Some(DriverDoc { host: holder.map(|holder| &holder.host), pid: holder.map(|holder| holder.pid), alive: view.driver_alive })
+}
+
+fn steps(view: &OperationView) -> Vec<StepStatusDoc<'_>> {
+    let planned = view.operation.plan.steps.iter().zip(&view.progress.steps).enumerate();
+    planned
+        .map(|(index, (step, status))| StepStatusDoc {
+            index: index + 1,
+            name: &step.title,
+            outcome: status.outcome,
+            note: &status.note,
+            started_at: status.started_at.map(moment),
+            ended_at: status.ended_at.map(moment),
+            expected_secs: step.expected.map(secs),
+        })
+        .collect()
+}

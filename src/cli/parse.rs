@@ -1,0 +1,148 @@
+//! Arguments into plain data.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::commands::act::{DeployArgs, RollbackArgs};
+use super::commands::doctor::DoctorArgs;
+use super::commands::fleet::FleetArgs;
+use super::commands::fleets::FleetsArgs;
+use super::commands::images::ImagesArgs;
+use super::commands::ledger::LedgerArgs;
+use super::commands::ops::{OpArgs, OpsArgs};
+use super::commands::sim::SimCommand;
+use super::commands::steer::SteerArgs;
+use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
+use super::exit::Exit;
+use super::options::GlobalOptions;
+use super::output::Output;
+use crate::domain::ids::OperationId;
+
+/// What was asked.
+#[derive(Parser, Clone, Debug, PartialEq)]
+#[command(name = "qd", version, about = "Release immutable server images to fleets, and always know the way back", long_about = None)]
+#[command(after_help = "Without a command: the screen.")]
+pub struct Invocation {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// The command; none for the screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// A command.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Image versions, newest first
+    Images(ImagesArgs),
+    /// Fleets with image mix, health and way back
+    Fleets(FleetsArgs),
+    /// One fleet; or adopt one
+    Fleet(FleetArgs),
+    /// Release an image to a fleet
+    Deploy(DeployArgs),
+    /// Back to the last known good release
+    Rollback(RollbackArgs),
+    /// Operations
+    Ops(OpsArgs),
+    /// One operation and its events
+    Op(OpArgs),
+    /// Print what an operation does until it is over
+    Watch(WatchArgs),
+    /// Wait until an operation is over
+    Wait(WaitArgs),
+    /// Stop an operation where it is
+    Pause(SteerArgs),
+    /// Go on after a pause, or check a hold again
+    Resume(SteerArgs),
+    /// Skip the rest of a soak, or pass a hold
+    Promote(SteerArgs),
+    /// Bring an unfinished deploy back to stable
+    BackOut(SteerArgs),
+    /// Drive an operation
+    #[command(hide = true)]
+    Drive(DriveArgs),
+    /// Releases that were stable, and marks on them
+    Ledger(LedgerArgs),
+    /// What works, what does not, and why
+    Doctor(DoctorArgs),
+    /// The simulated cloud
+    #[command(subcommand)]
+    Sim(SimCommand),
+}
+
+/// Who does what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The screen.
+    Screen,
+    /// This process becomes the driver of an operation.
+    Driver(OperationId),
+    /// The simulated cloud itself: [`super::commands::sim::run`].
+    Sim(SimCommand),
+    /// A command that asks the desk: [`super::run`].
+    Ask(Command),
+}
+
+impl Invocation {
+    /// Who does it.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        match &self.command {
+            None => Work::Screen,
+            Some(Command::Sim(command)) => Work::Sim(command.clone()),
+            Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
+            Some(command) => Work::Ask(command.clone()),
+        }
+    }
+}
+
+/// The end of a run that did not get as far as running: help, the version, or a mistake in the arguments.
+#[derive(Debug)]
+pub struct Early {
+    text: String,
+    exit: Exit,
+}
+
+impl Early {
+    /// Prints it where it belongs, and says how the run ends.
+    pub fn report(&self, out: &mut Output) -> Exit {
+        if self.exit == Exit::Done {
+            out.text(&self.text);
+        } else {
+            out.notice(&self.text);
+        }
+        self.exit
+    }
+}
+
+impl From<clap::Error> for Early {
+    fn from(error: clap::Error) -> Self {
+        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        Self { text: error.render().to_string(), exit }
+    }
+}
+
+/// Reads this process's arguments.
+///
+/// # Errors
+/// Help, the version, or a mistake: to be reported, with its exit code.
+pub fn parse() -> Result<Invocation, Early> {
+    parse_from(std::env::args_os())
+}
+
+/// Reads arguments; the first is the program's name.
+///
+/// # Errors
+/// Help, the version, or a mistake: to be reported, with its exit code.
+pub fn parse_from<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, Early> {
+    let invocation = Invocation::try_parse_from(arguments)?;
+    match invocation.global.contradiction() {
+        Some(sentence) if !matches!(invocation.command, Some(Command::Sim(_))) => {
+            Err(Invocation::command().error(clap::error::ErrorKind::ArgumentConflict, sentence).into())
+        }
+        _ => Ok(invocation),
+    }
+}

@@ -1,0 +1,90 @@
+//! A plan as JSON.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::calls::{PlannedCall, planned_calls};
+use super::json::{moment, secs};
+use super::operation_document::raw_label;
+use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId};
+use crate::operation::plan::{Check, Friction, OperationKind, Plan, Side};
+
+/// `deploy --plan --json` and `rollback --plan --json`.
+#[derive(Serialize)]
+pub(super) struct PlanDoc<'a> {
+    id: &'a PlanId,
+    kind: OperationKind,
+    fleet: &'a FleetName,
+    place: &'a str,
+    production: bool,
+    from: SideDoc<'a>,
+    to: SideDoc<'a>,
+    strategy: &'static str,
+    level: Option<&'static str>,
+    need: u32,
+    floor: u32,
+    window_secs: Number,
+    judged: bool,
+    steps: Vec<StepDoc<'a>>,
+    calls: Vec<PlannedCall>,
+    checks: &'a [Check],
+    differences: &'a [String],
+    friction: &'a Friction,
+    supersedes: Option<&'a OperationId>,
+    as_of: String,
+}
+
+#[derive(Serialize)]
+struct SideDoc<'a> {
+    version: &'a str,
+    image: &'a ImageId,
+    slot: &'static str,
+    group: &'a GroupName,
+    template_version: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct StepDoc<'a> {
+    index: usize,
+    name: &'a str,
+    expected_secs: Option<Number>,
+}
+
+impl<'a> PlanDoc<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self {
+            id: &plan.id,
+            kind: plan.kind,
+            fleet: &plan.fleet,
+            place: &plan.place,
+            production: plan.production,
+            from: SideDoc::new(&plan.from),
+            to: SideDoc::new(&plan.to),
+            strategy: plan.strategy.word(),
+            level: plan.level.map(crate::operation::status::WayBackLevel::word),
+            need: plan.need,
+            floor: plan.floor,
+            window_secs: secs(plan.window),
+            judged: plan.judged,
+            steps: steps(plan),
+            calls: planned_calls(plan),
+            checks: &plan.checks,
+            differences: &plan.differences,
+            friction: &plan.friction,
+            supersedes: plan.supersedes.as_ref(),
+            as_of: moment(plan.as_of),
+        }
+    }
+}
+
+impl<'a> SideDoc<'a> {
+    fn new(side: &'a Side) -> Self {
+        let slot = side.slot.letter();
+        Self { version: raw_label(side), image: &side.image, slot, group: &side.group, template_version: side.template_version }
+    }
+}
+
+fn steps(plan: &Plan) -> Vec<StepDoc<'_>> {
+    let steps = plan.steps.iter().enumerate();
+    steps.map(|(index, step)| StepDoc { index: index + 1, name: &step.title, expected_secs: step.expected.map(secs) }).collect()
+}

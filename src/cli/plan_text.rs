@@ -1,0 +1,106 @@
+//! A plan as text: what `--plan` prints and what a person reads before being asked.
+
+use super::calls::planned_calls;
+use super::table::Table;
+use crate::domain::time::Millis;
+use crate::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side};
+use crate::operation::status::WayBackLevel;
+
+/// The whole plan.
+pub(super) fn plan_text(plan: &Plan, width: Option<usize>) -> String {
+    let mut text = head(plan);
+    text.push_str(&steps(plan, width));
+    text.push_str(&checks(plan));
+    text.push_str(&differences(plan));
+    text.push_str(&calls(plan));
+    text.push_str(&friction(plan));
+    text
+}
+
+fn head(plan: &Plan) -> String {
+    let mut text = format!("{} {}: {} -> {}, {}\n", plan.kind.word(), plan.fleet, plan.from.label(), plan.to.label(), how(plan));
+    let production = if plan.production { ", production" } else { "" };
+    text.push_str(&format!("plan {} in {}{production}, facts of {}\n", plan.id, plan.place, plan.as_of.rfc3339()));
+    text.push_str(&format!("  from  {}\n  to    {}\n", side(&plan.from), side(&plan.to)));
+    text.push_str(&format!("  at least {} healthy servers all the time (floor {})", plan.need, plan.floor));
+    match plan.kind {
+        OperationKind::Deploy => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
+        OperationKind::Rollback | OperationKind::Retire => text.push('\n'),
+    }
+    if let Some(superseded) = &plan.supersedes {
+        text.push_str(&format!("  takes the wheel from {superseded}\n"));
+    }
+    text
+}
+
+fn how(plan: &Plan) -> &'static str {
+    match (plan.kind, plan.level) {
+        (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: one weight change",
+        (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows, then the weights",
+        (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew, then the weights",
+        (OperationKind::Rollback | OperationKind::Retire, _) => "in the steps below",
+        (OperationKind::Deploy, _) => plan.strategy.word(),
+    }
+}
+
+fn side(side: &Side) -> String {
+    let version = side.template_version.map_or_else(|| "a new version".to_owned(), |number| format!("version {number}"));
+    format!("{} {}, {version} of {}", side.group, side.image, side.template)
+}
+
+fn steps(plan: &Plan, width: Option<usize>) -> String {
+    let mut table = Table::indented();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let time = step.expected.map_or_else(|| "?".to_owned(), |span| format!("~{span}"));
+        table.row([(index + 1).to_string(), step.title.clone(), time]);
+    }
+    let known = plan.steps.iter().filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus);
+    let unknown = plan.steps.iter().any(|step| step.expected.is_none());
+    let total = if unknown { format!("at least {known}") } else { format!("~{known}") };
+    format!("\nSTEPS, {total}\n{}", table.render(width))
+}
+
+fn checks(plan: &Plan) -> String {
+    if plan.checks.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::indented();
+    for check in &plan.checks {
+        table.row([level_word(check.level).to_owned(), check.text.clone()]);
+    }
+    // A check is never cut: what stands at its end may be what matters.
+    format!("\nCHECKS\n{}", table.render(None))
+}
+
+/// The word in front of something that was looked at.
+pub(super) const fn level_word(level: CheckLevel) -> &'static str {
+    match level {
+        CheckLevel::Ok => "ok",
+        CheckLevel::Warning => "!",
+        CheckLevel::Unknown => "?",
+    }
+}
+
+fn differences(plan: &Plan) -> String {
+    if plan.differences.is_empty() {
+        return String::new();
+    }
+    let lines: String = plan.differences.iter().map(|line| format!("  {line}\n")).collect();
+    format!("\nDIFFERENCES in the template of {}, besides the image\n{lines}", plan.to.group)
+}
+
+fn calls(plan: &Plan) -> String {
+    let mut table = Table::indented();
+    for call in planned_calls(plan) {
+        table.row([call.step.to_string(), call.api.to_owned(), call.summary]);
+    }
+    format!("\nCALLS, by step\n{}", table.render(None))
+}
+
+fn friction(plan: &Plan) -> String {
+    match &plan.friction {
+        Friction::Confirm => String::new(),
+        Friction::Reason => "\nThis is production: a reason is asked for.\n".to_owned(),
+        Friction::Typed { because } => format!("\nCareful: {because}. The fleet's name has to be typed.\n"),
+    }
+}

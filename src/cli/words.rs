@@ -1,0 +1,84 @@
+//! Facts in a few words. Unknown is `?`, never zero.
+
+use crate::domain::ids::FleetName;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::event::OperationState;
+use crate::operation::status::{FleetState, FleetStatus, MixLabel, OperationBrief, WayBack};
+
+/// A number, or `?`.
+pub(super) fn or_unknown<T: ToString>(known: Option<T>) -> String {
+    known.map_or_else(|| "?".to_owned(), |known| known.to_string())
+}
+
+/// How long ago, to one unit: `45s`, `3m`, `2h`, `4d`.
+pub(super) fn age(now: WorldTime, at: WorldTime) -> String {
+    let secs = now.since(at).as_secs();
+    match secs {
+        0..60 => format!("{secs}s"),
+        60..3_600 => format!("{}m", secs / 60),
+        3_600..86_400 => format!("{}h", secs / 3_600),
+        _ => format!("{}d", secs / 86_400),
+    }
+}
+
+/// `2.13.2`, or `2.13.2 10, 2.14.0 2`; `-` where there are no servers, `?` where nobody could tell.
+pub(super) fn mix(mix: &[MixLabel], known: bool) -> String {
+    match mix {
+        [] if known => "-".to_owned(),
+        [] => "?".to_owned(),
+        [one] => one.label.clone(),
+        several => several.iter().map(|part| format!("{} {}", part.label, part.servers)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// What a fleet is doing: its operation first.
+pub(super) fn fleet_state(fleet: &FleetStatus, now: WorldTime) -> String {
+    let base = match &fleet.state {
+        FleetState::Unknown { .. } => "?".to_owned(),
+        FleetState::Busy => "busy".to_owned(),
+        FleetState::Mixed => "MIXED".to_owned(),
+        FleetState::Degraded { bad } => format!("{bad} BAD"),
+        FleetState::Steady => "steady".to_owned(),
+    };
+    match &fleet.operation {
+        Some(brief) if fleet.state == FleetState::Busy => brief_words(brief),
+        Some(brief) if brief.state == OperationState::Waiting => {
+            let left = brief.deadline.map_or_else(|| "?".to_owned(), |until| until.since(now).to_string());
+            format!("{base}, window {left}")
+        }
+        Some(brief) => format!("{base}, {}", brief_words(brief)),
+        None => base,
+    }
+}
+
+/// `canary 2.14.0 3/8`, with the state where it does not simply run.
+pub(super) fn brief_words(brief: &OperationBrief) -> String {
+    let state =
+        if brief.state == OperationState::Running { String::new() } else { format!(" {}", brief.state.word().replace('_', " ").to_uppercase()) };
+    let driver = if brief.driver_alive || brief.state.is_final() { "" } else { ", no driver" };
+    format!("{} {} {}/{}{state}{driver}", brief.word, brief.to, brief.step, brief.steps)
+}
+
+/// `R0 2.13.2 ~5s`; `R0?` where nothing proves the target; `none: why`.
+pub(super) fn way_back(way: &WayBack) -> String {
+    let doubt = if way.proved { "" } else { "?" };
+    let target = way.target.as_ref().map_or_else(|| "?".to_owned(), crate::domain::release::Release::label);
+    match way.level {
+        Some(level) => {
+            let time = way.expected.map_or_else(|| "?".to_owned(), |span| format!("~{}", about(span)));
+            format!("{}{doubt} {target} {time}", level.word())
+        }
+        None => format!("none: {}", way.blockers.first().map_or("no earlier release is known to be good", String::as_str)),
+    }
+}
+
+/// A span that is only expected: seconds below two minutes, else whole minutes.
+pub(super) fn about(span: Millis) -> String {
+    let secs = span.0.div_ceil(1_000);
+    if secs < 120 { format!("{secs}s") } else { format!("{}m", secs.div_ceil(60)) }
+}
+
+/// Fleet names in a row, `-` where there are none.
+pub(super) fn fleets(names: &[FleetName]) -> String {
+    if names.is_empty() { "-".to_owned() } else { names.iter().map(FleetName::to_string).collect::<Vec<_>>().join(", ") }
+}
