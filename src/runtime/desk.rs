@@ -58,6 +58,7 @@ impl Desk for Office {
 
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.identity().await?;
+        self.adopt_declared().await?;
         if let Some(seen) = self.store.snapshot()?
             && self.may_reuse(&seen)
         {

@@ -82,6 +82,19 @@ impl Store {
         Ok(u64::try_from(changes).unwrap_or(0))
     }
 
+    /// Forgets everything it ever recorded, as a new simulated world asks for. Drivers that are alive lose their leases and leave.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn forget_everything(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history"] {
+                transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
+            }
+            Ok(())
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic in another thread left no half transaction behind: SQLite rolled it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
