@@ -25,6 +25,7 @@ pub fn outlook(view: &OperationView, now: WorldTime) -> Outlook {
     let reason = if progress.reason.is_empty() { "no reason was recorded" } else { &progress.reason };
     let why = match view.state() {
         OperationState::Running => running_why(view, now),
+        state if state.is_final() => format!("{} {} ago: {reason}", state_word(state).to_uppercase(), about(now.since(progress.since))),
         state => format!("{} {since}: {reason}", state_word(state).to_uppercase()),
     };
     Outlook { why, next: next(view, now) }
@@ -52,7 +53,7 @@ fn running_why(view: &OperationView, now: WorldTime) -> String {
 }
 
 fn next(view: &OperationView, now: WorldTime) -> String {
-    if !view.driver_alive && !view.state().is_final() {
+    if is_abandoned(view) {
         return "Nobody drives it: a restart of qd, or `qd drive --recover`, picks it up".to_owned();
     }
     let left = view.progress.deadline.map(|deadline| countdown(deadline.since(now)));
@@ -114,17 +115,24 @@ fn stopped(model: &Model) -> Option<Need> {
     let operation = &view.operation;
     let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
     let what = match rank(view) {
-        3 => "has no driver".to_owned(),
+        3 => "has no driver: qd drive --recover picks it up".to_owned(),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
     };
     Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}", operation.plan.fleet, operation.word()) })
+}
+
+/// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
+const fn is_abandoned(view: &OperationView) -> bool {
+    !view.driver_alive && !view.state().is_final() && !matches!(view.state(), OperationState::Planned)
 }
 
 const fn rank(view: &OperationView) -> u8 {
     match view.state() {
         OperationState::Holding => 0,
         OperationState::Paused => 2,
-        state if !state.is_final() && !view.driver_alive => 3,
+        // A window that nobody ends costs money, not safety: its row says so.
+        OperationState::Waiting => 9,
+        _ if is_abandoned(view) => 3,
         _ => 9,
     }
 }

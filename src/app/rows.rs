@@ -1,6 +1,6 @@
 //! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
 
-use super::model::{Model, Pane};
+use super::model::Model;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::Untrusted;
 use crate::operation::event::{Event, EventBody};
@@ -51,6 +51,14 @@ pub fn activity(model: &Model) -> Vec<(&OperationView, &Event)> {
     all
 }
 
+/// The newest event worth a line, with its operation.
+#[must_use]
+pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
+    let last = |view: &'_ OperationView| view.events.iter().rposition(|event| is_telling(&event.body));
+    let newest = model.operations.iter().filter_map(|view| Some((view, view.events.get(last(view)?)?)));
+    newest.max_by_key(|(_, event)| (event.at, event.seq))
+}
+
 /// Events that only keep count are not for people.
 const fn is_telling(body: &EventBody) -> bool {
     !matches!(body, EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence)
@@ -98,13 +106,4 @@ pub fn offset(from: Option<usize>, by: isize, len: usize) -> Option<usize> {
 #[must_use]
 pub fn page(model: &Model) -> isize {
     isize::try_from(model.size.1.saturating_sub(12).max(1)).unwrap_or(1)
-}
-
-/// Rows of the pane with the focus, for the pane's title.
-#[must_use]
-pub fn focus_len(model: &Model) -> usize {
-    match model.pane {
-        Pane::Images => images(model).len(),
-        Pane::Fleets => fleets(model).len(),
-    }
 }

@@ -172,7 +172,7 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     let Some(status) = model.fleet_status(name) else { return vec![paint::toned("not read yet", Tone::Unknown)] };
     let mut rows: Vec<Row> = Vec::new();
     for group in &status.groups {
-        rows.extend(group_rows(model, group, paint, columns));
+        rows.extend(group_rows(model, status, group, paint, columns));
     }
     rows.push(way_back_row(status, paint));
     rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
@@ -190,7 +190,7 @@ fn way_back_row(status: &FleetStatus, paint: &Paint<'_>) -> Row {
     vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone)]
 }
 
-fn group_rows(model: &Model, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let empty = std::collections::BTreeMap::new();
     let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
     let letter = group.slot.map_or("", crate::domain::fleet::Slot::letter);
@@ -200,7 +200,7 @@ fn group_rows(model: &Model, group: &GroupStatus, paint: &Paint<'_>, columns: us
         strip::role(group),
         words::number(group.healthy),
         group.sizes.desired,
-        strip::share(group)
+        strip::share(group, &status.spec.route)
     );
     let mut rows = vec![paint::toned(head, Tone::Strong)];
     let states = dots::states(&group.instances, targets);

@@ -129,3 +129,30 @@ fn state_words(to: OperationState, reason: &str, deadline: Option<WorldTime>) ->
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixture;
+
+    #[test]
+    fn an_operation_reads_like_a_log() {
+        let lines = operation_lines(&fixture::holding());
+        let expected = [
+            "03:09:07  deploy planned by ada@bastion-1: web-prod 2.13.2 -> 2.14.0, plan 7f3a9c12 \"cart badge fix\"",
+            "03:10:57  step 4/9 weight 5%: done: soaked 5m",
+            "03:11:17  call 9 ModifyRule rule weights web-prod-a 75, web-prod-b 25: shift to 25%",
+            "03:11:27  call 9 ok, request 4c1e",
+            "03:11:57  step 5/9 weight 25%: judge FAIL, p 0.000012: canary 40/1201 errors, base 9/3604 errors",
+            "03:12:07  HOLDING: the judge fails weight 25%: 40 errors of 1201 against 9 of 3604, until 03:15:19",
+        ];
+        for line in expected {
+            assert!(lines.iter().any(|known| known == line), "{line:?} is not among {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_probability_is_never_rounded_to_nothing() {
+        assert_eq!([0.412, 0.000_012, 0.000_000_000_1].map(p_words), ["0.412", "0.000012", "<0.000001"]);
+    }
+}

@@ -20,7 +20,7 @@ use super::words;
 use crate::app::age::about;
 use crate::app::model::{Model, is_at_work};
 use crate::app::rows;
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::ids::InstanceId;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
@@ -36,7 +36,7 @@ pub fn fleet(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     if let FleetState::Unknown { why } = &status.state {
         rows.push(paint::toned(format!("   unknown: {why}"), Tone::Unknown));
     }
-    rows.extend(status.groups.iter().map(|group| group_row(group, &BTreeMap::new(), paint, columns)));
+    rows.extend(status.groups.iter().map(|group| group_row(group, &status.spec.route, &BTreeMap::new(), paint, columns)));
     rows
 }
 
@@ -55,11 +55,12 @@ fn title(status: &FleetStatus, paint: &Paint<'_>) -> Row {
 }
 
 /// A group with its servers as dots.
-pub fn group_row(group: &GroupStatus, targets: &BTreeMap<InstanceId, TargetState>, paint: &Paint<'_>, columns: usize) -> Row {
+pub fn group_row(group: &GroupStatus, route: &Route, targets: &BTreeMap<InstanceId, TargetState>, paint: &Paint<'_>, columns: usize) -> Row {
     let states = dots::states(&group.instances, targets);
     let lead = format!("   {} {} ", group.slot.map_or(" ", Slot::letter), text::left(&version(group), 8, paint.glyphs.cut));
     let sizes = group.sizes;
-    let tail = format!(" {}/{}  {}{} min {} max {}", words::number(group.healthy), sizes.desired, share(group), role(group), sizes.min, sizes.max);
+    let tail =
+        format!(" {}/{}  {}{} min {} max {}", words::number(group.healthy), sizes.desired, share(group, route), role(group), sizes.min, sizes.max);
     let room = columns.saturating_sub(text::width(&lead) + text::width(&tail) + 1).clamp(6, 40);
     let mut row = vec![piece(lead, Tone::Plain)];
     row.extend(dots::row(&states, room, paint.glyphs));
@@ -74,11 +75,11 @@ pub fn version(group: &GroupStatus) -> String {
 }
 
 /// Its share of the traffic; `?` where there should be one and it is not known.
-pub fn share(group: &GroupStatus) -> String {
-    match (group.share_pct, group.slot) {
+pub fn share(group: &GroupStatus, route: &Route) -> String {
+    match (group.share_pct, matches!(route, Route::Weighted { .. })) {
         (Some(share), _) => format!("{share}% "),
-        (None, Some(_)) => "?% ".to_owned(),
-        (None, None) => String::new(),
+        (None, true) => "?% ".to_owned(),
+        (None, false) => String::new(),
     }
 }
 
@@ -126,7 +127,7 @@ fn bake_part(status: &crate::operation::status::ImageStatus) -> Option<(String, 
 
 /// The newest event of all operations.
 pub fn last_event(model: &Model) -> Row {
-    let newest = rows::activity(model).into_iter().find_map(|(view, event)| {
+    let newest = rows::newest_event(model).and_then(|(view, event)| {
         let plan = &view.operation.plan;
         Some(format!(" {} {}  {}", event.at.clock(), plan.fleet, lines::event_text(plan, event)?))
     });

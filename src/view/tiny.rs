@@ -141,8 +141,10 @@ fn closely(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: usize) -
         let outlook = needs::outlook(view, model.clock.world);
         lines.extend([paint::toned(format!(" {}", outlook.why), Tone::Strong), paint::plain(format!(" {}", outlook.next))]);
     }
-    let groups = model.fleet_status(name).map(|status| status.groups.as_slice()).unwrap_or_default();
-    lines.extend(groups.iter().map(|group| strip::group_row(group, &std::collections::BTreeMap::new(), paint, columns)));
+    if let Some(status) = model.fleet_status(name) {
+        let targets = std::collections::BTreeMap::new();
+        lines.extend(status.groups.iter().map(|group| strip::group_row(group, &status.spec.route, &targets, paint, columns)));
+    }
     lines.extend(operation.map(judge::summary).unwrap_or_default());
     lines
 }
