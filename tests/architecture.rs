@@ -6,7 +6,20 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 7] = ["domain", "operation", "plan", "engine", "judge", "world", "app"];
 /// Paths a pure module must not name.
 const IMPURE: [&str; 14] = [
-    "tokio::", "ratatui::", "crossterm::", "rusqlite::", "rustix::", "aws_", "std::env", "std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime", "Timestamp::now",
+    "tokio::",
+    "ratatui::",
+    "crossterm::",
+    "rusqlite::",
+    "rustix::",
+    "aws_",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "Instant::now",
+    "SystemTime",
+    "Timestamp::now",
 ];
 /// Modules that wire everything and may see everything.
 const WIRING: [&str; 3] = ["runtime", "cli", "main"];
@@ -85,7 +98,11 @@ fn every_path_follows_an_arrow() {
         if WIRING.contains(&module.as_str()) || module == "lib" {
             continue;
         }
-        let allowed = quarterdeck::ARROWS.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("module {module} has no arrows: add it to ARROWS in lib.rs")).1;
+        let allowed = quarterdeck::ARROWS
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("module {module} has no arrows: add it to ARROWS in lib.rs"))
+            .1;
         for seen in seen_modules(&code(&path)) {
             checked += 1;
             if seen != module && !allowed.contains(&seen.as_str()) {

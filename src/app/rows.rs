@@ -61,7 +61,7 @@ pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
 
 /// Events that only keep count are not for people.
 const fn is_telling(body: &EventBody) -> bool {
-    !matches!(body, EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence)
+    !matches!(body, EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. })
 }
 
 /// Position of the selected fleet among those shown.

@@ -35,7 +35,8 @@ impl AwsDesk {
     /// A desk that connects when it has to.
     #[must_use]
     pub fn new(wiring: Wiring) -> Self {
-        let remembered = wiring.remembered_store_dir().filter(|dir| dir.join("store.sqlite").exists()).and_then(|dir| Store::open(&dir).ok()).map(Arc::new);
+        let remembered =
+            wiring.remembered_store_dir().filter(|dir| dir.join("store.sqlite").exists()).and_then(|dir| Store::open(&dir).ok()).map(Arc::new);
         Self { wiring, remembered, office: OnceCell::new() }
     }
 
@@ -166,7 +167,14 @@ impl Desk for AwsDesk {
         self.office().await?.execute(intent, plan, reason, typed).await
     }
 
-    async fn command(&self, operation: &OperationId, kind: CommandKind, seen: Seen, reason: Option<Untrusted>, typed: Option<Untrusted>) -> Result<String, DeskError> {
+    async fn command(
+        &self,
+        operation: &OperationId,
+        kind: CommandKind,
+        seen: Seen,
+        reason: Option<Untrusted>,
+        typed: Option<Untrusted>,
+    ) -> Result<String, DeskError> {
         self.office().await?.command(operation, kind, seen, reason, typed).await
     }
 }

@@ -110,7 +110,8 @@ impl Office {
         Ok(self.store.add_to_ledger(&entry)?)
     }
 
-    /// A simulated world's fleets are declared by it: what they run at its beginning is taken for good.
+    /// A simulated world's fleets are declared by it: what they run at its beginning is taken for good, and before that what their other
+    /// group launches.
     pub async fn adopt_declared(&self) -> Result<(), DeskError> {
         let Some(specs) = self.cloud.declared_fleets() else { return Ok(()) };
         if self.settings.read_only || self.store.has_ledger()? {
@@ -118,8 +119,11 @@ impl Office {
         }
         let seen = self.look_around().await?;
         for spec in specs {
-            if let Ok(release) = release_of(&spec, &seen, Slot::A) {
-                self.add_entry(&spec.name, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
+            let slots: &[Slot] = if matches!(spec.groups, Groups::Two(_)) { &[Slot::B, Slot::A] } else { &[Slot::A] };
+            for slot in slots {
+                if let Ok(release) = release_of(&spec, &seen, *slot) {
+                    self.add_entry(&spec.name, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
+                }
             }
         }
         Ok(())

@@ -118,7 +118,12 @@ impl Wiring {
             add("config", absolute(file).as_os_str());
         }
         let sim = self.options.sim.map(|scenario| scenario.name().to_owned());
-        let named = [("sim", sim), ("profile", self.options.profile.clone()), ("region", self.options.region.clone()), ("endpoint-url", self.options.endpoint_url.clone())];
+        let named = [
+            ("sim", sim),
+            ("profile", self.options.profile.clone()),
+            ("region", self.options.region.clone()),
+            ("endpoint-url", self.options.endpoint_url.clone()),
+        ];
         for (name, value) in named {
             if let Some(value) = value {
                 add(name, value.as_ref());

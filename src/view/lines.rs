@@ -18,7 +18,7 @@ pub fn event_line(plan: &Plan, event: &Event) -> Option<String> {
 #[must_use]
 pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
     let text = match &event.body {
-        EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence => return None,
+        EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. } => return None,
         EventBody::Planned { plan, by, reason } => {
             let why = reason.as_ref().map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
             format!("{} planned by {}: {}, plan {}{why}", plan.kind.word(), by.short(), route_words(plan), plan.id)
@@ -29,6 +29,7 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::CallIntended { call_no, call, why } => format!("call {call_no} {} {}: {why}", call.aws_name(), call.summary()),
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
