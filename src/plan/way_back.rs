@@ -116,7 +116,12 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
 }
 
 fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
-    let blocker = format!("{} fleets are not rolled back by this version of Quarterdeck", ground.spec.route.word());
+    let kind = match (&ground.spec.groups, &ground.spec.route) {
+        (Groups::One(_), _) => "a fleet of one group",
+        (_, Route::Attached { .. }) => "a fleet with a shared target group",
+        _ => "a fleet without a weighted route",
+    };
+    let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
     WayBack { level: None, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
 }
 

@@ -32,7 +32,6 @@ pub fn start_driver(office: &Office, id: &OperationId) -> Result<Child, DeskErro
         .args(&office.settings.driver_arguments)
         .arg("drive")
         .arg(id.as_str())
-        .arg("--detached")
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors)

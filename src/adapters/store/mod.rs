@@ -149,10 +149,17 @@ fn keep_reserve(dir: &Path) -> Result<(), StoreError> {
     if std::fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_BYTES) {
         return Ok(());
     }
-    let filled = vec![0_u8; usize::try_from(RESERVE_BYTES).unwrap_or(0)];
-    std::fs::write(&path, filled).map_err(|error| {
+    fill(&path).map_err(|error| {
         // A half reserve would be taken for a whole one by nobody, but it takes the space that is left.
         let _ = std::fs::remove_file(&path);
         StoreError::io(&path, "cannot be filled: operations need room to come to rest", &error)
     })
+}
+
+fn fill(path: &Path) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&vec![0_u8; usize::try_from(RESERVE_BYTES).unwrap_or(0)])?;
+    file.sync_all()
 }
