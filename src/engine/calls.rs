@@ -78,11 +78,11 @@ impl Situation<'_> {
         refused(self, api).is_none_or(|refused| self.now.since(refused.at) >= HINT_PAUSE)
     }
 
-    /// The call that takes our claim off, while it may still be on a group: it was written, or it is seen. One that is refused is left to
-    /// end by itself.
+    /// The call that takes our claim off, while it may still be on a group: it was written, or one of this store is seen, which may be that
+    /// of an operation this one took the wheel from. One that is refused is left to end by itself.
     pub(super) fn unclaim(&self) -> Option<WantedCall> {
         let written = self.progress.claimed_at.is_some();
-        let seen = self.claimed_groups() > 0 && refused(self, DELETE_CLAIM).is_none();
+        let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0 && refused(self, DELETE_CLAIM).is_none();
         (written || seen).then(|| self.unclaim_call())
     }
 }

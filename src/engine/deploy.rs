@@ -73,7 +73,7 @@ fn claim(situation: &Situation<'_>) -> Step {
     if left > Millis::ZERO {
         return Move::wait("somebody else's claim may still appear", left).into();
     }
-    if situation.claimed_groups() == 2 {
+    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
         return Move::done("claimed").into();
     }
     if situation.waited() >= situation.plan.timing.launch_limit {

@@ -6,7 +6,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::observation::FleetObservation;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
-use crate::operation::claim::{Claimant, claim_on};
+use crate::operation::claim::{Claim, Claimant, claim_on};
 use crate::operation::event::EventBody;
 use crate::operation::plan::{Plan, Side};
 use crate::operation::progress::Progress;
@@ -85,10 +85,10 @@ impl Situation<'_> {
         Some(self.seen.strangers(slot, self.frozen_version(slot)?)?.len())
     }
 
-    /// How many of the two groups are seen with this operation's claim.
-    pub(super) fn claimed_groups(&self) -> usize {
-        let ours = |group: &ServerGroup| claim_on(group).is_some_and(|claim| claim.operation.raw() == self.claimant.operation.as_str());
-        Slot::BOTH.into_iter().filter_map(|slot| self.group(slot)).filter(|group| ours(group)).count()
+    /// How many of the two groups are seen with a claim like this.
+    pub(super) fn groups_claimed(&self, like: impl Fn(&Claim) -> bool) -> usize {
+        let groups = Slot::BOTH.into_iter().filter_map(|slot| self.group(slot));
+        groups.filter_map(claim_on).filter(|claim| like(claim)).count()
     }
 
     /// How long the current step waits already.

@@ -77,20 +77,20 @@ fn target(facts: &Facts<'_>, pair: &WeightedPair, to: Option<&str>) -> Result<Ta
     }
 }
 
-/// The last known good; without one, what the other slot happens to hold if the ledger knows nothing of it.
+/// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
+/// the other slot holds then is marked bad, or never became stable.
 fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
     let (bad, from_ledger) = going_away(facts, pair)?;
     let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
     if let Some(known) = last_known_good(facts.ledger, is_bad) {
         return Some(Target { release: known.release, last_good: true, unproved: false });
     }
+    if !facts.ledger.is_empty() {
+        return None;
+    }
     let other = from_ledger.other();
-    let known = known_releases(facts.ledger);
     let side = facts.side(other, pair).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
-    let release = side.release(side.template_version?);
-    // What the ledger knows and did not offer is marked bad.
-    let unknown = known.iter().all(|known| !known.release.is_same(&release));
-    unknown.then_some(Target { release, last_good: true, unproved: true })
+    Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
 }
 
 type Pinned = (crate::domain::ids::TemplateId, u64);
