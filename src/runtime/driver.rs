@@ -121,9 +121,6 @@ impl Driver {
         if self.progress.state.is_final() {
             return Ok(());
         }
-        if self.progress.state == OperationState::Planned {
-            return self.append(&engine::begin().events);
-        }
         let depth = engine::depth(&self.operation.plan, &self.progress);
         let seen = self.read.observe(&self.operation.plan.pair, depth).await;
         self.now = self.read.now().await.unwrap_or(seen.at).max(self.now);

@@ -94,9 +94,16 @@ impl Checker {
     pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
         let now = world.now();
         let active = store.active().map(|at| &store.records[at]);
-        if active.is_some_and(|record| record.kind() == OperationKind::Deploy) {
-            let wanted = self.desired(world, active.unwrap().operation.plan.from.slot).min(self.live_sizes.max);
-            if wanted > self.need {
+        if let Some(record) = active.filter(|record| record.kind() == OperationKind::Deploy) {
+            let from = record.operation.plan.from.slot;
+            let wanted = self.desired(world, from).min(self.live_sizes.max);
+            if self.share(self.actions(world), from) == 1.0 {
+                // Nothing is pinned before the first weight: the twin world has as many servers.
+                self.need = wanted;
+            }
+            // Nobody keeps up with what policies do in a pause or without a driver.
+            let watched = record.driver.is_some() && record.progress.state != OperationState::Paused;
+            if wanted > self.need && watched {
                 self.need = wanted;
                 Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
             }
