@@ -1,7 +1,17 @@
 //! Reading files and environment, with errors that name the line and what was expected.
 
+mod adopt;
 mod error;
 mod files;
+mod fleets;
+mod places;
+mod reader;
+mod route;
+#[cfg(test)]
+mod tests;
 
+pub use adopt::{adopt, section};
 pub use error::ConfigError;
 pub use files::private_dir;
+pub use fleets::{FleetsFile, load, parse};
+pub use places::{Places, StoreScope, Surroundings};
