@@ -59,16 +59,20 @@ impl Wiring {
             profile: self.options.profile.clone(),
             region: self.options.region.clone(),
             endpoint_url: self.options.endpoint_url.clone(),
-            image_owners: self.fleets.image_owners.clone(),
-            tag_keys: self.fleets.tag_keys.clone(),
+            image_owners: self.image_owners(),
+            tag_keys: self.fleets.tags.clone(),
         };
         let cloud = AwsCloud::connect(&settings).await?;
         let identity = cloud.identity().await?;
         let name = format!("aws-{}-{}", identity.account, identity.region);
-        let store = Arc::new(Store::open(&self.state_root.join(&name))?);
+        let store = Arc::new(Store::open(&self.places.state_dir.join(&name))?);
         self.remember_store(&name);
         let cloud = cloud.with_budget(Arc::new(StoreBudget::new(store.clone(), self.time_scale)));
         Ok(Arc::new(Office::with_identity(Cloud::Aws(cloud), store, self.office_settings(), identity)))
+    }
+
+    fn image_owners(&self) -> Vec<String> {
+        if self.fleets.image_owners.is_empty() { vec!["self".to_owned()] } else { self.fleets.image_owners.clone() }
     }
 
     /// Options and environment that decide which account it is, without asking anybody.
@@ -90,14 +94,14 @@ impl Wiring {
 
     /// The directory these options led to last time. Only rows are drawn from it: nothing is written before the account is known.
     fn remembered_store_dir(&self) -> Option<std::path::PathBuf> {
-        let name = std::fs::read_to_string(self.state_root.join(format!("last-{}", self.account_key()))).ok()?;
+        let name = std::fs::read_to_string(self.places.state_dir.join(format!("last-{}", self.account_key()))).ok()?;
         let name = name.trim();
         let plain = name.starts_with("aws-") && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        plain.then(|| self.state_root.join(name))
+        plain.then(|| self.places.state_dir.join(name))
     }
 
     fn remember_store(&self, name: &str) {
-        let path = self.state_root.join(format!("last-{}", self.account_key()));
+        let path = self.places.state_dir.join(format!("last-{}", self.account_key()));
         if std::fs::read_to_string(&path).is_ok_and(|known| known == name) {
             return;
         }

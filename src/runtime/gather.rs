@@ -52,19 +52,6 @@ impl Office {
         find_fleets(&self.settings.configured, groups, routes.unwrap_or(&unanswered), &self.settings.tag_keys)
     }
 
-    /// What the store knows of these fleets.
-    pub(super) fn records(&self, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
-        specs.iter().map(|spec| Ok((spec.name.clone(), record(&self.store, &spec.name)?))).collect()
-    }
-
-    fn record(&self, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
-        Ok(FleetRecord {
-            ledger: self.store.ledger(fleet)?,
-            operations: self.store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
-            history: self.store.history(fleet)?,
-        })
-    }
-
     /// A fleet by name. The last round knows most of them; one it does not know may be new.
     pub(super) async fn spec(&self, name: &FleetName) -> Result<(FleetSpec, Sighting), DeskError> {
         if let Some(seen) = self.store.snapshot()?

@@ -10,5 +10,6 @@ pub mod launch;
 pub mod office;
 mod records;
 pub mod run;
+mod time_scale;
 pub mod ui;
 pub mod wiring;

@@ -60,7 +60,7 @@ impl Records for Office {
         let identity = self.identity().await?;
         let adopted =
             FleetSpec { source: FleetSource::Adopted, account: Some(identity.account.clone()), region: Some(identity.region.clone()), ..spec };
-        crate::config::append_fleet(&self.settings.fleets_file, &adopted).map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
+        crate::config::adopt(&self.settings.fleets_file, &adopted)?;
         let label = release.label();
         self.add_entry(fleet, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
         Ok(Adopted {

@@ -10,17 +10,18 @@ use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
 use crate::adapters::store::Store;
 use crate::cli::GlobalOptions;
-use crate::config::{self, FleetsFile};
+use crate::config::{self, FleetsFile, Places, Surroundings};
+use crate::domain::text::escape;
 use crate::ports::desk::DeskError;
 use crate::world::{DEFAULT_SEED, Scenario};
 
 /// Options with everything they leave to files and environment filled in; nothing is connected yet.
 pub struct Wiring {
     pub(super) options: GlobalOptions,
-    pub(super) state_root: PathBuf,
+    pub(super) places: Places,
     pub(super) fleets: FleetsFile,
-    fleets_path: PathBuf,
     pub(super) time_scale: u32,
+    notices: Vec<String>,
 }
 
 impl Wiring {
@@ -29,23 +30,26 @@ impl Wiring {
     /// # Errors
     /// A file has a mistake, or a place cannot be trusted.
     pub fn new(options: GlobalOptions) -> Result<Self, DeskError> {
-        let state_root = config::state_root(options.state_dir.as_deref())?;
-        let fleets_path = config::fleets_path(options.config.as_deref())?;
-        let fleets = config::read_fleets(&fleets_path, options.config.is_some())?;
-        let time_scale = config::time_scale(options.endpoint_url.as_deref());
-        Ok(Self { options, state_root, fleets, fleets_path, time_scale })
+        let places = Places::find(options.state_dir.as_deref(), options.config.as_deref(), &Surroundings::of_process())?;
+        let fleets = config::load(&places.fleets_file)?;
+        let mut notices = fleets.notices.clone();
+        if options.config.is_some() && !places.fleets_file.exists() {
+            notices.push(format!("{} does not exist: no fleet is written down yet", escape(&places.fleets_file.display().to_string())));
+        }
+        let time_scale = super::time_scale::time_scale(options.endpoint_url.as_deref(), options.sim.is_some(), &mut notices);
+        Ok(Self { options, places, fleets, time_scale, notices })
     }
 
     /// What the files say that this version does not act on, for people.
     #[must_use]
     pub fn notices(&self) -> &[String] {
-        &self.fleets.notices
+        &self.notices
     }
 
     /// The directory of a simulated world and its store.
     #[must_use]
     pub fn sim_dir(&self, scenario: Scenario) -> PathBuf {
-        self.state_root.join(format!("sim-{}", scenario.name()))
+        self.places.state_dir.join(format!("sim-{}", scenario.name()))
     }
 
     /// The scenario that was asked for; none for AWS.
@@ -57,13 +61,13 @@ impl Wiring {
     /// Where everything that is recorded lies.
     #[must_use]
     pub fn state_root(&self) -> &Path {
-        &self.state_root
+        &self.places.state_dir
     }
 
     /// Where screen and command line write what went wrong.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
-        self.state_root.join("qd.log")
+        self.places.state_dir.join("qd.log")
     }
 
     /// How the screen is to look.
@@ -97,8 +101,8 @@ impl Wiring {
     pub(super) fn office_settings(&self) -> OfficeSettings {
         OfficeSettings {
             configured: self.fleets.fleets.clone(),
-            tag_keys: self.fleets.tag_keys.clone(),
-            fleets_file: self.fleets_path.clone(),
+            tag_keys: self.fleets.tags.clone(),
+            fleets_file: self.places.fleets_file.clone(),
             read_only: self.options.read_only,
             time_scale: self.time_scale,
             driver_arguments: self.driver_arguments(),
@@ -113,7 +117,7 @@ impl Wiring {
             argument.push(value);
             arguments.push(argument);
         };
-        add("state-dir", absolute(&self.state_root).as_os_str());
+        add("state-dir", absolute(&self.places.state_dir).as_os_str());
         if let Some(file) = &self.options.config {
             add("config", absolute(file).as_os_str());
         }
