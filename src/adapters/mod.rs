@@ -1,3 +1,8 @@
 //! The ports made real: each adapter speaks to one outside thing.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod budget;
+pub mod host;
 pub mod sim;
+pub mod store;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::event_document::event_document;
 use super::exit::Exit;
-use super::lines::event_line;
 use super::operation_document::OperationDoc;
 use super::output::Output;
 use crate::domain::ids::OperationId;
@@ -13,6 +12,7 @@ use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
+use crate::view::lines::event_line;
 
 /// How often the store is asked whether it has something new.
 const POLL: Duration = Duration::from_millis(100);

@@ -12,7 +12,6 @@ mod exit;
 mod failure;
 mod follow;
 mod json;
-mod lines;
 mod operation_document;
 mod options;
 mod output;

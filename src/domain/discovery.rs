@@ -206,7 +206,7 @@ enum Pair<'a> {
 }
 
 /// The two groups that are the fleet's slots, and the others: a group tagged `a` with one tagged `b`, else the first two in order.
-fn pick_pair<'a, 's>(members: &'s [&'a ServerGroup], slot: impl Fn(&ServerGroup) -> TaggedSlot) -> (Pair<'a>, Vec<&'a ServerGroup>) {
+fn pick_pair<'a>(members: &[&'a ServerGroup], slot: impl Fn(&ServerGroup) -> TaggedSlot) -> (Pair<'a>, Vec<&'a ServerGroup>) {
     let (Some(first), Some(next)) = (members.first(), members.get(1)) else {
         return (members.first().map_or(Pair::None, |group| Pair::One(group)), Vec::new());
     };

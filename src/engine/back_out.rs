@@ -1,10 +1,10 @@
 //! An unfinished deploy goes back to stable: weights first, then the candidate is parked, then everything borrowed is given back.
 
-use super::consequence::left_standby_alone;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
 use crate::operation::claim::CLAIM_KEY;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::plan::StepKind;
 
 pub(super) fn next(situation: &Situation<'_>) -> Step {
@@ -19,7 +19,7 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
         let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
         return Move::wait(why, situation.plan.timing.period_moving).into();
     }
-    if left_standby_alone(situation.plan, situation.progress) {
+    if touched_nothing(situation.plan, situation.progress) {
         return unclaimed(situation, "stable serves, the standby was not touched").into();
     }
     // A candidate without a version of ours was never touched: what is in its slot is not ours to park.
@@ -42,10 +42,7 @@ pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::S
 }
 
 fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
-    if situation.progress.claimed_at.is_some() {
-        return Move::Call(situation.unclaim_call());
-    }
-    Move::done(note)
+    situation.unclaim().map_or_else(|| Move::done(note), Move::Call)
 }
 
 impl Situation<'_> {

@@ -6,9 +6,10 @@ use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
 use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
+use crate::domain::traffic::Counts;
 use crate::judge::counts::{Finding, judge};
-use crate::operation::claim::{STABLE_KEY, claim_on, foreign_claim};
-use crate::operation::event::{EventBody, StepOutcome, Verdict, VerdictWord};
+use crate::operation::claim::{STABLE_KEY, foreign_claim};
+use crate::operation::event::{EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::plan::StepKind;
 
 /// Complete and healthy observations in a row before servers are believed healthy.
@@ -18,7 +19,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     if !situation.seen.is_complete() {
         return blind(situation);
     }
-    let events = raised_need(situation);
+    let raised = raised_need(situation);
     let mut next = match step {
         StepKind::Claim => claim(situation),
         StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
@@ -32,12 +33,18 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
         StepKind::Stable => stable(situation),
         _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
     };
-    next.events.splice(0..0, events);
+    if !raised.is_empty() && matches!(next.then, Move::Call(_)) {
+        next.then = Move::wait("more servers are needed than a moment ago", Millis::ZERO);
+    }
+    next.events.splice(0..0, raised);
     next
 }
 
-/// Nothing goes forward on an incomplete observation; if it lasts, the operation holds.
+/// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
 fn blind(situation: &Situation<'_>) -> Step {
+    if situation.progress.state == OperationState::Holding {
+        return Move::hold(&situation.progress.reason).into();
+    }
     let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
     let last = situation.progress.last_observed_at.or(situation.progress.step_started_at).unwrap_or(situation.now);
     if situation.now.since(last) >= situation.plan.timing.launch_limit {
@@ -66,12 +73,14 @@ fn claim(situation: &Situation<'_>) -> Step {
     if left > Millis::ZERO {
         return Move::wait("somebody else's claim may still appear", left).into();
     }
-    let ours = groups.iter().all(|group| claim_on(group).is_some_and(|claim| claim.operation.raw() == situation.claimant.operation.as_str()));
-    if ours && groups.len() == 2 {
+    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
         return Move::done("claimed").into();
     }
     if situation.waited() >= situation.plan.timing.launch_limit {
         return Move::Fail { why: "the claim could not be read back".to_owned() }.into();
+    }
+    if situation.now.since(claimed_at) >= situation.plan.timing.settle {
+        return Move::Call(situation.claim_call("the claim was not read back")).into();
     }
     Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()
 }
@@ -236,11 +245,14 @@ fn is_before_all(situation: &Situation<'_>) -> bool {
 
 /// At 100 % the old group gets no traffic to compare with: only earlier steps can be judged against it.
 fn verdict(situation: &Situation<'_>) -> Option<Verdict> {
+    if !situation.plan.judged {
+        return None;
+    }
     let began = situation.progress.soak_counts.as_ref()?;
     let since = |slot: Slot| Some(situation.seen.counts.get(slot).as_ref()?.since(*began.get(slot).as_ref()?));
     let (candidate, stable) = (since(situation.to().slot)?, since(situation.from().slot)?);
     let alone = situation.share_pct(situation.to().slot) == Some(100);
-    let baseline = if alone { baseline_of_earlier_steps(situation).unwrap_or(stable) } else { stable };
+    let baseline = if alone { before_the_switch(situation, *began.get(situation.from().slot)).unwrap_or(stable) } else { stable };
     let (word, p) = match judge(candidate, baseline) {
         Finding::Worse { p } => (VerdictWord::Fail, Some(p)),
         Finding::NoDifference { p } => (VerdictWord::Pass, Some(p)),
@@ -249,15 +261,18 @@ fn verdict(situation: &Situation<'_>) -> Option<Verdict> {
     Some(Verdict { word, p, candidate, stable: baseline })
 }
 
-/// Stable's counts of the last step in which it served.
-fn baseline_of_earlier_steps(situation: &Situation<'_>) -> Option<crate::domain::traffic::Counts> {
-    let earlier = situation.progress.steps.get(..situation.progress.current)?;
-    let found = earlier.iter().rev().find_map(|step| step.verdict.as_ref().map(|verdict| verdict.stable));
-    found.or(situation.plan.baseline)
+/// What stable served from the plan until it served no more; where the plan could not count, in the last step that was judged.
+fn before_the_switch(situation: &Situation<'_>, switched: Option<Counts>) -> Option<Counts> {
+    let served = situation.plan.baseline.zip(switched).map(|(planned, switched)| switched.since(planned));
+    let earlier = || {
+        let steps = situation.progress.steps.get(..situation.progress.current)?;
+        steps.iter().rev().find_map(|step| step.verdict.as_ref().map(|verdict| verdict.stable))
+    };
+    served.filter(|served| served.requests > 0).or_else(earlier)
 }
 
 fn verdict_words(verdict: &Verdict) -> String {
-    let rate = |counts: &crate::domain::traffic::Counts| format!("{} errors in {}", counts.errors, counts.requests);
+    let rate = |counts: &Counts| format!("{} errors in {}", counts.errors, counts.requests);
     let p = verdict.p.map_or_else(String::new, |p| format!(", p {p:.1e}"));
     let word = match verdict.word {
         VerdictWord::Pass => "no worse than stable",
@@ -271,6 +286,9 @@ fn verdict_words(verdict: &Verdict) -> String {
 fn stable(situation: &Situation<'_>) -> Step {
     let timing = &situation.plan.timing;
     let (slot, need) = (situation.to().slot, situation.progress.need);
+    if let Some(call) = situation.raise(situation.from().slot, need).or_else(|| situation.raise(slot, need)) {
+        return Move::call(call, format!("{need} servers are needed now")).into();
+    }
     let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
         return wait_for_stable(situation, good);
@@ -280,8 +298,8 @@ fn stable(situation: &Situation<'_>) -> Step {
         let call = CloudCall::Tag { groups: vec![situation.to().group.clone()], tags: vec![(STABLE_KEY.to_owned(), value)] };
         return Move::call(call, "the release is mirrored as a tag").into();
     }
-    if situation.progress.claimed_at.is_some() {
-        return Move::Call(situation.unclaim_call()).into();
+    if let Some(call) = situation.unclaim() {
+        return Move::Call(call).into();
     }
     Move::done(format!("{} healthy for {} at 100%", situation.healthy(slot).unwrap_or(0), timing.stable_gap.times(2))).into()
 }

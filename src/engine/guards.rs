@@ -75,7 +75,7 @@ fn rising(situation: &Situation<'_>, slot: Slot, actions: &RouteActions) -> Resu
         Some(healthy) => {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
             let pct = (after * 100.0).round() as u32;
-            let wanted = share_of(situation.plan.need, pct);
+            let wanted = share_of(situation.progress.need, pct);
             if healthy < wanted { Err(broken("S17", format!("{healthy} healthy targets for {pct}%, {wanted} are needed"))) } else { Ok(()) }
         }
     }

@@ -5,7 +5,7 @@
 
 pub mod answer;
 mod back_out;
-pub mod consequence;
+mod calls;
 mod deploy;
 mod foreign;
 mod guards;
@@ -16,6 +16,7 @@ mod shift;
 mod situation;
 mod weight;
 
+pub use crate::operation::consequence;
 pub use guards::Broken;
 pub use situation::Situation;
 
@@ -23,12 +24,9 @@ use crate::domain::call::CloudCall;
 use crate::domain::observation::Depth;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::CLAIM_KEY;
-use crate::operation::event::{EventBody, OperationState, StepOutcome};
+use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
-
-/// So many refusals in a row and a deploy going forward holds.
-const MAX_REFUSALS: u32 = 3;
 
 /// A call the engine wants made, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,8 +58,8 @@ enum Move {
     Wait { why: String, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
-    /// Stop, with a deadline after which the deploy backs out.
-    Hold { why: String },
+    /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
+    Hold { why: String, meanwhile: Option<WantedCall> },
     /// Go back to stable.
     BackOut { why: String },
     /// Attempt nothing more.
@@ -94,7 +92,7 @@ impl Move {
     }
 
     fn hold(why: impl Into<String>) -> Self {
-        Self::Hold { why: why.into() }
+        Self::Hold { why: why.into(), meanwhile: None }
     }
 }
 
@@ -115,7 +113,7 @@ pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
 pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
     let decision = match situation.progress.state {
         state if state.is_final() => Decision::default(),
-        OperationState::Planned => begin(),
+        OperationState::Planned => return begin(situation),
         OperationState::Paused => carry_out(situation, Move::wait(&situation.progress.reason, situation.plan.timing.period_soak).into()),
         OperationState::BackingOut => carry_out(situation, back_out::next(situation)),
         _ => carry_out(situation, forward(situation)),
@@ -126,9 +124,16 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
     Ok(decision)
 }
 
-fn begin() -> Decision {
+/// The first turn begins the first step and goes on with it: the first write of a fast rollback costs one look.
+fn begin(situation: &Situation<'_>) -> Result<Decision, Broken> {
     let running = EventBody::StateChanged { to: OperationState::Running, reason: "driver is at work".to_owned(), deadline: None };
-    Decision { events: vec![running, EventBody::StepStarted { step: 0 }], ..Decision::default() }
+    let mut events = vec![running, EventBody::StepStarted { step: 0 }];
+    let mut progress = situation.progress.clone();
+    events.iter().for_each(|body| progress.apply(&Event { seq: 0, at: situation.now, body: body.clone() }));
+    let Situation { plan, seen, now, claimant, .. } = *situation;
+    let first = decide(&Situation { plan, progress: &progress, seen, now, claimant })?;
+    events.extend(first.events);
+    Ok(Decision { events, ..first })
 }
 
 fn forward(situation: &Situation<'_>) -> Step {
@@ -144,10 +149,14 @@ fn forward(situation: &Situation<'_>) -> Step {
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
     let mut decision = Decision { events: step.events, ..Decision::default() };
-    let then = after_refusals(situation, renew_claim(situation, step.then));
+    let mut then = calls::tempered(situation, step.then);
     if situation.progress.state == OperationState::Holding && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. }) {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
+        if matches!(then, Move::Call(_)) {
+            // What was seen before the hold does not count any more.
+            then = Move::wait("it goes on", Millis::ZERO);
+        }
     }
     match then {
         Move::Call(wanted) => decision.call = Some(wanted),
@@ -156,34 +165,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
             decision.waiting_for = why;
         }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
-        Move::Hold { why } => hold(situation, &mut decision, why),
+        Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),
         Move::BackOut { why } => start_backing_out(situation, &mut decision, why),
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
     }
     decision
-}
-
-/// The claim is renewed when there is nothing better to do, at half of its life.
-fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
-    let due = situation.progress.claimed_at.is_some_and(|at| situation.now.since(at).times(2) > situation.plan.timing.claim_life);
-    match then {
-        Move::Wait { .. } if due => Move::Call(situation.claim_call("the claim is renewed")),
-        other => other,
-    }
-}
-
-/// Calls the cloud refused are made again ever more slowly; a deploy going forward holds after a few.
-fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
-    let (Move::Call(_), Some(refused)) = (&then, &situation.progress.last_refusal) else { return then };
-    let tries = situation.progress.refusals;
-    let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
-    let forward = situation.plan.kind == OperationKind::Deploy && situation.progress.state != OperationState::BackingOut;
-    if forward && tries >= MAX_REFUSALS {
-        return Move::Hold { why };
-    }
-    let pause = situation.plan.timing.period_moving.times(1 << tries.min(5));
-    let left = pause.minus(situation.now.since(refused.at));
-    if tries > 0 && left > Millis::ZERO { Move::wait(why, left) } else { then }
 }
 
 fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOutcome, note: String) {
@@ -205,7 +191,7 @@ fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOut
     }
 }
 
-fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String) {
+fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhile: Option<WantedCall>) {
     let holding = situation.progress.state == OperationState::Holding;
     decision.wait = situation.plan.timing.period_soak;
     decision.waiting_for.clone_from(&why);
@@ -214,6 +200,7 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String) {
             start_backing_out(situation, decision, format!("held until its deadline: {why}"));
         }
         Some(deadline) if holding => {
+            decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
             }

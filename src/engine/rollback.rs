@@ -58,18 +58,18 @@ fn shift(situation: &Situation<'_>) -> Step {
     }
 }
 
-/// The claim is put, the target pinned, the weights read back, and time given for them to spread.
+/// The weights are read back, the target pinned, the claim put, and time given for the weights to spread.
 fn settle(situation: &Situation<'_>) -> Move {
     let timing = &situation.plan.timing;
     let target = situation.to().slot;
-    if situation.progress.claimed_at.is_none() {
-        return Move::Call(situation.claim_call("people with another store are told"));
-    }
     if let Some(moved) = situation.shift_to(target) {
         return moved;
     }
     if let Some(call) = situation.raise(target, situation.progress.need) {
         return Move::call(call, format!("{} is pinned: it carries everything", situation.to().group));
+    }
+    if situation.progress.claimed_at.is_none() && situation.may_claim() {
+        return Move::Call(situation.claim_call("people with another store are told"));
     }
     let (healthy, need) = (situation.healthy(target), situation.progress.need);
     match healthy {

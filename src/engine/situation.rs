@@ -6,7 +6,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::observation::FleetObservation;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
-use crate::operation::claim::Claimant;
+use crate::operation::claim::{Claim, Claimant, claim_on};
 use crate::operation::event::EventBody;
 use crate::operation::plan::{Plan, Side};
 use crate::operation::progress::Progress;
@@ -85,6 +85,12 @@ impl Situation<'_> {
         Some(self.seen.strangers(slot, self.frozen_version(slot)?)?.len())
     }
 
+    /// How many of the two groups are seen with a claim like this.
+    pub(super) fn groups_claimed(&self, like: impl Fn(&Claim) -> bool) -> usize {
+        let groups = Slot::BOTH.into_iter().filter_map(|slot| self.group(slot));
+        groups.filter_map(claim_on).filter(|claim| like(claim)).count()
+    }
+
     /// How long the current step waits already.
     pub(super) fn waited(&self) -> Millis {
         self.progress.step_started_at.map_or(Millis::ZERO, |since| self.now.since(since))
@@ -116,7 +122,7 @@ impl Situation<'_> {
     }
 
     /// The event that counts this observation, if enough time passed since the last one that counted. Observed time is the gap between
-    /// complete observations, each capped at two periods: a dead driver soaks nothing.
+    /// complete and good observations, each capped at two periods: a dead driver soaks nothing.
     pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
         let gap = self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last));
         let first = self.progress.last_observed_at.is_none();
@@ -127,7 +133,7 @@ impl Situation<'_> {
         if !good && self.progress.streak == 0 && !first {
             return None;
         }
-        let added = if good { gap.min(period.times(2)) } else { Millis::ZERO };
+        let added = if good && self.progress.streak > 0 { gap.min(period.times(2)) } else { Millis::ZERO };
         Some(EventBody::Observed { added, streak })
     }
 }

@@ -38,7 +38,7 @@ impl Situation<'_> {
         let Some(actions) = self.wanted_route(to_pct) else {
             return Some(Move::wait("the route cannot be read", self.plan.timing.period_moving));
         };
-        let sent_already = self.progress.written_at.is_some() && self.progress.expected_routes.contains(&actions);
+        let sent_already = self.progress.written_at.is_some() && self.progress.expected_routes.last() == Some(&actions);
         if sent_already && self.is_settling() {
             return Some(Move::wait("the weights are not read back yet", self.plan.timing.period_moving));
         }

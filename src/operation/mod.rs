@@ -2,11 +2,14 @@
 
 pub mod claim;
 pub mod command;
+pub mod consequence;
 pub mod event;
+pub mod history;
 pub mod intent;
 pub mod lease;
 pub mod ledger;
 pub mod plan;
 pub mod progress;
 pub mod record;
+pub mod sighting;
 pub mod status;

@@ -161,7 +161,7 @@ impl Default for Timing {
             launch_limit: Millis::mins(10),
             hold_deadline: Millis::mins(30),
             claim_wait: Millis::secs(3),
-            claim_life: Millis::mins(5),
+            claim_life: Millis::mins(10),
             unknown_health: Millis::secs(20),
         }
     }

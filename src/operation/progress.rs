@@ -118,7 +118,7 @@ pub struct Progress {
     pub stable: bool,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls refused in a row since the last one that was accepted.
+    /// Calls of one kind refused in a row since the last one that was accepted.
     pub refusals: u32,
     /// The last refusal.
     pub last_refusal: Option<RefusedCall>,
@@ -278,8 +278,10 @@ impl Progress {
             }
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
-                self.refusals += 1;
-                self.last_refusal = Some(RefusedCall { api: ended.call.aws_name().to_owned(), kind: *kind, message: message.clone(), at });
+                let api = ended.call.aws_name();
+                let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
+                self.refusals = if again { self.refusals + 1 } else { 1 };
+                self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind: *kind, message: message.clone(), at });
                 self.give_up_hint(&ended.call);
             }
             CallOutcome::Unknown { .. } => {
@@ -323,6 +325,7 @@ impl Progress {
             // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
             self.step_started_at = Some(at);
             self.last_observed_at = None;
+            self.streak = 0;
             self.refusals = 0;
         }
         self.state = to;

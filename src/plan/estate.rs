@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::FleetHistory;
 use super::way_back::{Ground, way_back};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
@@ -13,11 +12,12 @@ use crate::domain::observation::{FleetObservation, RouteReading};
 use crate::domain::reading::Listing;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
+use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
+use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, MixLabel};
 
 /// What the store knows of one fleet.
@@ -31,30 +31,22 @@ pub struct FleetRecord {
     pub history: FleetHistory,
 }
 
-/// One round of reads.
-pub struct Round<'a> {
-    /// The fleets.
-    pub specs: &'a [FleetSpec],
-    /// All groups.
-    pub groups: &'a Listing<ServerGroup>,
-    /// All places that forward; none where the load balancers did not answer.
-    pub routes: Option<&'a Listing<RouteReading>>,
-    /// All images; none where they could not be listed.
-    pub images: Option<&'a Listing<Image>>,
-    /// What the store knows.
-    pub records: &'a BTreeMap<FleetName, FleetRecord>,
-    /// What could not be read, in words.
-    pub gaps: Vec<String>,
-    /// When the round ended.
-    pub as_of: WorldTime,
+/// One round of reads, and what the store knows.
+struct Round<'a> {
+    specs: &'a [FleetSpec],
+    groups: &'a Listing<ServerGroup>,
+    routes: Option<&'a Listing<RouteReading>>,
+    images: Option<&'a Listing<Image>>,
+    records: &'a BTreeMap<FleetName, FleetRecord>,
 }
 
 /// Everything the main screen shows.
 #[must_use]
-pub fn estate(round: &Round<'_>) -> Estate {
-    let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(round, spec)).collect();
-    let images = images(round, &fleets);
-    Estate { as_of: round.as_of, fleets, images, gaps: round.gaps.clone() }
+pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Estate {
+    let round = Round { specs: &seen.specs, groups: &seen.groups, routes: seen.routes.as_ref(), images: seen.images.as_ref(), records };
+    let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(&round, spec)).collect();
+    let images = images(&round, &fleets);
+    Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.clone() }
 }
 
 /// The fleet with what a close look at it tells: both accounts of health, and the route as it is now.

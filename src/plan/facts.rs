@@ -6,9 +6,10 @@ use crate::domain::group::ServerGroup;
 use crate::domain::image::Image;
 use crate::domain::observation::{FleetObservation, GroupPolicies, TargetGroupFacts, TemplateData};
 use crate::domain::sizes::Sizes;
-use crate::domain::time::{Millis, WorldTime};
+use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::event::OperationState;
+use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{OperationKind, Plan, Refusal, Side, Timing};
 use crate::operation::record::OperationView;
@@ -32,15 +33,6 @@ impl Setting {
     pub fn timing(&self) -> Timing {
         Timing::default().scaled(self.time_scale)
     }
-}
-
-/// How long things took in this fleet before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FleetHistory {
-    /// Median time of a weight change until it was read back.
-    pub shift: Option<Millis>,
-    /// Median time from the first launch until a group was healthy.
-    pub grow: Option<Millis>,
 }
 
 /// Facts about one A/B fleet.

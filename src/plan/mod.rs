@@ -7,5 +7,5 @@ mod image;
 pub mod rollback;
 pub mod way_back;
 
-pub use facts::{Facts, FleetHistory, Setting};
+pub use facts::{Facts, Setting};
 pub use image::find_image;

@@ -77,12 +77,16 @@ fn target(facts: &Facts<'_>, pair: &WeightedPair, to: Option<&str>) -> Result<Ta
     }
 }
 
-/// The last known good; with nothing in the ledger, what the other slot happens to hold.
+/// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
+/// the other slot holds then is marked bad, or never became stable.
 fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
     let (bad, from_ledger) = going_away(facts, pair)?;
     let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
     if let Some(known) = last_known_good(facts.ledger, is_bad) {
         return Some(Target { release: known.release, last_good: true, unproved: false });
+    }
+    if !facts.ledger.is_empty() {
+        return None;
     }
     let other = from_ledger.other();
     let side = facts.side(other, pair).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
@@ -91,11 +95,12 @@ fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
 
 type Pinned = (crate::domain::ids::TemplateId, u64);
 
-/// What is rolled back from: the candidate of an unfinished deploy, else what the live group launches; and its slot.
+/// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
+/// its slot.
 fn going_away(facts: &Facts<'_>, pair: &WeightedPair) -> Option<(Vec<Pinned>, Slot)> {
-    let unfinished = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Deploy);
-    let slot = match unfinished {
-        Some(view) => view.operation.plan.to.slot,
+    let slot = match facts.holder().map(|view| &view.operation.plan) {
+        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
+        Some(rollback) => rollback.from.slot,
         None => heavier(facts, pair)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;

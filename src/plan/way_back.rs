@@ -1,12 +1,12 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
-use super::facts::FleetHistory;
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::history::FleetHistory;
 use crate::operation::ledger::{LedgerEntry, known_releases, last_known_good};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
@@ -116,7 +116,12 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
 }
 
 fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
-    let blocker = format!("{} fleets are not rolled back by this version of Quarterdeck", ground.spec.route.word());
+    let kind = match (&ground.spec.groups, &ground.spec.route) {
+        (Groups::One(_), _) => "a fleet of one group",
+        (_, Route::Attached { .. }) => "a fleet with a shared target group",
+        _ => "a fleet without a weighted route",
+    };
+    let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
     WayBack { level: None, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
 }
 

@@ -27,6 +27,12 @@ impl World {
         }
     }
 
+    /// When anything but counting may happen next, for those who want to look at every moment that differs.
+    #[must_use]
+    pub fn next_change(&self) -> WorldTime {
+        self.moment(self.next_event().max(self.tick + 1))
+    }
+
     /// The next tick at which anything but counting may happen.
     fn next_event(&self) -> Tick {
         let hourly = (self.tick / HOUR + 1) * HOUR;

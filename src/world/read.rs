@@ -166,6 +166,28 @@ impl World {
         TargetHealth { targets: servers.filter_map(|server| target_state(server, routed).map(|state| (server.id.clone(), state))).collect() }
     }
 
+    /// The sizes of a group alone; none if it does not exist.
+    #[must_use]
+    pub fn sizes(&self, group: &GroupName) -> Option<crate::domain::sizes::Sizes> {
+        self.groups.get(group).map(|group| group.sizes)
+    }
+
+    /// How many targets of a target group are truly healthy and checked.
+    #[must_use]
+    pub fn healthy_targets(&self, target_group: &TargetGroupArn) -> u32 {
+        if !self.is_routed(target_group) {
+            return 0;
+        }
+        let servers = self.groups.values().filter(|group| group.target_group.as_ref() == Some(target_group)).flat_map(|group| &group.servers);
+        crate::domain::group::count(servers.filter(|server| server.target == Target::Healthy))
+    }
+
+    /// The actions of a rule or listener default as they are now.
+    #[must_use]
+    pub fn actions(&self, place: &PlaceArn) -> Option<&crate::domain::traffic::RouteActions> {
+        self.places.get(place).map(|found| &found.actions)
+    }
+
     /// The data of one template version.
     ///
     /// # Errors

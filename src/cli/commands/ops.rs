@@ -2,7 +2,6 @@
 
 use super::super::exit::Exit;
 use super::super::failure::{Failure, operation};
-use super::super::lines::{event_line, verdict_words};
 use super::super::operation_document::{OperationDoc, OperationsDoc};
 use super::super::output::Output;
 use super::super::table::Table;
@@ -12,6 +11,7 @@ use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::progress::StepStatus;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{Desk, Records};
+use crate::view::lines::{event_line, verdict_words};
 
 /// How many finished operations `--all` shows.
 const FINISHED: usize = 1_000;

@@ -1,10 +1,10 @@
 //! What an event means beyond its operation: entries of the ledger, and the retire that follows a stable deploy.
 
+use super::event::{EventBody, OperationState};
+use super::plan::{OperationKind, Plan, PlanStep, StepKind};
+use super::progress::Progress;
 use crate::domain::ids::OperationId;
 use crate::domain::release::Release;
-use crate::operation::event::{EventBody, OperationState};
-use crate::operation::plan::{OperationKind, Plan, PlanStep, StepKind};
-use crate::operation::progress::Progress;
 
 /// Something to be written in the same transaction as the event.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,20 +27,26 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
             let stable = progress.candidate_version.map(|version| Consequence::Stable(plan.to.release(version)));
             stable.into_iter().chain([Consequence::Retire(Box::new(retire_plan(plan, progress)))]).collect()
         }
-        EventBody::TrafficOnTarget => plan.from.template_version.map(|version| Consequence::Mark(plan.from.release(version))).into_iter().collect(),
-        EventBody::StateChanged { to: OperationState::BackedOut | OperationState::Failed, .. } if left_standby_alone(plan, progress) => {
+        EventBody::TrafficOnTarget => marked(plan).map(Consequence::Mark).into_iter().collect(),
+        EventBody::StateChanged { to: OperationState::BackedOut | OperationState::Failed, .. } if touched_nothing(plan, progress) => {
             plan.supersedes.clone().map(Consequence::RetireAgain).into_iter().collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// The plan would have emptied a standby, and did not get there.
+/// A release that served when it was rolled back from is bad. What only stood by, before a deploy got as far as replacing it, is not.
+fn marked(plan: &Plan) -> Option<Release> {
+    let served = plan.actions.weight(&plan.from.target_group).is_some_and(|weight| weight > 0);
+    plan.from.template_version.filter(|_| served).map(|version| plan.from.release(version))
+}
+
+/// The deploy took the wheel from a retire and got no further than its claim.
 #[must_use]
-pub(super) fn left_standby_alone(plan: &Plan, progress: &Progress) -> bool {
-    let empties = plan.steps.iter().position(|step| step.kind == StepKind::EmptySlot);
+pub fn touched_nothing(plan: &Plan, progress: &Progress) -> bool {
     let begun = |at: usize| progress.steps.get(at).is_some_and(|step| step.started_at.is_some());
-    plan.kind == OperationKind::Deploy && plan.supersedes.is_some() && empties.is_some_and(|at| !begun(at))
+    let claims = plan.steps.iter().take_while(|step| step.kind == StepKind::Claim).count();
+    plan.kind == OperationKind::Deploy && plan.supersedes.is_some() && !begun(claims)
 }
 
 /// The plan that parks what a stable deploy left behind.

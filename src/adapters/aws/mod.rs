@@ -1,0 +1,210 @@
+//! AWS: the only place that names its SDK.
+//!
+//! [`AwsCloud`] asks, [`AwsWriter`] changes; both share clients, the cache of numbered template versions (they never change) and the route
+//! actions last read (a write is made from them). Every call goes through the gate: it waits for the shared budget, and reads are asked
+//! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once.
+
+mod actions;
+mod canonical;
+mod convert;
+mod error;
+mod facts;
+mod gate;
+mod groups;
+mod images;
+mod observe;
+mod pages;
+mod read;
+mod routes;
+mod template_writes;
+mod templates;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_elasticloadbalancingv2::types::Action;
+use aws_smithy_types::retry::RetryConfig;
+
+use self::gate::Gate;
+use self::templates::VersionInfo;
+pub use self::writer::AwsWriter;
+use crate::adapters::budget::MemoryBudget;
+use crate::adapters::host;
+use crate::domain::call::{CloudError, CloudErrorKind};
+use crate::domain::fleet::RoutePlace;
+use crate::domain::ids::TemplateId;
+use crate::domain::tags::TagKeys;
+use crate::domain::time::{BootTime, WorldTime};
+use crate::ports::budget::{CallBudget, Priority};
+
+/// How long one call may take, sign-in included.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where and as whom to ask.
+#[derive(Clone, Debug)]
+pub struct AwsSettings {
+    /// The profile; the environment's or the default one if none.
+    pub profile: Option<String>,
+    /// The region; the environment's or the profile's if none.
+    pub region: Option<String>,
+    /// Another endpoint for all services, for tests.
+    pub endpoint_url: Option<String>,
+    /// Whose images are listed: `self`, account ids.
+    pub image_owners: Vec<String>,
+    /// Which tags mean what.
+    pub tag_keys: TagKeys,
+}
+
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self { profile: None, region: None, endpoint_url: None, image_owners: vec!["self".to_owned()], tag_keys: TagKeys::default() }
+    }
+}
+
+/// What all handles on one account and region share.
+struct Shared {
+    ec2: aws_sdk_ec2::Client,
+    auto_scaling: aws_sdk_autoscaling::Client,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    sts: aws_sdk_sts::Client,
+    sdk: SdkConfig,
+    region: String,
+    image_owners: Vec<String>,
+    tag_keys: TagKeys,
+    versions: Mutex<BTreeMap<(TemplateId, u64), VersionInfo>>,
+    actions: Mutex<BTreeMap<RoutePlace, ReadActions>>,
+}
+
+/// A place's actions as the SDK gave them, and when: by the clock that goes on while the host sleeps.
+#[derive(Clone)]
+struct ReadActions {
+    actions: Vec<Action>,
+    at: BootTime,
+}
+
+/// Questions to AWS. Cheap to clone; clones share clients and caches.
+#[derive(Clone)]
+pub struct AwsCloud {
+    shared: Arc<Shared>,
+    gate: Gate,
+}
+
+impl AwsCloud {
+    /// Loads the configuration and makes the clients. Nothing is sent but what finding a region takes; credentials are looked for by the
+    /// first call, along the standard chain: environment, profile, SSO, credential process, instance metadata.
+    ///
+    /// # Errors
+    /// When no region is known, or the endpoint is no URL.
+    pub async fn connect(settings: &AwsSettings) -> Result<Self, CloudError> {
+        if let Some(url) = settings.endpoint_url.as_deref().filter(|url| !is_url(url)) {
+            let why = format!("'{url}' is not an endpoint: expected a URL such as http://127.0.0.1:5000");
+            return Err(CloudError::new(CloudErrorKind::Network, "connect", why));
+        }
+        let sdk = load(settings).await;
+        let Some(region) = sdk.region().map(ToString::to_string) else {
+            let why = "no region is set: give --region, or set AWS_REGION or the profile's `region`";
+            return Err(CloudError::new(CloudErrorKind::Auth, "connect", why));
+        };
+        let shared = Shared {
+            ec2: aws_sdk_ec2::Client::new(&sdk),
+            auto_scaling: aws_sdk_autoscaling::Client::new(&sdk),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&sdk),
+            sts: aws_sdk_sts::Client::new(&sdk),
+            sdk,
+            region,
+            image_owners: settings.image_owners.clone(),
+            tag_keys: settings.tag_keys.clone(),
+            versions: Mutex::default(),
+            actions: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), gate: Gate { budget: Arc::new(MemoryBudget::default()), priority: Priority::Rest } })
+    }
+
+    /// The same with another budget, for example the one all processes of a store share.
+    #[must_use]
+    pub fn with_budget(&self, budget: Arc<dyn CallBudget>) -> Self {
+        Self { shared: Arc::clone(&self.shared), gate: Gate { budget, priority: self.gate.priority } }
+    }
+
+    /// The same for callers of another urgency.
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self { shared: Arc::clone(&self.shared), gate: Gate { budget: Arc::clone(&self.gate.budget), priority } }
+    }
+
+    /// The region asked.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.shared.region
+    }
+
+    /// Keeps the actions of a place: a write is made from them.
+    fn keep_actions(&self, place: &RoutePlace, actions: &[Action]) {
+        let read = ReadActions { actions: actions.to_vec(), at: host::boot_now() };
+        locked(&self.shared.actions).insert(place.clone(), read);
+    }
+
+    fn kept_actions(&self, place: &RoutePlace) -> Option<ReadActions> {
+        locked(&self.shared.actions).get(place).cloned()
+    }
+
+    fn forget_actions(&self, place: &RoutePlace) {
+        locked(&self.shared.actions).remove(place);
+    }
+}
+
+/// Enough of a check to answer a typing mistake before the first call does, at length.
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(|c| c.is_ascii_graphic())
+}
+
+async fn load(settings: &AwsSettings) -> SdkConfig {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(RetryConfig::disabled());
+    if let Ok(name) = AppName::new("quarterdeck") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = &settings.profile {
+        // The SDK would let credentials in the environment win over a profile that was asked for: whoever names one means that one.
+        loader = loader.profile_name(profile).credentials_provider(profile_credentials(profile, settings.region.as_deref()).await);
+    }
+    // An explicit region spares the look-up at the instance metadata service, which takes seconds where there is none.
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+async fn profile_credentials(profile: &str, region: Option<&str>) -> ProfileFileCredentialsProvider {
+    // A profile that assumes a role asks for it in a region.
+    let region = match region {
+        Some(region) => Some(Region::new(region.to_owned())),
+        None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
+    };
+    let config = ProviderConfig::without_region().with_region(region);
+    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
+}
+
+/// The wall clock.
+fn wall_clock() -> WorldTime {
+    WorldTime(jiff::Timestamp::now().as_millisecond())
+}
+
+/// A panic elsewhere while a cache was locked leaves a cache, nothing worse.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,82 @@
+//! The questions of the port, each to the module that answers it.
+
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use aws_credential_types::provider::ProvideCredentials;
+
+use super::{AwsCloud, CALL_TIMEOUT, wall_clock};
+use crate::domain::call::{CloudError, CloudErrorKind, Identity};
+use crate::domain::fleet::WeightedPair;
+use crate::domain::group::ServerGroup;
+use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::image::Image;
+use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::reading::Listing;
+use crate::domain::time::WorldTime;
+use crate::ports::budget::BudgetKey;
+use crate::ports::cloud::CloudRead;
+
+const IDENTITY: &str = "GetCallerIdentity";
+
+#[async_trait]
+impl CloudRead for AwsCloud {
+    async fn identity(&self) -> Result<Identity, CloudError> {
+        let answer = self.gate.read(IDENTITY, BudgetKey::Sts, || self.shared.sts.get_caller_identity().send()).await?;
+        let Some(account) = answer.account else {
+            return Err(CloudError::new(CloudErrorKind::Unsupported, IDENTITY, "the answer names no account"));
+        };
+        let caller = answer.arn.or(answer.user_id).unwrap_or_default().into();
+        Ok(Identity { account, region: self.shared.region.clone(), caller, expires_at: self.credentials_end().await })
+    }
+
+    async fn now(&self) -> Result<WorldTime, CloudError> {
+        Ok(wall_clock())
+    }
+
+    async fn speed(&self) -> Result<f64, CloudError> {
+        Ok(1.0)
+    }
+
+    async fn images(&self) -> Result<Listing<Image>, CloudError> {
+        self.list_images().await
+    }
+
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, CloudError> {
+        self.one_image(id).await
+    }
+
+    async fn groups(&self) -> Result<Listing<ServerGroup>, CloudError> {
+        self.list_groups().await
+    }
+
+    async fn routes(&self) -> Result<Listing<RouteReading>, CloudError> {
+        self.list_routes().await
+    }
+
+    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
+        self.look(pair, depth).await
+    }
+
+    async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
+        self.template_data(template, version).await
+    }
+
+    async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError> {
+        self.facts_of(target_groups).await
+    }
+
+    async fn group_policies(&self, groups: &[GroupName]) -> Result<Vec<GroupPolicies>, CloudError> {
+        self.policies_of(groups).await
+    }
+}
+
+impl AwsCloud {
+    /// When the credentials end, by their own account; none where they do not say or cannot be asked again.
+    async fn credentials_end(&self) -> Option<WorldTime> {
+        let provider = self.shared.sdk.credentials_provider()?;
+        let credentials = tokio::time::timeout(CALL_TIMEOUT, provider.provide_credentials()).await.ok()?.ok()?;
+        let end = credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        i64::try_from(end.as_millis()).ok().map(WorldTime)
+    }
+}

@@ -1,0 +1,71 @@
+//! This host: its boot, its clock since boot, its processes and the person at the keyboard.
+
+use crate::domain::text::Untrusted;
+use crate::domain::time::{BootTime, WorldTime};
+use crate::operation::command::Who;
+use crate::operation::lease::{Holder, HolderProcess};
+
+/// Time since boot, counting suspend: what leases run on.
+#[must_use]
+pub fn boot_now() -> BootTime {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let secs = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    BootTime(secs.saturating_mul(1_000).saturating_add(nanos / 1_000_000))
+}
+
+/// The wall clock.
+#[must_use]
+pub fn wall_now() -> WorldTime {
+    WorldTime(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The id of this boot; boot times of two boots do not compare.
+#[must_use]
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
+/// The host's name.
+#[must_use]
+pub fn host_name() -> Untrusted {
+    Untrusted::new(rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// This process, as a lease names its holder.
+#[must_use]
+pub fn this_process() -> Holder {
+    let pid = std::process::id();
+    Holder { host: host_name(), boot_id: boot_id(), pid, started_ticks: started_ticks(pid).unwrap_or(0) }
+}
+
+/// Whether a lease's holder still runs.
+#[must_use]
+pub fn holder_process(holder: &Holder) -> HolderProcess {
+    if holder.host != host_name() {
+        return HolderProcess::Elsewhere;
+    }
+    if holder.boot_id == boot_id() && started_ticks(holder.pid) == Some(holder.started_ticks) { HolderProcess::Alive } else { HolderProcess::Gone }
+}
+
+/// When a process started, in clock ticks since boot; none if it is gone or only its corpse is left.
+fn started_ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name, field 2, may hold anything: what follows its closing bracket is regular. State is field 3, start time field 22.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The person at the keyboard, as far as the host can tell; `caller` is the cloud's word.
+#[must_use]
+pub fn who(caller: Untrusted) -> Who {
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let login = env("USER").or_else(|| env("LOGNAME")).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = env("SUDO_USER").map_or(login.clone(), |sudo| if sudo == login { login.clone() } else { format!("{sudo} as {login}") });
+    let from = env("SSH_CONNECTION").and_then(|connection| connection.split(' ').next().map(Untrusted::from));
+    Who { caller, user: user.into(), host: host_name(), from }
+}

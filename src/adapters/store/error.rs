@@ -1,0 +1,96 @@
+//! What can go wrong with a store, as a sentence and a hint.
+
+use std::path::Path;
+
+use crate::domain::ids::OperationId;
+use crate::domain::text::escape;
+use crate::ports::desk::DeskError;
+
+/// A store that did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The place or the file: the sentence and a hint.
+    #[error("{message}")]
+    Place {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// There is no room left.
+        full: bool,
+    },
+    /// Another operation holds the fleet.
+    #[error("the fleet is held by operation {0}")]
+    Held(OperationId),
+    /// The lease is not ours any more.
+    #[error("the lease was lost to another process")]
+    LeaseLost,
+    /// Somebody drives it already.
+    #[error("operation {0} has a driver already")]
+    HasDriver(OperationId),
+    /// It is over.
+    #[error("operation {0} is finished")]
+    Finished(OperationId),
+    /// There is no such operation.
+    #[error("there is no operation '{0}'")]
+    NoOperation(OperationId),
+    /// A record cannot be read.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+impl StoreError {
+    pub(super) fn place(path: &Path, what: &str, hint: &str) -> Self {
+        Self::Place { message: format!("{} {what}", escape(&path.display().to_string())), hint: hint.to_owned(), full: false }
+    }
+
+    pub(super) fn io(path: &Path, what: &str, error: &std::io::Error) -> Self {
+        let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        let hint = if full { "make room, or choose another --state-dir" } else { "check its permissions, or choose another --state-dir" };
+        Self::Place { message: format!("{} {what}: {error}", escape(&path.display().to_string())), hint: hint.to_owned(), full }
+    }
+
+    pub(super) fn sql(path: &Path, error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let shown = escape(&path.display().to_string());
+        let (what, hint, full) = match error.sqlite_error_code() {
+            Some(Code::DiskFull) => ("has no room left on its disk", "make room, or choose another --state-dir", true),
+            Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => {
+                ("cannot be written", "check its permissions, or choose another --state-dir", false)
+            }
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => ("is kept busy by another process", "try again", false),
+            Some(Code::NotADatabase | Code::DatabaseCorrupt) => {
+                ("is damaged or no store at all", "move it away and start with a new one; the cloud itself is not touched by that", false)
+            }
+            _ => {
+                return Self::Place {
+                    message: format!("{shown}: {error}"),
+                    hint: "try again; if it stays, move the file away and start with a new one".to_owned(),
+                    full: false,
+                };
+            }
+        };
+        Self::Place { message: format!("{shown} {what}"), hint: hint.to_owned(), full }
+    }
+
+    /// There is no room left.
+    #[must_use]
+    pub const fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Place { full: true, .. })
+    }
+}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::Place { hint, .. } => hint.clone(),
+            StoreError::Held(id) => format!("look at it: `qd op {id}`"),
+            StoreError::LeaseLost => "another driver goes on with it: `qd ops` shows it".to_owned(),
+            StoreError::HasDriver(id) => format!("watch it: `qd watch {id}`"),
+            StoreError::Finished(id) => format!("look at it: `qd op {id}`"),
+            StoreError::NoOperation(_) => "`qd ops --all` lists them".to_owned(),
+            StoreError::Damaged(_) => "move the state directory away and start with a new one; the cloud itself is not touched by that".to_owned(),
+        };
+        Self::other(error.to_string(), hint)
+    }
+}

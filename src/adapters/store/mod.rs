@@ -1,0 +1,165 @@
+//! The store: operations, events, commands, leases, ledger and snapshots in one SQLite file, shared by all processes of a host.
+
+mod budget;
+mod commands;
+mod error;
+mod leases;
+mod ledger;
+mod operations;
+mod place;
+mod schema;
+mod snapshots;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use budget::StoreBudget;
+pub use commands::CommandAnswer;
+pub use error::StoreError;
+pub use ledger::NewEntry;
+pub use operations::{Appended, NewOperation};
+
+/// Deleted when the disk is full, so that an operation can write its way to rest.
+const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
+const RESERVE_NAME: &str = "reserve";
+
+/// A handle on one store.
+pub struct Store {
+    connection: Mutex<Connection>,
+    dir: PathBuf,
+    id: String,
+    shared: bool,
+}
+
+impl Store {
+    /// Opens the store in `dir`, making both if they are missing.
+    ///
+    /// # Errors
+    /// The place cannot be trusted, is full or read-only, or the store is damaged or from a newer version.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        place::prepare(dir)?;
+        let path = dir.join("store.sqlite");
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            return Err(StoreError::place(&path, "is a symbolic link", "name the real state directory"));
+        }
+        let shared = std::fs::metadata(dir).is_ok_and(|found| place::is_shared(&found));
+        keep_private(&path, shared)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| StoreError::sql(&path, error))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(|error| StoreError::sql(&path, error))?;
+        let id = schema::prepare(&mut connection, &path)?;
+        keep_reserve(dir)?;
+        Ok(Self { connection: Mutex::new(connection), dir: dir.to_owned(), id, shared })
+    }
+
+    /// The store's id, as claims name it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether a group shares it.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Rises when this or another process wrote something a viewer would want to see; budget and snapshots do not count.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn version(&self) -> Result<u64, StoreError> {
+        let changes: i64 = self.read(|connection| connection.prepare_cached("SELECT changes FROM version")?.query_row([], |row| row.get(0)))?;
+        Ok(u64::try_from(changes).unwrap_or(0))
+    }
+
+    /// Forgets everything it ever recorded, as a new simulated world asks for. Drivers that are alive lose their leases and leave.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn forget_everything(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history"] {
+                transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic in another thread left no half transaction behind: SQLite rolled it back.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        work(&self.lock()).map_err(|error| self.sql(error))
+    }
+
+    /// Runs `work` in one transaction. On a full disk the reserve is given up once, so that what is under way can come to rest.
+    fn write<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let counted = |transaction: &Transaction<'_>| {
+            transaction.execute("UPDATE version SET changes = changes + 1", []).map_err(|error| self.sql(error))?;
+            work(transaction)
+        };
+        match self.transact(&counted) {
+            Err(error) if error.is_disk_full() && self.give_up_reserve() => self.transact(&counted),
+            other => other,
+        }
+    }
+
+    fn transact<T>(&self, work: &impl Fn(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| self.sql(error))?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(|error| self.sql(error))?;
+        Ok(done)
+    }
+
+    fn give_up_reserve(&self) -> bool {
+        std::fs::remove_file(self.dir.join(RESERVE_NAME)).is_ok()
+    }
+
+    fn sql(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::sql(&self.dir.join("store.sqlite"), error)
+    }
+}
+
+/// The file is made before SQLite does, with nobody else's permissions.
+fn keep_private(path: &Path, shared: bool) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if path.exists() {
+        return Ok(());
+    }
+    let mode = if shared { 0o660 } else { 0o600 };
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path);
+    made.map(|_| ()).map_err(|error| StoreError::io(path, "cannot be made", &error))
+}
+
+fn keep_reserve(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(RESERVE_NAME);
+    if std::fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_BYTES) {
+        return Ok(());
+    }
+    fill(&path).map_err(|error| {
+        // A half reserve would be taken for a whole one by nobody, but it takes the space that is left.
+        let _ = std::fs::remove_file(&path);
+        StoreError::io(&path, "cannot be filled: operations need room to come to rest", &error)
+    })
+}
+
+fn fill(path: &Path) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&vec![0_u8; usize::try_from(RESERVE_BYTES).unwrap_or(0)])?;
+    file.sync_all()
+}

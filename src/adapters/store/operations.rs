@@ -1,0 +1,275 @@
+//! Operations and their events: confirmed once, appended to by the one driver whose epoch is current.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Store, StoreError, leases, ledger};
+use crate::adapters::host;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::command::Who;
+use crate::operation::consequence::{self, Consequence};
+use crate::operation::event::{Event, EventBody, OperationState};
+use crate::operation::lease::HolderProcess;
+use crate::operation::ledger::{How, LedgerBody};
+use crate::operation::plan::{OperationKind, Plan};
+use crate::operation::progress::Progress;
+use crate::operation::record::{Operation, OperationView};
+
+/// A plan somebody confirmed.
+#[derive(Clone, Debug)]
+pub struct NewOperation {
+    /// The plan.
+    pub plan: Plan,
+    /// Who.
+    pub by: Who,
+    /// Why.
+    pub reason: Option<Untrusted>,
+    /// When, in world time.
+    pub at: WorldTime,
+}
+
+/// What an append came to.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The events as recorded.
+    pub events: Vec<Event>,
+    /// The retire that follows, if one began.
+    pub retire: Option<OperationId>,
+}
+
+impl Store {
+    /// Writes a confirmed plan down. A rollback takes the wheel from what holds the fleet, and both from a waiting retire, in the same transaction.
+    ///
+    /// # Errors
+    /// Another operation holds the fleet than the one the plan was made against.
+    pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
+        self.write(|transaction| {
+            let sql = |error| self.sql(error);
+            let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;
+            if let Some(holder) = &holder
+                && (new.plan.kind != OperationKind::Rollback || new.plan.supersedes.as_ref() != Some(holder))
+            {
+                return Err(StoreError::Held(holder.clone()));
+            }
+            let id = next_id(transaction).map_err(sql)?;
+            for old in unfinished(transaction, &new.plan.fleet).map_err(sql)? {
+                supersede(self, transaction, &old, &id, new.at)?;
+            }
+            insert(self, transaction, &id, new)?;
+            Ok(id)
+        })
+    }
+
+    /// Appends events under a lease. What follows from them (ledger, retire) is written in the same transaction.
+    ///
+    /// # Errors
+    /// The lease was lost, or the operation was superseded.
+    pub fn append(&self, view: &Operation, epoch: u64, bodies: &[EventBody], at: WorldTime) -> Result<Appended, StoreError> {
+        self.write(|transaction| {
+            leases::check(self, transaction, &view.id, epoch)?;
+            let mut events = self.events_in(transaction, &view.id)?;
+            let known = events.len();
+            let mut progress = Progress::of(&view.plan, &events);
+            let mut retire = None;
+            for body in bodies {
+                let event = Event { seq: events.len() as u64, at, body: body.clone() };
+                put(self, transaction, &view.id, epoch, &event)?;
+                for follows in consequence::of(&view.plan, &progress, body) {
+                    retire = follow(self, transaction, view, &follows, at)?.or(retire);
+                }
+                progress.apply(&event);
+                events.push(event);
+            }
+            mark_end(transaction, &view.id, progress.state).map_err(|error| self.sql(error))?;
+            self.keep_history(transaction, view, &progress, bodies)?;
+            Ok(Appended { events: events.split_off(known), retire })
+        })
+    }
+
+    /// One operation with everything that is known of it.
+    ///
+    /// # Errors
+    /// There is no such operation, or its records cannot be read.
+    pub fn operation(&self, id: &OperationId) -> Result<OperationView, StoreError> {
+        let body: Option<String> =
+            self.read(|connection| connection.query_row("SELECT body FROM operations WHERE id = ?1", [id.as_str()], |row| row.get(0)).optional())?;
+        self.view(&body.ok_or_else(|| StoreError::NoOperation(id.clone()))?)
+    }
+
+    /// Operations newest first: all unfinished ones, and `finished` of the others.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn operations(&self, finished: usize) -> Result<Vec<OperationView>, StoreError> {
+        let sql = "SELECT body FROM operations WHERE final = 0 OR no IN (SELECT no FROM operations WHERE final = 1 ORDER BY no DESC LIMIT ?1) ORDER BY no DESC";
+        self.views(sql, &[&i64::try_from(finished).unwrap_or(i64::MAX)])
+    }
+
+    /// The newest operations of a fleet, finished or not, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn operations_of(&self, fleet: &FleetName, at_most: u32) -> Result<Vec<OperationView>, StoreError> {
+        self.views("SELECT body FROM operations WHERE fleet = ?1 ORDER BY no DESC LIMIT ?2", &[&fleet.as_str(), &at_most])
+    }
+
+    fn views(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<OperationView>, StoreError> {
+        let bodies: Vec<String> = self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect())?;
+        bodies.iter().map(|body| self.view(body)).collect()
+    }
+
+    fn view(&self, body: &str) -> Result<OperationView, StoreError> {
+        let operation: Operation = parse(body)?;
+        let events = self.read_events(&operation.id)?;
+        let lease = self.lease(&operation.id)?;
+        let driver_alive = lease.as_ref().and_then(|lease| lease.holder.as_ref().map(|holder| (lease, holder))).is_some_and(|(lease, holder)| {
+            match host::holder_process(holder) {
+                HolderProcess::Alive => true,
+                HolderProcess::Gone => false,
+                HolderProcess::Elsewhere => lease.deadline > host::boot_now(),
+            }
+        });
+        Ok(OperationView { progress: Progress::of(&operation.plan, &events), operation, events, lease, driver_alive })
+    }
+
+    /// The events of an operation; a gap in their numbers means the store lost some.
+    ///
+    /// # Errors
+    /// The store cannot be read or is damaged.
+    pub fn read_events(&self, id: &OperationId) -> Result<Vec<Event>, StoreError> {
+        let bodies: Vec<String> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT body FROM events WHERE operation = ?1 ORDER BY seq")?
+                .query_map([id.as_str()], |row| row.get(0))?
+                .collect()
+        })?;
+        whole(id, &bodies)
+    }
+
+    fn events_in(&self, transaction: &Transaction<'_>, id: &OperationId) -> Result<Vec<Event>, StoreError> {
+        let bodies: rusqlite::Result<Vec<String>> = (|| {
+            transaction
+                .prepare_cached("SELECT body FROM events WHERE operation = ?1 ORDER BY seq")?
+                .query_map([id.as_str()], |row| row.get(0))?
+                .collect()
+        })();
+        whole(id, &bodies.map_err(|error| self.sql(error))?)
+    }
+}
+
+fn whole(id: &OperationId, bodies: &[String]) -> Result<Vec<Event>, StoreError> {
+    let events: Vec<Event> = bodies.iter().map(|body| parse(body)).collect::<Result<_, _>>()?;
+    let gap = events.iter().enumerate().any(|(position, event)| event.seq != position as u64);
+    if gap { Err(StoreError::Damaged(format!("events of operation {id} are missing"))) } else { Ok(events) }
+}
+
+pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body).map_err(|error| StoreError::Damaged(format!("a record cannot be read ({error})")))
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Damaged(format!("a record cannot be written ({error})")))
+}
+
+fn holder_of(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Result<Option<OperationId>> {
+    let found: Option<String> =
+        transaction.query_row("SELECT id FROM operations WHERE fleet = ?1 AND holds = 1", [fleet.as_str()], |row| row.get(0)).optional()?;
+    Ok(found.map(OperationId::new))
+}
+
+fn unfinished(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Result<Vec<OperationId>> {
+    let mut statement = transaction.prepare_cached("SELECT id FROM operations WHERE fleet = ?1 AND final = 0")?;
+    statement.query_map([fleet.as_str()], |row| row.get::<_, String>(0).map(OperationId::new))?.collect()
+}
+
+fn next_id(transaction: &Transaction<'_>) -> rusqlite::Result<OperationId> {
+    let last: Option<i64> = transaction.query_row("SELECT max(no) FROM operations", [], |row| row.get(0))?;
+    Ok(OperationId::new(format!("op-{}", last.unwrap_or(0) + 1)))
+}
+
+fn insert(store: &Store, transaction: &Transaction<'_>, id: &OperationId, new: &NewOperation) -> Result<(), StoreError> {
+    let operation = Operation { id: id.clone(), plan: new.plan.clone(), by: new.by.clone(), reason: new.reason.clone(), created_at: new.at };
+    let holds = new.plan.kind != OperationKind::Retire;
+    let body = to_json(&operation)?;
+    transaction
+        .execute(
+            "INSERT INTO operations (id, fleet, kind, holds, final, body) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+            params![id.as_str(), new.plan.fleet.as_str(), new.plan.kind.word(), holds, body],
+        )
+        .map_err(|error| store.sql(error))?;
+    let planned = EventBody::Planned { plan: Box::new(new.plan.clone()), by: new.by.clone(), reason: new.reason.clone() };
+    put(store, transaction, id, 0, &Event { seq: 0, at: new.at, body: planned })
+}
+
+/// The old driver reads the epoch in the transaction of its next event, and leaves.
+fn supersede(store: &Store, transaction: &Transaction<'_>, old: &OperationId, by: &OperationId, at: WorldTime) -> Result<(), StoreError> {
+    let seq: i64 = transaction
+        .query_row("SELECT coalesce(max(seq) + 1, 0) FROM events WHERE operation = ?1", [old.as_str()], |row| row.get(0))
+        .map_err(|error| store.sql(error))?;
+    let event = Event { seq: u64::try_from(seq).unwrap_or(0), at, body: EventBody::SupersededBy { operation: by.clone() } };
+    let epoch = leases::revoke(transaction, old).map_err(|error| store.sql(error))?;
+    put(store, transaction, old, epoch, &event)?;
+    mark_end(transaction, old, OperationState::Superseded).map_err(|error| store.sql(error))
+}
+
+fn put(store: &Store, transaction: &Transaction<'_>, id: &OperationId, epoch: u64, event: &Event) -> Result<(), StoreError> {
+    let body = to_json(event)?;
+    transaction
+        .execute(
+            "INSERT INTO events (operation, seq, epoch, body) VALUES (?1, ?2, ?3, ?4)",
+            params![id.as_str(), number(event.seq), number(epoch), body],
+        )
+        .map(|_| ())
+        .map_err(|error| store.sql(error))
+}
+
+pub(super) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn mark_end(transaction: &Transaction<'_>, id: &OperationId, state: OperationState) -> rusqlite::Result<()> {
+    if state.is_final() {
+        transaction.execute("UPDATE operations SET final = 1, holds = 0 WHERE id = ?1", [id.as_str()])?;
+    }
+    Ok(())
+}
+
+/// What an event means beyond its operation; the id of a retire that begins.
+fn follow(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    operation: &Operation,
+    follows: &Consequence,
+    at: WorldTime,
+) -> Result<Option<OperationId>, StoreError> {
+    let by: Untrusted = operation.by.short().into();
+    let entry = |release, body| ledger::NewEntry {
+        fleet: operation.plan.fleet.clone(),
+        at,
+        release,
+        body,
+        by: by.clone(),
+        reason: operation.reason.clone(),
+        operation: Some(operation.id.clone()),
+    };
+    match follows {
+        Consequence::Stable(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how: How::Deployed }))?,
+        Consequence::Mark(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Marked))?,
+        Consequence::Retire(plan) => return begin_retire(store, transaction, operation, plan, at).map(Some),
+        Consequence::RetireAgain(earlier) => {
+            let body: String = transaction
+                .query_row("SELECT body FROM operations WHERE id = ?1", [earlier.as_str()], |row| row.get(0))
+                .map_err(|error| store.sql(error))?;
+            let earlier: Operation = parse(&body)?;
+            return begin_retire(store, transaction, operation, &earlier.plan, at).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn begin_retire(store: &Store, transaction: &Transaction<'_>, operation: &Operation, plan: &Plan, at: WorldTime) -> Result<OperationId, StoreError> {
+    let id = next_id(transaction).map_err(|error| store.sql(error))?;
+    insert(store, transaction, &id, &NewOperation { plan: plan.clone(), by: operation.by.clone(), reason: None, at })?;
+    Ok(id)
+}

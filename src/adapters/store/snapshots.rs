@@ -1,0 +1,109 @@
+//! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::operations::{parse, to_json};
+use super::{Store, StoreError};
+use crate::domain::ids::FleetName;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::event::{EventBody, StepOutcome};
+use crate::operation::history::FleetHistory;
+use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::progress::Progress;
+use crate::operation::record::Operation;
+use crate::operation::sighting::Sighting;
+
+/// So many of the newest durations make a median.
+const HISTORY_LENGTH: i64 = 20;
+
+impl Store {
+    /// Keeps a round of listings for the next first paint, unless a newer one is there.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
+        let body = to_json(seen)?;
+        self.transact(&|transaction: &Transaction<'_>| {
+            transaction
+                .execute(
+                    "INSERT INTO snapshots (source, as_of, body) VALUES ('estate', ?1, ?2)
+                     ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
+                    params![seen.as_of.0, body],
+                )
+                .map(|_| ())
+                .map_err(|error| self.sql(error))
+        })
+    }
+
+    /// The newest round any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
+        let body: Option<String> =
+            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
+        // What another version kept may not be readable: a first paint without rows is no harm.
+        Ok(body.and_then(|body| parse(&body).ok()))
+    }
+
+    /// When the newest snapshot was taken.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn snapshot_as_of(&self) -> Result<Option<WorldTime>, StoreError> {
+        let at: Option<i64> =
+            self.read(|connection| connection.query_row("SELECT as_of FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
+        Ok(at.map(WorldTime))
+    }
+
+    /// Medians of what took how long in a fleet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
+        Ok(FleetHistory { shift: self.median(fleet, "shift")?, grow: self.median(fleet, "grow")? })
+    }
+
+    fn median(&self, fleet: &FleetName, kind: &str) -> Result<Option<Millis>, StoreError> {
+        let mut millis: Vec<i64> = self.read(|connection| {
+            connection
+                .prepare_cached("SELECT millis FROM history WHERE fleet = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
+                .query_map(params![fleet.as_str(), kind, HISTORY_LENGTH], |row| row.get(0))?
+                .collect()
+        })?;
+        millis.sort_unstable();
+        Ok(millis.get(millis.len() / 2).map(|millis| Millis(u64::try_from(*millis).unwrap_or(0))))
+    }
+
+    /// Durations of the steps that just ended well.
+    pub(super) fn keep_history(
+        &self,
+        transaction: &Transaction<'_>,
+        operation: &Operation,
+        progress: &Progress,
+        bodies: &[EventBody],
+    ) -> Result<(), StoreError> {
+        for body in bodies {
+            let EventBody::StepEnded { step, outcome: StepOutcome::Success, .. } = body else { continue };
+            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(operation.plan.kind, planned.kind));
+            let took = progress.steps.get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
+            if let (Some(kind), Some(took)) = (kind, took) {
+                transaction
+                    .execute(
+                        "INSERT INTO history (fleet, kind, millis) VALUES (?1, ?2, ?3)",
+                        params![operation.plan.fleet.as_str(), kind, i64::try_from(took.0).unwrap_or(i64::MAX)],
+                    )
+                    .map_err(|error| self.sql(error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn history_kind(operation: OperationKind, step: StepKind) -> Option<&'static str> {
+    match (operation, step) {
+        (OperationKind::Rollback, StepKind::Shift) => Some("shift"),
+        (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
+        _ => None,
+    }
+}

@@ -1,0 +1,79 @@
+//! What the screen wants from outside, as values. Nothing happens until the runtime does it.
+
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::text::Untrusted;
+use crate::operation::command::CommandKind;
+use crate::operation::intent::Intent;
+use crate::operation::plan::Plan;
+use crate::ports::desk::Seen;
+
+/// One thing to do. `no` numbers the request: only the newest answer of its kind is believed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Read fleets and images.
+    ReadEstate {
+        /// The request.
+        no: u64,
+    },
+    /// Read one fleet closely.
+    ReadFleet {
+        /// The request.
+        no: u64,
+        /// The fleet.
+        fleet: FleetName,
+    },
+    /// Read operations and their events from the store.
+    ReadOperations {
+        /// The request.
+        no: u64,
+    },
+    /// Make a plan; changes nothing.
+    MakePlan {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        intent: Intent,
+    },
+    /// Confirm a plan. Only `y` on a sheet makes this.
+    Execute {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        intent: Intent,
+        /// The plan the person read.
+        plan: Box<Plan>,
+        /// Why.
+        reason: Option<Untrusted>,
+        /// The fleet's name as typed, where the plan asks for it.
+        typed: Option<Untrusted>,
+    },
+    /// Ask something of a running operation. Only `y` on a sheet makes this.
+    Command {
+        /// The request.
+        no: u64,
+        /// The operation.
+        operation: OperationId,
+        /// What is asked.
+        kind: CommandKind,
+        /// What the sender saw when the sheet opened.
+        seen: Seen,
+        /// Why.
+        reason: Option<Untrusted>,
+        /// The fleet's name as typed, where the risk asks for it.
+        typed: Option<Untrusted>,
+    },
+    /// Ring: a person is needed, something failed or finished.
+    Bell,
+    /// Give the terminal back to the shell until it brings us to the front again.
+    Suspend,
+    /// Leave, at once.
+    Quit,
+}
+
+impl Effect {
+    /// Whether it can change production.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::Execute { .. } | Self::Command { .. })
+    }
+}

@@ -1,0 +1,190 @@
+//! What a key does.
+
+use super::commands::{self, CommandId, Place};
+use super::effect::Effect;
+use super::field::Edited;
+use super::key::Key;
+use super::model::{Model, Pane, Picker, Purpose, Screen};
+use super::moving;
+use super::polling;
+use super::prospects::{commanded, hindrance, kind_of};
+use super::rows;
+use super::sheet::{Sheet, Subject};
+use super::sheet_keys;
+use crate::domain::ids::FleetName;
+use crate::domain::time::BootTime;
+use crate::operation::intent::Intent;
+
+/// Takes a key that was read at `at`.
+pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
+    match key {
+        Key::Ctrl('c') => return vec![Effect::Quit],
+        Key::Ctrl('z') => return vec![Effect::Suspend],
+        _ => {}
+    }
+    model.notice = None;
+    if model.sheet.is_some() {
+        return sheet_keys::press(model, key, at);
+    }
+    if model.filtering {
+        edit_filter(model, key);
+        return Vec::new();
+    }
+    let place = commands::place(model);
+    match commands::find(place, key) {
+        Some(command) => run(model, command.id),
+        None => leave_with(model, key, place),
+    }
+}
+
+/// Escape leaves a picker and, on the main view, clears the filter.
+fn leave_with(model: &mut Model, key: Key, place: Place) -> Vec<Effect> {
+    if key == Key::Esc {
+        match place {
+            Place::Picker => model.picker = None,
+            _ => clear_filter(model),
+        }
+    }
+    Vec::new()
+}
+
+fn clear_filter(model: &mut Model) {
+    model.filter = super::field::Field::default();
+    moving::settle_selection(model);
+}
+
+fn edit_filter(model: &mut Model, key: Key) {
+    match model.filter.press(key) {
+        Edited::Done => model.filtering = false,
+        Edited::Left => {
+            model.filtering = false;
+            clear_filter(model);
+        }
+        Edited::Taken | Edited::Ignored => {}
+    }
+    moving::settle_selection(model);
+}
+
+fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
+    if let Some(reason) = hindrance(model, id) {
+        model.notice = Some(format!("Not now: {reason}"));
+        return Vec::new();
+    }
+    match id {
+        CommandId::Deploy => return deploy(model),
+        CommandId::Rollback => return rollback(model),
+        CommandId::BackOut | CommandId::Promote | CommandId::Pause => open_errand(model, id),
+        CommandId::Open => return open(model),
+        CommandId::Choose => return choose(model),
+        CommandId::Refresh => return refresh(model),
+        CommandId::Quit => return vec![Effect::Quit],
+        CommandId::Suspend => return vec![Effect::Suspend],
+        CommandId::Back => back(model),
+        CommandId::Filter => model.filtering = true,
+        CommandId::NextPane if model.pane == Pane::Images => moving::focus(model, Pane::Fleets),
+        CommandId::NextPane | CommandId::ImagesPane => moving::focus(model, Pane::Images),
+        CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
+        CommandId::Alerts => show(model, Screen::Alerts),
+        CommandId::Activity => show(model, Screen::Activity),
+        CommandId::Help => show(model, Screen::Help),
+        other => moving::travel(model, other),
+    }
+    Vec::new()
+}
+
+/// Opens a view; the same key once more closes it.
+fn show(model: &mut Model, screen: Screen) {
+    if model.screen() == &screen {
+        return back(model);
+    }
+    model.screens.retain(|open| *open != screen);
+    model.screens.push(screen);
+    model.scroll = 0;
+}
+
+fn back(model: &mut Model) {
+    if model.screen() == &Screen::Alerts {
+        model.inbox.mark_read();
+    }
+    if model.screens.len() > 1 {
+        model.screens.pop();
+    }
+    model.scroll = 0;
+}
+
+fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    if model.screen() == &Screen::Alerts {
+        model.inbox.mark_read();
+    }
+    open_fleet(model, fleet)
+}
+
+/// Shows a fleet and reads it closely.
+pub fn open_fleet(model: &mut Model, fleet: FleetName) -> Vec<Effect> {
+    model.fleet = Some(fleet.clone());
+    let opened = Screen::Fleet(fleet);
+    if model.screen() != &opened {
+        model.screens.retain(|open| open == &Screen::Main);
+        model.screens.push(opened);
+    }
+    model.scroll = 0;
+    polling::read_opened_fleet(model).into_iter().collect()
+}
+
+fn refresh(model: &mut Model) -> Vec<Effect> {
+    let soon = model.requests.estate.idle(model.clock.boot).is_some_and(|idle| idle < polling::SOONEST);
+    if soon {
+        model.notice = Some("Just read: again in 2s".to_owned());
+        return Vec::new();
+    }
+    model.notice = Some("Reading again".to_owned());
+    let mut effects = vec![polling::read_estate(model)];
+    effects.extend(polling::read_opened_fleet(model));
+    effects
+}
+
+fn deploy(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
+    let chosen = if model.screen() == &Screen::Main { model.chosen_image(app.as_ref()) } else { None };
+    match chosen.map(|status| status.image.id.as_str().to_owned()) {
+        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image, strategy: None }),
+        None => {
+            open_picker(model, fleet, Purpose::Deploy);
+            Vec::new()
+        }
+    }
+}
+
+fn rollback(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    sheet_keys::open_plan(model, Intent::Rollback { fleet, to: None })
+}
+
+/// Opens the list of the images of a fleet's app.
+pub fn open_picker(model: &mut Model, fleet: FleetName, purpose: Purpose) {
+    let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
+    let images = rows::images_of(model, app.as_ref());
+    let image = rows::image_at_offset(&images, None, 0);
+    if image.is_none() {
+        model.notice = Some(format!("Not now: no image of {fleet}'s app is known"));
+        return;
+    }
+    model.picker = Some(Picker { fleet, app, purpose, image });
+}
+
+fn choose(model: &mut Model) -> Vec<Effect> {
+    let Some(Picker { fleet, purpose, image: Some(image), .. }) = model.picker.take() else { return Vec::new() };
+    let image = image.as_str().to_owned();
+    let intent = match purpose {
+        Purpose::Deploy => Intent::Deploy { fleet, image, strategy: None },
+        Purpose::RollbackTarget => Intent::Rollback { fleet, to: Some(image) },
+    };
+    sheet_keys::open_plan(model, intent)
+}
+
+fn open_errand(model: &mut Model, id: CommandId) {
+    let errand = model.acting_fleet().and_then(|fleet| commanded(model, fleet)).and_then(|view| sheet_keys::errand(view, kind_of(id, view)?));
+    model.sheet = errand.map(|errand| Sheet::open(Subject::Command(Box::new(errand)), model.clock.boot));
+}

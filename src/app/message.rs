@@ -1,0 +1,60 @@
+//! Everything that can happen to the screen.
+
+use super::key::Key;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::time::BootTime;
+use crate::operation::plan::Plan;
+use crate::operation::record::OperationView;
+use crate::operation::status::Estate;
+use crate::ports::desk::{DeskError, FleetDetail};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A key, with the moment it was read: a plan sheet ignores keys that were pressed before a person could have read it.
+    Key {
+        /// The key.
+        key: Key,
+        /// When it was read.
+        at: BootTime,
+    },
+    /// Pasted text.
+    Paste(String),
+    /// The terminal has another size.
+    Resized {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// Time passed.
+    Tick,
+    /// The store has something new.
+    StoreChanged(u64),
+    /// The last estate any process saw, from the store: shown until there is a newer one.
+    LastKnown(Box<Estate>),
+    /// An answer.
+    Reply {
+        /// The request it answers.
+        no: u64,
+        /// The answer.
+        reply: Reply,
+    },
+}
+
+/// An answer from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Fleets and images.
+    Estate(Result<Box<Estate>, DeskError>),
+    /// One fleet.
+    Fleet(FleetName, Result<Box<FleetDetail>, DeskError>),
+    /// Operations, newest first.
+    Operations(Result<Vec<OperationView>, DeskError>),
+    /// A plan.
+    Planned(Result<Box<Plan>, DeskError>),
+    /// A confirmed plan's operation.
+    Executed(Result<OperationId, DeskError>),
+    /// What an operation answered.
+    Commanded(Result<String, DeskError>),
+}

@@ -1,0 +1,32 @@
+//! What the screen knows and how it changes: `update(&mut Model, Message) -> Vec<Effect>`.
+//!
+//! Nothing here draws, waits, reads a clock or asks anybody: time comes in with [`Model::look_up`], facts with
+//! [`message::Message`], and what is wanted from outside leaves as [`effect::Effect`] values.
+
+pub mod age;
+pub mod alert;
+pub mod commands;
+pub mod effect;
+pub mod field;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod key;
+mod keys;
+pub mod message;
+pub mod model;
+mod moving;
+pub mod needs;
+pub mod polling;
+pub mod prospects;
+mod replies;
+pub mod requests;
+pub mod rows;
+pub mod sheet;
+mod sheet_keys;
+pub mod update;
+
+pub use effect::Effect;
+pub use key::Key;
+pub use message::Message;
+pub use model::Model;
+pub use update::{start, update};

@@ -1,0 +1,272 @@
+//! Everything the screen knows. Selections are names, never row numbers.
+
+use super::age::{Aged, Clock};
+use super::alert::Inbox;
+use super::field::Field;
+use super::requests::Requests;
+use super::sheet::Sheet;
+use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::event::OperationState;
+use crate::operation::record::OperationView;
+use crate::operation::status::{Estate, FleetStatus, ImageStatus};
+use crate::ports::desk::{DeskError, FleetDetail, Header};
+
+/// How much colour the terminal takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// None: shape and word say it all.
+    None,
+    /// The sixteen every terminal has.
+    #[default]
+    Sixteen,
+    /// 256 or more.
+    Many,
+}
+
+/// How things are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// ASCII twins instead of the glyphs.
+    pub ascii: bool,
+    /// How much colour.
+    pub colours: Colours,
+}
+
+/// A view of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Images and fleets side by side.
+    Main,
+    /// One fleet with its operation.
+    Fleet(FleetName),
+    /// Events of all operations.
+    Activity,
+    /// Errors and operations that stopped.
+    Alerts,
+    /// What every key does.
+    Help,
+}
+
+/// A pane of the main view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// Images of the selected fleet's app.
+    Images,
+    /// Fleets.
+    #[default]
+    Fleets,
+}
+
+/// What went wrong and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What went wrong.
+    pub text: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl From<&DeskError> for Problem {
+    fn from(error: &DeskError) -> Self {
+        Self { text: error.to_string(), hint: error.hint().to_owned() }
+    }
+}
+
+/// What the picker's choice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The image to deploy.
+    Deploy,
+    /// The target of a rollback.
+    RollbackTarget,
+}
+
+/// A choice among the images of a fleet's app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picker {
+    /// The fleet.
+    pub fleet: FleetName,
+    /// The app; none if the fleet's is not known.
+    pub app: Option<Untrusted>,
+    /// What for.
+    pub purpose: Purpose,
+    /// The image under the cursor.
+    pub image: Option<ImageId>,
+}
+
+/// Everything the screen knows.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// How things are drawn.
+    pub look: Look,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where we are.
+    pub header: Header,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Opened views, the visible one last; never empty.
+    pub screens: Vec<Screen>,
+    /// The pane with the focus.
+    pub pane: Pane,
+    /// The selected fleet.
+    pub fleet: Option<FleetName>,
+    /// The image a person chose; none until somebody did.
+    pub image: Option<ImageId>,
+    /// The selected alert.
+    pub alert: Option<u64>,
+    /// First line shown of a text or list without a selection.
+    pub scroll: usize,
+    /// What fleets are filtered by.
+    pub filter: Field,
+    /// The filter is being typed.
+    pub filtering: bool,
+    /// The plan sheet, when one is open.
+    pub sheet: Option<Sheet>,
+    /// The picker, when one is open.
+    pub picker: Option<Picker>,
+    /// Fleets and images as last read.
+    pub estate: Option<Aged<Estate>>,
+    /// The estate comes from the store, not from the cloud in this session.
+    pub estate_remembered: bool,
+    /// Why the last reading of the estate failed, if it did.
+    pub estate_problem: Option<Problem>,
+    /// The opened fleet as last read.
+    pub detail: Option<Aged<FleetDetail>>,
+    /// Why the last reading of the opened fleet failed, if it did.
+    pub detail_problem: Option<Problem>,
+    /// Operations, newest first.
+    pub operations: Vec<OperationView>,
+    /// Operations were read at least once.
+    pub operations_read: bool,
+    /// Errors and operations that stopped.
+    pub inbox: Inbox,
+    /// The last answer to a key, until the next key.
+    pub notice: Option<String>,
+    /// Since when credentials are gone.
+    pub credentials_gone: Option<WorldTime>,
+    /// Answers that are still to come.
+    pub requests: Requests,
+}
+
+impl Model {
+    /// A screen that knows nothing yet.
+    #[must_use]
+    pub fn new(look: Look, header: Header, clock: Clock, size: (u16, u16)) -> Self {
+        Self {
+            look,
+            clock,
+            header,
+            size,
+            screens: vec![Screen::Main],
+            pane: Pane::Fleets,
+            fleet: None,
+            image: None,
+            alert: None,
+            scroll: 0,
+            filter: Field::default(),
+            filtering: false,
+            sheet: None,
+            picker: None,
+            estate: None,
+            estate_remembered: false,
+            estate_problem: None,
+            detail: None,
+            detail_problem: None,
+            operations: Vec::new(),
+            operations_read: false,
+            inbox: Inbox::default(),
+            notice: None,
+            credentials_gone: None,
+            requests: Requests::default(),
+        }
+    }
+
+    /// Takes in where we are and what time it is; the runtime does it before each message.
+    pub fn look_up(&mut self, header: Header, clock: Clock) {
+        self.header = header;
+        self.clock = clock;
+    }
+
+    /// The visible view.
+    #[must_use]
+    pub fn screen(&self) -> &Screen {
+        self.screens.last().unwrap_or(&Screen::Main)
+    }
+
+    /// The fleets, as last read.
+    #[must_use]
+    pub fn fleets(&self) -> &[FleetStatus] {
+        self.estate.as_ref().map_or(&[], |estate| &estate.value.fleets)
+    }
+
+    /// The images, as last read.
+    #[must_use]
+    pub fn images(&self) -> &[ImageStatus] {
+        self.estate.as_ref().map_or(&[], |estate| &estate.value.images)
+    }
+
+    /// A fleet as last read: closely if it is the opened one.
+    #[must_use]
+    pub fn fleet_status(&self, name: &FleetName) -> Option<&FleetStatus> {
+        let opened = self.detail.as_ref().map(|detail| &detail.value.status).filter(|status| &status.spec.name == name);
+        opened.or_else(|| self.fleets().iter().find(|status| &status.spec.name == name))
+    }
+
+    /// The opened fleet's close reading, if it is `name`'s.
+    #[must_use]
+    pub fn detail_of(&self, name: &FleetName) -> Option<&Aged<FleetDetail>> {
+        self.detail.as_ref().filter(|detail| &detail.value.status.spec.name == name)
+    }
+
+    /// The fleet that a capital letter is about. Help and activity are about the view they were opened from.
+    #[must_use]
+    pub fn acting_fleet(&self) -> Option<&FleetName> {
+        match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity)) {
+            Some(Screen::Fleet(name)) => Some(name),
+            Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
+            _ => self.fleet.as_ref(),
+        }
+    }
+
+    /// The selected alert, or the newest.
+    #[must_use]
+    pub fn selected_alert(&self) -> Option<&super::alert::Alert> {
+        let all = self.inbox.all();
+        all.iter().find(|alert| Some(alert.id) == self.alert).or_else(|| all.first())
+    }
+
+    /// An operation by its id.
+    #[must_use]
+    pub fn operation(&self, id: &OperationId) -> Option<&OperationView> {
+        self.operations.iter().find(|view| &view.operation.id == id)
+    }
+
+    /// The operation of a fleet that a person wants to see: the one at work, else one that waits, else the newest.
+    #[must_use]
+    pub fn operation_of(&self, fleet: &FleetName) -> Option<&OperationView> {
+        let of = || self.operations.iter().filter(|view| &view.operation.plan.fleet == fleet);
+        self.working_on(fleet).or_else(|| of().find(|view| !view.state().is_final())).or_else(|| of().next())
+    }
+
+    /// The operation that holds a fleet.
+    #[must_use]
+    pub fn working_on(&self, fleet: &FleetName) -> Option<&OperationView> {
+        self.operations.iter().find(|view| &view.operation.plan.fleet == fleet && is_at_work(view.state()))
+    }
+
+    /// The image a person chose, if it is one of `app`.
+    #[must_use]
+    pub fn chosen_image(&self, app: Option<&Untrusted>) -> Option<&ImageStatus> {
+        let id = self.image.as_ref()?;
+        self.images().iter().find(|status| &status.image.id == id && app.is_some() && status.image.app.as_ref() == app)
+    }
+}
+
+/// The state of an operation that holds its fleet: neither finished nor waiting out a window.
+#[must_use]
+pub const fn is_at_work(state: OperationState) -> bool {
+    !state.is_final() && !matches!(state, OperationState::Waiting)
+}

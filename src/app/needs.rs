@@ -1,0 +1,143 @@
+//! What needs a person, why an operation waits and what happens next: on the screen of anything that does not simply run.
+
+use super::age::{about, countdown, stepped};
+use super::model::Model;
+use crate::domain::ids::FleetName;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
+
+/// Why it waits and what happens next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// Why it is in its state and since when.
+    pub why: String,
+    /// What happens next, when, and which key changes that.
+    pub next: String,
+}
+
+/// The outlook of an operation.
+#[must_use]
+pub fn outlook(view: &OperationView, now: WorldTime) -> Outlook {
+    let progress = &view.progress;
+    let since = lasting(now.since(progress.since));
+    let reason = if progress.reason.is_empty() { "no reason was recorded" } else { &progress.reason };
+    let why = match view.state() {
+        OperationState::Running => running_why(view, now),
+        state if state.is_final() => format!("{} {} ago: {reason}", state_word(state).to_uppercase(), about(now.since(progress.since))),
+        state => format!("{} {since}: {reason}", state_word(state).to_uppercase()),
+    };
+    Outlook { why, next: next(view, now) }
+}
+
+/// `for 3m`, or `just now`.
+fn lasting(age: Millis) -> String {
+    if age < Millis::secs(10) { "just now".to_owned() } else { format!("for {}", stepped(age)) }
+}
+
+/// A state as people say it: `backing out`.
+#[must_use]
+pub fn state_word(state: OperationState) -> String {
+    state.word().replace('_', " ")
+}
+
+fn running_why(view: &OperationView, now: WorldTime) -> String {
+    let plan = &view.operation.plan;
+    let Some(step) = plan.steps.get(view.progress.current) else { return "RUNNING: finishing".to_owned() };
+    let started = view.progress.steps.get(view.progress.current).and_then(|status| status.started_at);
+    let since = started.map_or_else(|| "not started".to_owned(), |at| format!("for {}", countdown(now.since(at))));
+    let expected = step.expected.map(|span| format!(" of ~{}", about(span))).unwrap_or_default();
+    let detail = if view.progress.reason.is_empty() { String::new() } else { format!(" ({})", view.progress.reason) };
+    format!("RUNNING: {}, {since}{expected}{detail}", step.title)
+}
+
+fn next(view: &OperationView, now: WorldTime) -> String {
+    if is_abandoned(view) {
+        return "Nobody drives it: a restart of qd, or `qd drive --recover`, picks it up".to_owned();
+    }
+    let left = view.progress.deadline.map(|deadline| countdown(deadline.since(now)));
+    let plan = &view.operation.plan;
+    match view.state() {
+        OperationState::Planned => "Next: its driver takes the lease; if none does, it ends with nothing changed".to_owned(),
+        OperationState::Running => running_next(view),
+        OperationState::Holding => match left {
+            Some(left) => format!("Backs out in {left} unless P promotes, A backs out now, or Z pauses"),
+            None => "Stays so until P promotes, A backs out, or Z pauses".to_owned(),
+        },
+        OperationState::Paused => "Stays exactly so until Z resumes it or A backs it out".to_owned(),
+        OperationState::Waiting => match left {
+            Some(left) => format!("In {left} {} becomes idle; until then R is the fast way back", plan.from.group),
+            None => format!("{} becomes idle after its window", plan.from.group),
+        },
+        OperationState::BackingOut => format!("Next: all traffic on {}, then {} is given back", plan.from.label(), plan.to.group),
+        OperationState::Failed => "Nothing more is attempted and the fleet is left as it is: look, then R or D".to_owned(),
+        OperationState::Superseded => {
+            let by = view.progress.superseded_by.as_ref().map_or_else(|| "another operation".to_owned(), ToString::to_string);
+            format!("{by} goes on in its place")
+        }
+        OperationState::Succeeded | OperationState::BackedOut | OperationState::RolledBack => "Finished".to_owned(),
+    }
+}
+
+fn running_next(view: &OperationView) -> String {
+    let plan = &view.operation.plan;
+    let after = plan.steps.get(view.progress.current + 1).map_or_else(|| "done".to_owned(), |step| step.title.clone());
+    match plan.kind {
+        OperationKind::Rollback => format!("Next: {after}. It goes on without this screen"),
+        OperationKind::Deploy => format!("Next: {after}. A backs out, Z pauses, P skips the wait"),
+        OperationKind::Retire => format!("Next: {after}"),
+    }
+}
+
+/// The one thing that needs a person now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The fleet it is about, if it is about one.
+    pub fleet: Option<FleetName>,
+    /// In one line.
+    pub text: String,
+}
+
+/// The most urgent need: what ends by itself soonest first, then what stands still, then what nobody drives.
+#[must_use]
+pub fn most_urgent(model: &Model) -> Option<Need> {
+    if let Some(since) = model.credentials_gone {
+        let lasting = lasting(model.clock.world.since(since));
+        return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}. Last known state is shown, actions are off") });
+    }
+    stopped(model).or_else(|| unreachable_cloud(model))
+}
+
+fn stopped(model: &Model) -> Option<Need> {
+    let urgency = |view: &&OperationView| (rank(view), view.progress.deadline.map_or(i64::MAX, |deadline| deadline.0));
+    let view = model.operations.iter().filter(|view| rank(view) < 9).min_by_key(urgency)?;
+    let operation = &view.operation;
+    let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
+    let what = match rank(view) {
+        3 => "has no driver: qd drive --recover picks it up".to_owned(),
+        _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
+    };
+    Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}", operation.plan.fleet, operation.word()) })
+}
+
+/// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
+const fn is_abandoned(view: &OperationView) -> bool {
+    !view.driver_alive && !view.state().is_final() && !matches!(view.state(), OperationState::Planned)
+}
+
+const fn rank(view: &OperationView) -> u8 {
+    match view.state() {
+        OperationState::Holding => 0,
+        OperationState::Paused => 2,
+        // A window that nobody ends costs money, not safety: its row says so.
+        OperationState::Waiting => 9,
+        _ if is_abandoned(view) => 3,
+        _ => 9,
+    }
+}
+
+fn unreachable_cloud(model: &Model) -> Option<Need> {
+    let problem = model.estate_problem.as_ref()?;
+    Some(Need { fleet: None, text: format!("{} — {}", problem.text, problem.hint) })
+}

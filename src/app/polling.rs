@@ -1,0 +1,73 @@
+//! When to ask again: a pure function of the clocks and of what is on the screen.
+
+use super::effect::Effect;
+use super::model::{Model, Screen, is_at_work};
+use crate::domain::time::Millis;
+
+/// Between readings of the estate while something is at work.
+const ESTATE_BUSY: Millis = Millis::secs(10);
+/// Between readings of the estate while nothing is.
+const ESTATE_QUIET: Millis = Millis::secs(15);
+/// Between readings of an opened fleet with an operation at work.
+const FLEET_BUSY: Millis = Millis::secs(2);
+/// Between readings of an opened fleet without one.
+const FLEET_QUIET: Millis = Millis::secs(5);
+/// Between attempts while credentials are gone.
+const WITHOUT_CREDENTIALS: Millis = Millis::secs(5);
+/// A key asks for a fresh reading at most this often.
+pub const SOONEST: Millis = Millis::secs(2);
+
+/// What is due now.
+#[must_use]
+pub fn due(model: &mut Model) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if model.requests.estate.is_due(model.clock.boot, estate_period(model)) {
+        effects.push(read_estate(model));
+    }
+    if model.requests.fleet.is_due(model.clock.boot, fleet_period(model)) {
+        effects.extend(read_opened_fleet(model));
+    }
+    effects
+}
+
+fn estate_period(model: &Model) -> Millis {
+    if model.credentials_gone.is_some() {
+        WITHOUT_CREDENTIALS
+    } else if model.operations.iter().any(|view| is_at_work(view.state())) {
+        ESTATE_BUSY
+    } else {
+        ESTATE_QUIET
+    }
+}
+
+fn fleet_period(model: &Model) -> Millis {
+    let Screen::Fleet(name) = model.screen() else { return FLEET_QUIET };
+    if model.credentials_gone.is_some() {
+        WITHOUT_CREDENTIALS
+    } else if model.working_on(name).is_some() {
+        FLEET_BUSY
+    } else {
+        FLEET_QUIET
+    }
+}
+
+/// Reads fleets and images.
+pub fn read_estate(model: &mut Model) -> Effect {
+    Effect::ReadEstate { no: model.requests.begin(model.clock.boot, |requests| &mut requests.estate) }
+}
+
+/// Reads the opened fleet, if one is on the screen.
+pub fn read_opened_fleet(model: &mut Model) -> Option<Effect> {
+    let Screen::Fleet(fleet) = model.screen() else { return None };
+    let fleet = fleet.clone();
+    Some(Effect::ReadFleet { no: model.requests.begin(model.clock.boot, |requests| &mut requests.fleet), fleet })
+}
+
+/// Reads operations; while a reading is under way, once more after it.
+pub fn read_operations(model: &mut Model) -> Option<Effect> {
+    if model.requests.operations.is_open(model.clock.boot) {
+        model.requests.operations.ask_again();
+        return None;
+    }
+    Some(Effect::ReadOperations { no: model.requests.begin(model.clock.boot, |requests| &mut requests.operations) })
+}

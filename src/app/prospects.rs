@@ -1,0 +1,116 @@
+//! Whether a command can be pressed now, or the reason why not. Disabled is shown with its reason, never hidden.
+
+use super::commands::CommandId;
+use super::model::{Model, Screen};
+use crate::domain::ids::FleetName;
+use crate::domain::time::Millis;
+use crate::operation::command::{CommandKind, Ruling, rule};
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
+
+/// Facts older than this are no ground for going forward. Going back stays open: its plan reads afresh.
+pub const TOO_OLD: Millis = Millis::mins(2);
+
+/// Why a command cannot be pressed now; none when it can.
+#[must_use]
+pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
+    match id {
+        CommandId::Deploy => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
+        CommandId::Rollback => general(model),
+        CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
+        CommandId::Open if model.acting_fleet().is_none() => Some("no fleet is selected".to_owned()),
+        _ => None,
+    }
+}
+
+fn general(model: &Model) -> Option<String> {
+    if model.header.read_only {
+        return Some("this screen is read-only".to_owned());
+    }
+    if model.credentials_gone.is_some() {
+        return Some("credentials are gone: sign in again in another window, we look every 5s".to_owned());
+    }
+    if model.acting_fleet().is_none() {
+        return Some(no_fleet(model));
+    }
+    None
+}
+
+fn no_fleet(model: &Model) -> String {
+    match model.screen() {
+        Screen::Alerts => "this alert is about no fleet".to_owned(),
+        _ if model.estate.is_none() => "no fleet is known yet".to_owned(),
+        _ => "no fleet is selected".to_owned(),
+    }
+}
+
+fn facts_too_old(model: &Model) -> Option<String> {
+    let Some(estate) = &model.estate else { return Some("no fleet is known yet".to_owned()) };
+    let age = estate.age(model.clock);
+    let waiting = if model.estate_remembered { "nothing was read in this session yet" } else { "facts are too old" };
+    (model.estate_remembered || age > TOO_OLD).then(|| format!("{waiting} ({}): R, A and Z still work", super::age::stepped(age)))
+}
+
+fn busy(model: &Model) -> Option<String> {
+    let view = model.working_on(model.acting_fleet()?)?;
+    Some(format!("{} {} is at work here: A backs it out, R rolls the fleet back", view.operation.word(), view.operation.id))
+}
+
+fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
+    let fleet = model.acting_fleet()?;
+    let Some(view) = commanded(model, fleet) else { return Some(no_operation(model, fleet)) };
+    let kind = kind_of(id, view)?;
+    if let Some(reason) = of_another_kind(view, kind) {
+        return Some(reason.to_owned());
+    }
+    if !has_event(view) {
+        return Some("its events were not read yet".to_owned());
+    }
+    match rule(view.state(), kind) {
+        Ruling::Refuse(reason) => Some(reason.to_owned()),
+        Ruling::Joined(already) => Some(already.to_owned()),
+        Ruling::Accept => needs_driver(view, kind),
+    }
+}
+
+/// What only makes sense for a deploy.
+const fn of_another_kind(view: &OperationView, kind: CommandKind) -> Option<&'static str> {
+    match (view.operation.plan.kind, kind) {
+        (OperationKind::Rollback, CommandKind::BackOut) => Some("a rollback is not backed out: R plans another way back"),
+        (OperationKind::Rollback, CommandKind::Promote) => Some("a rollback has no soak to skip"),
+        _ => None,
+    }
+}
+
+/// The rest starts one; promoting and pausing need one that is there.
+fn needs_driver(view: &OperationView, kind: CommandKind) -> Option<String> {
+    let gone = !view.driver_alive && matches!(kind, CommandKind::Promote | CommandKind::Pause);
+    gone.then(|| "nobody drives it: `qd drive --recover` first, or A backs it out".to_owned())
+}
+
+const fn has_event(view: &OperationView) -> bool {
+    !view.events.is_empty()
+}
+
+fn no_operation(model: &Model, fleet: &FleetName) -> String {
+    if model.operations_read { format!("no operation is at work on {fleet}") } else { "operations were not read yet".to_owned() }
+}
+
+/// The operation a command goes to: the one at work, else the one that waits.
+#[must_use]
+pub fn commanded<'a>(model: &'a Model, fleet: &FleetName) -> Option<&'a OperationView> {
+    model.operation_of(fleet).filter(|view| !view.state().is_final())
+}
+
+/// What a key asks of an operation in its state: `Z` resumes what is paused.
+#[must_use]
+pub const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
+    match id {
+        CommandId::BackOut => Some(CommandKind::BackOut),
+        CommandId::Promote => Some(CommandKind::Promote),
+        CommandId::Pause if matches!(view.state(), OperationState::Paused) => Some(CommandKind::Resume),
+        CommandId::Pause => Some(CommandKind::Pause),
+        _ => None,
+    }
+}

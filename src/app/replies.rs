@@ -1,0 +1,216 @@
+//! What answers change. An error never clears rows: it lets them age.
+
+use super::age::Aged;
+use super::effect::Effect;
+use super::keys;
+use super::message::Reply;
+use super::model::{Model, Problem, is_at_work};
+use super::moving;
+use super::polling;
+use super::sheet::{PlanState, Sending, Subject};
+use super::sheet_keys;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::operation::event::OperationState;
+use crate::operation::plan::Plan;
+use crate::operation::record::OperationView;
+use crate::operation::status::Estate;
+use crate::ports::desk::{DeskError, FleetDetail};
+
+/// Takes an answer in.
+pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
+    match reply {
+        Reply::Estate(result) => estate(model, no, result),
+        Reply::Fleet(name, result) => fleet(model, no, &name, result),
+        Reply::Operations(result) => return operations(model, no, result),
+        Reply::Planned(result) => planned(model, no, result),
+        Reply::Executed(result) => return executed(model, no, result),
+        Reply::Commanded(result) => return commanded(model, no, result),
+    }
+    Vec::new()
+}
+
+/// Shows what another process saw last, unless something newer is there.
+pub fn last_known(model: &mut Model, estate: Estate) {
+    if model.estate.is_none() {
+        model.estate = Some(Aged::new(estate.clone(), estate.as_of, model.clock));
+        model.estate_remembered = true;
+        moving::settle_selection(model);
+    }
+}
+
+fn estate(model: &mut Model, no: u64, result: Result<Box<Estate>, DeskError>) {
+    if !model.requests.end(no, |requests| &mut requests.estate).believed {
+        return;
+    }
+    match result {
+        Ok(estate) => accept_estate(model, *estate),
+        Err(error) => {
+            model.estate_problem = Some(Problem::from(&error));
+            note_failure(model, "reading fleets", &error, None);
+        }
+    }
+}
+
+fn accept_estate(model: &mut Model, estate: Estate) {
+    let as_of = estate.as_of;
+    model.estate = Some(Aged::new(estate, as_of, model.clock));
+    model.estate_remembered = false;
+    model.estate_problem = None;
+    model.credentials_gone = None;
+    moving::settle_selection(model);
+}
+
+fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetDetail>, DeskError>) {
+    if !model.requests.end(no, |requests| &mut requests.fleet).believed {
+        return;
+    }
+    match result {
+        Ok(detail) => {
+            let as_of = detail.status.as_of.unwrap_or(model.clock.world);
+            model.detail = Some(Aged::new(*detail, as_of, model.clock));
+            model.detail_problem = None;
+        }
+        Err(error) => {
+            model.detail_problem = Some(Problem::from(&error));
+            note_failure(model, &format!("reading {name}"), &error, Some(name.clone()));
+        }
+    }
+}
+
+/// Missing credentials switch actions off; everything else is only noted.
+fn note_failure(model: &mut Model, what: &str, error: &DeskError, fleet: Option<FleetName>) {
+    if error.is_credentials() && model.credentials_gone.is_none() {
+        model.credentials_gone = Some(model.clock.world);
+    }
+    model.inbox.add_error(model.clock.world, what, error, fleet);
+}
+
+fn operations(model: &mut Model, no: u64, result: Result<Vec<OperationView>, DeskError>) -> Vec<Effect> {
+    let ended = model.requests.end(no, |requests| &mut requests.operations);
+    if !ended.believed {
+        return Vec::new();
+    }
+    let mut effects = Vec::new();
+    match result {
+        Ok(operations) => effects.extend(accept_operations(model, operations)),
+        Err(error) => note_failure(model, "reading operations", &error, None),
+    }
+    if ended.again {
+        effects.extend(polling::read_operations(model));
+    }
+    effects
+}
+
+/// Rings when something stopped, failed or finished since the last reading; at the first one only what stands still is news.
+fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Option<Effect> {
+    let first = !model.operations_read;
+    let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(announcement).collect();
+    let ring = !first && !news.is_empty();
+    let moved = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.events.len() != view.events.len()));
+    for (text, hint, fleet) in news {
+        model.inbox.add(model.clock.world, text, hint, Some(fleet));
+    }
+    model.operations = operations;
+    model.operations_read = true;
+    if moved && !first {
+        // What the operation did is soon to be seen in the fleet.
+        model.requests.fleet.hurry();
+    }
+    ring.then_some(Effect::Bell)
+}
+
+fn is_news(model: &Model, view: &OperationView, first: bool) -> bool {
+    let state = view.state();
+    let stands = matches!(state, OperationState::Holding | OperationState::Paused);
+    let stopped = stands || (state.is_final() && state != OperationState::Superseded);
+    match model.operation(&view.operation.id) {
+        Some(known) => stopped && known.state() != state,
+        None => first && stands,
+    }
+}
+
+fn announcement(view: &OperationView) -> (String, String, FleetName) {
+    let plan = &view.operation.plan;
+    let text = format!("{} {} {}: {}", plan.fleet, view.operation.word(), super::needs::state_word(view.state()), view.progress.reason);
+    (text, hint_for(view.state()).to_owned(), plan.fleet.clone())
+}
+
+const fn hint_for(state: OperationState) -> &'static str {
+    match state {
+        OperationState::Holding => "enter opens it: P promotes, A backs out, Z pauses",
+        OperationState::Paused => "enter opens it: Z resumes, A backs out",
+        OperationState::Failed => "enter opens it: look what stopped it, then R or D",
+        _ => "nothing to do",
+    }
+}
+
+fn planned(model: &mut Model, no: u64, result: Result<Box<Plan>, DeskError>) {
+    if !model.requests.end(no, |requests| &mut requests.plan).believed {
+        return;
+    }
+    let state = match result {
+        Ok(plan) => PlanState::Made(plan),
+        Err(error) => {
+            if error.is_credentials() {
+                note_failure(model, "planning", &error, None);
+            }
+            PlanState::Failed(Problem::from(&error))
+        }
+    };
+    sheet_keys::planned(model, state);
+}
+
+fn executed(model: &mut Model, no: u64, result: Result<OperationId, DeskError>) -> Vec<Effect> {
+    let waited_for = is_waited_for(model, no);
+    match result {
+        Ok(id) => started(model, waited_for, &id),
+        Err(error) => {
+            refused(model, waited_for, "not started", &error);
+            Vec::new()
+        }
+    }
+}
+
+/// The sheet on the screen is the one whose `y` this answers.
+fn is_waited_for(model: &mut Model, no: u64) -> bool {
+    let believed = model.requests.end(no, |requests| &mut requests.send).believed;
+    believed && model.sheet.as_ref().is_some_and(|sheet| sheet.sending == Sending::Sent)
+}
+
+fn started(model: &mut Model, waited_for: bool, id: &OperationId) -> Vec<Effect> {
+    model.notice = Some(format!("{id} started. It goes on without this screen"));
+    let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
+    if let Some(sheet) = model.sheet.take_if(|_| waited_for) {
+        effects.extend(keys::open_fleet(model, sheet.fleet().clone()));
+    }
+    effects
+}
+
+fn refused(model: &mut Model, waited_for: bool, what: &str, error: &DeskError) {
+    match &mut model.sheet {
+        Some(sheet) if waited_for => sheet.sending = Sending::Failed(Problem::from(error)),
+        _ => model.notice = Some(format!("{what}: {error}")),
+    }
+    note_failure(model, what, error, None);
+}
+
+fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> Vec<Effect> {
+    let waited_for = is_waited_for(model, no);
+    match result {
+        Ok(answer) => {
+            if waited_for && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_))) {
+                model.sheet = None;
+            }
+            model.notice = Some(answer);
+        }
+        Err(error) => refused(model, waited_for, "not done", &error),
+    }
+    polling::read_operations(model).into_iter().collect()
+}
+
+/// Operations that go on when the screen is left, for the last line.
+#[must_use]
+pub fn going_on(model: &Model) -> Vec<String> {
+    let at_work = model.operations.iter().filter(|view| is_at_work(view.state()));
+    at_work.map(|view| format!("{} {} ({})", view.operation.plan.fleet, view.operation.word(), view.operation.id)).collect()
+}

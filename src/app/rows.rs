@@ -1,0 +1,109 @@
+//! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
+
+use super::model::Model;
+use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::text::Untrusted;
+use crate::operation::event::{Event, EventBody};
+use crate::operation::record::OperationView;
+use crate::operation::status::{FleetStatus, ImageStatus};
+
+/// Most events the activity view lists.
+const ACTIVITY_LIMIT: usize = 500;
+
+/// The fleets that pass the filter, in the estate's order.
+#[must_use]
+pub fn fleets(model: &Model) -> Vec<&FleetStatus> {
+    let wanted = model.filter.text().to_lowercase();
+    model.fleets().iter().filter(|status| wanted.is_empty() || status.spec.name.as_str().to_lowercase().contains(&wanted)).collect()
+}
+
+/// The app whose images the main view shows: the selected fleet's.
+#[must_use]
+pub fn images_app(model: &Model) -> Option<&Untrusted> {
+    model.fleet_status(model.fleet.as_ref()?)?.spec.app.as_ref()
+}
+
+/// The images of an app, newest first; all of them when no app is known.
+#[must_use]
+pub fn images_of<'a>(model: &'a Model, app: Option<&Untrusted>) -> Vec<&'a ImageStatus> {
+    model.images().iter().filter(|status| app.is_none() || status.image.app.as_ref() == app).collect()
+}
+
+/// The images the main view shows.
+#[must_use]
+pub fn images(model: &Model) -> Vec<&ImageStatus> {
+    images_of(model, images_app(model))
+}
+
+/// Whether an image could be deployed as far as its listing says.
+#[must_use]
+pub fn is_deployable(status: &ImageStatus) -> bool {
+    status.image.state == crate::domain::image::ImageState::Available && status.image.blocked.is_none() && status.image.bake.is_none()
+}
+
+/// Every event worth a line with its operation, newest first.
+#[must_use]
+pub fn activity(model: &Model) -> Vec<(&OperationView, &Event)> {
+    let mut all: Vec<(&OperationView, &Event)> =
+        model.operations.iter().flat_map(|view| view.events.iter().filter(|event| is_telling(&event.body)).map(move |event| (view, event))).collect();
+    all.sort_by_key(|(_, event)| std::cmp::Reverse((event.at, event.seq)));
+    all.truncate(ACTIVITY_LIMIT);
+    all
+}
+
+/// The newest event worth a line, with its operation.
+#[must_use]
+pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
+    let last = |view: &'_ OperationView| view.events.iter().rposition(|event| is_telling(&event.body));
+    let newest = model.operations.iter().filter_map(|view| Some((view, view.events.get(last(view)?)?)));
+    newest.max_by_key(|(_, event)| (event.at, event.seq))
+}
+
+/// Events that only keep count are not for people.
+const fn is_telling(body: &EventBody) -> bool {
+    !matches!(body, EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. })
+}
+
+/// Position of the selected fleet among those shown.
+#[must_use]
+pub fn fleet_position(model: &Model) -> Option<usize> {
+    fleets(model).iter().position(|status| Some(&status.spec.name) == model.fleet.as_ref())
+}
+
+/// Position of the chosen image among those shown.
+#[must_use]
+pub fn image_position(model: &Model) -> Option<usize> {
+    images(model).iter().position(|status| Some(&status.image.id) == model.image.as_ref())
+}
+
+/// The fleet `by` rows from the selected one, stopping at the ends.
+#[must_use]
+pub fn fleet_at_offset(model: &Model, by: isize) -> Option<FleetName> {
+    let shown = fleets(model);
+    let at = offset(fleet_position(model), by, shown.len())?;
+    shown.get(at).map(|status| status.spec.name.clone())
+}
+
+/// The image `by` rows from the chosen one, stopping at the ends; from none, the first that could be deployed.
+#[must_use]
+pub fn image_at_offset(images: &[&ImageStatus], from: Option<&ImageId>, by: isize) -> Option<ImageId> {
+    let position = images.iter().position(|status| Some(&status.image.id) == from);
+    let at = match position {
+        None => images.iter().position(|status| is_deployable(status)).or(if images.is_empty() { None } else { Some(0) }),
+        Some(_) => offset(position, by, images.len()),
+    }?;
+    images.get(at).map(|status| status.image.id.clone())
+}
+
+/// A position moved by `by` within a list of `len`; from none, the first.
+#[must_use]
+pub fn offset(from: Option<usize>, by: isize, len: usize) -> Option<usize> {
+    let last = len.checked_sub(1)?;
+    Some(from.map_or(0, |from| from.saturating_add_signed(by).min(last)))
+}
+
+/// How many rows a page is.
+#[must_use]
+pub fn page(model: &Model) -> isize {
+    isize::try_from(model.size.1.saturating_sub(12).max(1)).unwrap_or(1)
+}

@@ -1,0 +1,210 @@
+//! The plan sheet: what is about to happen, and what a person has to do before `y` counts.
+
+use super::field::Field;
+use super::model::Problem;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{BootTime, Millis};
+use crate::operation::command::CommandKind;
+use crate::operation::intent::Intent;
+use crate::operation::plan::{Friction, Plan};
+use crate::ports::desk::Seen;
+
+/// No key counts for this long after there is something new to read on a sheet.
+pub const DEAD_TIME: Millis = Millis(300);
+
+/// How far a plan is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlanState {
+    /// It is being made.
+    Making,
+    /// Here it is.
+    Made(Box<Plan>),
+    /// It could not be made, or a guard refused.
+    Failed(Problem),
+}
+
+/// A command on its way to a running operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// The operation.
+    pub operation: OperationId,
+    /// What people call it.
+    pub word: String,
+    /// Its fleet.
+    pub fleet: FleetName,
+    /// What is asked.
+    pub kind: CommandKind,
+    /// What was on the screen when the sheet opened.
+    pub seen: Seen,
+    /// What a person has to do to confirm.
+    pub friction: Friction,
+    /// What it does, line by line.
+    pub effects: Vec<String>,
+}
+
+/// What the sheet is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// A new operation.
+    Plan {
+        /// What is wanted.
+        intent: Intent,
+        /// How far the plan is.
+        state: PlanState,
+    },
+    /// A command to a running one.
+    Command(Box<Errand>),
+}
+
+/// A field of the sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Why.
+    Reason,
+    /// The fleet's name.
+    Name,
+}
+
+/// What became of the `y`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// Nobody pressed it yet.
+    Not,
+    /// It is on its way.
+    Sent,
+    /// It did not work; another `y` needs a fresh plan.
+    Failed(Problem),
+}
+
+/// An open plan sheet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// What it is about.
+    pub subject: Subject,
+    /// Keys pressed before this moment were not meant for what is on the sheet.
+    pub deaf_until: BootTime,
+    /// Why, as typed.
+    pub reason: Field,
+    /// The fleet's name, as typed.
+    pub typed: Field,
+    /// The field with the focus; none until a person asks for one.
+    pub editing: Option<Entry>,
+    /// What became of the `y`.
+    pub sending: Sending,
+    /// Why the last `y` did not count.
+    pub told: Option<String>,
+    /// First line shown.
+    pub scroll: usize,
+}
+
+impl Sheet {
+    /// A sheet that opens now.
+    #[must_use]
+    pub fn open(subject: Subject, now: BootTime) -> Self {
+        Self {
+            subject,
+            deaf_until: now.plus(DEAD_TIME),
+            reason: Field::default(),
+            typed: Field::default(),
+            editing: None,
+            sending: Sending::Not,
+            told: None,
+            scroll: 0,
+        }
+    }
+
+    /// A sheet for a plan that is being made.
+    #[must_use]
+    pub fn for_intent(intent: Intent, now: BootTime) -> Self {
+        Self::open(Subject::Plan { intent, state: PlanState::Making }, now)
+    }
+
+    /// The fleet it is about.
+    #[must_use]
+    pub const fn fleet(&self) -> &FleetName {
+        match &self.subject {
+            Subject::Plan { intent, .. } => intent.fleet(),
+            Subject::Command(errand) => &errand.fleet,
+        }
+    }
+
+    /// The plan, once it is made.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.subject {
+            Subject::Plan { state: PlanState::Made(plan), .. } => Some(plan),
+            Subject::Plan { .. } | Subject::Command(_) => None,
+        }
+    }
+
+    /// What a person has to do to confirm; none while there is no plan.
+    #[must_use]
+    pub fn friction(&self) -> Option<&Friction> {
+        match &self.subject {
+            Subject::Plan { .. } => self.plan().map(|plan| &plan.friction),
+            Subject::Command(errand) => Some(&errand.friction),
+        }
+    }
+
+    /// Whether a reason has to be given.
+    #[must_use]
+    pub fn needs_reason(&self) -> bool {
+        matches!(self.friction(), Some(Friction::Reason | Friction::Typed { .. }))
+    }
+
+    /// Whether the fleet's name has to be typed.
+    #[must_use]
+    pub fn needs_name(&self) -> bool {
+        matches!(self.friction(), Some(Friction::Typed { .. }))
+    }
+
+    /// Why `y` does not count yet; none when it does.
+    #[must_use]
+    pub fn hurdle(&self) -> Option<String> {
+        self.state_hurdle().or_else(|| self.entry_hurdle())
+    }
+
+    fn state_hurdle(&self) -> Option<String> {
+        let text = match (&self.sending, &self.subject) {
+            (Sending::Sent, _) => "it is on its way: waiting for the answer",
+            (Sending::Failed(_), Subject::Plan { .. }) => "press r to plan again, then y",
+            (Sending::Failed(_), Subject::Command(_)) => "close this sheet and look again before you repeat it",
+            (Sending::Not, Subject::Plan { state: PlanState::Making, .. }) => "the plan is still being made",
+            (Sending::Not, Subject::Plan { state: PlanState::Failed(_), .. }) => "there is no plan to confirm",
+            (Sending::Not, _) => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    fn entry_hurdle(&self) -> Option<String> {
+        if self.needs_reason() && self.reason.value().is_none() {
+            return Some("a reason is needed first: press i, type it, enter".to_owned());
+        }
+        if self.needs_name() && self.typed.text().trim() != self.fleet().as_str() {
+            return Some(format!("type the fleet's name first: press t, type {}, enter", self.fleet()));
+        }
+        None
+    }
+
+    /// The reason, if one was given.
+    #[must_use]
+    pub fn reason_given(&self) -> Option<Untrusted> {
+        self.reason.value()
+    }
+
+    /// The typed name, where the sheet asks for it.
+    #[must_use]
+    pub fn name_given(&self) -> Option<Untrusted> {
+        if self.needs_name() { self.typed.value() } else { None }
+    }
+
+    /// The field with the focus.
+    pub const fn field(&mut self) -> Option<&mut Field> {
+        match self.editing {
+            Some(Entry::Reason) => Some(&mut self.reason),
+            Some(Entry::Name) => Some(&mut self.typed),
+            None => None,
+        }
+    }
+}

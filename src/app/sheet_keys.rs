@@ -1,0 +1,207 @@
+//! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
+
+use super::commands::{self, CommandId, Place};
+use super::effect::Effect;
+use super::field::Edited;
+use super::key::Key;
+use super::keys;
+use super::model::{Model, Purpose};
+use super::moving;
+use super::sheet::{DEAD_TIME, Entry, Errand, PlanState, Sending, Sheet, Subject};
+use crate::domain::time::BootTime;
+use crate::operation::command::CommandKind;
+use crate::operation::event::OperationState;
+use crate::operation::intent::Intent;
+use crate::operation::plan::{Friction, Plan};
+use crate::operation::record::OperationView;
+use crate::ports::desk::Seen;
+
+/// Takes a key that was read at `at` while a sheet is open.
+pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
+    let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    if at < sheet.deaf_until {
+        return Vec::new();
+    }
+    if let Some(field) = sheet.field() {
+        let edited = field.press(key);
+        leave_field(sheet, edited);
+        return Vec::new();
+    }
+    sheet.told = None;
+    match commands::find(Place::Sheet, key) {
+        Some(command) => run(model, command.id),
+        None => Vec::new(),
+    }
+}
+
+/// After the reason comes the name, where it is asked for.
+fn leave_field(sheet: &mut Sheet, edited: Edited) {
+    let name_missing = sheet.needs_name() && sheet.typed.text().trim() != sheet.fleet().as_str();
+    match (edited, sheet.editing) {
+        (Edited::Done, Some(Entry::Reason)) if name_missing => sheet.editing = Some(Entry::Name),
+        (Edited::Done | Edited::Left, _) => sheet.editing = None,
+        (Edited::Taken | Edited::Ignored, _) => {}
+    }
+}
+
+fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
+    match id {
+        CommandId::Confirm => return confirm(model),
+        CommandId::PlanAgain => return plan_again(model),
+        CommandId::Cancel => close(model),
+        CommandId::Reason => edit(model, Entry::Reason),
+        CommandId::Name => edit(model, Entry::Name),
+        CommandId::OtherTarget => other_target(model),
+        other => moving::travel(model, other),
+    }
+    Vec::new()
+}
+
+/// A plan that is still being made is not waited for any more; a `y` that was pressed goes on and is answered by a notice.
+fn close(model: &mut Model) {
+    model.requests.plan.forget();
+    model.sheet = None;
+}
+
+fn edit(model: &mut Model, entry: Entry) {
+    if let Some(sheet) = &mut model.sheet
+        && sheet.sending == Sending::Not
+        && (entry == Entry::Reason || sheet.needs_name())
+    {
+        sheet.editing = Some(entry);
+    }
+}
+
+/// Whether the sheet is a rollback's.
+pub const fn is_rollback(sheet: &Sheet) -> bool {
+    matches!(&sheet.subject, Subject::Plan { intent: Intent::Rollback { .. }, .. })
+}
+
+fn other_target(model: &mut Model) {
+    let Some(sheet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent) else { return };
+    model.requests.plan.forget();
+    keys::open_picker(model, sheet.fleet().clone(), Purpose::RollbackTarget);
+}
+
+/// Opens a sheet and asks for its plan.
+pub fn open_plan(model: &mut Model, intent: Intent) -> Vec<Effect> {
+    model.sheet = Some(Sheet::for_intent(intent.clone(), model.clock.boot));
+    vec![make_plan(model, intent)]
+}
+
+fn make_plan(model: &mut Model, intent: Intent) -> Effect {
+    Effect::MakePlan { no: model.requests.begin(model.clock.boot, |requests| &mut requests.plan), intent }
+}
+
+/// Makes the plan again; what was typed stays.
+fn plan_again(model: &mut Model) -> Vec<Effect> {
+    let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    let Subject::Plan { intent, state } = &mut sheet.subject else { return Vec::new() };
+    if sheet.sending == Sending::Sent || *state == PlanState::Making {
+        return Vec::new();
+    }
+    *state = PlanState::Making;
+    sheet.sending = Sending::Not;
+    let intent = intent.clone();
+    vec![make_plan(model, intent)]
+}
+
+/// Puts an answer on the sheet. There is something new to read: keys pressed before it do not count.
+pub fn planned(model: &mut Model, state: PlanState) {
+    let deaf_until = model.clock.boot.plus(DEAD_TIME);
+    if let Some(sheet) = &mut model.sheet
+        && let Subject::Plan { state: known, .. } = &mut sheet.subject
+    {
+        *known = state;
+        sheet.deaf_until = deaf_until;
+        sheet.scroll = 0;
+    }
+}
+
+fn confirm(model: &mut Model) -> Vec<Effect> {
+    let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    if let Some(hurdle) = sheet.hurdle() {
+        sheet.told = Some(hurdle);
+        return Vec::new();
+    }
+    sheet.sending = Sending::Sent;
+    let no = model.requests.begin(model.clock.boot, |requests| &mut requests.send);
+    model.sheet.as_ref().and_then(|sheet| order(sheet, no)).into_iter().collect()
+}
+
+fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
+    let (reason, typed) = (sheet.reason_given(), sheet.name_given());
+    match &sheet.subject {
+        Subject::Plan { intent, state: PlanState::Made(plan) } => {
+            Some(Effect::Execute { no, intent: intent.clone(), plan: plan.clone(), reason, typed })
+        }
+        Subject::Plan { .. } => None,
+        Subject::Command(errand) => {
+            Some(Effect::Command { no, operation: errand.operation.clone(), kind: errand.kind, seen: errand.seen, reason, typed })
+        }
+    }
+}
+
+/// What a command to an operation would do, and what it takes to confirm it; none before its first event.
+pub fn errand(view: &OperationView, kind: CommandKind) -> Option<Errand> {
+    let operation = &view.operation;
+    Some(Errand {
+        operation: operation.id.clone(),
+        word: operation.word().to_owned(),
+        fleet: operation.plan.fleet.clone(),
+        kind,
+        seen: Seen { step: view.progress.current, last_event: view.last_event()? },
+        friction: friction(view, kind),
+        effects: effects(view, kind),
+    })
+}
+
+fn friction(view: &OperationView, kind: CommandKind) -> Friction {
+    let typed = |because: &str| Friction::Typed { because: because.to_owned() };
+    match kind {
+        CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
+        CommandKind::Promote if view.state() == OperationState::Waiting => typed("the fast way back ends with the window"),
+        CommandKind::Promote if view.progress.failed_verdict().is_some() => typed("the judge fails this step"),
+        CommandKind::Promote if view.operation.plan.production => Friction::Reason,
+        CommandKind::Promote => Friction::Confirm,
+    }
+}
+
+fn effects(view: &OperationView, kind: CommandKind) -> Vec<String> {
+    let plan = &view.operation.plan;
+    match kind {
+        CommandKind::Pause => vec![
+            "stops after the call in the air; weights and servers stay exactly as they are".to_owned(),
+            "nothing happens by itself until Z resumes it or A backs it out".to_owned(),
+        ],
+        CommandKind::Resume => vec![format!("goes on with {}", step_title(view)), "everything is looked at again first".to_owned()],
+        CommandKind::BackOut => back_out_effects(plan),
+        CommandKind::Promote if view.state() == OperationState::Waiting => {
+            vec![format!("{} becomes idle now instead of after its window", plan.from.group), "a rollback then has to grow it first".to_owned()]
+        }
+        CommandKind::Promote => promote_effects(view),
+    }
+}
+
+fn step_title(view: &OperationView) -> String {
+    view.operation.plan.steps.get(view.progress.current).map_or_else(|| "its end".to_owned(), |step| step.title.clone())
+}
+
+fn back_out_effects(plan: &Plan) -> Vec<String> {
+    vec![
+        format!("1 weights: {} 100%, {} 0%, at once", plan.from.label(), plan.to.label()),
+        format!("2 {} drains and becomes idle", plan.to.group),
+        format!("{} in {} is not touched", plan.from.label(), plan.from.group),
+    ]
+}
+
+fn promote_effects(view: &OperationView) -> Vec<String> {
+    let next = view.operation.plan.steps.get(view.progress.current + 1).map_or_else(|| "the end".to_owned(), |step| step.title.clone());
+    let mut effects = vec![format!("ends the wait of {} and goes on with {next}", step_title(view))];
+    if let Some(verdict) = view.progress.failed_verdict() {
+        let rate = |errors: u64, requests: u64| format!("{errors} errors of {requests} requests");
+        effects.push(format!("canary {}", rate(verdict.candidate.errors, verdict.candidate.requests)));
+        effects.push(format!("base   {}", rate(verdict.stable.errors, verdict.stable.requests)));
+    }
+    effects
+}

@@ -1,0 +1,50 @@
+//! The one function that changes the model.
+
+use super::effect::Effect;
+use super::keys;
+use super::message::Message;
+use super::model::Model;
+use super::polling;
+use super::replies;
+use super::sheet::Entry;
+
+pub use super::replies::going_on;
+
+/// What to ask for when the screen opens.
+#[must_use]
+pub fn start(model: &mut Model) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
+    effects.extend(polling::due(model));
+    effects
+}
+
+/// Takes a message in and says what to do.
+#[must_use]
+pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Key { key, at } => keys::press(model, key, at),
+        Message::Tick => polling::due(model),
+        Message::StoreChanged(_) => polling::read_operations(model).into_iter().collect(),
+        Message::Reply { no, reply } => replies::take(model, no, reply),
+        Message::Paste(text) => paste(model, &text),
+        Message::Resized { width, height } => {
+            model.size = (width, height);
+            Vec::new()
+        }
+        Message::LastKnown(estate) => {
+            replies::last_known(model, *estate);
+            Vec::new()
+        }
+    }
+}
+
+/// Pasted text reaches the reason and the filter, and only while they are being typed: never a command, never the typed name.
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match &mut model.sheet {
+        Some(sheet) if sheet.editing == Some(Entry::Reason) => sheet.reason.paste(text),
+        Some(_) => {}
+        None if model.filtering => model.filter.paste(text),
+        None => {}
+    }
+    Vec::new()
+}

@@ -1,0 +1,88 @@
+//! What a step wants, tempered by what the cloud refused lately, and the claim renewed when there is nothing better to do.
+
+use super::situation::Situation;
+use super::{Move, WantedCall};
+use crate::domain::call::CloudErrorKind;
+use crate::domain::time::Millis;
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::progress::RefusedCall;
+
+/// So many refusals in a row and a deploy going forward holds.
+const MAX_REFUSALS: u32 = 3;
+/// A hint for people that was refused is left alone for so long.
+const HINT_PAUSE: Millis = Millis::secs(60);
+/// Auto Scaling's name of the call that writes a claim.
+const WRITE_CLAIM: &str = "CreateOrUpdateTags";
+/// Auto Scaling's name of the call that takes it off.
+const DELETE_CLAIM: &str = "DeleteTags";
+
+pub(super) fn tempered(situation: &Situation<'_>, then: Move) -> Move {
+    renew_claim(situation, after_refusals(situation, then))
+}
+
+/// Calls the cloud refused are made again ever more slowly. A deploy going forward holds after a few, and tries on meanwhile only where
+/// waiting helps.
+fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
+    let Move::Call(wanted) = then else { return then };
+    let Some(refused) = refused(situation, wanted.call.aws_name()) else { return Move::Call(wanted) };
+    let tries = situation.progress.refusals;
+    let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
+    let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(5));
+    let left = pause.minus(situation.now.since(refused.at));
+    let forward = situation.plan.kind == OperationKind::Deploy && situation.progress.state != OperationState::BackingOut;
+    if forward && tries >= MAX_REFUSALS {
+        let again = Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
+        return Move::Hold { why, meanwhile: again };
+    }
+    if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
+}
+
+/// The last refusal, if it was of this kind of call and nothing was accepted since.
+fn refused<'a>(situation: &Situation<'a>, api: &str) -> Option<&'a RefusedCall> {
+    situation.progress.last_refusal.as_ref().filter(|refused| situation.progress.refusals > 0 && refused.api == api)
+}
+
+/// Whether the cloud may accept the same call later.
+const fn passes(kind: CloudErrorKind) -> bool {
+    match kind {
+        CloudErrorKind::Auth
+        | CloudErrorKind::Throttled
+        | CloudErrorKind::NotFound
+        | CloudErrorKind::Conflict
+        | CloudErrorKind::Network
+        | CloudErrorKind::OutcomeUnknown => true,
+        CloudErrorKind::Denied | CloudErrorKind::Invalid | CloudErrorKind::Unsupported => false,
+    }
+}
+
+/// The claim is renewed at half of its life, also in a hold; a renewal that is refused stops nothing.
+fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
+    let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
+    let due = age.is_some_and(|age| age.times(2) > situation.plan.timing.claim_life) && situation.may_claim();
+    let renewal = || situation.claim_call("the claim is renewed");
+    match then {
+        Move::Wait { .. } if due => Move::Call(renewal()),
+        Move::Hold { why, meanwhile: None } if due => Move::Hold { why, meanwhile: Some(renewal()) },
+        other => other,
+    }
+}
+
+impl Situation<'_> {
+    /// Writing a claim was not refused just now.
+    pub(super) fn may_claim(&self) -> bool {
+        self.may_hint(WRITE_CLAIM)
+    }
+
+    fn may_hint(&self, api: &str) -> bool {
+        refused(self, api).is_none_or(|refused| self.now.since(refused.at) >= HINT_PAUSE)
+    }
+
+    /// The call that takes our claim off, while it may still be on a group: it was written, or one of this store is seen, which may be that
+    /// of an operation this one took the wheel from. One that is refused is left to end by itself.
+    pub(super) fn unclaim(&self) -> Option<WantedCall> {
+        let written = self.progress.claimed_at.is_some();
+        let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0 && refused(self, DELETE_CLAIM).is_none();
+        (written || seen).then(|| self.unclaim_call())
+    }
+}

@@ -1,0 +1,89 @@
+//! The cloud that was asked for: simulated or AWS, behind the same ports.
+
+use std::sync::Arc;
+
+use crate::adapters::sim::SimCloud;
+use crate::domain::fleet::FleetSpec;
+use crate::domain::time::WorldTime;
+use crate::ports::cloud::{CloudRead, CloudWrite};
+
+/// A cloud and what only one of its kind can do.
+#[derive(Clone)]
+pub enum Cloud {
+    /// The simulated one.
+    Sim(SimCloud),
+    /// AWS.
+    #[cfg(feature = "aws")]
+    Aws(crate::adapters::aws::AwsCloud),
+}
+
+/// How urgent somebody's calls are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A driver's reads.
+    Driver,
+    /// The fleet somebody has open.
+    Opened,
+    /// What is on the screen.
+    Visible,
+}
+
+impl Cloud {
+    /// Reading it.
+    #[must_use]
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "a simulated cloud has no call budget"))]
+    pub fn reader(&self, urgency: Urgency) -> Arc<dyn CloudRead> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.clone()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => Arc::new(cloud.with_priority(match urgency {
+                Urgency::Driver => crate::ports::budget::Priority::DriverRead,
+                Urgency::Opened => crate::ports::budget::Priority::OpenedFleet,
+                Urgency::Visible => crate::ports::budget::Priority::VisibleFleets,
+            })),
+        }
+    }
+
+    /// Changing it: asked for by drivers only.
+    #[must_use]
+    #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "a simulated cloud has no call budget"))]
+    pub fn writer(&self, rolls_back: bool) -> Arc<dyn CloudWrite> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.writer()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => {
+                use crate::ports::budget::Priority;
+                Arc::new(crate::adapters::aws::AwsWriter::new(cloud, if rolls_back { Priority::RollbackWrite } else { Priority::Write }))
+            }
+        }
+    }
+
+    /// Somebody counts requests and errors here.
+    #[must_use]
+    pub const fn counts_requests(&self) -> bool {
+        matches!(self, Self::Sim(_))
+    }
+
+    /// Fleets the cloud itself declares: a simulated world's.
+    #[must_use]
+    pub fn declared_fleets(&self) -> Option<Vec<FleetSpec>> {
+        match self {
+            Self::Sim(cloud) => cloud.fleet_specs().ok(),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => None,
+        }
+    }
+
+    /// A driver has done all it has to do until later: a world that is moved by hand may go on.
+    pub fn rested(&self, watcher: &str, at: WorldTime) {
+        match self {
+            Self::Sim(cloud) => {
+                if let Err(error) = cloud.seen(watcher, at) {
+                    tracing::warn!("the world was not told that this driver rests: {error}");
+                }
+            }
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => {}
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The desk over an office: what screen and command line ask, answered from one cloud and its store.
+
+use std::process::Child;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::cloud::{Cloud, Urgency};
+use super::gather::{records, unknown_fleet};
+use super::launch::{log_end, log_path, start_driver};
+use super::office::Office;
+use crate::adapters::host;
+use crate::adapters::store::NewOperation;
+use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::observation::Depth;
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::command::{Command, CommandKind};
+use crate::operation::event::{EventBody, OperationState};
+use crate::operation::intent::Intent;
+use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
+use crate::operation::record::OperationView;
+use crate::operation::sighting::Sighting;
+use crate::operation::status::{Estate, FleetStatus};
+use crate::plan::estate::{closer, estate};
+use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
+
+/// How long a driver may take to show up before its operation is given up.
+const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a command's sender waits for its answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(12);
+/// How often both look.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+#[async_trait]
+impl Desk for Office {
+    fn header(&self) -> Header {
+        let identity = self.known_identity();
+        Header {
+            place: self.place(),
+            account: identity.map(|identity| identity.account.as_str().into()),
+            caller: identity.map(|identity| identity.caller.clone()),
+            read_only: self.settings.read_only,
+            credentials_end: identity.and_then(|identity| identity.expires_at),
+            time_scale: self.settings.time_scale,
+            store: if self.store.is_shared() { format!("shared on {}", host::host_name().shown()) } else { "mine only".to_owned() },
+        }
+    }
+
+    fn now(&self) -> WorldTime {
+        Self::now(self)
+    }
+
+    fn last_known(&self) -> Result<Option<Estate>, DeskError> {
+        self.store.snapshot()?.map(|seen| self.estate_of(&seen)).transpose()
+    }
+
+    async fn estate(&self) -> Result<Estate, DeskError> {
+        self.identity().await?;
+        self.adopt_declared().await?;
+        if let Some(seen) = self.store.snapshot()?
+            && self.may_reuse(&seen)
+        {
+            return self.estate_of(&seen);
+        }
+        let seen = self.look_around().await?;
+        self.estate_of(&seen)
+    }
+
+    async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
+        let (spec, seen) = self.spec(name).await?;
+        let estate = self.estate_of(&seen)?;
+        let status = estate.fleets.into_iter().find(|fleet| fleet.spec.name == *name).ok_or_else(|| unknown_fleet(name, &seen.specs))?;
+        self.read_clock().await?;
+        match spec.weighted_pair() {
+            Some(pair) => Ok(self.close_look(status, &pair).await),
+            None => Ok(FleetDetail {
+                status: self.listed_now(status).await?,
+                target_states: Default::default(),
+                counts: BySlot::default(),
+                unknowns: Vec::new(),
+            }),
+        }
+    }
+
+    fn store_version(&self) -> Result<u64, DeskError> {
+        Ok(self.store.version()?)
+    }
+
+    fn operations(&self, finished: usize) -> Result<Vec<OperationView>, DeskError> {
+        Ok(self.store.operations(finished)?)
+    }
+
+    async fn plan(&self, intent: &Intent) -> Result<Plan, DeskError> {
+        self.make_plan(intent).await
+    }
+
+    async fn execute(&self, intent: &Intent, plan: &Plan, reason: Option<Untrusted>, typed: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        self.may_write()?;
+        confirmed(plan, reason.as_ref(), typed.as_ref())?;
+        let plan = if self.still_stands(plan)? { plan.clone() } else { self.plan_again(intent, plan).await? };
+        let new = NewOperation { plan, by: self.who().await, reason, at: Self::now(self) };
+        let id = self.store.create(&new)?;
+        let child = start_driver(self, &id);
+        self.await_driver(&id, child).await?;
+        Ok(id)
+    }
+
+    async fn command(
+        &self,
+        operation: &OperationId,
+        kind: CommandKind,
+        seen: Seen,
+        reason: Option<Untrusted>,
+        typed: Option<Untrusted>,
+    ) -> Result<String, DeskError> {
+        self.may_write()?;
+        let view = self.store.operation(operation)?;
+        if let crate::operation::command::Ruling::Refuse(why) = crate::operation::command::rule(view.state(), kind) {
+            return Err(Refusal::new(format!("{operation} cannot {}: {why}", kind.word()), format!("look at it: `qd op {operation}`")).into());
+        }
+        let command = Command {
+            id: 0,
+            kind,
+            step: seen.step,
+            last_event: seen.last_event,
+            by: self.who().await,
+            reason,
+            typed,
+            sent_at: host::boot_now(),
+            boot_id: host::boot_id(),
+        };
+        let number = self.store.send_command(operation, &command)?;
+        if !view.driver_alive {
+            self.start_for_command(operation, kind, number)?;
+        }
+        self.await_answer(operation, number).await
+    }
+}
+
+impl Office {
+    fn place(&self) -> String {
+        match &self.cloud {
+            Cloud::Sim(cloud) => cloud.speed_now().map_or_else(|_| "SIM".to_owned(), |speed| format!("SIM x{speed}")),
+            #[cfg(feature = "aws")]
+            Cloud::Aws(cloud) => crate::domain::text::escape(cloud.region()),
+        }
+    }
+
+    /// What another process saw a moment ago is as good as what we would see now, and costs the account nothing.
+    fn may_reuse(&self, seen: &Sighting) -> bool {
+        !matches!(self.cloud, Cloud::Sim(_)) && host::wall_now().since(seen.as_of).as_secs() < 5 && seen.as_of <= host::wall_now()
+    }
+
+    fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {
+        Ok(estate(seen, &records(&self.store, &seen.specs)?))
+    }
+
+    async fn close_look(&self, status: FleetStatus, pair: &crate::domain::fleet::WeightedPair) -> FleetDetail {
+        let seen = self.cloud.reader(Urgency::Opened).observe(pair, Depth::Full).await;
+        let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
+        let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
+        FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() }
+    }
+
+    /// A fleet without weights is looked at by listing again.
+    async fn listed_now(&self, status: FleetStatus) -> Result<FleetStatus, DeskError> {
+        let seen = self.look_around().await?;
+        let found = self.estate_of(&seen)?.fleets.into_iter().find(|fleet| fleet.spec.name == status.spec.name);
+        Ok(found.unwrap_or(status))
+    }
+
+    pub(super) fn may_write(&self) -> Result<(), DeskError> {
+        if self.settings.read_only {
+            return Err(Refusal::new("nothing can be changed in read-only mode", "leave --read-only away").into());
+        }
+        Ok(())
+    }
+
+    /// The world may have moved since the sheet was opened: a deploy that would do something else is refused, a rollback with the same ends goes on.
+    async fn plan_again(&self, intent: &Intent, shown: &Plan) -> Result<Plan, DeskError> {
+        let now = self.make_plan(intent).await?;
+        let same = now.id == shown.id || shown.kind == OperationKind::Rollback && same_ends(&now, shown);
+        if same {
+            return Ok(now);
+        }
+        Err(Refusal::new(format!("the fleet changed since this plan was made: {}", difference(shown, &now)), "look at the new plan and confirm that")
+            .into())
+    }
+
+    /// Waits for the lease; without one the operation is given up and nothing was changed.
+    pub(super) async fn await_driver(&self, id: &OperationId, child: Result<Child, DeskError>) -> Result<(), DeskError> {
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => return Err(self.give_up(id, &error.to_string())),
+        };
+        let asked = std::time::Instant::now();
+        loop {
+            if self.store.lease(id)?.is_some_and(|lease| lease.holder.is_some()) {
+                return Ok(());
+            }
+            let view = self.store.operation(id)?;
+            if view.state().is_final() {
+                return Ok(());
+            }
+            let ended = matches!(child.try_wait(), Ok(Some(_)));
+            if ended || asked.elapsed() >= DRIVER_PATIENCE {
+                let log = log_end(&log_path(self.store.dir(), id));
+                return Err(self.give_up(id, &format!("its driver did not come up: {log}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
+        let ended = (|| {
+            let view = self.store.operation(id)?;
+            let lease = self.store.take_lease(id)?;
+            let failed = EventBody::StateChanged { to: OperationState::Failed, reason: format!("nothing was changed: {why}"), deadline: None };
+            self.store.append(&view.operation, lease.epoch, &[failed], Self::now(self))?;
+            self.store.release_lease(id, lease.epoch)
+        })();
+        if let Err(error) = ended {
+            tracing::warn!("{id} could not be ended: {error}");
+        }
+        DeskError::other(format!("{id} was not started, nothing was changed: {why}"), "put that right and try again")
+    }
+
+    /// With no driver alive, back out and resume start one; the rest is refused.
+    fn start_for_command(&self, id: &OperationId, kind: CommandKind, number: u64) -> Result<(), DeskError> {
+        if matches!(kind, CommandKind::BackOut | CommandKind::Resume) {
+            return start_driver(self, id).map(|_| ());
+        }
+        self.store.withdraw_command(number)?;
+        Err(Refusal::new(format!("{id} has no driver that could {}", kind.word()), format!("have one take over first: `qd drive {id} --take-over`"))
+            .into())
+    }
+
+    async fn await_answer(&self, id: &OperationId, number: u64) -> Result<String, DeskError> {
+        let asked = std::time::Instant::now();
+        while asked.elapsed() < ANSWER_PATIENCE {
+            if let Some(answer) = self.store.command_answer(number)? {
+                if answer.accepted {
+                    return Ok(answer.text);
+                }
+                return Err(Refusal::new(answer.text, format!("look at it: `qd op {id}`")).into());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.store.withdraw_command(number)?;
+        Err(DeskError::other(
+            format!("the driver of {id} did not answer in {}s; the command was withdrawn", ANSWER_PATIENCE.as_secs()),
+            format!("look at it: `qd op {id}`"),
+        ))
+    }
+}
+
+fn confirmed(plan: &Plan, reason: Option<&Untrusted>, typed: Option<&Untrusted>) -> Result<(), DeskError> {
+    match &plan.friction {
+        Friction::Confirm => Ok(()),
+        Friction::Reason if reason.is_some_and(|reason| !reason.raw().trim().is_empty()) => Ok(()),
+        Friction::Reason => Err(Refusal::new("a deploy in production needs a reason", "give one: `--reason TEXT`, or `i` on the sheet").into()),
+        Friction::Typed { .. } if typed.is_some_and(|typed| typed.raw() == plan.fleet.as_str()) => Ok(()),
+        Friction::Typed { because } => {
+            Err(Refusal::new(format!("this goes against advice: {because}"), format!("type the fleet's name, {}", plan.fleet)).into())
+        }
+    }
+}
+
+fn same_ends(now: &Plan, shown: &Plan) -> bool {
+    now.from.slot == shown.from.slot
+        && now.to.image == shown.to.image
+        && now.to.template_version == shown.to.template_version
+        && now.level == shown.level
+}
+
+fn difference(shown: &Plan, now: &Plan) -> String {
+    let ends = |plan: &Plan| format!("{} to {}", plan.from.label(), plan.to.label());
+    let weights = |plan: &Plan| plan.actions.forwards().map(|(arn, weight)| format!("{} {weight}", arn.short())).collect::<Vec<_>>().join(", ");
+    if ends(shown) != ends(now) {
+        return format!("it was {}, it is {}", ends(shown), ends(now));
+    }
+    if weights(shown) != weights(now) {
+        return format!("weights were {}, they are {}", weights(shown), weights(now));
+    }
+    if shown.supersedes != now.supersedes {
+        return "another operation began or ended".to_owned();
+    }
+    "what its groups launch is another template version".to_owned()
+}

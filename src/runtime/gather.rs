@@ -1,0 +1,251 @@
+//! Reading what a screen or a plan needs: side by side, and with every gap named.
+
+use std::collections::BTreeMap;
+
+use super::cloud::Urgency;
+use super::office::Office;
+use crate::adapters::store::{Store, StoreError};
+use crate::domain::call::{CloudError, Identity};
+use crate::domain::discovery::find_fleets;
+use crate::domain::fleet::{FleetSpec, Slot, WeightedPair};
+use crate::domain::group::ServerGroup;
+use crate::domain::ids::FleetName;
+use crate::domain::image::Image;
+use crate::domain::observation::{Depth, FleetObservation, RouteReading, TemplateData};
+use crate::domain::reading::Listing;
+use crate::domain::suggest::nearest;
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::plan::{OperationKind, Plan, Refusal};
+use crate::operation::sighting::Sighting;
+use crate::plan::Facts;
+use crate::plan::estate::FleetRecord;
+use crate::ports::desk::DeskError;
+
+/// The newest operations of a fleet that matter to plans and rows.
+const OPERATIONS_OF_A_FLEET: u32 = 5;
+
+impl Office {
+    /// One round of listings, kept for the next first paint.
+    pub(super) async fn look_around(&self) -> Result<Sighting, DeskError> {
+        let reader = self.cloud.reader(Urgency::Visible);
+        self.read_clock().await?;
+        let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
+        let groups = groups?;
+        let mut gaps = Vec::new();
+        let routes = listed("load balancers", routes, &mut gaps)?;
+        let images = listed("images", images, &mut gaps)?;
+        gaps.extend(missing("server groups", &groups));
+        let as_of = groups.as_of();
+        let seen = Sighting { specs: self.specs(&groups, routes.as_ref()), groups, routes, images, gaps, as_of };
+        if let Err(error) = self.store.keep_snapshot(&seen) {
+            tracing::warn!("the snapshot was not kept: {error}");
+        }
+        Ok(seen)
+    }
+
+    fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Vec<FleetSpec> {
+        if let Some(declared) = self.cloud.declared_fleets() {
+            return declared;
+        }
+        let unanswered = Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
+        find_fleets(&self.settings.configured, groups, routes.unwrap_or(&unanswered), &self.settings.tag_keys)
+    }
+
+    /// A fleet by name. The last round knows most of them; one it does not know may be new.
+    pub(super) async fn spec(&self, name: &FleetName) -> Result<(FleetSpec, Sighting), DeskError> {
+        if let Some(seen) = self.store.snapshot()?
+            && self.is_current(&seen)
+            && let Some(spec) = seen.specs.iter().find(|spec| spec.name == *name)
+        {
+            return Ok((spec.clone(), seen));
+        }
+        let seen = self.look_around().await?;
+        match seen.specs.iter().find(|spec| spec.name == *name) {
+            Some(spec) => Ok((spec.clone(), seen)),
+            None => Err(unknown_fleet(name, &seen.specs)),
+        }
+    }
+
+    /// Written-down fleets may have changed since another process looked.
+    fn is_current(&self, seen: &Sighting) -> bool {
+        let adopted = |spec: &&FleetSpec| spec.source == crate::domain::fleet::FleetSource::Adopted;
+        let young = self.now().since(seen.as_of) < crate::domain::time::Millis::mins(2);
+        let written: Vec<&FleetName> = self.settings.configured.iter().map(|spec| &spec.name).collect();
+        young && (self.cloud.declared_fleets().is_some() || seen.specs.iter().filter(adopted).map(|spec| &spec.name).eq(sorted(written)))
+    }
+
+    /// Everything a plan is made from.
+    pub(super) async fn gather(&self, spec: &FleetSpec) -> Result<Gathered, DeskError> {
+        let reader = self.cloud.reader(Urgency::Opened);
+        let now = self.read_clock().await?;
+        let identity = self.identity().await?.clone();
+        let images = reader.images();
+        let Some(pair) = spec.weighted_pair() else {
+            let images = images.await?;
+            return Ok(Gathered {
+                seen: unseen(now),
+                images,
+                record: record(&self.store, &spec.name)?,
+                identity,
+                live: None,
+                other: None,
+                target_groups: Vec::new(),
+                policies: None,
+                now,
+            });
+        };
+        let names: Vec<_> = Slot::BOTH.iter().map(|slot| pair.groups.get(*slot).clone()).collect();
+        let arns: Vec<_> = Slot::BOTH.iter().map(|slot| pair.target_groups.get(*slot).clone()).collect();
+        let (seen, images, target_groups, policies) =
+            tokio::join!(reader.observe(&pair, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
+        let (live, other) = self.templates(&pair, &seen).await;
+        let record = record(&self.store, &spec.name)?;
+        let mut images = images?;
+        self.add_missing_images(&seen, &mut images).await;
+        Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
+    }
+
+    /// Images that run but no listing shows are fetched by id; those that do not exist stay missing.
+    async fn add_missing_images(&self, seen: &FleetObservation, images: &mut Listing<Image>) {
+        let reader = self.cloud.reader(Urgency::Opened);
+        for slot in Slot::BOTH {
+            let pinned = seen.group(slot).and_then(|group| group.template.as_ref()?.image.clone());
+            let Some(id) = pinned.filter(|id| !images.items().iter().any(|image| image.id == *id)) else { continue };
+            if let Ok(Some(image)) = reader.image(&id).await {
+                match images {
+                    Listing::Complete { items, .. } | Listing::Incomplete { items, .. } => items.push(image),
+                }
+            }
+        }
+    }
+
+    /// The template data of the live and of the other slot, where they can be read.
+    async fn templates(&self, pair: &WeightedPair, seen: &FleetObservation) -> (Option<TemplateData>, Option<TemplateData>) {
+        let reader = self.cloud.reader(Urgency::Opened);
+        let live = if seen.weight(Slot::B, pair) > seen.weight(Slot::A, pair) { Slot::B } else { Slot::A };
+        let pin = |slot: Slot| seen.group(slot).and_then(|group| group.template.as_ref()).and_then(|pin| Some((pin.id.clone(), pin.number()?)));
+        let data = |pin: Option<(crate::domain::ids::TemplateId, u64)>| {
+            let reader = reader.clone();
+            async move {
+                let (id, number) = pin?;
+                reader.template(&id, number).await.ok()
+            }
+        };
+        tokio::join!(data(pin(live)), data(pin(live.other())))
+    }
+
+    /// A plan for a deploy or a rollback of this fleet, from facts read now.
+    pub(super) async fn make_plan(&self, intent: &crate::operation::intent::Intent) -> Result<Plan, DeskError> {
+        use crate::operation::intent::Intent;
+        let (spec, _) = self.spec(intent.fleet()).await?;
+        let gathered = self.gather(&spec).await?;
+        let setting = self.setting();
+        let facts = gathered.facts(&setting, &spec);
+        let plan = match intent {
+            Intent::Deploy { image, strategy, .. } => crate::plan::deploy::plan(&facts, image, *strategy),
+            Intent::Rollback { to, .. } => crate::plan::rollback::plan(&facts, to.as_deref()),
+        };
+        Ok(plan?)
+    }
+
+    /// The last rollback plan still stands if nothing took the wheel since: its own first look checks the rest.
+    pub(super) fn still_stands(&self, plan: &Plan) -> Result<bool, StoreError> {
+        let fresh = self.now().since(plan.as_of) < crate::domain::time::Millis::mins(2);
+        let holder = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?.into_iter().find(|view| !view.state().is_final());
+        Ok(plan.kind == OperationKind::Rollback && fresh && holder.map(|view| view.operation.id) == plan.supersedes)
+    }
+}
+
+/// What a store knows of these fleets.
+pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
+    specs.iter().map(|spec| Ok((spec.name.clone(), record(store, &spec.name)?))).collect()
+}
+
+fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
+    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?, history: store.history(fleet)? })
+}
+
+fn sorted(mut names: Vec<&FleetName>) -> Vec<&FleetName> {
+    names.sort();
+    names
+}
+
+/// What was read for a plan.
+pub(super) struct Gathered {
+    pub seen: FleetObservation,
+    pub images: Listing<Image>,
+    pub record: FleetRecord,
+    identity: Identity,
+    live: Option<TemplateData>,
+    other: Option<TemplateData>,
+    pub target_groups: Vec<crate::domain::observation::TargetGroupFacts>,
+    pub policies: Option<Vec<crate::domain::observation::GroupPolicies>>,
+    pub now: WorldTime,
+}
+
+impl Gathered {
+    pub(super) fn facts<'a>(&'a self, setting: &'a crate::plan::Setting, spec: &'a FleetSpec) -> Facts<'a> {
+        Facts {
+            setting,
+            identity: &self.identity,
+            spec,
+            seen: &self.seen,
+            images: self.images.items(),
+            images_missing: self.images.missing().map(Untrusted::shown),
+            ledger: &self.record.ledger,
+            operations: &self.record.operations,
+            live_template: self.live.clone(),
+            other_template: self.other.clone(),
+            target_groups: self.target_groups.clone(),
+            policies: self.policies.clone(),
+            history: self.record.history,
+            now: self.now,
+        }
+    }
+}
+
+fn unseen(at: WorldTime) -> FleetObservation {
+    use crate::domain::fleet::BySlot;
+    use crate::domain::reading::Reading;
+    FleetObservation {
+        at,
+        groups: BySlot::from_fn(|_| Reading::unknown("not looked at")),
+        route: Reading::unknown("not looked at"),
+        health: BySlot::from_fn(|_| Reading::unknown("not looked at")),
+        counts: BySlot::default(),
+    }
+}
+
+/// A listing, or the gap it leaves. Missing credentials are no gap: everything stops at them.
+fn listed<T>(what: &str, listing: Result<Listing<T>, CloudError>, gaps: &mut Vec<String>) -> Result<Option<Listing<T>>, DeskError> {
+    match listing {
+        Ok(listing) => {
+            gaps.extend(missing(what, &listing));
+            Ok(Some(listing))
+        }
+        Err(error) if error.kind == crate::domain::call::CloudErrorKind::Auth => Err(error.into()),
+        Err(error) => {
+            gaps.push(format!("{what}: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+fn missing<T>(what: &str, listing: &Listing<T>) -> Option<String> {
+    listing.missing().map(|why| format!("{what} are incomplete: {}", why.shown()))
+}
+
+/// The sentence for a fleet nobody knows, with the nearest name.
+pub(super) fn unknown_fleet(name: &FleetName, specs: &[FleetSpec]) -> DeskError {
+    let near = nearest(name.as_str(), specs.iter().map(|spec| spec.name.as_str()));
+    let hint = near.map_or_else(|| "`qd fleets` lists them".to_owned(), |near| format!("did you mean {}?", FleetName::new(near)));
+    Refusal::new(format!("there is no fleet '{name}'"), hint).into_error()
+}
+
+impl Refusal {
+    /// As an error that is no guard's: nothing was found to guard.
+    fn into_error(self) -> DeskError {
+        DeskError::other(self.reason, self.remedy)
+    }
+}

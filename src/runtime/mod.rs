@@ -1,0 +1,15 @@
+//! Where everything is wired: which cloud, which store, the desk in front of both, the screen's loop, and the driver behind.
+
+#[cfg(feature = "aws")]
+pub mod aws_desk;
+pub mod cloud;
+pub mod desk;
+pub mod driver;
+mod gather;
+pub mod launch;
+pub mod office;
+mod records;
+pub mod run;
+mod time_scale;
+pub mod ui;
+pub mod wiring;

@@ -1,0 +1,314 @@
+//! What only the command line asks of an office: ledger, adoption, the doctor, taking over.
+
+use async_trait::async_trait;
+
+use super::cloud::Urgency;
+use super::launch::start_driver;
+use super::office::Office;
+use crate::adapters::store::NewEntry;
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
+use crate::domain::group::ServerGroup;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::release::Release;
+use crate::domain::text::{Untrusted, escape};
+use crate::operation::claim::claim_on;
+use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
+use crate::operation::plan::{CheckLevel, Refusal};
+use crate::operation::record::OperationView;
+use crate::operation::sighting::Sighting;
+use crate::ports::desk::{Adopted, DeskError, Finding, Records};
+
+#[async_trait]
+impl Records for Office {
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
+        Ok(self.store.operation(id)?)
+    }
+
+    fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError> {
+        Ok(self.store.ledger(fleet)?)
+    }
+
+    async fn mark(&self, fleet: &FleetName, release: &str, bad: bool, reason: Untrusted) -> Result<String, DeskError> {
+        self.may_write()?;
+        let known = known_releases(&self.store.ledger(fleet)?);
+        let meant = |found: &Release| found.image.as_str() == release || found.version.as_ref().is_some_and(|version| version.raw() == release);
+        let Some(found) = known.iter().find(|known| meant(&known.release)) else {
+            let list: Vec<String> = known.iter().map(|known| known.release.label()).collect();
+            return Err(DeskError::other(format!("'{}' is not in the ledger of {fleet}", escape(release)), format!("it holds: {}", list.join(", "))));
+        };
+        if found.marked.is_some() == bad {
+            let already = if bad { "marked bad" } else { "not marked" };
+            return Ok(format!("{} is {already} already", found.release.label()));
+        }
+        let body = if bad { LedgerBody::Marked } else { LedgerBody::Unmarked };
+        self.add_entry(fleet, found.release.clone(), body, Some(reason)).await?;
+        Ok(format!("{} is {} now", found.release.label(), if bad { "marked bad" } else { "not marked any more" }))
+    }
+
+    async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError> {
+        self.may_write()?;
+        let (spec, _) = self.spec(fleet).await?;
+        if spec.source == FleetSource::Adopted {
+            return Err(Refusal::new(format!("{fleet} is adopted already"), format!("look at it: `qd fleet {fleet}`")).into());
+        }
+        if let Some(problem) = spec.problems.first() {
+            return Err(Refusal::new(format!("{fleet}: {problem}"), "put that right first").into());
+        }
+        let seen = self.look_around().await?;
+        let slot = live_slot(&spec, &seen, live)?;
+        let release = release_of(&spec, &seen, slot)?;
+        let identity = self.identity().await?;
+        let adopted =
+            FleetSpec { source: FleetSource::Adopted, account: Some(identity.account.clone()), region: Some(identity.region.clone()), ..spec };
+        crate::config::adopt(&self.settings.fleets_file, &adopted)?;
+        let label = release.label();
+        self.add_entry(fleet, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
+        Ok(Adopted {
+            written: format!("[fleet.{fleet}] in {}", escape(&self.settings.fleets_file.display().to_string())),
+            ledger: format!("{label} is taken for good, on your word"),
+            ignore_changes: ignore_changes(&adopted),
+        })
+    }
+
+    async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
+        let mut findings = vec![self.examine_identity().await, self.examine_clock().await, self.examine_store()];
+        findings.extend(self.examine_listings().await);
+        findings.extend(self.examine_operations()?);
+        if let Some(fleet) = fleet {
+            findings.extend(self.examine_fleet(fleet).await?);
+        }
+        Ok(findings)
+    }
+
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
+        self.may_write()?;
+        let view = self.store.operation(id)?;
+        if view.state().is_final() {
+            return Err(Refusal::new(format!("{id} is finished: {}", view.state().word()), format!("look at it: `qd op {id}`")).into());
+        }
+        if view.driver_alive {
+            return Err(Refusal::new(format!("{id} has a driver"), format!("watch it: `qd watch {id}`")).into());
+        }
+        let mut child = start_driver(self, id)?;
+        let before = view.lease.map_or(0, |lease| lease.epoch);
+        let asked = std::time::Instant::now();
+        while asked.elapsed().as_secs() < 10 && !matches!(child.try_wait(), Ok(Some(_))) {
+            if self.store.lease(id)?.is_some_and(|lease| lease.epoch > before && lease.holder.is_some()) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let log = super::launch::log_end(&super::launch::log_path(self.store.dir(), id));
+        Err(DeskError::other(format!("no driver took {id} over: {log}"), "its lease may still run: try again in half a minute"))
+    }
+}
+
+impl Office {
+    async fn add_entry(&self, fleet: &FleetName, release: Release, body: LedgerBody, reason: Option<Untrusted>) -> Result<(), DeskError> {
+        let by: Untrusted = self.who().await.short().into();
+        let entry = NewEntry { fleet: fleet.clone(), at: Self::now(self), release, body, by, reason, operation: None };
+        Ok(self.store.add_to_ledger(&entry)?)
+    }
+
+    /// A simulated world's fleets are declared by it: what they run at its beginning is taken for good, and before that what their other
+    /// group launches.
+    pub async fn adopt_declared(&self) -> Result<(), DeskError> {
+        let Some(specs) = self.cloud.declared_fleets() else { return Ok(()) };
+        if self.settings.read_only || self.store.has_ledger()? {
+            return Ok(());
+        }
+        let seen = self.look_around().await?;
+        for spec in specs {
+            let slots: &[Slot] = if matches!(spec.groups, Groups::Two(_)) { &[Slot::B, Slot::A] } else { &[Slot::A] };
+            for slot in slots {
+                if let Ok(release) = release_of(&spec, &seen, *slot) {
+                    self.add_entry(&spec.name, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn examine_identity(&self) -> Finding {
+        match self.identity().await {
+            Ok(identity) => {
+                let ends = identity.expires_at.map_or_else(|| "end unknown".to_owned(), |at| format!("until {}", at.rfc3339()));
+                finding(
+                    CheckLevel::Ok,
+                    "credentials",
+                    format!("{} in account {}, {}, {ends}", identity.caller.shown(), identity.account, identity.region),
+                )
+            }
+            Err(error) => finding(CheckLevel::Warning, "credentials", format!("{error}: {}", error.hint())),
+        }
+    }
+
+    async fn examine_clock(&self) -> Finding {
+        match self.read_clock().await {
+            Ok(now) => finding(CheckLevel::Ok, "clock", now.rfc3339()),
+            Err(error) => finding(CheckLevel::Unknown, "clock", error.to_string()),
+        }
+    }
+
+    fn examine_store(&self) -> Finding {
+        let shared = if self.store.is_shared() { "shared" } else { "mine only" };
+        finding(CheckLevel::Ok, "store", format!("{} ({shared}, id {})", escape(&self.store.dir().display().to_string()), self.store.id()))
+    }
+
+    async fn examine_listings(&self) -> Vec<Finding> {
+        let reader = self.cloud.reader(Urgency::Visible);
+        let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
+        vec![
+            listing("server groups", groups.map(|found| (found.items().len(), found.missing().map(Untrusted::shown)))),
+            listing("load balancers", routes.map(|found| (found.items().len(), found.missing().map(Untrusted::shown)))),
+            listing("images", images.map(|found| (found.items().len(), found.missing().map(Untrusted::shown)))),
+        ]
+    }
+
+    fn examine_operations(&self) -> Result<Vec<Finding>, DeskError> {
+        let orphans = self.store.operations(0)?.into_iter().filter(|view| !view.driver_alive);
+        Ok(orphans
+            .map(|view| {
+                let id = &view.operation.id;
+                let text = format!(
+                    "{id} ({} of {}) is {} and has no driver: `qd drive {id} --take-over`",
+                    view.operation.word(),
+                    view.operation.plan.fleet,
+                    view.state().word()
+                );
+                finding(CheckLevel::Warning, "operations", text)
+            })
+            .collect())
+    }
+
+    async fn examine_fleet(&self, name: &FleetName) -> Result<Vec<Finding>, DeskError> {
+        let (spec, seen) = self.spec(name).await?;
+        let gathered = self.gather(&spec).await?;
+        let mut findings: Vec<Finding> = spec.problems.iter().map(|problem| finding(CheckLevel::Warning, "shape", problem.clone())).collect();
+        findings.push(adoption(&spec));
+        findings.push(route(&spec, &seen));
+        for (_, group) in spec.groups.all() {
+            if let Some(group) = seen.groups.items().iter().find(|found| found.name == *group) {
+                findings.extend(examine_group(group));
+            }
+        }
+        findings.extend(gathered.target_groups.iter().map(|group| {
+            let level = if group.dns_failover_minimum.is_some() { CheckLevel::Warning } else { CheckLevel::Ok };
+            let dns = group.dns_failover_minimum.as_deref().unwrap_or("off");
+            let drain = group.deregistration_delay_secs.map_or_else(|| "?".to_owned(), |secs| format!("{secs}s"));
+            finding(level, "target group", format!("{}: drains for {drain}, DNS failover minimum {}", group.target_group.short(), escape(dns)))
+        }));
+        findings.push(policies(gathered.policies.as_deref()));
+        findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
+        Ok(findings)
+    }
+}
+
+fn finding(level: CheckLevel, subject: &str, text: impl Into<String>) -> Finding {
+    Finding { level, subject: subject.to_owned(), text: text.into() }
+}
+
+fn listing(what: &str, found: Result<(usize, Option<String>), crate::domain::call::CloudError>) -> Finding {
+    match found {
+        Ok((count, None)) => finding(CheckLevel::Ok, what, format!("{count} found")),
+        Ok((count, Some(why))) => finding(CheckLevel::Warning, what, format!("{count} found, not all: {why}")),
+        Err(error) => finding(CheckLevel::Unknown, what, format!("{error}: {}", error.hint())),
+    }
+}
+
+fn adoption(spec: &FleetSpec) -> Finding {
+    match spec.source {
+        FleetSource::Adopted => finding(CheckLevel::Ok, "adopted", "it may be changed"),
+        FleetSource::Tagged | FleetSource::Inferred => {
+            finding(CheckLevel::Warning, "adopted", format!("no: `qd fleet adopt {}` writes it down", spec.name))
+        }
+    }
+}
+
+fn route(spec: &FleetSpec, seen: &Sighting) -> Finding {
+    let Route::Weighted { place, .. } = &spec.route else { return finding(CheckLevel::Ok, "route", spec.route.word()) };
+    let found = seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place));
+    match found {
+        Some(reading) => {
+            let weights: Vec<String> = reading.actions.forwards().map(|(arn, weight)| format!("{} {weight}", arn.short())).collect();
+            let sticky = reading.actions.stickiness_secs().map_or_else(|| "not sticky".to_owned(), |secs| format!("sticky for {secs}s"));
+            finding(
+                CheckLevel::Ok,
+                "route",
+                format!("weights {} on {}, {sticky}, {}", weights.join(", "), reading.load_balancer.shown(), place.arn()),
+            )
+        }
+        None => finding(CheckLevel::Unknown, "route", format!("{} was not found", place.arn())),
+    }
+}
+
+fn examine_group(group: &ServerGroup) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        group.unsupported.iter().map(|what| finding(CheckLevel::Warning, "group", format!("{}: {what}", group.name))).collect();
+    let pinned = group.template.as_ref().and_then(|pin| pin.number());
+    let level = if pinned.is_some() { CheckLevel::Ok } else { CheckLevel::Warning };
+    let version = pinned.map_or_else(|| "no numbered template version".to_owned(), |number| format!("template version {number}"));
+    let check = format!("{:?}", group.health_check).to_uppercase();
+    findings.push(finding(
+        level,
+        "group",
+        format!("{}: {version}, health check {check}, min {} max {} desired {}", group.name, group.sizes.min, group.sizes.max, group.sizes.desired),
+    ));
+    if let Some(claim) = claim_on(group) {
+        findings.push(finding(CheckLevel::Warning, "claim", format!("{}: {}", group.name, claim.described())));
+    }
+    if !group.suspended.is_empty() {
+        let names: Vec<String> = group.suspended.iter().map(Untrusted::shown).collect();
+        findings.push(finding(CheckLevel::Warning, "suspended", format!("{}: {}", group.name, names.join(", "))));
+    }
+    findings
+}
+
+fn policies(policies: Option<&[crate::domain::observation::GroupPolicies]>) -> Finding {
+    match policies {
+        Some([a, b]) if a.policies == b.policies => finding(CheckLevel::Ok, "policies", "equal on both slots"),
+        Some([_, _]) => finding(CheckLevel::Warning, "policies", "they differ between the slots: a deploy is refused until they are equal"),
+        Some(_) => finding(CheckLevel::Ok, "policies", "one group"),
+        None => finding(CheckLevel::Unknown, "policies", "could not be read"),
+    }
+}
+
+/// The slot that serves, by its weight, or by the person's word where weights do not tell.
+fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
+    let Some(pair) = spec.weighted_pair() else { return Ok(said.unwrap_or(Slot::A)) };
+    let actions =
+        seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == pair.place)).map(|reading| &reading.actions);
+    let weight = |slot: Slot| actions.and_then(|actions| actions.weight(pair.target_groups.get(slot)));
+    match (weight(Slot::A), weight(Slot::B), said) {
+        (_, _, Some(said)) => Ok(said),
+        (Some(0), Some(b), None) if b > 0 => Ok(Slot::B),
+        (Some(a), Some(0), None) if a > 0 => Ok(Slot::A),
+        _ => Err(Refusal::new(format!("the weights do not tell which group of {} is live", spec.name), "say it: `--live a` or `--live b`").into()),
+    }
+}
+
+fn release_of(spec: &FleetSpec, seen: &Sighting, slot: Slot) -> Result<Release, DeskError> {
+    let name = match &spec.groups {
+        Groups::Two(names) => names.get(slot),
+        Groups::One(name) => name,
+    };
+    let unreadable = |what: &str| DeskError::from(Refusal::new(format!("{name} {what}"), "pin it to a numbered template version that can be read"));
+    let group = seen.groups.items().iter().find(|group| group.name == *name).ok_or_else(|| unreadable("cannot be read"))?;
+    let pin = group.template.as_ref().ok_or_else(|| unreadable("has no launch template"))?;
+    let number = pin.number().ok_or_else(|| unreadable("launches $Latest or $Default"))?;
+    let image = pin.image.clone().ok_or_else(|| unreadable("launches an image that could not be looked up"))?;
+    let images = seen.images.as_ref().map_or(&[][..], |images| images.items());
+    let version = images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
+    Ok(Release { image, version, template: pin.id.clone(), template_version: number, digest: pin.digest.clone(), group: name.clone(), slot })
+}
+
+/// What infrastructure-as-code must leave alone: template version, sizes and the two weights are ours.
+fn ignore_changes(spec: &FleetSpec) -> String {
+    let groups: Vec<String> = spec.groups.all().iter().map(|(_, name)| name.to_string()).collect();
+    let place = match &spec.route {
+        Route::Weighted { place: crate::domain::fleet::RoutePlace::Rule(_), .. } => "; on the listener rule: lifecycle { ignore_changes = [action] }",
+        Route::Weighted { .. } => "; on the listener: lifecycle { ignore_changes = [default_action] }",
+        Route::Attached { .. } | Route::None => "",
+    };
+    format!("on {}: lifecycle {{ ignore_changes = [launch_template, min_size, max_size, desired_capacity, tag] }}{place}", groups.join(" and "))
+}

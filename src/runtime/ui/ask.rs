@@ -1,0 +1,99 @@
+//! Effects that ask the desk for something: done on workers, answered by a message.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Sender;
+
+use crate::app::message::Reply;
+use crate::app::{Effect, Message};
+use crate::ports::desk::{Desk, DeskError};
+
+/// Finished operations that are read besides those at work.
+const FINISHED: usize = 20;
+
+/// Asks the desk on the workers.
+#[derive(Clone)]
+pub struct Asker {
+    desk: Arc<dyn Desk>,
+    workers: Handle,
+    data: Sender<Message>,
+    /// Confirmed things whose answer is still to come.
+    sending: Arc<AtomicUsize>,
+}
+
+impl Asker {
+    /// An asker whose answers go to `data`.
+    pub fn new(desk: Arc<dyn Desk>, workers: Handle, data: Sender<Message>) -> Self {
+        Self { desk, workers, data, sending: Arc::default() }
+    }
+
+    /// Confirmed things whose answer is still to come.
+    pub fn unanswered(&self) -> bool {
+        self.sending.load(Ordering::SeqCst) > 0
+    }
+
+    /// Asks, if the effect is a question or an order to the desk.
+    pub fn ask(&self, effect: Effect) {
+        let desk = Arc::clone(&self.desk);
+        match effect {
+            Effect::ReadEstate { no } => self.spawn(no, Reply::Estate, async move { desk.estate().await.map(Box::new) }),
+            Effect::ReadFleet { no, fleet } => {
+                let name = fleet.clone();
+                self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });
+            }
+            Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED) }),
+            Effect::MakePlan { no, intent } => self.spawn(no, Reply::Planned, async move { desk.plan(&intent).await.map(Box::new) }),
+            Effect::Execute { no, intent, plan, reason, typed } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Executed, async move {
+                    let _guard = guard;
+                    desk.execute(&intent, &plan, reason, typed).await
+                });
+            }
+            Effect::Command { no, operation, kind, seen, reason, typed } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    desk.command(&operation, kind, seen, reason, typed).await
+                });
+            }
+            Effect::Bell | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// Does the work in a task of its own, so that even a fault inside it is answered.
+    fn spawn<T: Send + 'static>(
+        &self,
+        no: u64,
+        wrap: impl Fn(Result<T, DeskError>) -> Reply + Send + 'static,
+        work: impl Future<Output = Result<T, DeskError>> + Send + 'static,
+    ) {
+        let (data, task) = (self.data.clone(), self.workers.spawn(work));
+        self.workers.spawn(async move {
+            let result = task.await.unwrap_or_else(|_| Err(fault()));
+            // Nobody listens any more when the screen is being left.
+            let _ = data.send(Message::Reply { no, reply: wrap(result) }).await;
+        });
+    }
+
+    fn begin_sending(&self) -> SendingGuard {
+        self.sending.fetch_add(1, Ordering::SeqCst);
+        SendingGuard(Arc::clone(&self.sending))
+    }
+}
+
+/// Counts itself out when the answer is there, or will never be.
+struct SendingGuard(Arc<AtomicUsize>);
+
+impl Drop for SendingGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn fault() -> DeskError {
+    DeskError::other("the request failed inside qd", "this is a fault of Quarterdeck: the log has the details, please report it")
+}

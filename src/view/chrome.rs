@@ -1,0 +1,217 @@
+//! What frames every view: where am I and can I trust it, the one thing that needs a person, the answer to the last key, the keys.
+//!
+//! ```text
+//!  SIM x10 │ release-op RW │ creds 42m │ data now           6 fleets · 1 op  ? help
+//!  ‖ web-prod canary is holding: judge FAIL, backs out in 3:12               ! goto
+//!  (body)
+//!  Not now: no operation is at work on web-prod
+//!  enter open  D deploy  R roll back  / filter  tab pane  ? keys  (A back out)
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::lines::route_words;
+use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
+use super::theme::Tone;
+use super::words;
+use crate::app::age::about;
+use crate::app::commands::{self, Command, CommandId, Group};
+use crate::app::model::{Model, Screen, is_at_work};
+use crate::app::needs;
+use crate::app::prospects::hindrance;
+use crate::app::sheet::Subject;
+use crate::domain::text::{Untrusted, escape};
+
+/// Draws the frame and gives the room for the view.
+pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
+    let wide = area.width >= 140;
+    paint.ends(area, 0, &place(model, paint, wide), &totals(model));
+    second_line(model, paint, area);
+    let last = area.height.saturating_sub(1);
+    paint.row(area, last.saturating_sub(1), &notice(model));
+    let keys = footer(model, usize::from(area.width));
+    paint.row(area, last, &keys);
+    paint::lines(area, 2, area.height.saturating_sub(4))
+}
+
+/// Where am I and can I trust it.
+pub fn place(model: &Model, paint: &Paint<'_>, wide: bool) -> Row {
+    let header = &model.header;
+    let mut parts = vec![toned(escape(&header.place), Tone::Banner)];
+    if wide && let Some(account) = &header.account {
+        parts.push(paint::plain(format!("account {}", account.shown())));
+    }
+    parts.push(caller(model));
+    parts.push(credentials(model));
+    parts.push(data_age(model));
+    if wide {
+        parts.push(paint::plain(format!("store {}", header.store)));
+    }
+    if header.time_scale != 1 {
+        parts.push(toned(format!("waits /{}", header.time_scale), Tone::Waits));
+    }
+    joined(parts, paint)
+}
+
+fn joined(parts: Vec<Row>, paint: &Paint<'_>) -> Row {
+    let mut row = toned(" ", Tone::Plain);
+    for (position, part) in parts.into_iter().enumerate() {
+        if position > 0 {
+            row.push(piece(format!(" {} ", paint.glyphs.pipe), Tone::Dim));
+        }
+        row.extend(part);
+    }
+    row
+}
+
+fn caller(model: &Model) -> Row {
+    let who = model.header.caller.as_ref().map_or_else(|| "role ?".to_owned(), short_caller);
+    let mode = if model.header.read_only { " RO" } else { " RW" };
+    vec![piece(who, Tone::Plain), piece(mode, Tone::Strong)]
+}
+
+/// The role of an assumed-role ARN, the last part of any other, or the whole word.
+fn short_caller(caller: &Untrusted) -> String {
+    let shown = caller.shown();
+    let mut parts = shown.split('/');
+    let first = parts.next().unwrap_or_default();
+    let short = if first.ends_with("assumed-role") { parts.next() } else { parts.next_back() };
+    short.map_or_else(|| shown.clone(), str::to_owned)
+}
+
+fn credentials(model: &Model) -> Row {
+    if model.credentials_gone.is_some() {
+        return toned("creds GONE", Tone::Bad);
+    }
+    let Some(end) = model.header.credentials_end else { return toned("creds ?", Tone::Dim) };
+    let left = end.since(model.clock.world);
+    let tone = if left.as_secs() < 900 { Tone::Waits } else { Tone::Plain };
+    toned(format!("creds {}", about(left)), tone)
+}
+
+fn data_age(model: &Model) -> Row {
+    let age = words::estate_age(model);
+    match (&model.estate, model.estate_remembered || model.estate_problem.is_some()) {
+        (None, _) => toned("data ?", Tone::Unknown),
+        (Some(_), true) => toned(format!("last known {age}"), Tone::Waits),
+        (Some(_), false) => paint::plain(format!("data {age}")),
+    }
+}
+
+fn totals(model: &Model) -> Row {
+    let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+    let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count();
+    let mut words = Vec::new();
+    if model.estate.is_some() {
+        words.push(count(model.fleets().len(), "fleet"));
+    }
+    if at_work > 0 {
+        words.push(count(at_work, "op"));
+    }
+    let mut row = toned(words.join(" "), Tone::Dim);
+    if model.inbox.unread() > 0 {
+        row.push(piece(format!(" ! {}", model.inbox.unread()), Tone::Bad));
+    }
+    row.push(piece("  ? help ", Tone::Key));
+    row
+}
+
+/// What needs a person, or where in the program we are.
+fn second_line(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let waits = paint.glyphs.waits;
+    let need = needs::most_urgent(model).filter(|need| !is_on_screen(model, need.fleet.as_ref()));
+    match need {
+        Some(need) => paint.ends(area, 1, &toned(format!(" {waits} {}", need.text), Tone::Waits), &toned("! goto ", Tone::Key)),
+        None => {
+            let crumbs = crumbs(model, paint);
+            paint.row(area, 1, &crumbs);
+        }
+    }
+}
+
+/// A need of the fleet that is on the screen is said there.
+fn is_on_screen(model: &Model, fleet: Option<&crate::domain::ids::FleetName>) -> bool {
+    let sheet_open = model.sheet.is_some() || model.picker.is_some();
+    sheet_open || fleet.is_some_and(|fleet| matches!(model.screen(), Screen::Fleet(opened) if opened == fleet))
+}
+
+fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
+    let crumb = paint.glyphs.crumb;
+    if let Some(sheet) = &model.sheet {
+        let what = match &sheet.subject {
+            Subject::Plan { .. } => "plan".to_owned(),
+            Subject::Command(errand) => errand.kind.word().to_owned(),
+        };
+        return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
+    }
+    if let Some(picker) = &model.picker {
+        return paint::plain(format!(" fleets {crumb} {} {crumb} choose an image", picker.fleet));
+    }
+    match model.screen() {
+        Screen::Main => main_line(model),
+        Screen::Fleet(name) => fleet_crumbs(model, name, crumb),
+        Screen::Activity => paint::plain(" activity"),
+        Screen::Alerts => paint::plain(" alerts"),
+        Screen::Help => paint::plain(" help"),
+    }
+}
+
+fn main_line(model: &Model) -> Row {
+    match &model.estate {
+        None => toned(" Waiting for the first reading of fleets and images", Tone::Unknown),
+        Some(_) if model.estate_remembered => toned(" Last known state from the store; reading afresh", Tone::Waits),
+        Some(estate) if !estate.value.gaps.is_empty() => toned(format!(" Not all could be read: {}", estate.value.gaps.join("; ")), Tone::Unknown),
+        Some(_) => toned(" Nothing needs you", Tone::Dim),
+    }
+}
+
+fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, crumb: &str) -> Row {
+    let mut row = paint::plain(format!(" fleets {crumb} {name}"));
+    if let Some(view) = model.operation_of(name) {
+        row.push(piece(format!(" {crumb} {} {}  {}", view.operation.word(), view.operation.id, route_words(&view.operation.plan)), Tone::Plain));
+    }
+    row
+}
+
+/// The answer to the last key, or what is being typed.
+pub fn notice(model: &Model) -> Row {
+    if model.filtering {
+        return vec![piece(" / ", Tone::Key), piece(format!("{}_", model.filter.text()), Tone::Strong), piece("  enter keep, esc clear", Tone::Dim)];
+    }
+    model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
+}
+
+/// The keys of this place, as many as fit: help always, then what can be pressed, then what is off, in brackets.
+pub fn footer(model: &Model, columns: usize) -> Row {
+    let all = commands::footer(model);
+    let mut by_need = all.clone();
+    // In a sliver, what stops an operation matters more than what opens it.
+    let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
+    let later = |command: &Command| urgent && command.group != Group::Change;
+    by_need.sort_by_key(|command| (command.id != CommandId::Help, hindrance(model, command.id).is_some(), later(command), command.footer));
+    let mut room = columns.saturating_add(1);
+    let mut fitting = Vec::new();
+    for command in by_need {
+        let needed = row_width(&footer_item(model, command));
+        if needed <= room {
+            room -= needed;
+            fitting.push(command.id);
+        }
+    }
+    let mut row: Row = toned(" ", Tone::Plain);
+    row.extend(all.into_iter().filter(|command| fitting.contains(&command.id)).flat_map(|command| footer_item(model, command)));
+    row
+}
+
+fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
+    if hindrance(model, command.id).is_some() {
+        return toned(format!("({} {})  ", command.shown, label(model, command)), Tone::Dim);
+    }
+    vec![piece(command.shown, Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
+}
+
+/// `Z` is called by what it does now.
+fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
+    let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
+    if command.id == CommandId::Pause && paused() { "resume" } else { command.label }
+}

@@ -1,0 +1,220 @@
+//! One fleet with its operation: the plan's steps, the servers, the judge, why it waits and what happens next.
+//!
+//! ```text
+//! ┌─ PLAN canary 5/9 ────────────┐┌─ SERVERS ─────────────────── now ─┐
+//! │✓ 3 one box             2:10  ││a 2.13.2   live      12/12  75%    │
+//! │‖ 4 weight 25%  judge FAIL    ││  ●●●●●●●●●●●●                     │
+//! │· 5 weight 50%         ~15m   ││b 2.14.0   candidate  3/4   25%    │
+//! └──────────────────────────────┘└───────────────────────────────────┘
+//!  judge, three lines
+//!  why it is in its state
+//!  what happens next, and which key changes that
+//! ┌─ EVENTS ──────────────────────────────────────────────────────────┐
+//! └───────────────────────────────────────────────────────────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::lines::{event_line, verdict_word};
+use super::main_view::split;
+use super::paint::{self, Paint, Row, piece};
+use super::text;
+use super::theme::Tone;
+use super::{dots, judge, strip, words};
+use crate::app::age::{about, countdown, stepped};
+use crate::app::model::Model;
+use crate::app::needs;
+use crate::domain::ids::FleetName;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::event::{OperationState, StepOutcome};
+use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::progress::StepStatus;
+use crate::operation::record::OperationView;
+use crate::operation::status::{FleetStatus, GroupStatus};
+
+/// Draws it.
+pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    let operation = model.operation_of(name);
+    let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
+    let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
+    let below = operation.map(|view| below_rows(model, view, usize::from(area.width))).unwrap_or_default();
+    let below_height = u16::try_from(below.len()).unwrap_or(0);
+    let wanted = u16::try_from(steps.len().max(servers.len())).unwrap_or(u16::MAX).saturating_add(2);
+    let top_height = wanted.clamp(7, area.height.saturating_sub(below_height).max(7));
+    let (left, right) = split(paint::lines(area, 0, top_height), 40.min(area.width / 2));
+    draw_steps(model, operation, &steps, paint, left);
+    let inside = paint.boxed(right, "SERVERS", &servers_age(model, name), false);
+    paint.rows(inside, &servers);
+    paint.rows(paint::lines(area, top_height, below_height), &below);
+    events(operation, paint, paint::lines(area, top_height + below_height, area.height));
+}
+
+fn servers_age(model: &Model, name: &FleetName) -> String {
+    let age = match (model.detail_of(name), model.fleet_status(name).and_then(|status| status.as_of)) {
+        (Some(detail), _) => stepped(detail.age(model.clock)),
+        (None, Some(as_of)) => stepped(words::fact_age(model, as_of)),
+        (None, None) => "?".to_owned(),
+    };
+    if model.detail_problem.is_some() { format!("{age}, last reading failed") } else { age }
+}
+
+fn draw_steps(model: &Model, operation: Option<&OperationView>, steps: &[Row], paint: &mut Paint<'_>, area: Rect) {
+    let Some(view) = operation else {
+        let inside = paint.boxed(area, "NO OPERATION", "", false);
+        let text = if model.operations_read { " D deploys, R rolls back" } else { " operations are not read yet" };
+        return paint.row(inside, 0, &paint::toned(text, Tone::Dim));
+    };
+    let brief = view.brief();
+    let (sign, _) = words::operation_sign(brief.kind, brief.state, paint.glyphs);
+    let title = format!("{} {}/{} {sign} {}", brief.word, brief.step, brief.steps, needs::state_word(brief.state));
+    let note = words::left(brief.deadline, model.clock.world).unwrap_or_default();
+    let inside = paint.boxed(area, &title, &note, true);
+    let first = paint::first_shown(view.progress.current, steps.len(), usize::from(inside.height));
+    paint.rows(inside, steps.get(first..).unwrap_or_default());
+}
+
+/// The plan's steps; notes of a step stand under it.
+fn step_rows(model: &Model, view: &OperationView, paint: &Paint<'_>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (index, (step, status)) in view.operation.plan.steps.iter().zip(&view.progress.steps).enumerate() {
+        let (sign, tone) = step_sign(view, index, status, paint);
+        let time = step_time(model, view, index, status, step.expected);
+        let verdict = status.verdict.as_ref().map(|verdict| format!(" {}", verdict_word(verdict.word))).unwrap_or_default();
+        let name = text::left(&format!("{sign} {} {}{verdict}", index + 1, step.title), 26, paint.glyphs.cut);
+        rows.push(vec![piece(name, tone), piece(text::right(&time, 12, paint.glyphs.cut), Tone::Plain)]);
+        if matches!(status.outcome, Some(StepOutcome::Warning | StepOutcome::Failed | StepOutcome::Skipped)) && !status.note.is_empty() {
+            rows.push(paint::toned(format!("    {}", status.note), Tone::Waits));
+        }
+    }
+    rows
+}
+
+fn step_sign(view: &OperationView, index: usize, status: &StepStatus, paint: &Paint<'_>) -> words::Sign {
+    let glyphs = paint.glyphs;
+    match status.outcome {
+        Some(StepOutcome::Success) => (glyphs.ok, Tone::Good),
+        Some(StepOutcome::Warning) => (glyphs.ok, Tone::Waits),
+        Some(StepOutcome::Skipped) => (glyphs.later, Tone::Dim),
+        Some(StepOutcome::Failed) => (glyphs.bad, Tone::Bad),
+        None if index == view.progress.current && status.started_at.is_some() => {
+            words::operation_sign(view.operation.plan.kind, view.state(), glyphs)
+        }
+        None => (glyphs.later, Tone::Dim),
+    }
+}
+
+/// What a step took, how far it is, or how long it is expected to take. Steps of an ended operation that never began are not expected any more.
+fn step_time(model: &Model, view: &OperationView, index: usize, status: &StepStatus, expected: Option<Millis>) -> String {
+    let over = view.state().is_final() || view.state() == OperationState::BackingOut;
+    match (status.started_at, status.ended_at) {
+        (Some(started), Some(ended)) => countdown(ended.since(started)),
+        (Some(started), None) if index == view.progress.current && !over => running_time(view, started, model.clock.world, expected),
+        (Some(_), None) => "stopped".to_owned(),
+        (None, _) if over => "not run".to_owned(),
+        (None, _) => expected.map_or_else(String::new, |span| format!("~{}", about(span))),
+    }
+}
+
+/// A soak counts observed time, everything else the time since it began.
+fn running_time(view: &OperationView, started: WorldTime, now: WorldTime, expected: Option<Millis>) -> String {
+    let kind = view.operation.plan.steps.get(view.progress.current).map(|step| step.kind);
+    match kind {
+        Some(StepKind::Weight(weight)) if view.progress.soak_counts.is_some() || view.progress.observed > Millis::ZERO => {
+            format!("{}/{}", countdown(view.progress.observed), countdown(weight.soak))
+        }
+        _ => {
+            let expected = expected.map(|span| format!("/~{}", about(span))).unwrap_or_default();
+            format!("{}{expected}", countdown(now.since(started)))
+        }
+    }
+}
+
+/// Judge, why and next.
+fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
+    let mut rows = judge::summary(view);
+    if let Some(at) = view.progress.traffic_on_target_at.filter(|_| view.operation.plan.kind == OperationKind::Rollback) {
+        rows.push(paint::toned(format!(" All traffic is on {} since {}", view.operation.plan.to.label(), at.clock()), Tone::Good));
+    }
+    let outlook = needs::outlook(view, model.clock.world);
+    let tone =
+        if matches!(view.state(), OperationState::Holding | OperationState::Paused | OperationState::Failed) { Tone::Waits } else { Tone::Strong };
+    rows.extend(text::wrap(&outlook.why, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::toned(format!(" {line}"), tone)));
+    rows.extend(text::wrap(&outlook.next, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::plain(format!(" {line}"))));
+    if view.driver_alive && !view.state().is_final() {
+        rows.push(paint::toned(format!(" Safe to close this screen: {} drives it", driver(view)), Tone::Dim));
+    }
+    rows
+}
+
+fn driver(view: &OperationView) -> String {
+    let holder = view.lease.as_ref().and_then(|lease| lease.holder.as_ref());
+    holder.map_or_else(|| "its driver".to_owned(), |holder| format!("process {} on {}", holder.pid, holder.host.shown()))
+}
+
+fn events(operation: Option<&OperationView>, paint: &mut Paint<'_>, area: Rect) {
+    let Some(view) = operation else { return };
+    if area.height == 0 {
+        return;
+    }
+    let newest: Vec<Row> =
+        view.events.iter().rev().filter_map(|event| event_line(&view.operation.plan, event)).map(|line| paint::plain(format!(" {line}"))).collect();
+    if area.height < 5 {
+        return paint.rows(area, &newest);
+    }
+    let calls = view.progress.calls;
+    let note = format!("{} calls ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
+    let inside = paint.boxed(area, "EVENTS newest first", &note, false);
+    paint.rows(inside, &newest);
+}
+
+/// Groups with their servers, bad ones by name, and what could not be read.
+pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let Some(status) = model.fleet_status(name) else { return vec![paint::toned("not read yet", Tone::Unknown)] };
+    let mut rows: Vec<Row> = Vec::new();
+    for group in &status.groups {
+        rows.extend(group_rows(model, status, group, paint, columns));
+    }
+    rows.push(way_back_row(status, paint));
+    rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
+    let unknowns = model.detail_of(name).map(|detail| detail.value.unknowns.as_slice()).unwrap_or_default();
+    rows.extend(unknowns.iter().map(|unknown| paint::toned(format!("{} {unknown}", paint.glyphs.unknown), Tone::Unknown)));
+    if let Some(problem) = &model.detail_problem {
+        rows.push(paint::toned(format!("{} {}", paint.glyphs.bad, problem.text), Tone::Bad));
+    }
+    rows
+}
+
+fn way_back_row(status: &FleetStatus, paint: &Paint<'_>) -> Row {
+    let (back, tone) = words::way_back(&status.way_back, paint.glyphs);
+    let target = status.way_back.target.as_ref().map(|release| format!("{} ", release.label())).unwrap_or_default();
+    vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone)]
+}
+
+fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let empty = std::collections::BTreeMap::new();
+    let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
+    let letter = group.slot.map_or("", crate::domain::fleet::Slot::letter);
+    let head = format!(
+        "{letter} {}  {}  {}/{} ok  {}",
+        strip::version(group),
+        strip::role(group),
+        words::number(group.healthy),
+        group.sizes.desired,
+        strip::share(group, &status.spec.route)
+    );
+    let mut rows = vec![paint::toned(head, Tone::Strong)];
+    let states = dots::states(&group.instances, targets);
+    if states.is_empty() {
+        rows.push(paint::toned("  no servers", Tone::Dim));
+    } else {
+        let mut line = paint::plain("  ");
+        line.extend(dots::row(&states, columns.max(8), paint.glyphs));
+        rows.push(line);
+    }
+    let bad = group.instances.iter().filter(|instance| dots::state(instance, targets.get(&instance.id).copied()) == dots::Dot::Bad);
+    rows.extend(bad.take(2).map(|instance| {
+        let zone = instance.zone.as_ref().map(|zone| format!(" {}", zone.shown())).unwrap_or_default();
+        paint::toned(format!("  {} {}{zone} fails its checks", paint.glyphs.bad_server, instance.id), Tone::Bad)
+    }));
+    rows
+}

@@ -1,0 +1,113 @@
+//! The images of the selected fleet's app, newest first.
+//!
+//! ```text
+//! ┌─ IMAGES web ─────── 2/5 ─┐
+//! │  VERSION     AGE STATE ON│
+//! │◐ 2.17.0       4m bake 62%│
+//! │> 2.14.0       2h ok     1│
+//! └──────────────────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::paint::{self, Paint, Row, piece};
+use super::text;
+use super::theme::Tone;
+use super::words;
+use crate::app::model::{Model, Pane};
+use crate::app::rows;
+use crate::domain::image::ImageState;
+use crate::domain::text::Untrusted;
+use crate::operation::status::ImageStatus;
+
+/// Draws the pane.
+pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let shown = rows::images(model);
+    let app = rows::images_app(model).map_or_else(|| "of all apps".to_owned(), Untrusted::shown);
+    let position = rows::image_position(model);
+    let count = position.map_or_else(|| shown.len().to_string(), |at| format!("{}/{}", at + 1, shown.len()));
+    let focus = model.pane == Pane::Images;
+    let inside = paint.boxed(area, &format!("IMAGES {app}"), &count, focus);
+    let columns = Columns::of(usize::from(inside.width));
+    paint.row(inside, 0, &columns.head());
+    let list = paint::lines(inside, 1, inside.height);
+    if shown.is_empty() {
+        return paint.row(list, 0, &empty(model));
+    }
+    let first = paint::first_shown(position.unwrap_or(0), shown.len(), usize::from(list.height));
+    for (line, (at, status)) in (0..list.height).zip(shown.iter().enumerate().skip(first)) {
+        let row = columns.row(model, paint, status, Some(at) == position);
+        paint.row(list, line, &row);
+        if Some(at) == position && focus {
+            paint.cursor(list, line);
+        }
+    }
+}
+
+fn empty(model: &Model) -> Row {
+    let text = if model.estate.is_none() { " not read yet" } else { " no image of this app is known" };
+    paint::toned(text, Tone::Unknown)
+}
+
+/// Widths of the columns.
+pub struct Columns {
+    version: usize,
+    id: usize,
+    state: usize,
+}
+
+impl Columns {
+    /// What fits into `width`.
+    pub fn of(width: usize) -> Self {
+        let id = if width >= 44 { 13 } else { 0 };
+        let rest = width.saturating_sub(2 + id + 4 + 1 + 3);
+        let version = rest.saturating_sub(8).clamp(4, 16);
+        Self { version, id, state: rest.saturating_sub(version) }
+    }
+
+    /// The head of the columns.
+    pub fn head(&self) -> Row {
+        paint::toned(self.line("  ", ["VERSION", "AMI", "AGE", "STATE", "ON"], ""), Tone::Dim)
+    }
+
+    fn line(&self, lead: &str, [version, id, age, state, on]: [&str; 5], mark: &str) -> String {
+        let id = if self.id == 0 { String::new() } else { text::left(id, self.id, mark) };
+        let (version, state) = (text::left(version, self.version, mark), text::left(state, self.state, mark));
+        format!("{lead}{version}{id}{} {state}{}", text::right(age, 4, mark), text::right(on, 3, mark))
+    }
+
+    /// One image.
+    pub fn row(&self, model: &Model, paint: &Paint<'_>, status: &ImageStatus, selected: bool) -> Row {
+        let (state, tone) = state(status);
+        let lead = match (selected, tone) {
+            (true, _) => "> ".to_owned(),
+            (false, Tone::Working) => format!("{} ", paint.glyphs.working),
+            (false, Tone::Bad) => format!("{} ", paint.glyphs.bad),
+            (false, _) => "  ".to_owned(),
+        };
+        let age = words::made(status.image.created_at, model.clock.world);
+        let (label, id) = (status.image.label(), status.image.id.to_string());
+        let line = self.line(&lead, [&label, &id, &age, &state, &status.servers.to_string()], paint.glyphs.cut);
+        vec![piece(line, tone)]
+    }
+}
+
+/// What can be done with an image, in a word.
+pub fn state(status: &ImageStatus) -> (String, Tone) {
+    let image = &status.image;
+    if image.blocked.is_some() {
+        return ("BLOCKED".to_owned(), Tone::Bad);
+    }
+    if let Some(bake) = &image.bake {
+        return (format!("bake {}%", bake.percent), Tone::Working);
+    }
+    match image.state {
+        ImageState::Pending => ("pending".to_owned(), Tone::Working),
+        ImageState::Failed => ("FAILED".to_owned(), Tone::Bad),
+        ImageState::Gone => ("GONE".to_owned(), Tone::Bad),
+        ImageState::Unknown => ("?".to_owned(), Tone::Unknown),
+        ImageState::Available if status.live => ("LIVE".to_owned(), Tone::Strong),
+        ImageState::Available if status.servers > 0 => ("runs".to_owned(), Tone::Plain),
+        ImageState::Available => (image.stage.as_ref().map_or_else(|| "ready".to_owned(), Untrusted::shown), Tone::Plain),
+    }
+}

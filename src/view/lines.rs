@@ -1,0 +1,159 @@
+//! An operation's events as plain lines: `--follow`, `watch`, `--plain` and the screen's event list say the same words.
+
+use crate::app::needs::state_word;
+use crate::domain::text::escape;
+use crate::domain::time::WorldTime;
+use crate::domain::traffic::Counts;
+use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use crate::operation::plan::Plan;
+use crate::operation::record::OperationView;
+
+/// An event as a line with its time of day: `HH:MM:SS  step 3/7 weight 25%: …`. None for events that say nothing to a person.
+#[must_use]
+pub fn event_line(plan: &Plan, event: &Event) -> Option<String> {
+    Some(format!("{}  {}", event.at.clock(), event_text(plan, event)?))
+}
+
+/// An event in words, without its time. None for events that only keep count.
+#[must_use]
+pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
+    let text = match &event.body {
+        EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. } => return None,
+        EventBody::Planned { plan, by, reason } => {
+            let why = reason.as_ref().map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
+            format!("{} planned by {}: {}, plan {}{why}", plan.kind.word(), by.short(), route_words(plan), plan.id)
+        }
+        EventBody::DriverStarted { epoch, host, pid } => format!("driver started on {}, process {pid}, lease {epoch}", host.shown()),
+        EventBody::StepStarted { step } => format!("{}: started", step_name(plan, *step)),
+        EventBody::StepEnded { step, outcome, note, .. } => format!("{}: {}", step_name(plan, *step), ended_words(*outcome, note)),
+        EventBody::CallIntended { call_no, call, why } => format!("call {call_no} {} {}: {why}", call.aws_name(), call.summary()),
+        EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
+        EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
+        EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
+        EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
+        EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
+            let why = reason.as_ref().map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
+            let ruling = if *accepted { "accepted" } else { "refused" };
+            format!("{} by {}{why} {ruling}: {answer}", kind.word(), by.short())
+        }
+        EventBody::TrafficOnTarget => format!("all traffic is on {}", plan.to.label()),
+        EventBody::BecameStable => format!("{} is stable and in the ledger", plan.to.label()),
+        EventBody::SupersededBy { operation } => format!("superseded by {operation}"),
+        EventBody::Noted { text } => text.clone(),
+    };
+    Some(escape(&text))
+}
+
+/// Every event of an operation as lines, in order.
+#[must_use]
+pub fn operation_lines(view: &OperationView) -> Vec<String> {
+    view.events.iter().filter_map(|event| event_line(&view.operation.plan, event)).collect()
+}
+
+/// `web-prod 2.13.2 -> 2.14.0`.
+#[must_use]
+pub fn route_words(plan: &Plan) -> String {
+    format!("{} {} -> {}", plan.fleet, plan.from.label(), plan.to.label())
+}
+
+/// `step 3/7 weight 25%`.
+#[must_use]
+pub fn step_name(plan: &Plan, step: usize) -> String {
+    let title = plan.steps.get(step).map_or("?", |found| found.title.as_str());
+    format!("step {}/{} {title}", step.saturating_add(1), plan.steps.len())
+}
+
+/// A verdict with the numbers it was made from: `judge pass, p 0.412: canary 3/1200 errors, base 9/3600`.
+#[must_use]
+pub fn verdict_words(verdict: &Verdict) -> String {
+    let p = verdict.p.map_or_else(|| "p ?".to_owned(), |p| format!("p {}", p_words(p)));
+    format!("judge {}, {p}: canary {}, base {}", verdict_word(verdict.word), counts_words(verdict.candidate), counts_words(verdict.stable))
+}
+
+/// `pass`, `FAIL` or `inconclusive`: failing is told apart by more than its colour.
+#[must_use]
+pub const fn verdict_word(word: VerdictWord) -> &'static str {
+    match word {
+        VerdictWord::Pass => "pass",
+        VerdictWord::Fail => "FAIL",
+        VerdictWord::Inconclusive => "inconclusive",
+    }
+}
+
+/// A probability with as many digits as it needs; below a millionth it only says so.
+#[must_use]
+pub fn p_words(p: f64) -> String {
+    if p.is_nan() {
+        "?".to_owned()
+    } else if p < 0.000_001 {
+        "<0.000001".to_owned()
+    } else if p < 0.001 {
+        format!("{p:.6}")
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+fn counts_words(counts: Counts) -> String {
+    format!("{}/{} errors", counts.errors, counts.requests)
+}
+
+fn ended_words(outcome: StepOutcome, note: &str) -> String {
+    let word = match outcome {
+        StepOutcome::Success => "done",
+        StepOutcome::Warning => "done, with a warning",
+        StepOutcome::Skipped => "skipped",
+        StepOutcome::Failed => "FAILED",
+    };
+    if note.is_empty() { word.to_owned() } else { format!("{word}: {note}") }
+}
+
+fn outcome_words(outcome: &CallOutcome) -> String {
+    match outcome {
+        CallOutcome::Accepted(reply) => match &reply.request_id {
+            Some(id) => format!("ok, request {}", id.shown()),
+            None => "ok".to_owned(),
+        },
+        CallOutcome::Refused { kind, message } => format!("refused ({}): {}", kind.word(), message.shown()),
+        CallOutcome::Unknown { message } => format!("got no answer, so we look: {}", message.shown()),
+    }
+}
+
+fn state_words(to: OperationState, reason: &str, deadline: Option<WorldTime>) -> String {
+    let mut text = state_word(to).to_uppercase();
+    if !reason.is_empty() {
+        text.push_str(&format!(": {reason}"));
+    }
+    if let Some(deadline) = deadline {
+        text.push_str(&format!(", until {}", deadline.clock()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixture;
+
+    #[test]
+    fn an_operation_reads_like_a_log() {
+        let lines = operation_lines(&fixture::holding());
+        let expected = [
+            "03:09:07  deploy planned by ada@bastion-1: web-prod 2.13.2 -> 2.14.0, plan 7f3a9c12 \"cart badge fix\"",
+            "03:10:57  step 4/9 weight 5%: done: soaked 5m",
+            "03:11:17  call 9 ModifyRule rule weights web-prod-a 75, web-prod-b 25: shift to 25%",
+            "03:11:27  call 9 ok, request 4c1e",
+            "03:11:57  step 5/9 weight 25%: judge FAIL, p 0.000012: canary 40/1201 errors, base 9/3604 errors",
+            "03:12:07  HOLDING: the judge fails weight 25%: 40 errors of 1201 against 9 of 3604, until 03:15:19",
+        ];
+        for line in expected {
+            assert!(lines.iter().any(|known| known == line), "{line:?} is not among {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_probability_is_never_rounded_to_nothing() {
+        assert_eq!([0.412, 0.000_012, 0.000_000_000_1].map(p_words), ["0.412", "0.000012", "<0.000001"]);
+    }
+}

@@ -1,0 +1,77 @@
+//! The model as a frame: the only place that draws. It takes `&Model`, decides nothing and remembers nothing.
+//!
+//! Three layouts: wide (from 140 columns), normal (from 80x24), tiny (down to 44x4). Below that a sentence.
+
+mod activity;
+mod alerts;
+mod bars;
+mod chrome;
+mod detail;
+mod dots;
+mod fleets;
+mod glyphs;
+mod help;
+mod images;
+mod judge;
+pub mod lines;
+mod main_view;
+mod paint;
+mod picker;
+mod sheet;
+mod sheet_text;
+mod strip;
+#[cfg(test)]
+mod tests;
+mod text;
+mod theme;
+mod tiny;
+mod wide;
+mod words;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::model::{Model, Screen};
+use paint::Paint;
+
+/// Smallest normal layout.
+const NORMAL: (u16, u16) = (80, 24);
+/// Smallest tiny layout.
+const TINY: (u16, u16) = (44, 4);
+/// From here on there is room for more columns.
+const WIDE: (u16, u16) = (140, 36);
+
+/// Draws everything.
+pub fn view(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let mut paint = Paint::new(frame.buffer_mut(), model.look);
+    draw(model, &mut paint, area);
+}
+
+fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    if area.width < TINY.0 || area.height < TINY.1 {
+        return tiny::too_small(paint, area);
+    }
+    if area.width < NORMAL.0 || area.height < NORMAL.1 {
+        return tiny::draw(model, paint, area);
+    }
+    let body = chrome::draw(model, paint, area);
+    if model.sheet.is_some() {
+        return sheet::draw(model, paint, body);
+    }
+    if model.picker.is_some() {
+        return picker::draw(model, paint, body);
+    }
+    match model.screen() {
+        Screen::Main if is_wide(area) => wide::draw(model, paint, body),
+        Screen::Main => main_view::draw(model, paint, body),
+        Screen::Fleet(name) => detail::draw(model, name, paint, body),
+        Screen::Activity => activity::draw(model, paint, body),
+        Screen::Alerts => alerts::draw(model, paint, body),
+        Screen::Help => help::draw(model, paint, body),
+    }
+}
+
+const fn is_wide(area: Rect) -> bool {
+    area.width >= WIDE.0 && area.height >= WIDE.1
+}

@@ -1,0 +1,119 @@
+//! The plan sheet: nothing is changed before `y`, and what `y` still needs is always in sight.
+//!
+//! ```text
+//! ┏━ ROLL BACK web-prod ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ plan 7f3a ━┓
+//! ┃ what it does (j k scroll)                                                     ┃
+//! ┃                                                                               ┃
+//! ┃ reason   -                                              i add (optional)      ┃
+//! ┃ y  roll back now     n esc  cancel      (enter does nothing here)             ┃
+//! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::paint::{self, Paint, Row, piece};
+use super::sheet_text;
+use super::text;
+use super::theme::Tone;
+use crate::app::model::Model;
+use crate::app::sheet::{Entry, Sending, Sheet};
+use crate::operation::plan::Friction;
+
+/// Draws the open sheet.
+pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let Some(sheet) = &model.sheet else { return };
+    let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
+    let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
+    contents(sheet, paint, inside);
+}
+
+/// What the sheet says above, what `y` needs below. The lower part always has its room.
+pub fn contents(sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
+    let lower = lower_rows(sheet, usize::from(area.width));
+    let lower_height = u16::try_from(lower.len()).unwrap_or(u16::MAX).min(area.height);
+    let upper_height = area.height - lower_height;
+    let upper = sheet_text::rows(sheet, paint, usize::from(area.width));
+    let room = usize::from(upper_height);
+    let first = sheet.scroll.min(upper.len().saturating_sub(room));
+    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..).unwrap_or_default());
+    let hidden = upper.len().saturating_sub(first + room);
+    if hidden > 0 && upper_height > 0 {
+        let note = paint::toned(if area.width < 60 { format!("+{hidden} j") } else { format!(" {hidden} more below: j ") }, Tone::Key);
+        paint.ends(paint::lines(area, upper_height - 1, 1), 0, upper.get(first + room - 1).map_or(&[][..], Vec::as_slice), &note);
+    }
+    let bottom = lower.len().saturating_sub(usize::from(lower_height));
+    paint.rows(paint::lines(area, upper_height, lower_height), lower.get(bottom..).unwrap_or_default());
+}
+
+/// Reason, name, what went wrong, and the keys.
+fn lower_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    if let Some(Friction::Typed { because }) = sheet.friction() {
+        rows.push(paint::toned(format!(" Dangerous: {because}"), Tone::Bad));
+    }
+    if sheet.friction().is_some() {
+        rows.push(entry_row(sheet, Entry::Reason));
+    }
+    if sheet.needs_name() {
+        rows.push(entry_row(sheet, Entry::Name));
+    }
+    rows.extend(outcome_rows(sheet, columns));
+    rows.push(keys(sheet));
+    rows
+}
+
+fn entry_row(sheet: &Sheet, entry: Entry) -> Row {
+    let (name, key, field) = match entry {
+        Entry::Reason => ("reason", "i", &sheet.reason),
+        Entry::Name => ("name", "t", &sheet.typed),
+    };
+    if sheet.editing == Some(entry) {
+        return vec![
+            piece(format!(" {name:<9}"), Tone::Key),
+            piece(format!("{}_", field.text()), Tone::Strong),
+            piece("   enter done, esc leave", Tone::Dim),
+        ];
+    }
+    let shown = if field.text().is_empty() { "-" } else { field.text() };
+    vec![
+        piece(format!(" {name:<9}"), Tone::Dim),
+        piece(shown, Tone::Strong),
+        piece(format!("   {key}"), Tone::Key),
+        piece(invitation(sheet, entry), Tone::Dim),
+    ]
+}
+
+fn invitation(sheet: &Sheet, entry: Entry) -> String {
+    match entry {
+        Entry::Reason if sheet.needs_reason() => " type why (required)".to_owned(),
+        Entry::Reason => " type why (optional)".to_owned(),
+        Entry::Name => format!(" type {} (required)", sheet.fleet()),
+    }
+}
+
+fn outcome_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
+    let lines = |text: &str, tone: Tone| -> Vec<Row> {
+        text::wrap(&crate::domain::text::escape(text), columns.saturating_sub(2))
+            .into_iter()
+            .map(|line| paint::toned(format!(" {line}"), tone))
+            .collect()
+    };
+    let mut rows = match &sheet.sending {
+        Sending::Not => Vec::new(),
+        Sending::Sent => lines("Sent: waiting for the answer", Tone::Working),
+        Sending::Failed(problem) => [lines(&problem.text, Tone::Bad), lines(&problem.hint, Tone::Strong)].concat(),
+    };
+    if let Some(told) = &sheet.told {
+        rows.extend(lines(&format!("Not yet: {told}"), Tone::Waits));
+    }
+    rows
+}
+
+fn keys(sheet: &Sheet) -> Row {
+    let off = sheet.hurdle().is_some();
+    let yes = sheet_text::yes(sheet);
+    let mut row =
+        if off { vec![piece(format!(" (y  {yes})"), Tone::Dim)] } else { vec![piece(" y", Tone::Key), piece(format!("  {yes}"), Tone::Strong)] };
+    row.extend([piece("    n esc", Tone::Key), piece("  cancel", Tone::Plain), piece("    (enter does nothing here)", Tone::Dim)]);
+    row
+}

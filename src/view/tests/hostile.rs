@@ -1,0 +1,57 @@
+//! Names from outside reach the terminal only with what it would obey made visible.
+
+use super::{Session, buffer};
+use crate::app::message::Reply;
+use crate::app::{Effect, Message, fixture};
+use crate::domain::ids::FleetName;
+use crate::domain::text::is_treacherous;
+use crate::ports::desk::DeskError;
+
+const HOSTILE: &str = "a\x1b]0;x\x07\u{202e}b\u{200b}";
+
+fn hostile_session() -> Session {
+    let mut session = Session::with(Some(fixture::holding()));
+    let mut estate = fixture::estate();
+    for fleet in &mut estate.fleets {
+        fleet.spec.name = FleetName::from(HOSTILE);
+        fleet.way_back.blockers = vec![HOSTILE.into()];
+        fleet.mix.iter_mut().for_each(|part| part.label = HOSTILE.into());
+        fleet.groups.iter_mut().for_each(|group| group.version = Some(HOSTILE.into()));
+    }
+    for image in &mut estate.images {
+        image.image.version = Some(HOSTILE.into());
+    }
+    estate.gaps = vec![HOSTILE.into()];
+    session.take(Message::Tick).wait(crate::domain::time::Millis::secs(20)).take(Message::Tick);
+    let no = session.newest(|effect| if let Effect::ReadEstate { no } = effect { Some(*no) } else { None });
+    session.take(Message::Reply { no, reply: Reply::Estate(Ok(Box::new(estate))) });
+    session.model.header.place = HOSTILE.into();
+    session
+}
+
+fn assert_tame(session: &Session) {
+    for (width, height) in [(44, 4), (80, 24), (160, 45)] {
+        let shown = buffer(&session.model, width, height);
+        let raw = shown.content().iter().flat_map(|cell| cell.symbol().chars()).find(|c| is_treacherous(*c));
+        assert_eq!(raw, None);
+    }
+}
+
+#[test]
+fn hostile_names_never_reach_the_buffer_raw() {
+    let mut session = hostile_session();
+    assert_tame(&session);
+    for keys in ["enter", "esc", "tab", "D", "esc", "R"] {
+        session.press(keys);
+        assert_tame(&session);
+    }
+    let mut plan = fixture::rollback_plan();
+    plan.to.version = Some(HOSTILE.into());
+    plan.differences = vec![HOSTILE.into()];
+    plan.checks.iter_mut().for_each(|check| check.text = HOSTILE.into());
+    session.planned(Ok(plan));
+    assert_tame(&session);
+    session.press("r").planned(Err(DeskError::other(HOSTILE, HOSTILE)));
+    assert_tame(&session);
+    assert!(session.screen().contains("\\u{1b}"), "{}", session.screen());
+}

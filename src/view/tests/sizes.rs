@@ -1,0 +1,87 @@
+//! No size makes it panic, whatever is open.
+
+use proptest::prelude::*;
+
+use super::{Session, frame};
+use crate::app::message::Reply;
+use crate::app::{Effect, Message, Model, fixture};
+
+/// Every screen there is, with something on it.
+pub fn scenes() -> Vec<(&'static str, Model)> {
+    let scene = |view, keys: &str| {
+        let mut session = Session::with(view);
+        if !keys.is_empty() {
+            session.press(keys);
+        }
+        session
+    };
+    let planned = |mut session: Session, plan| {
+        session.planned(Ok(plan));
+        session.model
+    };
+    let read = |view: crate::operation::record::OperationView| {
+        let mut session = scene(Some(view.clone()), "enter");
+        let no = session.newest(|effect| if let Effect::ReadFleet { no, .. } = effect { Some(*no) } else { None });
+        let mut detail = fixture::detail(&view);
+        detail.unknowns = vec!["target health b: throttled".into()];
+        session.take(Message::Reply { no, reply: Reply::Fleet("web-prod".into(), Ok(Box::new(detail))) });
+        session.model
+    };
+    vec![
+        ("blank", fixture::blank(80, 24)),
+        ("main", scene(None, "").model),
+        ("main_holding", scene(Some(fixture::holding()), "").model),
+        ("fleet_canary", scene(Some(fixture::canary()), "enter").model),
+        ("fleet_holding", read(fixture::holding())),
+        ("fleet_paused", scene(Some(fixture::paused()), "enter").model),
+        ("fleet_rollback", scene(Some(fixture::rollback()), "enter").model),
+        ("fleet_idle", scene(None, "enter").model),
+        ("sheet_deploy", planned(scene(None, "tab j D"), fixture::deploy_plan())),
+        ("sheet_rollback", planned(scene(Some(fixture::canary()), "R"), fixture::rollback_plan())),
+        ("sheet_promote", scene(Some(fixture::holding()), "P y").model),
+        ("picker", scene(None, "D").model),
+        ("activity", scene(Some(fixture::holding()), ";").model),
+        ("alerts", scene(Some(fixture::holding()), "!").model),
+        ("help", scene(None, "?").model),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..15_usize, ascii in any::<bool>()) {
+        let (_, mut model) = scenes().swap_remove(scene);
+        model.look.ascii = ascii;
+        model.size = (width, height);
+        let shown = frame(&model, width, height);
+        prop_assert_eq!(shown.lines().count().max(1), usize::from(height).min(shown.lines().count().max(1)));
+    }
+}
+
+#[test]
+fn every_scene_survives_the_small_and_the_border_sizes() {
+    for (_, model) in scenes() {
+        for width in [1, 2, 3, 10, 43, 44, 45, 79, 80, 139, 140, 300] {
+            for height in [1, 2, 3, 4, 5, 8, 23, 24, 35, 36, 100] {
+                frame(&model, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_means_ascii() {
+    for (name, mut model) in scenes() {
+        model.look.ascii = true;
+        for (width, height) in [(44, 4), (80, 24), (160, 45)] {
+            let shown = frame(&model, width, height);
+            assert!(shown.is_ascii(), "{name}: {:?}", shown.chars().find(|c| !c.is_ascii()));
+        }
+    }
+}
+
+#[test]
+fn too_small_a_terminal_says_so() {
+    let shown = frame(&fixture::model_with(None, 43, 24), 43, 24);
+    assert!(shown.contains("Too small") && shown.contains("44x4"), "{shown}");
+}

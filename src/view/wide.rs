@@ -1,0 +1,87 @@
+//! The main view from 140 columns on: more columns, and boxes for what is one line at normal size.
+//!
+//! ```text
+//! ┌─ IMAGES ─────────┐┏━ FLEETS ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+//! └──────────────────┘┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+//! ┌─ web-prod canary op-3 ─────────────────────────────── enter open ──┐
+//! └────────────────────────────────────────────────────────────────────┘
+//! ┌─ ACTIVITY ────────────────────────────────────────────── ; all ────┐
+//! └────────────────────────────────────────────────────────────────────┘
+//! ┌─ OPERATIONS ───────────────────────────────────────────────────────┐
+//! └────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::paint::{self, Paint, Row, piece};
+use super::theme::Tone;
+use super::{activity, bars, judge, main_view, strip, words};
+use crate::app::age::about;
+use crate::app::model::{Model, is_at_work};
+use crate::app::needs;
+use crate::operation::record::OperationView;
+
+/// Draws it.
+pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let operations = operation_rows(model, paint);
+    let bottom = u16::try_from(operations.len()).unwrap_or(6).clamp(1, 6) + 2;
+    let rest = area.height.saturating_sub(bottom);
+    let strip_height = 9.min(rest / 3);
+    let activity_height = 11.min(rest / 3);
+    let panes = paint::lines(area, 0, rest - strip_height - activity_height);
+    main_view::side_by_side(model, paint, panes);
+    selected(model, paint, paint::lines(area, panes.height, strip_height));
+    let events = paint::lines(area, panes.height + strip_height, activity_height);
+    let inside = paint.boxed(events, "ACTIVITY", "; all", false);
+    activity::list(model, paint, inside, 0);
+    let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
+    paint.rows(inside, &operations);
+}
+
+fn selected(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let operation = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet));
+    let title = match (&model.fleet, operation) {
+        (Some(fleet), Some(view)) => format!("{fleet}  {} {}", view.operation.word(), view.operation.id),
+        (Some(fleet), None) => fleet.to_string(),
+        (None, _) => "FLEET".to_owned(),
+    };
+    let inside = paint.boxed(area, &title, "enter open", false);
+    let mut rows = strip::fleet(model, paint, usize::from(inside.width));
+    if let Some(view) = operation {
+        rows.extend(judge::summary(view));
+        let outlook = needs::outlook(view, model.clock.world);
+        rows.push(paint::plain(format!(" {}", outlook.why)));
+        rows.push(paint::plain(format!(" {}", outlook.next)));
+    }
+    paint.rows(inside, &rows);
+}
+
+fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {
+    let mut rows: Vec<Row> = model.operations.iter().filter(|view| !view.state().is_final()).map(|view| operation_row(model, view, paint)).collect();
+    for status in model.images() {
+        if let Some(bake) = &status.image.bake {
+            let eta = bake.eta.map(|eta| format!("eta {}", about(eta))).unwrap_or_default();
+            let bar = bars::progress(u32::from(bake.percent), 35, paint.glyphs);
+            let text = format!("{} bake {:<20} {bar} {:>3}%  {}  {eta}", paint.glyphs.working, status.image.label(), bake.percent, bake.step.shown());
+            rows.push(paint::toned(format!(" {text}"), Tone::Working));
+        }
+    }
+    if rows.is_empty() {
+        rows.push(paint::toned(if model.operations_read { " nothing is at work" } else { " not read yet" }, Tone::Dim));
+    }
+    rows
+}
+
+fn operation_row(model: &Model, view: &OperationView, paint: &Paint<'_>) -> Row {
+    let brief = view.brief();
+    let (sign, tone) = words::operation_sign(brief.kind, brief.state, paint.glyphs);
+    let done = view.progress.steps.iter().filter(|step| step.outcome.is_some()).count();
+    let percent = u32::try_from(done * 100 / view.progress.steps.len().max(1)).unwrap_or(0);
+    let name = format!("{} {}", view.operation.plan.fleet, brief.word);
+    let left = words::left(brief.deadline, model.clock.world).map(|left| format!("  in {left}")).unwrap_or_default();
+    let bar = if is_at_work(brief.state) { bars::progress(percent, 35, paint.glyphs) } else { " ".repeat(35) };
+    vec![
+        piece(format!(" {sign} {name:<25} {bar} {}/{}  ", brief.step, brief.steps), tone),
+        piece(format!("{} {}{left}", needs::state_word(brief.state), brief.step_title), Tone::Plain),
+    ]
+}

@@ -1,0 +1,131 @@
+//! States, ages and ways back in as few words as a column has.
+
+use super::glyphs::Glyphs;
+use super::theme::Tone;
+use crate::app::age::{about, countdown, stepped};
+use crate::app::model::Model;
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
+
+/// Glyph and tone of a sign.
+pub type Sign = (&'static str, Tone);
+
+/// The sign of an operation.
+pub const fn operation_sign(kind: OperationKind, state: OperationState, glyphs: &Glyphs) -> Sign {
+    match state {
+        OperationState::Holding | OperationState::Paused => (glyphs.waits, Tone::Waits),
+        OperationState::Failed => (glyphs.bad, Tone::Bad),
+        OperationState::BackingOut | OperationState::BackedOut | OperationState::RolledBack => (glyphs.back, Tone::Working),
+        OperationState::Succeeded => (glyphs.ok, Tone::Good),
+        OperationState::Superseded => (glyphs.mixed, Tone::Dim),
+        OperationState::Waiting => (glyphs.working, Tone::Dim),
+        OperationState::Planned | OperationState::Running => match kind {
+            OperationKind::Rollback => (glyphs.back, Tone::Working),
+            OperationKind::Deploy | OperationKind::Retire => (glyphs.forward, Tone::Working),
+        },
+    }
+}
+
+/// The state of a fleet: sign and words.
+pub fn fleet_state(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) {
+    if let Some(operation) = &fleet.operation
+        && (matches!(fleet.state, FleetState::Busy) || operation.state == OperationState::Failed)
+    {
+        return (operation_sign(operation.kind, operation.state, glyphs), operation_words(operation));
+    }
+    match &fleet.state {
+        FleetState::Unknown { .. } => ((glyphs.unknown, Tone::Unknown), unknown_words(model, fleet)),
+        FleetState::Busy => ((glyphs.working, Tone::Working), "busy".to_owned()),
+        FleetState::Mixed => ((glyphs.mixed, Tone::Waits), "MIXED".to_owned()),
+        FleetState::Degraded { bad } => ((glyphs.bad, Tone::Bad), format!("{bad} bad")),
+        FleetState::Steady => ((glyphs.ok, Tone::Good), steady_words(model, fleet)),
+    }
+}
+
+fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {
+    fleet.as_of.map_or_else(|| "unknown".to_owned(), |as_of| format!("{} old", stepped(fact_age(model, as_of))))
+}
+
+fn steady_words(model: &Model, fleet: &FleetStatus) -> String {
+    match &fleet.operation {
+        Some(operation) if operation.state == OperationState::Waiting => {
+            let left = operation.deadline.map_or_else(|| "?".to_owned(), |end| about(end.since(model.clock.world)));
+            format!("window {left}")
+        }
+        _ => "steady".to_owned(),
+    }
+}
+
+/// `canary 4/7`, `HOLDS 4/7`, `back out`, `rollback 2/4`.
+pub fn operation_words(operation: &OperationBrief) -> String {
+    let step = format!("{}/{}", operation.step, operation.steps);
+    match operation.state {
+        OperationState::Holding => format!("HOLDS {step}"),
+        OperationState::Paused => format!("paused {step}"),
+        OperationState::BackingOut => "backing out".to_owned(),
+        OperationState::Failed => "FAILED".to_owned(),
+        OperationState::Planned => format!("{} planned", short_word(&operation.word)),
+        _ => format!("{} {step}", short_word(&operation.word)),
+    }
+}
+
+/// A strategy's word where room is scarce.
+fn short_word(word: &str) -> &str {
+    match word {
+        "blue-green" => "b/g",
+        "rollback" => "back",
+        other => other,
+    }
+}
+
+/// `healthy/desired`, unknown as `?`.
+pub fn healthy(fleet: &FleetStatus) -> String {
+    format!("{}/{}", number(fleet.healthy), number(fleet.desired))
+}
+
+/// A number, or `?` where it is not known.
+pub fn number(value: Option<u32>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+/// Servers are missing: a mark that does not depend on colour.
+pub const fn lacks_servers(fleet: &FleetStatus) -> bool {
+    match (fleet.healthy, fleet.desired) {
+        (Some(healthy), Some(desired)) => healthy < desired,
+        _ => false,
+    }
+}
+
+/// The way back: `R0 5s`, `R0? 5s` if it is not proved, `✗none`.
+pub fn way_back(way: &WayBack, glyphs: &Glyphs) -> (String, Tone) {
+    let Some(level) = way.level else { return (format!("{}none", glyphs.bad), Tone::Bad) };
+    let doubt = if way.proved { "" } else { "?" };
+    let time = way.expected.map_or_else(|| "?".to_owned(), about);
+    let tone = if way.proved && way.blockers.is_empty() { Tone::Good } else { Tone::Waits };
+    (format!("{}{doubt} {time}", level.word()), tone)
+}
+
+/// The age of the estate: `now`, `20s`, `?` when there is none.
+pub fn estate_age(model: &Model) -> String {
+    model.estate.as_ref().map_or_else(|| "?".to_owned(), |estate| stepped(estate.age(model.clock)))
+}
+
+/// The age of a fact that was true at `as_of`, inside the estate.
+pub fn fact_age(model: &Model, as_of: WorldTime) -> Millis {
+    match &model.estate {
+        Some(estate) => estate.age(model.clock).plus(estate.value.as_of.since(as_of)),
+        None => model.clock.world.since(as_of),
+    }
+}
+
+/// How long ago something was made: `4m`, `2h`, `3d`; `?` when nobody knows.
+pub fn made(at: Option<WorldTime>, now: WorldTime) -> String {
+    at.map_or_else(|| "?".to_owned(), |at| stepped(now.since(at)))
+}
+
+/// The time to a deadline.
+pub fn left(deadline: Option<WorldTime>, now: WorldTime) -> Option<String> {
+    deadline.map(|deadline| countdown(deadline.since(now)))
+}

@@ -1,0 +1,93 @@
+//! What an operation promises about how it ends.
+
+use quarterdeck::domain::fleet::Slot;
+use quarterdeck::operation::event::OperationState;
+use quarterdeck::operation::plan::OperationKind;
+
+use crate::script::Kind;
+use crate::sim::{Broke, Sim};
+use crate::store::Record;
+
+/// How the totals call a good image that was backed out by chance.
+pub const FALSE_ALARM: &str = "false alarms of the judge";
+
+impl Sim {
+    pub fn promise_kept(&mut self, at: usize) -> Result<(), Broke> {
+        let record = &self.store.records[at];
+        if self.is_false_alarm(record) {
+            self.totals.one(FALSE_ALARM);
+            return Ok(());
+        }
+        match record.kind() {
+            OperationKind::Deploy => self.deploy_kept(record),
+            OperationKind::Rollback => self.rollback_kept(record),
+            OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
+            OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
+        }
+    }
+
+    fn kind_of(&self, record: &Record) -> Kind {
+        let version = record.operation.plan.to.version.as_ref().map(quarterdeck::domain::text::Untrusted::raw);
+        self.script.images.iter().find(|(image, _)| Some(*image) == version).unwrap().1
+    }
+
+    fn deploy_kept(&self, record: &Record) -> Result<(), Broke> {
+        let (progress, kind) = (&record.progress, self.kind_of(record));
+        let state = progress.state;
+        let ended = format!("a deploy of a {kind:?} image ended {}: {}", state.word(), progress.reason);
+        if state == OperationState::Superseded {
+            return Ok(());
+        }
+        let timed = !self.script.judged;
+        let right = match kind {
+            Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
+            // A timed canary waits for somebody to promote it; nobody does.
+            Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
+            Kind::Good => state == OperationState::Succeeded,
+            Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
+            Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
+            Kind::Errors if record.disturbed => state == OperationState::BackedOut,
+            Kind::Errors => state == OperationState::BackedOut && progress.reason.contains("stable serves") && self.was_judged(record),
+        };
+        if right { Ok(()) } else { Err(ended) }
+    }
+
+    /// The judge fails a good image now and then: its level is one rollout in a hundred, which the totals are held to.
+    fn is_false_alarm(&self, record: &Record) -> bool {
+        record.kind() == OperationKind::Deploy && self.kind_of(record) == Kind::Good && self.was_judged(record)
+    }
+
+    fn waits_for_promote(&self, record: &Record) -> bool {
+        let weights = |kind| matches!(kind, quarterdeck::operation::plan::StepKind::Weight(_));
+        record.operation.plan.steps.iter().filter(|step| weights(step.kind)).count() > 1
+    }
+
+    fn was_judged(&self, record: &Record) -> bool {
+        use quarterdeck::operation::event::{EventBody, VerdictWord};
+        record.events.iter().any(|event| matches!(&event.body, EventBody::Judged { verdict, .. } if verdict.word == VerdictWord::Fail))
+    }
+
+    fn never_had_weight(&self, record: &Record) -> bool {
+        use quarterdeck::domain::call::CloudCall;
+        use quarterdeck::operation::event::EventBody;
+        let arn = &record.operation.plan.to.target_group;
+        !record.events.iter().any(|event| match &event.body {
+            EventBody::CallIntended { call: CloudCall::SetWeights { actions, .. }, .. } => actions.weight(arn) != Some(0),
+            _ => false,
+        })
+    }
+
+    fn rollback_kept(&self, record: &Record) -> Result<(), Broke> {
+        if record.progress.state == OperationState::Superseded {
+            return Ok(());
+        }
+        let to = record.operation.plan.to.slot;
+        let all = |slot: Slot| self.world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(slot)));
+        let there = all(to) == Some(1.0) && self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        if record.progress.state == OperationState::Succeeded && there {
+            Ok(())
+        } else {
+            Err(format!("a rollback ended {}: {}", record.progress.state.word(), record.progress.reason))
+        }
+    }
+}
