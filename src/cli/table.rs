@@ -95,7 +95,7 @@ mod tests {
         table.row(["漢字".to_owned(), "because of a long story that goes on and on".to_owned()]);
         table.row(["web".to_owned(), "no".to_owned()]);
         assert_eq!(table.render(None), "NAME  WHY\n漢字  because of a long story that goes on and on\nweb   no\n");
-        assert_eq!(table.render(Some(20)), "NAME  WHY\n漢字  because of a…\nweb   no\n".replace("of a…", "of a …").replace("a …", "a…"));
+        assert_eq!(table.render(Some(20)), "NAME  WHY\n漢字  because of a …\nweb   no\n");
     }
 
     proptest! {
