@@ -115,7 +115,8 @@ async fn each_end_has_its_code() {
             assert_eq!(say(desk(ended(state)), &words, None).await.exit, exit, "{state:?} {words}");
         }
     }
-    let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::EndedBadly, Exit::NeedsHuman, Exit::TimedOut, Exit::Superseded].map(Exit::code);
+    let codes =
+        [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::EndedBadly, Exit::NeedsHuman, Exit::TimedOut, Exit::Superseded].map(Exit::code);
     assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
@@ -188,7 +189,11 @@ async fn promoting_in_production_needs_a_reason_and_against_the_judge_the_name()
     assert!(matches!(&asked.asked.lock().unwrap()[0], Asked::Command(_, _, Some(reason), None) if reason.raw() == "fine"));
 
     let judged = say(desk(fixture::holding()), "promote op-3 --reason fine", None).await;
-    assert!(judged.exit == Exit::Usage && judged.notices.contains("judged worse than stable: the fleet's name has to be typed"), "{}", judged.notices);
+    assert!(
+        judged.exit == Exit::Usage && judged.notices.contains("judged worse than stable: the fleet's name has to be typed"),
+        "{}",
+        judged.notices
+    );
     assert_eq!(say(desk(fixture::holding()), "promote op-3 --reason fine", Some("web-prod\n")).await.exit, Exit::Done);
     let yes = desk(fixture::holding());
     assert_eq!(say(yes.clone(), "promote op-3 --reason fine --yes", None).await.exit, Exit::Done);

@@ -146,7 +146,11 @@ impl Records for Fake {
     }
 
     async fn adopt(&self, fleet: &FleetName, _: Option<Slot>) -> Result<Adopted, DeskError> {
-        Ok(Adopted { written: format!("[fleet.{fleet}] in f"), ledger: "2.13.2 is taken for good".to_owned(), ignore_changes: "all of it".to_owned() })
+        Ok(Adopted {
+            written: format!("[fleet.{fleet}] in f"),
+            ledger: "2.13.2 is taken for good".to_owned(),
+            ignore_changes: "all of it".to_owned(),
+        })
     }
 
     async fn doctor(&self, _: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {

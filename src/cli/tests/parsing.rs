@@ -32,7 +32,9 @@ fn global_options_count_before_and_after_the_command() {
 
 #[test]
 fn deploys_and_rollbacks_are_read() {
-    let Some(Command::Deploy(deploy)) = parse("deploy web-prod --image 2.14.0 --strategy blue-green --yes --reason fix --detach").command else { panic!() };
+    let Some(Command::Deploy(deploy)) = parse("deploy web-prod --image 2.14.0 --strategy blue-green --yes --reason fix --detach").command else {
+        panic!()
+    };
     assert_eq!((deploy.fleet.as_str(), deploy.image.as_str(), deploy.strategy), ("web-prod", "2.14.0", Some(Strategy::BlueGreen)));
     assert!(deploy.act.yes && deploy.act.detach && deploy.act.reason.as_deref() == Some("fix"));
     let Some(Command::Rollback(rollback)) = parse("rollback web-prod --to ami-1 --plan --json").command else { panic!() };
@@ -55,7 +57,9 @@ fn a_driver_a_world_and_a_question_go_different_ways() {
 
 #[test]
 fn fleets_and_ledgers_have_verbs_after_their_names() {
-    for words in ["fleet web-prod", "fleet adopt web-prod --live b", "ledger web-prod", "ledger web-prod mark 2.1 --reason bad", "back-out op-1", "doctor"] {
+    for words in
+        ["fleet web-prod", "fleet adopt web-prod --live b", "ledger web-prod", "ledger web-prod mark 2.1 --reason bad", "back-out op-1", "doctor"]
+    {
         parse(words);
     }
 }
