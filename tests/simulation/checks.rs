@@ -92,23 +92,33 @@ impl Checker {
         Ok(())
     }
 
+    /// The driver had a complete look: what the stable group wants now is needed from now on.
+    pub fn looked(&mut self, world: &World, record: &Record) {
+        let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
+        if record.kind() == OperationKind::Deploy && wanted > self.need {
+            self.raise(wanted, world.now());
+        }
+    }
+
+    fn raise(&mut self, need: u32, now: WorldTime) {
+        self.need = need;
+        Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
+    }
+
+    /// While the stable group serves alone and is not pinned, policies may do with it what they like: so they would in the twin world.
+    fn follow_unpinned(&mut self, world: &World) {
+        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.live_sizes.min);
+        if self.foreign || unpinned && self.share(self.actions(world), self.stable) == 1.0 {
+            self.need = self.need.min(self.desired(world, self.stable));
+        }
+    }
+
     /// S1 at this tick.
     pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
         let now = world.now();
         let active = store.active().map(|at| &store.records[at]);
-        if let Some(record) = active.filter(|record| record.kind() == OperationKind::Deploy) {
-            let from = record.operation.plan.from.slot;
-            let wanted = self.desired(world, from).min(self.live_sizes.max);
-            if self.share(self.actions(world), from) == 1.0 {
-                // Nothing is pinned before the first weight: the twin world has as many servers.
-                self.need = wanted;
-            }
-            // Nobody keeps up with what policies do in a pause or without a driver.
-            let watched = record.driver.is_some() && record.progress.state != OperationState::Paused;
-            if wanted > self.need && watched {
-                self.need = wanted;
-                Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
-            }
+        if active.is_some() {
+            self.follow_unpinned(world);
         }
         for slot in Slot::BOTH {
             let (healthy, desired) = (self.healthy(world, slot), self.desired(world, slot));

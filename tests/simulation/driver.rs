@@ -31,6 +31,9 @@ impl Sim {
         let look = depth(&self.store.records[at].operation.plan, &self.store.records[at].progress);
         let seen = self.observe(look);
         let record = &self.store.records[at];
+        if seen.is_complete() && record.progress.state != OperationState::Paused {
+            self.checker.looked(&self.world, record);
+        }
         let claimant = Claimant { operation: record.operation.id.clone(), who: "ann@bastion".to_owned(), store: self.setting.store.clone() };
         let (plan, progress) = (&record.operation.plan, &record.progress);
         let situation = Situation { plan, progress, seen: &seen, now: self.world.now(), claimant: &claimant };
