@@ -12,10 +12,11 @@ use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
+use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
 use quarterdeck::operation::plan::{Plan, StepKind};
 use quarterdeck::operation::progress::Progress;
-use quarterdeck::plan::{Facts, FleetHistory, Setting};
+use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);

@@ -6,8 +6,9 @@ use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
-use quarterdeck::plan::{Facts, FleetHistory};
+use quarterdeck::plan::Facts;
 use quarterdeck::world::Disturbance;
 
 use crate::sim::{Broke, Sim};
