@@ -315,6 +315,7 @@ pub fn deploy_plan() -> Plan {
         timing: Timing::default(),
         window: Millis::mins(60),
         judged: true,
+        baseline: None,
         friction: Friction::Reason,
         checks: vec![Check::new(CheckLevel::Ok, "image exists and is not blocked"), Check::new(CheckLevel::Warning, "credentials end in 42m")],
         supersedes: None,

@@ -23,20 +23,14 @@ pub(super) struct PlannedCall {
 
 /// Every call of the plan.
 pub(super) fn planned_calls(plan: &Plan) -> Vec<PlannedCall> {
-    let mut calls = Vec::new();
-    let mut pinned = false;
+    let mut calls: Vec<PlannedCall> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        let made = match step.kind {
-            StepKind::Weight(weight) => {
-                let mut made = grown(plan, weight.weight_pct);
-                if !std::mem::replace(&mut pinned, true) {
-                    made.insert(0, raise(plan, &plan.from, plan.need));
-                }
-                made
+        for (api, summary) in calls_of(plan, step.kind) {
+            // What an earlier step left so is found so.
+            if !calls.iter().any(|call| call.api == api && call.summary == summary) {
+                calls.push(PlannedCall { step: index + 1, api, summary });
             }
-            other => calls_of(plan, other),
-        };
-        calls.extend(made.into_iter().map(|(api, summary)| PlannedCall { step: index + 1, api, summary }));
+        }
     }
     calls
 }
@@ -95,12 +89,13 @@ fn raise(plan: &Plan, side: &Side, min: u32) -> Named {
 }
 
 fn grown(plan: &Plan, weight_pct: u32) -> Vec<Named> {
-    vec![raise(plan, &plan.to, share_of(plan.need, weight_pct).max(1)), weights(plan, weight_pct)]
+    let size = share_of(plan.need, weight_pct).max(1);
+    vec![raise(plan, &plan.from, plan.need), raise(plan, &plan.to, size), weights(plan, weight_pct)]
 }
 
 fn weights(plan: &Plan, to_pct: u32) -> Named {
     let to_pct = to_pct.min(100);
     let new = [(plan.from.target_group.clone(), 100 - to_pct), (plan.to.target_group.clone(), to_pct)];
     let call = CloudCall::SetWeights { place: plan.pair.place.clone(), actions: plan.actions.with_weights(&new) };
-    (call.aws_name(), format!("{} on {}", call.summary(), plan.pair.place.arn()))
+    named(&call)
 }

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::operation_document::OperationDoc;
 use super::output::Output;
 use crate::domain::ids::OperationId;
-use crate::operation::event::OperationState;
+use crate::operation::event::{Event, EventBody, OperationState, VerdictWord};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
@@ -70,7 +70,7 @@ pub(super) fn outcome(view: &OperationView, until: Until) -> Option<Exit> {
 
 /// Watches until the operation is over, somebody presses ctrl-c, nobody reads any more or the limit is reached.
 pub(super) async fn watch(desk: &dyn Records, id: &OperationId, how: Watch, out: &mut Output) -> Result<Exit, DeskError> {
-    let mut watcher = Watcher { how, next: 0, version: None, looked: None, driverless: None, warned: false };
+    let mut watcher = Watcher { how, next: 0, version: None, looked: None, driverless: None, warned: false, judged: None };
     let began = Instant::now();
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
@@ -115,6 +115,8 @@ struct Watcher {
     /// Since when nobody drives it.
     driverless: Option<Instant>,
     warned: bool,
+    /// The verdict printed last: while a soak only adds numbers to it, nothing new is said.
+    judged: Option<(usize, VerdictWord)>,
 }
 
 impl Watcher {
@@ -136,16 +138,23 @@ impl Watcher {
 
     fn print_new(&mut self, view: &OperationView, out: &mut Output) {
         let plan = &view.operation.plan;
-        for event in view.events.iter().filter(|event| event.seq >= self.next) {
+        let next = self.next;
+        for event in view.events.iter().filter(|event| event.seq >= next) {
             if self.how.events && self.how.json {
                 out.json(&event_document(&view.operation.id, plan, event));
             } else if self.how.events
+                && self.is_news(event)
                 && let Some(line) = event_line(plan, event)
             {
                 out.text(&line);
             }
         }
         self.next = view.last_event().map_or(self.next, |last| last + 1);
+    }
+
+    fn is_news(&mut self, event: &Event) -> bool {
+        let EventBody::Judged { step, verdict } = &event.body else { return true };
+        self.judged.replace((*step, verdict.word)) != Some((*step, verdict.word))
     }
 
     fn finish(&self, view: &OperationView, exit: Exit, out: &mut Output) {
@@ -156,7 +165,8 @@ impl Watcher {
         }
         if exit == Exit::NeedsHuman {
             let id = &view.operation.id;
-            out.notice(&format!("hint: it waits for a person: `qd resume {id}`, `qd promote {id}` or `qd back-out {id}`"));
+            let on = if view.state() == OperationState::Paused { "resume" } else { "promote" };
+            out.notice(&format!("hint: it waits for a person: `qd {on} {id}` or `qd back-out {id}`"));
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Number;
 use super::calls::{PlannedCall, planned_calls};
 use super::json::{moment, secs};
 use super::operation_document::raw_label;
-use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId};
+use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlaceArn, PlanId};
 use crate::operation::plan::{Check, Friction, OperationKind, Plan, Side};
 
 /// `deploy --plan --json` and `rollback --plan --json`.
@@ -17,6 +17,7 @@ pub(super) struct PlanDoc<'a> {
     fleet: &'a FleetName,
     place: &'a str,
     production: bool,
+    route: &'a PlaceArn,
     from: SideDoc<'a>,
     to: SideDoc<'a>,
     strategy: &'static str,
@@ -58,6 +59,7 @@ impl<'a> PlanDoc<'a> {
             fleet: &plan.fleet,
             place: &plan.place,
             production: plan.production,
+            route: plan.pair.place.arn(),
             from: SideDoc::new(&plan.from),
             to: SideDoc::new(&plan.to),
             strategy: plan.strategy.word(),

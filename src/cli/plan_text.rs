@@ -94,7 +94,7 @@ fn calls(plan: &Plan) -> String {
     for call in planned_calls(plan) {
         table.row([call.step.to_string(), call.api.to_owned(), call.summary]);
     }
-    format!("\nCALLS, by step\n{}", table.render(None))
+    format!("\nCALLS, by step\n{}  weights are those of {}\n", table.render(None), plan.pair.place.arn())
 }
 
 fn friction(plan: &Plan) -> String {

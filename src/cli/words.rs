@@ -3,7 +3,16 @@
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::OperationState;
-use crate::operation::status::{FleetState, FleetStatus, MixLabel, OperationBrief, WayBack};
+use crate::operation::record::OperationView;
+use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
+use crate::ports::desk::Desk;
+
+/// World time as late as anything here proves it to be: a desk that asked nobody may only know the wall's.
+pub(super) fn latest(desk: &dyn Desk, views: &[OperationView]) -> WorldTime {
+    let events = views.iter().filter_map(|view| view.events.last()).map(|event| event.at);
+    let seen = desk.last_known().ok().flatten().map(|estate| estate.as_of);
+    events.chain(seen).fold(desk.now(), WorldTime::max)
+}
 
 /// A number, or `?`.
 pub(super) fn or_unknown<T: ToString>(known: Option<T>) -> String {
@@ -22,9 +31,9 @@ pub(super) fn age(now: WorldTime, at: WorldTime) -> String {
 }
 
 /// `2.13.2`, or `2.13.2 10, 2.14.0 2`; `-` where there are no servers, `?` where nobody could tell.
-pub(super) fn mix(mix: &[MixLabel], known: bool) -> String {
-    match mix {
-        [] if known => "-".to_owned(),
+pub(super) fn mix(fleet: &FleetStatus) -> String {
+    match fleet.mix.as_slice() {
+        [] if fleet.desired == Some(0) => "-".to_owned(),
         [] => "?".to_owned(),
         [one] => one.label.clone(),
         several => several.iter().map(|part| format!("{} {}", part.label, part.servers)).collect::<Vec<_>>().join(", "),

@@ -14,6 +14,8 @@ use crate::domain::text::escape;
 const LONGEST: u64 = 1024 * 1024;
 /// Everybody may write.
 const WORLD_WRITABLE: u32 = 0o002;
+/// New files take the directory's group, and that group may write: a store shared on purpose.
+const SHARED: u32 = 0o2020;
 /// Only owners may remove or rename what is in the directory.
 const STICKY: u32 = 0o1000;
 
@@ -81,10 +83,10 @@ fn refuse_odd_file(path: &Path, found: &Metadata) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Of this user, or of root, who could do anything anyway.
+/// Of this user, or of root, who could do anything anyway; or a directory that was shared on purpose with a group of ours.
 fn refuse_foreign(path: &Path, found: &Metadata) -> Result<(), ConfigError> {
     let us = rustix::process::geteuid().as_raw();
-    if found.uid() == us || found.uid() == 0 {
+    if found.uid() == us || found.uid() == 0 || found.is_dir() && found.mode() & SHARED == SHARED {
         return Ok(());
     }
     let message = format!("{} belongs to another user (uid {}, we are uid {us})", shown(path), found.uid());

@@ -5,7 +5,7 @@ use super::super::failure::{Failure, operation};
 use super::super::operation_document::{OperationDoc, OperationsDoc};
 use super::super::output::Output;
 use super::super::table::Table;
-use super::super::words::{about, age};
+use super::super::words::{about, age, latest};
 use crate::domain::time::WorldTime;
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::progress::StepStatus;
@@ -50,7 +50,7 @@ pub(in super::super) fn list(desk: &dyn Desk, args: &OpsArgs, out: &mut Output) 
             out.notice("`qd ops --all` shows finished ones too");
         }
     } else {
-        out.text(&table(&views, desk.now()).render(out.width()));
+        out.text(&table(&views, latest(desk, &views)).render(out.width()));
     }
     Ok(Exit::Done)
 }
@@ -61,13 +61,13 @@ pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output
     if args.json {
         out.json(&OperationDoc::new(&view));
     } else {
-        out.text(&text(&view, desk.now(), out.width()));
+        out.text(&text(&view, latest(desk, std::slice::from_ref(&view)), out.width()));
     }
     Ok(Exit::Done)
 }
 
 fn table(views: &[OperationView], now: WorldTime) -> Table {
-    let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]);
+    let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]).cutting_first(&[4, 5]);
     for view in views {
         let (operation, brief) = (&view.operation, view.brief());
         let what = format!("{} {} -> {}", brief.word, brief.from, brief.to);
