@@ -51,7 +51,7 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
 
 /// The fleet with what a close look at it tells: both accounts of health, and the route as it is now.
 #[must_use]
-pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
+pub fn closer(status: &FleetStatus, seen: &FleetObservation, images: &[ImageStatus]) -> FleetStatus {
     let mut status = status.clone();
     let Some(pair) = status.spec.weighted_pair() else { return status };
     for group in &mut status.groups {
@@ -62,6 +62,11 @@ pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
         if let Some(read) = seen.group(slot) {
             group.instances.clone_from(&read.instances);
             group.sizes = read.sizes;
+            group.image = read.template.as_ref().and_then(|pin| pin.image.clone());
+            let of = |id: &ImageId| images.iter().find(|status| status.image.id == *id)?.image.version.clone();
+            group.version = group.image.as_ref().and_then(of);
+            let released = group.role == Some(Role::Candidate);
+            group.role = group.weight.map(|weight| role(weight, read, released));
         }
     }
     status.as_of = Some(seen.at);
@@ -78,7 +83,8 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
     let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
-    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route)).collect();
+    let released = holder.map(|view| &view.operation.plan).filter(|plan| plan.kind == OperationKind::Deploy).map(|plan| plan.to.slot);
+    let statuses: Vec<GroupStatus> = groups.iter().map(|listed| group_status(round, spec, *listed, route, released)).collect();
     let all_listed = groups.len() == spec.groups.all().len();
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
@@ -115,7 +121,13 @@ fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActio
     round.routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
-fn group_status(round: &Round<'_>, spec: &FleetSpec, slot: Option<Slot>, group: &ServerGroup, route: Option<&RouteActions>) -> GroupStatus {
+fn group_status(
+    round: &Round<'_>,
+    spec: &FleetSpec,
+    (slot, group): (Option<Slot>, &ServerGroup),
+    route: Option<&RouteActions>,
+    released: Option<Slot>,
+) -> GroupStatus {
     let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
         (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
         _ => None,
@@ -125,7 +137,7 @@ fn group_status(round: &Round<'_>, spec: &FleetSpec, slot: Option<Slot>, group: 
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| role(weight, group)),
+        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == released)),
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,
@@ -143,8 +155,10 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
     (covers && !unknown).then(|| group.serving())
 }
 
-const fn role(weight: u32, group: &ServerGroup) -> Role {
+/// `released`: a deploy that holds the fleet brings it into service.
+const fn role(weight: u32, group: &ServerGroup, released: bool) -> Role {
     match (weight, group.instances.is_empty()) {
+        _ if released => Role::Candidate,
         (0, true) => Role::Idle,
         (0, false) => Role::Standby,
         _ => Role::Live,

@@ -11,7 +11,7 @@ use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
 use crate::adapters::host;
 use crate::adapters::store::NewOperation;
-use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::fleet::{BySlot, Slot, WeightedPair};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::Depth;
 use crate::domain::text::Untrusted;
@@ -22,7 +22,7 @@ use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
-use crate::operation::status::{Estate, FleetStatus};
+use crate::operation::status::{Estate, FleetStatus, ImageStatus};
 use crate::plan::estate::{closer, estate};
 use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
 
@@ -71,10 +71,11 @@ impl Desk for Office {
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
         let (spec, seen) = self.spec(name).await?;
         let estate = self.estate_of(&seen)?;
+        let images = estate.images;
         let status = estate.fleets.into_iter().find(|fleet| fleet.spec.name == *name).ok_or_else(|| unknown_fleet(name, &seen.specs))?;
         self.read_clock().await?;
         match spec.weighted_pair() {
-            Some(pair) => Ok(self.close_look(status, &pair).await),
+            Some(pair) => Ok(self.close_look(status, &pair, &images).await),
             None => Ok(FleetDetail {
                 status: self.listed_now(status).await?,
                 target_states: Default::default(),
@@ -157,11 +158,11 @@ impl Office {
         Ok(estate(seen, &records(&self.store, &seen.specs)?))
     }
 
-    async fn close_look(&self, status: FleetStatus, pair: &crate::domain::fleet::WeightedPair) -> FleetDetail {
+    async fn close_look(&self, status: FleetStatus, pair: &WeightedPair, images: &[ImageStatus]) -> FleetDetail {
         let seen = self.cloud.reader(Urgency::Opened).observe(pair, Depth::Full).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() }
+        FleetDetail { status: closer(&status, &seen, images), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() }
     }
 
     /// A fleet without weights is looked at by listing again.
