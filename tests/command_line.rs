@@ -63,8 +63,7 @@ fn a_plan_lists_the_calls_that_are_really_made() {
         let asked: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--yes").chain(["--plan", "--json"]).collect();
         let listed = listed(&yard.run(&asked).code(0).json());
         yard.run(&args).code(0);
-        yard.run(&["wait", id, "--timeout", "60s"]).code(0);
-        let made = made(&yard.op(id));
+        let made = made(&yard.wait_op(id, "its end", |op| op["state"] == "succeeded"));
         for call in &made {
             assert!(listed.iter().any(|(step, api, _)| (step, api) == (&call.0, &call.1)), "{call:?} is not in {listed:#?}");
         }

@@ -4,7 +4,7 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
-use crate::app::sheet::{Errand, PlanState, Sheet, Subject};
+use crate::app::sheet::{Ask, Errand, PlanState, Sheet, Subject};
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
@@ -38,7 +38,7 @@ pub fn title(sheet: &Sheet) -> String {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
-        Subject::Command(errand) => format!("{} {fleet}", verb(errand.kind).to_uppercase()),
+        Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
     }
 }
 
@@ -47,21 +47,24 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
-        Subject::Command(errand) => match errand.kind {
-            CommandKind::Pause => "pause now",
-            CommandKind::Resume => "resume now",
-            CommandKind::Promote => "promote now",
-            CommandKind::BackOut => "back out now",
+        Subject::Command(errand) => match errand.ask {
+            Ask::Command(CommandKind::Pause) => "pause now",
+            Ask::Command(CommandKind::Resume) => "resume now",
+            Ask::Command(CommandKind::Promote) => "promote now",
+            Ask::Command(CommandKind::BackOut) => "back out now",
+            Ask::TakeOver => "take over now",
         },
     }
 }
 
-const fn verb(kind: CommandKind) -> &'static str {
-    match kind {
-        CommandKind::Pause => "pause",
-        CommandKind::Resume => "resume",
-        CommandKind::Promote => "promote",
-        CommandKind::BackOut => "back out",
+/// What is asked, as people say it.
+pub const fn verb(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Command(CommandKind::Pause) => "pause",
+        Ask::Command(CommandKind::Resume) => "resume",
+        Ask::Command(CommandKind::Promote) => "promote",
+        Ask::Command(CommandKind::BackOut) => "back out",
+        Ask::TakeOver => "take over",
     }
 }
 
@@ -211,7 +214,7 @@ fn command_words(intent: &Intent, plan: &Plan) -> String {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.kind), errand.word, errand.operation, errand.fleet);
+    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.fleet);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));
@@ -222,6 +225,6 @@ fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
         Tone::Dim,
         columns,
     ));
-    rows.extend(wrapped("command", &format!("qd {} {}", errand.kind.word(), errand.operation), Tone::Dim, columns));
+    rows.extend(wrapped("command", &errand.ask.command(&errand.operation), Tone::Dim, columns));
     rows
 }
