@@ -118,7 +118,7 @@ async fn drive(wiring: &Wiring, id: &OperationId) -> Result<Exit, DeskError> {
     let deaf = |kind| signal(kind).map_err(|error| DeskError::other(format!("signals cannot be handled: {error}"), "try again"));
     let _ignored = (deaf(SignalKind::hangup())?, deaf(SignalKind::interrupt())?, deaf(SignalKind::pipe())?);
     let office = office(wiring).await?;
-    let state = driver::drive(&office, id).await.inspect_err(|error| tracing::error!("{error}"))?;
+    let state = driver::drive(&office, id).await?;
     Ok(if matches!(state, OperationState::Succeeded | OperationState::BackedOut | OperationState::Superseded) { Exit::Done } else { Exit::Failed })
 }
 

@@ -4,4 +4,6 @@
 #![allow(dead_code)]
 
 pub mod endpoint;
+pub mod pty;
 pub mod venv;
+pub mod yard;
