@@ -53,13 +53,13 @@ impl Desk for Office {
     }
 
     fn last_known(&self) -> Result<Option<Estate>, DeskError> {
-        self.store.snapshot()?.map(|seen| self.estate_of(&seen)).transpose()
+        self.last_round()?.map(|seen| self.estate_of(&seen)).transpose()
     }
 
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.identity().await?;
         self.adopt_declared().await?;
-        if let Some(seen) = self.store.snapshot()?
+        if let Some(seen) = self.last_round()?
             && self.may_reuse(&seen)
         {
             return self.estate_of(&seen);
