@@ -36,7 +36,7 @@ fn a_killed_driver_is_taken_over() {
 #[test]
 fn a_driver_killed_between_call_and_answer_sends_nothing_twice() {
     let yard = Yard::with(&["web-prod"]);
-    yard.aws.fault(Fault::new(FaultKind::Latency, "elbv2", "ModifyRule").seconds(6.0));
+    yard.aws.fault(Fault::new(FaultKind::ReplyLostAfter, "elbv2", "ModifyRule").seconds(6.0));
     let id = yard.qd.start(&["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test"]);
     let began = Instant::now();
     while yard.weights("web-prod") != (95, 5) {

@@ -31,7 +31,7 @@ fn images_that_cannot_be_meant_are_refused() {
     deploy(&yard, "web-prod", "9.9.9").refused(3, &["9.9.9"]);
     deploy(&yard, "web-prod", "2.14.1").refused(3, &["2.14"]);
     deploy(&yard, "web-prod", "ami-00000000000000000").refused(3, &["ami-00000000000000000"]);
-    deploy(&yard, "web-prod", "2.17.0").refused(3, &["2.17.0", "pending"]);
+    deploy(&yard, "web-prod", "2.17.0").refused(3, &["2.17.0", "still being made"]);
     let (first, second) = (yard.image("web 2.18.0 first"), yard.image("web 2.18.0 second"));
     deploy(&yard, "web-prod", "2.18.0").refused(3, &["2.18.0", &first, &second]);
     deploy(&yard, "web-prod", "2.13.2").refused(3, &["runs already"]);
