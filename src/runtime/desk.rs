@@ -148,7 +148,10 @@ impl Office {
 
     /// What another process saw a moment ago is as good as what we would see now, and costs the account nothing.
     fn may_reuse(&self, seen: &Sighting) -> bool {
-        !matches!(self.cloud, Cloud::Sim(_)) && host::wall_now().since(seen.as_of).as_secs() < 5 && seen.as_of <= host::wall_now()
+        !matches!(self.cloud, Cloud::Sim(_))
+            && seen.gaps.is_empty()
+            && host::wall_now().since(seen.as_of).as_secs() < 5
+            && seen.as_of <= host::wall_now()
     }
 
     fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {

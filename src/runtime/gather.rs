@@ -72,9 +72,10 @@ impl Office {
         }
     }
 
-    /// What was found a moment ago is found again; what of it changes is read anew for every plan.
+    /// What was found a moment ago is found again; what of it changes is read anew for every plan. Somebody who may see less than we may
+    /// have made the round: one with gaps is not taken for the whole.
     fn is_young(&self, seen: &Sighting) -> bool {
-        self.now().since(seen.as_of) < crate::domain::time::Millis::mins(2)
+        seen.gaps.is_empty() && self.now().since(seen.as_of) < crate::domain::time::Millis::mins(2)
     }
 
     /// Everything a plan is made from.
