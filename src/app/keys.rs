@@ -20,6 +20,8 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
     match key {
         Key::Ctrl('c') => return vec![Effect::Quit],
         Key::Ctrl('z') => return vec![Effect::Suspend],
+        // Nobody confirms what cannot be read.
+        _ if model.is_too_small() => return Vec::new(),
         _ => {}
     }
     model.notice = None;

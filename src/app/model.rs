@@ -151,7 +151,16 @@ pub struct Model {
     pub requests: Requests,
 }
 
+/// Columns and rows below which nothing but a sentence is drawn.
+pub const SMALLEST: (u16, u16) = (44, 4);
+
 impl Model {
+    /// Nothing can be read on a terminal of this size.
+    #[must_use]
+    pub const fn is_too_small(&self) -> bool {
+        self.size.0 < SMALLEST.0 || self.size.1 < SMALLEST.1
+    }
+
     /// A screen that knows nothing yet.
     #[must_use]
     pub fn new(look: Look, header: Header, clock: Clock, size: (u16, u16)) -> Self {

@@ -122,7 +122,8 @@ fn stopped(model: &Model) -> Option<Need> {
 }
 
 /// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
-const fn is_abandoned(view: &OperationView) -> bool {
+#[must_use]
+pub const fn is_abandoned(view: &OperationView) -> bool {
     !view.driver_alive && !view.state().is_final() && !matches!(view.state(), OperationState::Planned)
 }
 

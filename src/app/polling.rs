@@ -14,6 +14,8 @@ const FLEET_BUSY: Millis = Millis::secs(2);
 const FLEET_QUIET: Millis = Millis::secs(5);
 /// Between attempts while credentials are gone.
 const WITHOUT_CREDENTIALS: Millis = Millis::secs(5);
+/// Between readings of operations that are not finished: a driver that dies writes nothing that would tell.
+const DRIVERS: Millis = Millis::secs(3);
 /// A key asks for a fresh reading at most this often.
 pub const SOONEST: Millis = Millis::secs(2);
 
@@ -26,6 +28,9 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     }
     if model.requests.fleet.is_due(model.clock.boot, fleet_period(model)) {
         effects.extend(read_opened_fleet(model));
+    }
+    if model.requests.operations.is_due(model.clock.boot, DRIVERS) && model.operations.iter().any(|view| !view.state().is_final()) {
+        effects.extend(read_operations(model));
     }
     effects
 }

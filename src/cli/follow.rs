@@ -165,7 +165,8 @@ impl Watcher {
         }
         if exit == Exit::NeedsHuman {
             let id = &view.operation.id;
-            out.notice(&format!("hint: it waits for a person: `qd resume {id}`, `qd promote {id}` or `qd back-out {id}`"));
+            let on = if view.state() == OperationState::Paused { "resume" } else { "promote" };
+            out.notice(&format!("hint: it waits for a person: `qd {on} {id}` or `qd back-out {id}`"));
         }
     }
 

@@ -14,17 +14,25 @@ pub(super) struct Table {
     rows: Vec<Vec<String>>,
     /// Spaces before each row.
     indent: usize,
+    /// Columns that are cut before any other.
+    cut_first: &'static [usize],
 }
 
 impl Table {
     /// A table with these headings.
     pub(super) fn new(headings: &[&str]) -> Self {
-        Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()], indent: 0 }
+        Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()], indent: 0, cut_first: &[] }
     }
 
     /// Columns without headings, a little to the right.
     pub(super) const fn indented() -> Self {
-        Self { rows: Vec::new(), indent: 2 }
+        Self { rows: Vec::new(), indent: 2, cut_first: &[] }
+    }
+
+    /// Columns, from 0, that may be cut before the others: what they say is also said elsewhere.
+    pub(super) fn cutting_first(mut self, columns: &'static [usize]) -> Self {
+        self.cut_first = columns;
+        self
     }
 
     /// One more row.
@@ -57,11 +65,18 @@ impl Table {
         let Some(limit) = limit else { return widths };
         let gaps = self.indent + GAP * columns.saturating_sub(1);
         let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+        let mut everything = false;
         while over > 0 {
-            // The last of the widest: what is said at the end of a row is mostly the longest explanation.
-            let Some(widest) = widths.iter_mut().filter(|width| **width > NARROWEST).max_by_key(|width| **width) else { break };
-            *widest -= 1;
-            over -= 1;
+            let may_be_cut = |column: usize| everything || self.cut_first.contains(&column);
+            let wide = widths.iter_mut().enumerate().filter(|(column, width)| **width > NARROWEST && may_be_cut(*column));
+            match wide.max_by_key(|(_, width)| **width) {
+                Some((_, widest)) => {
+                    *widest -= 1;
+                    over -= 1;
+                }
+                None if everything => break,
+                None => everything = true,
+            }
         }
         widths
     }
@@ -92,10 +107,18 @@ mod tests {
     #[test]
     fn wide_characters_count_twice_and_the_widest_column_is_cut() {
         let mut table = Table::new(&["NAME", "WHY"]);
-        table.row(["漢字".to_owned(), "because of a long story that goes on and on".to_owned()]);
+        table.row(["漢字".to_owned(), "because of a long story".to_owned()]);
         table.row(["web".to_owned(), "no".to_owned()]);
-        assert_eq!(table.render(None), "NAME  WHY\n漢字  because of a long story that goes on and on\nweb   no\n");
+        assert_eq!(table.render(None), "NAME  WHY\n漢字  because of a long story\nweb   no\n");
         assert_eq!(table.render(Some(20)), "NAME  WHY\n漢字  because of a …\nweb   no\n");
+    }
+
+    #[test]
+    fn columns_that_may_be_cut_first_are() {
+        let mut table = Table::new(&["A", "B"]).cutting_first(&[1]);
+        table.row(["a long name that counts".to_owned(), "something less".to_owned()]);
+        assert_eq!(table.render(Some(34)), "A                        B\na long name that counts  somethin…\n");
+        assert_eq!(table.render(Some(24)), "A               B\na long name t…  somethi…\n");
     }
 
     proptest! {

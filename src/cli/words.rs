@@ -4,7 +4,7 @@ use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::OperationState;
 use crate::operation::record::OperationView;
-use crate::operation::status::{FleetState, FleetStatus, MixLabel, OperationBrief, WayBack};
+use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
 use crate::ports::desk::Desk;
 
 /// World time as late as anything here proves it to be: a desk that asked nobody may only know the wall's.
@@ -31,9 +31,9 @@ pub(super) fn age(now: WorldTime, at: WorldTime) -> String {
 }
 
 /// `2.13.2`, or `2.13.2 10, 2.14.0 2`; `-` where there are no servers, `?` where nobody could tell.
-pub(super) fn mix(mix: &[MixLabel], known: bool) -> String {
-    match mix {
-        [] if known => "-".to_owned(),
+pub(super) fn mix(fleet: &FleetStatus) -> String {
+    match fleet.mix.as_slice() {
+        [] if fleet.desired == Some(0) => "-".to_owned(),
         [] => "?".to_owned(),
         [one] => one.label.clone(),
         several => several.iter().map(|part| format!("{} {}", part.label, part.servers)).collect::<Vec<_>>().join(", "),

@@ -14,6 +14,8 @@ use crate::operation::plan::StepKind;
 
 /// Complete and healthy observations in a row before servers are believed healthy.
 const HEALTHY_OBSERVATIONS: u32 = 3;
+/// So many claims were accepted and none could be read back: something takes them off.
+const CLAIM_TRIES: u64 = 5;
 
 pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     if !situation.seen.is_complete() {
@@ -76,10 +78,10 @@ fn claim(situation: &Situation<'_>) -> Step {
     if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
         return Move::done("claimed").into();
     }
-    if situation.waited() >= situation.plan.timing.launch_limit {
-        return Move::Fail { why: "the claim could not be read back".to_owned() }.into();
-    }
     if situation.now.since(claimed_at) >= situation.plan.timing.settle {
+        if situation.progress.calls.accepted >= CLAIM_TRIES {
+            return Move::Fail { why: "the claim could not be read back".to_owned() }.into();
+        }
         return Move::Call(situation.claim_call("the claim was not read back")).into();
     }
     Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()

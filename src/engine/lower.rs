@@ -53,10 +53,16 @@ impl Situation<'_> {
         if self.is_settling() {
             return Err("the weights settle".to_owned());
         }
-        let healthy = self.healthy(keep).unwrap_or(0);
-        if healthy < threshold(self.progress.need) {
-            return Err(format!("only {healthy} of {} servers of {} are healthy", self.progress.need, self.side(keep).group));
+        let (healthy, wanted) = (self.healthy(keep).unwrap_or(0), self.wanted_of(keep));
+        if healthy < threshold(wanted) {
+            return Err(format!("only {healthy} of {wanted} servers of {} are healthy", self.side(keep).group));
         }
         Ok(())
+    }
+
+    /// What the group that carries everything has to have: what is needed, or less if its policies let it shrink before anything was pinned.
+    fn wanted_of(&self, keep: Slot) -> u32 {
+        let desired = self.group(keep).map_or(self.progress.need, |group| group.sizes.desired);
+        self.progress.need.min(desired.max(self.plan.floor))
     }
 }

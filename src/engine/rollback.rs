@@ -10,8 +10,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::GrowTarget => grow(situation).into(),
         StepKind::Shift => shift(situation),
-        StepKind::Settle => settle(situation).into(),
-        StepKind::Park => situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size),
+        StepKind::Settle => settle(situation),
+        StepKind::Park => park(situation),
         StepKind::GiveBack => {
             if situation.group(situation.to().slot).is_none() {
                 return Move::wait("the group cannot be read", situation.plan.timing.period_moving).into();
@@ -52,14 +52,34 @@ fn shift(situation: &Situation<'_>) -> Step {
             Step { events: looked.into_iter().collect(), then: moved }
         }
         None => {
-            let events = if situation.progress.traffic_on_target_at.is_none() { vec![EventBody::TrafficOnTarget] } else { Vec::new() };
-            Step { events, then: Move::done(format!("all traffic is on {}", situation.to().label())) }
+            let then = Move::done(format!("all traffic is on {}", situation.to().label()));
+            // Without a write of our own this may be a read from before the last write of the operation that was superseded.
+            let sure = situation.progress.written_at.is_some() || situation.plan.supersedes.is_none();
+            Step { events: if sure { on_target(situation) } else { Vec::new() }, then }
         }
     }
 }
 
-/// The weights are read back, the target pinned, the claim put, and time given for the weights to spread.
-fn settle(situation: &Situation<'_>) -> Move {
+fn on_target(situation: &Situation<'_>) -> Vec<EventBody> {
+    if situation.progress.traffic_on_target_at.is_none() { vec![EventBody::TrafficOnTarget] } else { Vec::new() }
+}
+
+/// The bad group drains, unless a late call or another hand gave it traffic again.
+fn park(situation: &Situation<'_>) -> Step {
+    if let Some(moved) = situation.shift_to(situation.to().slot) {
+        return moved.into();
+    }
+    situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size)
+}
+
+/// The weights are read back, the target pinned, the claim put, and time given for the weights to spread and for late calls to show.
+fn settle(situation: &Situation<'_>) -> Step {
+    let then = settling(situation);
+    let events = if matches!(then, Move::Done { .. }) { on_target(situation) } else { Vec::new() };
+    Step { events, then }
+}
+
+fn settling(situation: &Situation<'_>) -> Move {
     let timing = &situation.plan.timing;
     let target = situation.to().slot;
     if let Some(moved) = situation.shift_to(target) {
@@ -72,8 +92,9 @@ fn settle(situation: &Situation<'_>) -> Move {
         return Move::Call(situation.claim_call("people with another store are told"));
     }
     let (healthy, need) = (situation.healthy(target), situation.progress.need);
+    let settled = !situation.is_settling() && situation.waited() >= timing.settle;
     match healthy {
-        Some(healthy) if healthy >= threshold(need) && !situation.is_settling() => Move::done(format!("{healthy} of {need} servers are healthy")),
+        Some(healthy) if healthy >= threshold(need) && settled => Move::done(format!("{healthy} of {need} servers are healthy")),
         Some(healthy) => Move::wait(format!("{healthy} of {need} servers are healthy, the weights settle"), timing.period_moving),
         None => Move::wait("the health of the target is unknown", timing.period_moving),
     }

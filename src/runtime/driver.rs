@@ -15,7 +15,7 @@ use crate::engine::{self, Broken, Decision, Situation, WantedCall};
 use crate::operation::claim::Claimant;
 use crate::operation::event::{CallOutcome, EventBody, OperationState};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
-use crate::operation::plan::OperationKind;
+use crate::operation::plan::{OperationKind, Refusal};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
 use crate::ports::cloud::{CloudRead, CloudWrite};
@@ -72,7 +72,7 @@ struct Driver {
 impl Driver {
     fn take(office: &Office, id: &OperationId) -> Result<Self, DeskError> {
         if office.settings.read_only {
-            return Err(DeskError::other("nothing is driven in read-only mode", "leave --read-only away"));
+            return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
         }
         let view = office.store.operation(id)?;
         let plan = &view.operation.plan;

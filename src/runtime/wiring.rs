@@ -8,7 +8,7 @@ use super::cloud::Cloud;
 use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
-use crate::adapters::store::Store;
+use crate::adapters::store::{Store, trust_root};
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
 use crate::domain::text::escape;
@@ -31,6 +31,7 @@ impl Wiring {
     /// A file has a mistake, or a place cannot be trusted.
     pub fn new(options: GlobalOptions) -> Result<Self, DeskError> {
         let places = Places::find(options.state_dir.as_deref(), options.config.as_deref(), &Surroundings::of_process())?;
+        trust_root(&places.state_dir)?;
         let fleets = config::load(&places.fleets_file)?;
         let mut notices = fleets.notices.clone();
         if options.config.is_some() && !places.fleets_file.exists() {
@@ -94,7 +95,7 @@ impl Wiring {
         let dir = self.sim_dir(scenario);
         let store = Arc::new(Store::open(&dir)?);
         let opened = SimCloud::open(&dir, scenario, DEFAULT_SEED, self.options.sim_speed);
-        let cloud = opened.map_err(|error| DeskError::other(error.to_string(), "`qd sim reset` starts a new world"))?;
+        let cloud = opened.map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
         Ok(Arc::new(Office::new(Cloud::Sim(cloud), store, self.office_settings())))
     }
 

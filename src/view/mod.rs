@@ -31,13 +31,13 @@ mod words;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::app::model::{Model, Screen};
+use crate::app::model::{Model, SMALLEST, Screen};
 use paint::Paint;
 
 /// Smallest normal layout.
 const NORMAL: (u16, u16) = (80, 24);
 /// Smallest tiny layout.
-const TINY: (u16, u16) = (44, 4);
+const TINY: (u16, u16) = SMALLEST;
 /// From here on there is room for more columns.
 const WIDE: (u16, u16) = (140, 36);
 

@@ -114,8 +114,12 @@ pub fn operations(model: &Model, paint: &Paint<'_>) -> Row {
 
 fn operation_part(view: &crate::operation::record::OperationView, paint: &Paint<'_>) -> (String, Tone) {
     let brief = view.brief();
+    let fleet = &view.operation.plan.fleet;
+    if words::is_driverless(&brief) {
+        return (format!("{} {fleet} {}, no driver", paint.glyphs.waits, words::operation_words(&brief)), Tone::Waits);
+    }
     let (sign, tone) = words::operation_sign(brief.kind, brief.state, paint.glyphs);
-    (format!("{sign} {} {}", view.operation.plan.fleet, words::operation_words(&brief)), tone)
+    (format!("{sign} {fleet} {}", words::operation_words(&brief)), tone)
 }
 
 fn bake_part(status: &crate::operation::status::ImageStatus) -> Option<(String, Tone)> {

@@ -7,6 +7,7 @@ use crate::app::model::Model;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
 use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
 
 /// Glyph and tone of a sign.
@@ -33,6 +34,12 @@ pub fn fleet_state(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign
     if let Some(operation) = &fleet.operation
         && (matches!(fleet.state, FleetState::Busy) || operation.state == OperationState::Failed)
     {
+        // Operations are read more often than fleets, and a driver that is gone should not wait for the next listing.
+        let newer = model.operation(&operation.id).filter(|view| !view.state().is_final()).map(OperationView::brief);
+        let operation = newer.as_ref().unwrap_or(operation);
+        if is_driverless(operation) {
+            return ((glyphs.waits, Tone::Waits), "no driver".to_owned());
+        }
         return (operation_sign(operation.kind, operation.state, glyphs), operation_words(operation));
     }
     match &fleet.state {
@@ -42,6 +49,11 @@ pub fn fleet_state(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign
         FleetState::Degraded { bad } => ((glyphs.bad, Tone::Bad), format!("{bad} bad")),
         FleetState::Steady => ((glyphs.ok, Tone::Good), steady_words(model, fleet)),
     }
+}
+
+/// It stands still because nobody drives it, not because it was told to.
+pub const fn is_driverless(operation: &OperationBrief) -> bool {
+    !operation.driver_alive && matches!(operation.state, OperationState::Running | OperationState::BackingOut)
 }
 
 fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {

@@ -33,6 +33,8 @@ pub struct Checker {
     pub stable_since: WorldTime,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
+    /// Somebody else set the weights that are there now: whoever did it answers for it.
+    pub foreign: bool,
 }
 
 impl Checker {
@@ -43,7 +45,7 @@ impl Checker {
             desired: world.sizes(pair.groups.get(slot)).unwrap().desired,
             excused_until: None,
         });
-        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need: 0 }
+        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need: 0, foreign: false }
     }
 
     pub fn excuse(&mut self, slot: Slot, now: WorldTime) {
@@ -90,23 +92,33 @@ impl Checker {
         Ok(())
     }
 
+    /// The driver had a complete look: what the stable group wants now is needed from now on.
+    pub fn looked(&mut self, world: &World, record: &Record) {
+        let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
+        if record.kind() == OperationKind::Deploy && wanted > self.need {
+            self.raise(wanted, world.now());
+        }
+    }
+
+    fn raise(&mut self, need: u32, now: WorldTime) {
+        self.need = need;
+        Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
+    }
+
+    /// While the stable group serves alone and is not pinned, policies may do with it what they like: so they would in the twin world.
+    fn follow_unpinned(&mut self, world: &World) {
+        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.live_sizes.min);
+        if self.foreign || unpinned && self.share(self.actions(world), self.stable) == 1.0 {
+            self.need = self.need.min(self.desired(world, self.stable));
+        }
+    }
+
     /// S1 at this tick.
     pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
         let now = world.now();
         let active = store.active().map(|at| &store.records[at]);
-        if let Some(record) = active.filter(|record| record.kind() == OperationKind::Deploy) {
-            let from = record.operation.plan.from.slot;
-            let wanted = self.desired(world, from).min(self.live_sizes.max);
-            if self.share(self.actions(world), from) == 1.0 {
-                // Nothing is pinned before the first weight: the twin world has as many servers.
-                self.need = wanted;
-            }
-            // Nobody keeps up with what policies do in a pause or without a driver.
-            let watched = record.driver.is_some() && record.progress.state != OperationState::Paused;
-            if wanted > self.need && watched {
-                self.need = wanted;
-                Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
-            }
+        if active.is_some() {
+            self.follow_unpinned(world);
         }
         for slot in Slot::BOTH {
             let (healthy, desired) = (self.healthy(world, slot), self.desired(world, slot));
@@ -118,7 +130,7 @@ impl Checker {
             (watch.healthy, watch.desired) = (healthy, desired);
             let excused = watch.excused_until.is_some_and(|until| now < until);
             let wanted = self.wanted(self.share(self.actions(world), slot));
-            if healthy < wanted && !excused && active.is_some() {
+            if healthy < wanted && !excused && !self.foreign && active.is_some() {
                 return Err(format!("S1: slot {} has {healthy} healthy servers, its share needs {wanted} of {}", slot.letter(), self.need));
             }
         }
@@ -165,6 +177,10 @@ impl Checker {
         }
         if after.forwards().all(|(_, weight)| *weight == 0) {
             return Err("S2: all weights are zero".to_owned());
+        }
+        if self.foreign {
+            self.foreign = false;
+            Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, world.now()));
         }
         let forward = record.kind() == OperationKind::Deploy && record.progress.state != OperationState::BackingOut;
         let short = |actions: &RouteActions| -> u32 {

@@ -12,6 +12,7 @@ use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{CallOutcome, EventBody, OperationState};
 use quarterdeck::operation::lease::CALL_TIMEOUT;
 
+use crate::person::Act;
 use crate::sim::{Broke, Sim};
 
 impl Sim {
@@ -30,6 +31,9 @@ impl Sim {
         let look = depth(&self.store.records[at].operation.plan, &self.store.records[at].progress);
         let seen = self.observe(look);
         let record = &self.store.records[at];
+        if seen.is_complete() && record.progress.state != OperationState::Paused {
+            self.checker.looked(&self.world, record);
+        }
         let claimant = Claimant { operation: record.operation.id.clone(), who: "ann@bastion".to_owned(), store: self.setting.store.clone() };
         let (plan, progress) = (&record.operation.plan, &record.progress);
         let situation = Situation { plan, progress, seen: &seen, now: self.world.now(), claimant: &claimant };
@@ -151,7 +155,12 @@ impl Sim {
         self.record(at, EventBody::CallIntended { call_no, call: call.clone(), why })?;
         let faults = self.script.faults;
         if self.dies(at, "after an intent") {
-            self.unsent += 1;
+            if self.chance.one_in(2) {
+                self.unsent += 1;
+            } else {
+                let delay = self.chance.between(1, CALL_TIMEOUT.as_secs() - 1);
+                self.agenda.push((self.now().plus(Millis::secs(delay)), Act::Late(call)));
+            }
             return Ok(());
         }
         let noisy = !self.is_quiet();
@@ -177,6 +186,15 @@ impl Sim {
         self.record(at, EventBody::CallEnded { call_no, outcome })?;
         self.dies(at, "after the answer");
         Ok(())
+    }
+
+    /// S3: whoever is at work by now has to live with it. What it says was right when it was sent.
+    pub fn arrives_late(&mut self, call: &CloudCall) -> Result<(), Broke> {
+        self.totals.one("call arrived late");
+        self.seen_calls += 1;
+        drop(self.world.apply(call, self.world.now()));
+        self.world.take_calls();
+        self.checker.tick(&self.world, &self.store)
     }
 
     fn refuse(&mut self, at: usize, call_no: u64, call: &CloudCall) -> Result<(), Broke> {

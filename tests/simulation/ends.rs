@@ -43,7 +43,7 @@ impl Sim {
             Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             // A timed canary waits for somebody to promote it; nobody does.
             Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
-            Kind::Good => state == OperationState::Succeeded,
+            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record),
             Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
             Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             Kind::Errors if record.disturbed => state == OperationState::BackedOut,
@@ -55,6 +55,12 @@ impl Sim {
     /// The judge fails a good image now and then: its level is one rollout in a hundred, which the totals are held to.
     fn is_false_alarm(&self, record: &Record) -> bool {
         record.kind() == OperationKind::Deploy && self.kind_of(record) == Kind::Good && self.was_judged(record)
+    }
+
+    /// After some hours the world breaks servers by itself, and a small canary may have just one.
+    fn lost_its_only_server(&self, record: &Record) -> bool {
+        use quarterdeck::operation::event::EventBody;
+        record.events.iter().any(|event| matches!(&event.body, EventBody::StepEnded { note, .. } if note.contains("is healthy any more")))
     }
 
     fn waits_for_promote(&self, record: &Record) -> bool {

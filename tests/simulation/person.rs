@@ -1,18 +1,20 @@
 //! People and accidents: what they want, when, and what it does to the world or the store.
 
+use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
-use quarterdeck::plan::{Facts, FleetHistory};
+use quarterdeck::plan::Facts;
 use quarterdeck::world::Disturbance;
 
 use crate::sim::{Broke, Sim};
 use crate::store::Record;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Somebody wants a new release, or back.
     Wish,
@@ -28,6 +30,8 @@ pub enum Act {
     Hide(Slot, u64),
     /// Somebody puts this percentage on slot A in a console.
     Weights(u32),
+    /// A call whose driver died arrives, within the call timeout.
+    Late(CloudCall),
 }
 
 impl Sim {
@@ -75,6 +79,7 @@ impl Sim {
                 Ok(())
             }
             Act::Weights(pct) => self.foreign_weights(pct),
+            Act::Late(call) => self.arrives_late(&call),
         }
     }
 
@@ -195,7 +200,11 @@ impl Sim {
                 let slot = self.chance.pick(&Slot::BOTH);
                 let desired = u32::try_from(self.chance.between(10, 24)).unwrap();
                 let secs = self.chance.pick(&[5, 40, 300, 900]);
-                let act = self.chance.pick(&[Act::Kill(slot), Act::Kill(slot), Act::Scale(desired), Act::Hide(slot, secs)]);
+                let act = match self.chance.between(0, 3) {
+                    0 => Act::Scale(desired),
+                    1 => Act::Hide(slot, secs),
+                    _ => Act::Kill(slot),
+                };
                 self.plan_act(act, 1, 4_000);
             }
         }
@@ -215,8 +224,7 @@ impl Sim {
         }
         let weights = vec![(self.pair.target_groups.a.clone(), pct), (self.pair.target_groups.b.clone(), 100 - pct)];
         self.disturb("foreign weights", Disturbance::SetWeights { place: self.pair.place.arn().clone(), weights });
-        let now = self.now();
-        Slot::BOTH.into_iter().for_each(|slot| self.checker.excuse(slot, now.plus(Millis::mins(45))));
+        self.checker.foreign = true;
         Ok(())
     }
 

@@ -4,5 +4,7 @@
 #![allow(dead_code)]
 
 pub mod endpoint;
+pub mod pty;
 pub mod qd;
 pub mod venv;
+pub mod yard;

@@ -2,7 +2,6 @@
 //!
 //! It shows that `qd` does what our reading of AWS asks for; it says nothing of AWS itself.
 
-#![cfg(feature = "aws")]
 // A test that cannot go on has nothing to say but why; JSON is indexed as a test reads it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 

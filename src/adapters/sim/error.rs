@@ -9,16 +9,16 @@ use crate::domain::text::escape;
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
     /// The file is a symbolic link.
-    #[error("{} is a symbolic link: a world is only kept in a plain file; remove the link", shown(.0))]
+    #[error("{} is a symbolic link", shown(.0))]
     Symlink(PathBuf),
     /// The file is something else.
-    #[error("{} is not a simulated world ({}); `qd sim reset` makes a new one in its place", shown(.0), escape(.1))]
+    #[error("{} is not a simulated world ({})", shown(.0), escape(.1))]
     Foreign(PathBuf, String),
     /// The file is a world that cannot be read.
-    #[error("the simulated world in {} is damaged ({}); `qd sim reset` makes a new one", shown(.0), escape(.1))]
+    #[error("the simulated world in {} is damaged ({})", shown(.0), escape(.1))]
     Damaged(PathBuf, String),
     /// The file holds the world of another scenario.
-    #[error("{} holds scenario '{}', not '{}'; `qd sim reset` makes a new one", shown(.0), .1, .2)]
+    #[error("{} holds scenario '{}', not '{}'", shown(.0), .1, .2)]
     OtherScenario(PathBuf, String, String),
     /// The directory or the file cannot be used.
     #[error("{}: {}", shown(.0), .1)]
@@ -39,6 +39,18 @@ fn shown(path: &std::path::Path) -> String {
 }
 
 impl SimError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Symlink(_) => "a world is only kept in a plain file: remove the link",
+            Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) => "`qd sim reset` makes a new world in its place",
+            Self::Io(..) => "check its permissions and the room on its disk, or choose another --state-dir",
+            Self::Busy(_) => "try again",
+            Self::Speed(_) | Self::Span(_) => "`qd sim --help` says what is expected",
+        }
+    }
+
     /// What SQLite said about the file at `path`, told apart by what a person can do about it.
     pub(super) fn of(path: &std::path::Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;

@@ -150,8 +150,8 @@ fn files_that_are_no_world_are_refused_and_reset_replaces_them() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("world.sqlite");
     std::fs::write(&file, b"this is a letter to my aunt, and quite a long one at that, so that it is no empty database").unwrap();
-    let refused = SimCloud::open(dir.path(), Scenario::Default, 1, None).err().unwrap().to_string();
-    assert!(refused.contains("is not a simulated world") && refused.contains("qd sim reset"), "{refused}");
+    let refused = SimCloud::open(dir.path(), Scenario::Default, 1, None).err().unwrap();
+    assert!(refused.to_string().contains("is not a simulated world") && refused.hint().contains("qd sim reset"), "{refused}");
     let cloud = SimCloud::reset(dir.path(), Scenario::Default, 1, Some(0.0)).unwrap();
     assert_eq!(cloud.fleet_specs().unwrap().len(), 6);
 }
@@ -178,8 +178,8 @@ fn a_damaged_world_says_so_and_is_never_half_read() {
     let cloud = open(dir.path(), 0.0);
     cloud.held().connection.execute("UPDATE world SET body = substr(body, 1, 500)", []).unwrap();
     drop(cloud);
-    let refused = SimCloud::open(dir.path(), Scenario::Default, 1, None).err().unwrap().to_string();
-    assert!(refused.contains("is damaged") && refused.contains("qd sim reset"), "{refused}");
+    let refused = SimCloud::open(dir.path(), Scenario::Default, 1, None).err().unwrap();
+    assert!(refused.to_string().contains("is damaged") && refused.hint().contains("qd sim reset"), "{refused}");
 }
 
 #[test]

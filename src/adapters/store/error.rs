@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::domain::ids::OperationId;
 use crate::domain::text::escape;
+use crate::operation::plan::Refusal;
 use crate::ports::desk::DeskError;
 
 /// A store that did not do what was asked.
@@ -82,6 +83,7 @@ impl StoreError {
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
+        let refused = matches!(error, StoreError::Held(_) | StoreError::HasDriver(_) | StoreError::Finished(_));
         let hint = match &error {
             StoreError::Place { hint, .. } => hint.clone(),
             StoreError::Held(id) => format!("look at it: `qd op {id}`"),
@@ -91,6 +93,6 @@ impl From<StoreError> for DeskError {
             StoreError::NoOperation(_) => "`qd ops --all` lists them".to_owned(),
             StoreError::Damaged(_) => "move the state directory away and start with a new one; the cloud itself is not touched by that".to_owned(),
         };
-        Self::other(error.to_string(), hint)
+        if refused { Refusal::new(error.to_string(), hint).into() } else { Self::other(error.to_string(), hint) }
     }
 }

@@ -21,6 +21,7 @@ pub use commands::CommandAnswer;
 pub use error::StoreError;
 pub use ledger::NewEntry;
 pub use operations::{Appended, NewOperation};
+pub use place::trust_root;
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;

@@ -27,6 +27,24 @@ pub(super) fn prepare(dir: &Path) -> Result<(), StoreError> {
     refuse_network(dir)
 }
 
+/// Refuses a state directory, above its stores, that cannot be trusted. One that is not there yet will be made.
+///
+/// # Errors
+/// A symbolic link, somebody else's, or in a place where anybody could swap it.
+pub fn trust_root(root: &Path) -> Result<(), StoreError> {
+    refuse_symlink(root)?;
+    if let Ok(found) = std::fs::metadata(root) {
+        if !found.is_dir() {
+            return Err(StoreError::place(root, "is not a directory", "choose another --state-dir"));
+        }
+        refuse_strangers(root, &found)?;
+    }
+    match root.parent().filter(|parent| !parent.as_os_str().is_empty() && parent.exists()) {
+        Some(parent) => refuse_open_parent(parent),
+        None => Ok(()),
+    }
+}
+
 fn refuse_symlink(dir: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(dir) {
         Ok(found) if found.is_symlink() => Err(StoreError::place(dir, "is a symbolic link", "name the directory itself")),

@@ -10,6 +10,7 @@ use super::super::output::Output;
 use super::super::table::Table;
 use super::super::words::{about, age, brief_words, fleet_state, mix, or_unknown};
 use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
+use crate::domain::group::{Health, Lifecycle};
 use crate::domain::ids::FleetName;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
@@ -107,7 +108,7 @@ fn text(detail: &FleetDetail, now: WorldTime, width: Option<usize>) -> String {
     let read = status.as_of.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age(now, at)));
     text.push_str(&format!(
         "runs {}, {}/{} healthy, {}; read {read}\n\n",
-        mix(&status.mix, status.desired.is_some()),
+        mix(status),
         or_unknown(status.healthy),
         or_unknown(status.desired),
         fleet_state(status, now)
@@ -194,12 +195,47 @@ fn bad_servers(detail: &FleetDetail) -> String {
             if instance.serves() && target.is_none_or(|state| *state == TargetState::Healthy) {
                 continue;
             }
-            let target = target.map_or_else(String::new, |state| format!(", target {}", format!("{state:?}").to_lowercase()));
-            let (lifecycle, health) = (format!("{:?}", instance.lifecycle).to_lowercase(), format!("{:?}", instance.health).to_lowercase());
-            text.push_str(&format!("  {} in {}: {lifecycle}, {health}{target}\n", instance.id, group.name));
+            let target = target.map_or_else(String::new, |state| format!(", {} for the load balancer", target_word(*state)));
+            let (lifecycle, health) = (lifecycle_word(instance.lifecycle), health_word(instance.health));
+            text.push_str(&format!("  {} of {}: {lifecycle}, {health} for Auto Scaling{target}\n", instance.id, group.name));
         }
     }
     text
+}
+
+/// `~5s`, or `~5m (245s)`.
+fn expected_words(span: Millis) -> String {
+    let (about, exact) = (about(span), format!("{}s", span.0.div_ceil(1_000)));
+    if about == exact { format!("~{about}") } else { format!("~{about} ({exact})") }
+}
+
+const fn lifecycle_word(lifecycle: Lifecycle) -> &'static str {
+    match lifecycle {
+        Lifecycle::Pending => "pending",
+        Lifecycle::InService => "in service",
+        Lifecycle::Terminating => "terminating",
+        Lifecycle::Standby => "in standby",
+        Lifecycle::Unknown => "in an unknown state",
+    }
+}
+
+const fn health_word(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+        Health::Unknown => "?",
+    }
+}
+
+const fn target_word(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Healthy => "healthy",
+        TargetState::Initial => "initial",
+        TargetState::Unhealthy => "unhealthy",
+        TargetState::Draining => "draining",
+        TargetState::Unused => "unused",
+        TargetState::Unknown => "?",
+    }
 }
 
 fn operation(brief: Option<&OperationBrief>, now: WorldTime) -> String {
@@ -214,7 +250,7 @@ fn back(way: &WayBack, now: WorldTime) -> String {
     let first = match way.level {
         Some(level) => {
             let doubt = if way.proved { "" } else { "?" };
-            let expected = way.expected.map_or_else(|| "?".to_owned(), |span: Millis| format!("{}s, ~{}", span.as_secs(), about(span)));
+            let expected = way.expected.map_or_else(|| "?".to_owned(), expected_words);
             let proof = way.proved_at.map_or_else(|| ", not proved now".to_owned(), |at| format!(", proved {} ago", age(now, at)));
             format!("way back   {}{doubt} to {target} in {expected}{proof}\n", level.word())
         }

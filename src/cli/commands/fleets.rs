@@ -36,11 +36,10 @@ fn text(estate: &Estate, now: WorldTime, width: Option<usize>) -> String {
     if estate.fleets.is_empty() {
         return "no fleets\n".to_owned();
     }
-    let mut table = Table::new(&["FLEET", "MIX", "OK/ALL", "STATE", "BACK"]);
+    let mut table = Table::new(&["FLEET", "MIX", "OK/ALL", "STATE", "BACK"]).cutting_first(&[1, 4]);
     for fleet in &estate.fleets {
         let health = format!("{}/{}", or_unknown(fleet.healthy), or_unknown(fleet.desired));
-        let known = fleet.desired.is_some();
-        table.row([fleet.spec.name.to_string(), mix(&fleet.mix, known), health, fleet_state(fleet, now), way_back(&fleet.way_back)]);
+        table.row([fleet.spec.name.to_string(), mix(fleet), health, fleet_state(fleet, now), way_back(&fleet.way_back)]);
     }
     table.render(width)
 }

@@ -50,7 +50,7 @@ fn text(estate: &Estate, images: &[&ImageStatus], width: Option<usize>) -> Strin
     if images.is_empty() {
         return "no images\n".to_owned();
     }
-    let mut table = Table::new(&["VERSION", "ID", "AGE", "STATE", "ON"]);
+    let mut table = Table::new(&["VERSION", "ID", "AGE", "STATE", "ON"]).cutting_first(&[0, 3, 4]);
     for status in images {
         let image = &status.image;
         let app = image.app.as_ref().map_or_else(String::new, |app| format!("{} ", app.shown()));

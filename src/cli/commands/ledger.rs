@@ -143,7 +143,7 @@ impl<'a> ReleaseDoc<'a> {
 }
 
 fn table(known: &[KnownRelease]) -> Table {
-    let mut table = Table::new(&["VERSION", "ID", "GROUP", "STABLE SINCE", "HOW", "MARK"]);
+    let mut table = Table::new(&["VERSION", "ID", "GROUP", "STABLE SINCE", "HOW", "MARK"]).cutting_first(&[2, 5]);
     for known in known {
         let release = &known.release;
         let mark = known.marked.as_ref().map_or_else(String::new, |mark| {

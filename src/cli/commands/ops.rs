@@ -67,7 +67,7 @@ pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output
 }
 
 fn table(views: &[OperationView], now: WorldTime) -> Table {
-    let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]);
+    let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]).cutting_first(&[4, 5]);
     for view in views {
         let (operation, brief) = (&view.operation, view.brief());
         let what = format!("{} {} -> {}", brief.word, brief.from, brief.to);

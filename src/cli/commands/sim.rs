@@ -126,7 +126,7 @@ fn changeable(global: &GlobalOptions) -> Result<(), DeskError> {
 }
 
 fn failed(error: &SimError) -> DeskError {
-    DeskError::other(error.to_string(), "`qd sim scenarios` lists the worlds there can be")
+    DeskError::other(error.to_string(), error.hint())
 }
 
 fn scenarios(args: &ScenariosArgs, out: &mut Output) {

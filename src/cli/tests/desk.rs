@@ -1,0 +1,202 @@
+//! A desk that pretends, and a place to see what was printed.
+
+use std::io::{Cursor, Write};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::super::{Command, Exit, Output, parse_from, run};
+use crate::app::fixture;
+use crate::domain::fleet::Slot;
+use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::command::CommandKind;
+use crate::operation::intent::Intent;
+use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
+use crate::operation::plan::{CheckLevel, Plan, Refusal};
+use crate::operation::record::OperationView;
+use crate::operation::status::Estate;
+use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Seen};
+
+/// What was asked of the desk that would have changed something.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    Execute(Intent, Option<Untrusted>, Option<Untrusted>),
+    Command(CommandKind, Seen, Option<Untrusted>, Option<Untrusted>),
+    Mark(String, bool),
+    TakeOver(OperationId),
+}
+
+/// The desk.
+pub struct Fake {
+    pub plan: Result<Plan, DeskError>,
+    pub view: OperationView,
+    pub estate: Estate,
+    pub read_only: bool,
+    pub asked: Mutex<Vec<Asked>>,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        let view = fixture::canary();
+        Self { plan: Ok(fixture::deploy_plan()), estate: fixture::estate_with(&view), view, read_only: false, asked: Mutex::default() }
+    }
+}
+
+impl Fake {
+    /// Everything is about this operation.
+    pub fn with(view: OperationView) -> Self {
+        Self { estate: fixture::estate_with(&view), plan: Ok(view.operation.plan.clone()), view, ..Self::default() }
+    }
+
+    fn note(&self, asked: Asked) {
+        self.asked.lock().unwrap().push(asked);
+    }
+}
+
+#[async_trait]
+impl Desk for Fake {
+    fn header(&self) -> Header {
+        Header { read_only: self.read_only, ..fixture::header() }
+    }
+
+    fn now(&self) -> WorldTime {
+        self.estate.as_of
+    }
+
+    fn last_known(&self) -> Result<Option<Estate>, DeskError> {
+        Ok(Some(self.estate.clone()))
+    }
+
+    async fn estate(&self) -> Result<Estate, DeskError> {
+        Ok(self.estate.clone())
+    }
+
+    async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
+        match name.as_str() {
+            "web-prod" => Ok(fixture::detail(&self.view)),
+            _ => Err(DeskError::other("no such fleet", "look")),
+        }
+    }
+
+    fn store_version(&self) -> Result<u64, DeskError> {
+        Ok(1)
+    }
+
+    fn operations(&self, _: usize) -> Result<Vec<OperationView>, DeskError> {
+        Ok(vec![self.view.clone()])
+    }
+
+    async fn plan(&self, intent: &Intent) -> Result<Plan, DeskError> {
+        match intent.fleet().as_str() {
+            "web-prod" => self.plan.clone(),
+            _ => Err(DeskError::other("no such fleet", "look")),
+        }
+    }
+
+    async fn execute(&self, intent: &Intent, _: &Plan, reason: Option<Untrusted>, typed: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        self.note(Asked::Execute(intent.clone(), reason, typed));
+        Ok(self.view.operation.id.clone())
+    }
+
+    async fn command(
+        &self,
+        _: &OperationId,
+        kind: CommandKind,
+        seen: Seen,
+        reason: Option<Untrusted>,
+        typed: Option<Untrusted>,
+    ) -> Result<String, DeskError> {
+        self.note(Asked::Command(kind, seen, reason, typed));
+        match kind {
+            CommandKind::Resume => Err(Refusal::new("it is running: there is nothing to resume", "look at it").into()),
+            _ => Ok("done\u{1b}[31m".to_owned()),
+        }
+    }
+}
+
+#[async_trait]
+impl Records for Fake {
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
+        if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
+    }
+
+    fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError> {
+        let entry = |seq: u64, version: &str, body: LedgerBody| LedgerEntry {
+            seq,
+            fleet: fleet.clone(),
+            at: WorldTime(1_780_000_000_000),
+            release: fixture::release(version, "web-prod"),
+            body,
+            by: "ada@bastion-1".into(),
+            reason: Some("leaks".into()),
+            operation: None,
+        };
+        let stable = LedgerBody::Stable { how: How::Deployed };
+        Ok(vec![entry(1, "2.13.1", stable.clone()), entry(2, "2.13.2", stable), entry(3, "2.13.1", LedgerBody::Marked)])
+    }
+
+    async fn mark(&self, _: &FleetName, release: &str, bad: bool, _: Untrusted) -> Result<String, DeskError> {
+        if !release.starts_with("2.13.") || release == "2.13.9" {
+            return Err(DeskError::other("not in the ledger", "look"));
+        }
+        self.note(Asked::Mark(release.to_owned(), bad));
+        Ok("noted".to_owned())
+    }
+
+    async fn adopt(&self, fleet: &FleetName, _: Option<Slot>) -> Result<Adopted, DeskError> {
+        Ok(Adopted {
+            written: format!("[fleet.{fleet}] in f"),
+            ledger: "2.13.2 is taken for good".to_owned(),
+            ignore_changes: "all of it".to_owned(),
+        })
+    }
+
+    async fn doctor(&self, _: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
+        Ok(vec![Finding { level: CheckLevel::Warning, subject: "clock".to_owned(), text: "late\nby a lot".to_owned() }])
+    }
+
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
+        self.note(Asked::TakeOver(id.clone()));
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What was printed, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub out: String,
+    pub notices: String,
+    pub exit: Exit,
+}
+
+/// A person at a terminal types these lines; none is there without them.
+pub async fn say(desk: Arc<Fake>, words: &str, answers: Option<&str>) -> Said {
+    let invocation = parse_from(std::iter::once("qd").chain(words.split_whitespace())).unwrap();
+    answer(desk, invocation.command.unwrap(), answers).await
+}
+
+/// The same with a command that is parsed already.
+pub async fn answer(desk: Arc<Fake>, command: Command, answers: Option<&str>) -> Said {
+    let (out, notices) = (Sink::default(), Sink::default());
+    let typed = answers.map(|answers| Box::new(Cursor::new(answers.to_owned().into_bytes())) as _);
+    let mut output = Output::new(Box::new(out.clone()), Box::new(notices.clone()), typed, Some(80));
+    let exit = run(desk, command, &mut output).await;
+    let text = |sink: &Sink| String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    Said { out: text(&out), notices: text(&notices), exit }
+}

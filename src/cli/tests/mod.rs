@@ -1,0 +1,6 @@
+//! Commands against a desk that only pretends: what is printed, what is asked, what is sent, and how it ends.
+
+mod act;
+mod desk;
+mod parsing;
+mod text;

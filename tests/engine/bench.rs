@@ -1,0 +1,230 @@
+//! A fleet, a plan for it, and what the engine says to one look after another: no world goes on here, every look is put together by hand.
+
+use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
+use quarterdeck::domain::fleet::{BySlot, Slot, Strategy};
+use quarterdeck::domain::group::{Health, Instance, Lifecycle};
+use quarterdeck::domain::ids::{InstanceId, OperationId};
+use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::reading::Reading;
+use quarterdeck::domain::release::Release;
+use quarterdeck::domain::time::{Millis, WorldTime};
+use quarterdeck::domain::traffic::{Counts, TargetState};
+use quarterdeck::engine::{Decision, Situation, decide, depth};
+use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
+use quarterdeck::operation::history::FleetHistory;
+use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
+use quarterdeck::operation::plan::{Plan, StepKind};
+use quarterdeck::operation::progress::Progress;
+use quarterdeck::plan::{Facts, Setting};
+use quarterdeck::world::{Scenario, World};
+
+pub const START: WorldTime = WorldTime(1_780_000_000_000);
+
+pub struct Bench {
+    pub plan: Plan,
+    pub progress: Progress,
+    pub seen: FleetObservation,
+    pub now: WorldTime,
+    claimant: Claimant,
+    servers: u64,
+}
+
+impl Bench {
+    /// A canary of 2.14.0 on web-prod: twelve servers of 2.13.2 in slot A, nothing in slot B.
+    pub fn canary(judged: bool) -> Self {
+        Self::new(judged, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(Strategy::Canary)).unwrap(), |_| {})
+    }
+
+    /// A rollback of web-prod from A to twelve warm servers in B.
+    pub fn fast_rollback() -> Self {
+        Self::new(true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), |bench| bench.servers_in(Slot::B, 12, 1))
+    }
+
+    fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
+        let world = World::new(Scenario::Default, 1, START);
+        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        let seen = world.observe(&spec.weighted_pair().unwrap(), Depth::Full);
+        let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+        let mut bench =
+            Self { plan: plan_of_nothing(&seen), progress: Progress::new(&plan_of_nothing(&seen), START), seen, now: START, claimant, servers: 0 };
+        prepare(&mut bench);
+        let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged };
+        let ledger = [bench.entry(Slot::B, 1), bench.entry(Slot::A, 2)];
+        bench.plan = plan(&Facts {
+            setting: &setting,
+            identity: &world.identity(),
+            spec: &spec,
+            seen: &bench.seen,
+            images: &world.images(),
+            images_missing: None,
+            ledger: &ledger,
+            operations: &[],
+            live_template: None,
+            other_template: None,
+            target_groups: Vec::new(),
+            policies: None,
+            history: FleetHistory::default(),
+            now: START,
+        });
+        bench.progress = Progress::new(&bench.plan, START);
+        bench
+    }
+
+    fn entry(&self, slot: Slot, template_version: u64) -> LedgerEntry {
+        let group = self.seen.group(slot).unwrap();
+        let pin = group.template.clone().unwrap();
+        let image = pin.image.unwrap();
+        let release = Release { image, version: None, template: pin.id, template_version, digest: None, group: group.name.clone(), slot };
+        let body = LedgerBody::Stable { how: How::Deployed };
+        LedgerEntry { seq: template_version, fleet: "web-prod".into(), at: START, release, body, by: "ann".into(), reason: None, operation: None }
+    }
+
+    /// Puts `count` healthy servers of a template version into a slot, and its sizes with them.
+    pub fn servers_in(&mut self, slot: Slot, count: u32, version: u64) {
+        let now = self.now;
+        let ids: Vec<InstanceId> = (0..count).map(|nth| InstanceId::new(format!("i-{}-{}", slot.letter(), self.servers + u64::from(nth)))).collect();
+        self.servers += u64::from(count);
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        let image = group.template.as_ref().and_then(|pin| pin.image.clone());
+        group.instances = ids.iter().map(|id| instance(id, version, image.clone(), now)).collect();
+        group.sizes.desired = count;
+        group.sizes.max = group.sizes.max.max(24);
+        let Reading::Known { value: health, .. } = self.seen.health.get_mut(slot) else { panic!("unknown health") };
+        health.targets = ids.into_iter().map(|id| (id, TargetState::Healthy)).collect();
+    }
+
+    pub fn pinned(&mut self, slot: Slot, min: u32) {
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.sizes.min = min;
+        group.sizes.desired = group.sizes.desired.max(min);
+    }
+
+    /// The candidate's group launches the version the operation made.
+    pub fn launches(&mut self, slot: Slot, version: u64) {
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.template.as_mut().unwrap().version = quarterdeck::domain::group::PinnedVersion::Number(version);
+    }
+
+    pub fn weights(&mut self, a: u32, b: u32) {
+        let arns = &self.plan.pair.target_groups;
+        let weights = [(arns.a.clone(), a), (arns.b.clone(), b)];
+        self.seen.route = Reading::known(self.plan.actions.with_weights(&weights), self.now);
+    }
+
+    pub fn hide_route(&mut self) {
+        self.seen.route = Reading::unknown("throttled");
+    }
+
+    pub fn counted(&mut self, a: (u64, u64), b: (u64, u64)) {
+        let counts = |(requests, errors)| Some(Counts { requests, errors, p99_ms: None });
+        self.seen.counts = BySlot { a: counts(a), b: counts(b) };
+    }
+
+    pub fn uncounted(&mut self) {
+        self.seen.counts = BySlot::default();
+    }
+
+    pub fn later(&mut self, secs: u64) {
+        self.now = self.now.plus(Millis::secs(secs));
+    }
+
+    pub fn happens(&mut self, body: EventBody) {
+        self.progress.apply(&Event { seq: 0, at: self.now, body });
+    }
+
+    /// Jumps to the step of this kind, with the candidate's version made.
+    pub fn at_step(&mut self, is_it: impl Fn(StepKind) -> bool) {
+        let step = self.plan.steps.iter().position(|step| is_it(step.kind)).unwrap();
+        self.happens(EventBody::StateChanged { to: OperationState::Running, reason: String::new(), deadline: None });
+        self.happens(EventBody::StepStarted { step });
+        if self.progress.candidate_version.is_none() {
+            self.progress.candidate_version = Some(2);
+        }
+    }
+
+    pub fn depth(&self) -> Depth {
+        depth(&self.plan, &self.progress)
+    }
+
+    /// One turn: the decision, with its events folded in.
+    pub fn turn(&mut self) -> Decision {
+        let Self { plan, progress, seen, now, claimant, .. } = self;
+        let decision = decide(&Situation { plan, progress, seen, now: *now, claimant }).unwrap();
+        for body in &decision.events {
+            self.progress.apply(&Event { seq: 0, at: self.now, body: body.clone() });
+        }
+        decision
+    }
+
+    /// The call of one turn, or what it waits for.
+    pub fn call(&mut self) -> Result<CloudCall, String> {
+        let decision = self.turn();
+        decision.call.map(|wanted| wanted.call).ok_or(decision.waiting_for)
+    }
+
+    fn intended(&mut self, call: CloudCall) -> u64 {
+        let call_no = self.progress.calls.intended + 1;
+        self.happens(EventBody::CallIntended { call_no, call, why: String::new() });
+        call_no
+    }
+
+    pub fn accepted(&mut self, call: CloudCall) {
+        let call_no = self.intended(call);
+        self.happens(EventBody::CallEnded { call_no, outcome: CallOutcome::Accepted(CallReply::default()) });
+    }
+
+    pub fn refused(&mut self, call: CloudCall, kind: CloudErrorKind) {
+        let call_no = self.intended(call);
+        self.happens(EventBody::CallEnded { call_no, outcome: CallOutcome::Refused { kind, message: "no".into() } });
+    }
+
+    pub fn unanswered(&mut self, call: CloudCall) {
+        let call_no = self.intended(call);
+        self.happens(EventBody::CallEnded { call_no, outcome: CallOutcome::Unknown { message: "timeout".into() } });
+    }
+
+    pub fn state(&self) -> OperationState {
+        self.progress.state
+    }
+
+    /// The weights a call sets, A's and B's.
+    pub fn shares(&self, call: &CloudCall) -> Option<(u32, u32)> {
+        let CloudCall::SetWeights { actions, .. } = call else { return None };
+        let arns = &self.plan.pair.target_groups;
+        Some((actions.weight(&arns.a)?, actions.weight(&arns.b)?))
+    }
+}
+
+fn instance(id: &InstanceId, version: u64, image: Option<quarterdeck::domain::ids::ImageId>, at: WorldTime) -> Instance {
+    let (lifecycle, health) = (Lifecycle::InService, Health::Healthy);
+    Instance { id: id.clone(), lifecycle, health, template_version: Some(version), image, zone: None, launched_at: Some(at) }
+}
+
+/// Stands in until the real plan is made.
+fn plan_of_nothing(seen: &FleetObservation) -> Plan {
+    let world = World::new(Scenario::Default, 1, START);
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
+    quarterdeck::plan::deploy::plan(
+        &Facts {
+            setting: &setting,
+            identity: &world.identity(),
+            spec: &spec,
+            seen,
+            images: &world.images(),
+            images_missing: None,
+            ledger: &[],
+            operations: &[],
+            live_template: None,
+            other_template: None,
+            target_groups: Vec::new(),
+            policies: None,
+            history: FleetHistory::default(),
+            now: START,
+        },
+        "2.14.0",
+        None,
+    )
+    .unwrap()
+}

@@ -1,0 +1,144 @@
+//! The program in a pseudo-terminal: what is on its screen is read as a person would, and waited for with a deadline.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a screen may take to show what is waited for, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Between looks at the screen.
+const LOOK: Duration = Duration::from_millis(15);
+/// A person reads a sheet before pressing a key on it: longer than the time in which keys do not count.
+const READING: Duration = Duration::from_millis(400);
+
+/// A program on a terminal of its own.
+pub struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    writer: Option<Box<dyn Write + Send>>,
+    master: Option<Box<dyn MasterPty + Send>>,
+    shown: Arc<Mutex<vt100::Parser>>,
+    stop: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+    /// The line settings before the program began.
+    before: String,
+}
+
+impl Terminal {
+    /// Starts `command` on a terminal of that size.
+    pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let before = format!("{:?}", pair.master.get_termios().unwrap());
+        let child = pair.slave.spawn_command(command).unwrap();
+        // Our own handle on its side would keep the terminal open after the program.
+        drop(pair.slave);
+        let shown = Arc::new(Mutex::new(vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = read_all(pair.master.try_clone_reader().unwrap(), Arc::clone(&shown), Arc::clone(&stop));
+        let writer = pair.master.take_writer().unwrap();
+        Self { child, writer: Some(writer), master: Some(pair.master), shown, stop, reader: Some(reader), before }
+    }
+
+    /// What is on the screen.
+    pub fn text(&self) -> String {
+        self.shown.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen holds every one of these texts.
+    pub fn wait_for(&self, texts: &[&str]) -> String {
+        self.wait_until(&format!("{texts:?}"), |shown| texts.iter().all(|text| shown.contains(text)))
+    }
+
+    /// Waits until the screen is as wanted.
+    pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let shown = self.text();
+            if wanted(&shown) {
+                return shown;
+            }
+            assert!(began.elapsed() < PATIENCE, "waited for {what} on\n{shown}");
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Sends keys as they come from a keyboard.
+    pub fn send(&mut self, keys: &str) {
+        let writer = self.writer.as_mut().unwrap();
+        writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).unwrap();
+    }
+
+    /// Sends keys to a sheet that was read before.
+    pub fn send_after_reading(&mut self, keys: &str) {
+        std::thread::sleep(READING);
+        self.send(keys);
+    }
+
+    /// The terminal itself goes away, as with a lost connection.
+    pub fn hang_up(mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Whatever it draws now wakes the reader, which then lets go of the terminal.
+        self.send("?");
+        self.reader.take().unwrap().join().unwrap();
+        drop(self.writer.take());
+        drop(self.master.take());
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "it outlives its terminal");
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end; the exit code. The terminal must be as it was found.
+    pub fn ends(mut self) -> (u32, String) {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end:\n{}", self.text());
+            std::thread::sleep(LOOK);
+        };
+        let after = format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap());
+        assert_eq!(self.before, after, "the line settings differ");
+        // With its side closed, reading ends by itself once everything was read.
+        self.reader.take().unwrap().join().unwrap();
+        let parser = self.shown.lock().unwrap();
+        let screen = parser.screen();
+        assert!(!screen.alternate_screen(), "still on the alternate screen");
+        assert!(!screen.bracketed_paste(), "still brackets pastes");
+        assert!(!screen.hide_cursor(), "the cursor is still hidden");
+        (status.exit_code(), screen.contents())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended already in a test that went well.
+        let _ = self.child.kill();
+    }
+}
+
+fn read_all(mut from: Box<dyn Read + Send>, shown: Arc<Mutex<vt100::Parser>>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut bytes = [0_u8; 4096];
+        while let Ok(read) = from.read(&mut bytes) {
+            if read == 0 || stop.load(Ordering::SeqCst) {
+                return;
+            }
+            shown.lock().unwrap().process(&bytes[..read]);
+        }
+    })
+}

@@ -1,0 +1,144 @@
+//! The whole program on a terminal, over the simulated cloud: what a person does with it, and what must not happen by accident.
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::yard::Yard;
+
+/// A speed at which a person still sees the steps of a canary.
+const WATCHABLE: u32 = 40;
+/// A speed at which nobody waits for the end.
+const FAST: u32 = 600;
+
+/// Opens the screen and waits for the first fleets.
+fn open(yard: &Yard, args: &[&str]) -> support::pty::Terminal {
+    let screen = yard.terminal(80, 24, args);
+    screen.wait_for(&["FLEETS", "web-prod", "12/12", "Nothing needs you"]);
+    screen
+}
+
+/// Opens the sheet of a deploy of web 2.14.0.
+fn open_deploy_sheet(screen: &mut support::pty::Terminal) {
+    screen.send("D");
+    screen.wait_for(&["DEPLOY WHICH IMAGE", "> 2.16.0"]);
+    screen.send("jj");
+    screen.wait_for(&["> 2.14.0"]);
+    screen.send("\r");
+    screen.wait_for(&["DEPLOY TO web-prod", "reason", "(y  deploy now)"]);
+}
+
+fn weight(op: &Value) -> u64 {
+    op["step"]["index"].as_u64().unwrap()
+}
+
+#[test]
+fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
+    let yard = Yard::at_speed(WATCHABLE);
+    let mut screen = open(&yard, &[]);
+    open_deploy_sheet(&mut screen);
+    screen.send_after_reading("i");
+    screen.wait_for(&["enter done"]);
+    screen.send("cart badge\r");
+    screen.wait_for(&["cart badge", " y  deploy now"]);
+    screen.send_after_reading("y");
+    screen.wait_for(&["op-1", "weight 5%", "RUNNING"]);
+    screen.hang_up();
+    let left_at = weight(&yard.op("op-1"));
+
+    let screen = yard.terminal(80, 24, &[]);
+    screen.wait_for(&["▶ canary", "▶ web-prod canary"]);
+    let op = yard.wait_op("op-1", "a later step", |op| weight(op) > left_at);
+    assert_eq!((op["driver"]["alive"].as_bool(), op["reason"].as_str()), (Some(true), Some("cart badge")));
+    yard.speed(FAST);
+    yard.run(&["wait", "op-1", "--timeout", "60s"]).code(0);
+    screen.wait_for(&["2.14.0"]);
+
+    let mut screen = screen;
+    yard.speed(WATCHABLE);
+    screen.wait_for(&["R0 "]);
+    screen.send("R");
+    let sheet = screen.wait_for(&["ROLL BACK web-prod", " y  roll back now", "2.14.0 100%"]);
+    assert!(sheet.contains("R0: the old group is warm"), "{sheet}");
+    screen.send_after_reading("y");
+    screen.wait_for(&["rollback op-3", "all traffic to 2.13.2"]);
+    yard.speed(FAST);
+    screen.wait_for(&["SUCCEEDED"]);
+    let fleet = yard.run(&["fleet", "web-prod", "--json"]).code(0).json();
+    let live: Vec<&Value> = fleet["server_groups"].as_array().unwrap().iter().filter(|group| group["weight"] != 0).collect();
+    assert_eq!((live.len(), &live[0]["version"]), (1, &Value::from("2.13.2")));
+    screen.send("\x03");
+    let (code, _) = screen.ends();
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn only_y_confirms_and_only_what_was_read() {
+    let yard = Yard::at_speed(WATCHABLE);
+    let mut screen = open(&yard, &[]);
+    // Typed ahead: the sheet is not there yet when these arrive.
+    screen.send("Ryyyy");
+    screen.wait_for(&["ROLL BACK web-prod", " y  roll back now"]);
+    screen.send_after_reading("\r\r\n");
+    screen.send("\x1b[200~y\ry\x1b[201~");
+    screen.send("\x1b[200~n\x1b[201~");
+    // Keys are taken in order: once the cursor keys have moved the text, those before them were taken too.
+    screen.send("jjj");
+    screen.wait_until("the text to move", |shown| !shown.contains("2.13.2 100%"));
+    screen.wait_for(&["ROLL BACK web-prod", " y  roll back now"]);
+    screen.send("n");
+    screen.wait_for(&["IMAGES web", "OPS"]);
+    assert_eq!(yard.run(&["ops", "--all", "--json"]).code(0).json()["operations"], Value::Array(Vec::new()));
+    screen.send("q");
+    assert_eq!(screen.ends().0, 0);
+}
+
+#[test]
+fn the_terminal_comes_back_however_the_screen_ends() {
+    let yard = Yard::at_speed(WATCHABLE);
+    for end in [Signal::TERM, Signal::HUP] {
+        let screen = open(&yard, &[]);
+        screen.signal(end);
+        assert_eq!(screen.ends().0, 0);
+    }
+    let mut screen = open(&yard, &[]);
+    screen.send("?");
+    screen.wait_for(&["Change production"]);
+    screen.send("\x03");
+    assert_eq!(screen.ends().0, 0);
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    let yard = Yard::at_speed(WATCHABLE);
+    for (columns, rows) in [(10, 3), (1, 1), (44, 4)] {
+        let mut screen = yard.terminal(columns, rows, &[]);
+        screen.wait_until("anything", |shown| !shown.trim().is_empty());
+        screen.send("DRA?y\r");
+        screen.send("\x03");
+        let (code, left) = screen.ends();
+        assert!(code == 0 && !left.contains("panic"), "{columns}x{rows}: {left}");
+    }
+    let screen = yard.terminal(10, 3, &[]);
+    screen.wait_for(&["44x4"]);
+}
+
+#[test]
+fn a_driver_that_was_killed_is_missed_and_replaced() {
+    let yard = Yard::at_speed(WATCHABLE);
+    let screen = open(&yard, &[]);
+    let id = yard.deploy("web-prod", "2.14.0");
+    let second = yard.run(&["drive", &id]);
+    assert_eq!(second.refuses(3, &["has a driver already"]).out, "");
+    yard.wait_op(&id, "its first weight", |op| weight(op) >= 4);
+    yard.kill_driver(&id);
+    screen.wait_for(&["‖ no driver", "canary has no driver", "canary 4/8, no driver"]);
+    let listed = yard.run(&["ops"]).code(0);
+    assert!(listed.out.contains("no driver"), "{}", listed.out);
+    yard.speed(FAST);
+    yard.run(&["drive", &id, "--take-over"]).code(0);
+    let again = yard.run(&["drive", &id, "--take-over"]).refuses(3, &["has a driver"]);
+    assert!(again.out.is_empty());
+    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    assert_eq!(yard.op(&id)["state"], "succeeded");
+}
