@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::way_back::{Ground, way_back};
-use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
+use crate::domain::fleet::{FleetSpec, Groups, Route, Slot, WeightedPair};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
 use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
 use crate::domain::image::Image;
@@ -49,7 +49,31 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
     Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.clone() }
 }
 
-/// The fleet with what a close look at it tells: both accounts of health, and the route as it is now.
+/// The round with what a close look at one fleet tells, so that nothing older of it is drawn beside that.
+#[must_use]
+pub fn looked_at(round: &Sighting, pair: &WeightedPair, seen: &FleetObservation) -> Sighting {
+    let mut round = round.clone();
+    let read: Vec<&ServerGroup> = Slot::BOTH.into_iter().filter_map(|slot| seen.group(slot)).collect();
+    for group in items(&mut round.groups) {
+        if let Some(read) = read.iter().find(|read| read.name == group.name) {
+            group.clone_from(read);
+        }
+    }
+    if let (Some(routes), Some(actions)) = (&mut round.routes, seen.route.value()) {
+        for reading in items(routes).iter_mut().filter(|reading| reading.place == pair.place) {
+            reading.actions.clone_from(actions);
+        }
+    }
+    round
+}
+
+fn items<T>(listing: &mut Listing<T>) -> &mut Vec<T> {
+    match listing {
+        Listing::Complete { items, .. } | Listing::Incomplete { items, .. } => items,
+    }
+}
+
+/// The fleet with both accounts of health, and `?` for what the close look could not see.
 #[must_use]
 pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     let mut status = status.clone();
@@ -59,13 +83,12 @@ pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
         group.healthy = seen.healthy(slot);
         group.weight = seen.weight(slot, &pair);
         group.share_pct = seen.share(slot, &pair).map(percent);
-        if let Some(read) = seen.group(slot) {
-            group.instances.clone_from(&read.instances);
-            group.sizes = read.sizes;
-        }
     }
     status.as_of = Some(seen.at);
     status.healthy = total(status.groups.iter().map(|group| group.healthy));
+    if status.way_back.proved_at.is_some() {
+        status.way_back.proved_at = Some(seen.at);
+    }
     status
 }
 

@@ -5,5 +5,6 @@
 
 pub mod endpoint;
 pub mod pty;
+pub mod qd;
 pub mod venv;
 pub mod yard;
