@@ -93,9 +93,16 @@ impl Yard {
 
     /// The program on this world, with nobody at the keyboard.
     pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bare();
+        command.args(self.arguments(args));
+        command
+    }
+
+    /// The program without any argument.
+    fn bare(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command.env("XDG_CONFIG_HOME", self.dir.path());
-        command.args(self.arguments(args)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for name in FOREIGN {
             command.env_remove(name);
         }
@@ -104,6 +111,13 @@ impl Yard {
 
     pub fn run(&self, args: &[&str]) -> Ran {
         ran(self.command(args))
+    }
+
+    /// The program with these arguments alone.
+    pub fn run_bare(&self, args: &[&str]) -> Ran {
+        let mut command = self.bare();
+        command.args(args);
+        ran(command)
     }
 
     /// A terminal with the program on this world.
