@@ -1,5 +1,7 @@
 //! The driver over the simulated cloud and a real store: deploys, rollbacks, and what a second driver finds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
+
 use std::sync::Arc;
 
 use quarterdeck::adapters::sim::SimCloud;
