@@ -176,8 +176,8 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
 
 const fn role(weight: u32, group: &ServerGroup, is_candidate: bool) -> Role {
     match (weight, group.instances.is_empty()) {
-        (0, true) => Role::Idle,
         _ if is_candidate => Role::Candidate,
+        (0, true) => Role::Idle,
         (0, false) => Role::Standby,
         _ => Role::Live,
     }
@@ -240,10 +240,7 @@ fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {
 fn image_status(image: &Image, fleets: &[FleetStatus]) -> ImageStatus {
     let runs = |fleet: &&FleetStatus| fleet.mix.iter().any(|part| part.image.as_ref() == Some(&image.id));
     let servers = fleets.iter().flat_map(|fleet| &fleet.mix).filter(|part| part.image.as_ref() == Some(&image.id)).map(|part| part.servers).sum();
-    let live = fleets
-        .iter()
-        .flat_map(|fleet| &fleet.groups)
-        .any(|group| group.image.as_ref() == Some(&image.id) && is_live(group));
+    let live = fleets.iter().flat_map(|fleet| &fleet.groups).any(|group| group.image.as_ref() == Some(&image.id) && is_live(group));
     ImageStatus { image: image.clone(), fleets: fleets.iter().filter(runs).map(|fleet| fleet.spec.name.clone()).collect(), servers, live }
 }
 

@@ -1,5 +1,8 @@
 //! A simulated cloud with a state directory of its own, and the program on it.
 
+// What does not go as it must ends the test.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
