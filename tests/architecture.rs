@@ -1,7 +1,6 @@
 //! The arrows between modules, and what the pure ones must never name.
 
-// What does not go as it must ends the test.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
 
 use std::path::{Path, PathBuf};
 

@@ -157,6 +157,7 @@ pub fn release(version: &str, fleet: &str) -> Release {
 fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     WayBack {
         level: Some(level),
+        unknown: false,
         proved: true,
         target: Some(release(version, fleet)),
         expected: Some(if level == WayBackLevel::R0 { Millis::secs(5) } else { Millis::mins(4) }),

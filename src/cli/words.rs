@@ -77,6 +77,7 @@ pub(super) fn way_back(way: &WayBack) -> String {
             let time = way.expected.map_or_else(|| "?".to_owned(), |span| format!("~{}", about(span)));
             format!("{}{doubt} {target} {time}", level.word())
         }
+        None if way.unknown => format!("?: {}", way.blockers.first().map_or("it could not be read", String::as_str)),
         None => format!("none: {}", way.blockers.first().map_or("no earlier release is known to be good", String::as_str)),
     }
 }

@@ -39,8 +39,11 @@ impl WayBackLevel {
 /// Where a rollback would go, by which path, how long it would take and what stands in its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WayBack {
-    /// The path; none when there is no way back.
+    /// The path; none when there is no way back, or nobody can tell.
     pub level: Option<WayBackLevel>,
+    /// What it takes to tell could not be read: `?`, not "none".
+    #[serde(default)]
+    pub unknown: bool,
     /// The target comes from the ledger. Otherwise it is only what the other slot happens to hold: shown with `?`.
     pub proved: bool,
     /// The target.

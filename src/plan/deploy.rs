@@ -1,6 +1,6 @@
 //! Planning a deploy: every reason not to, then the steps.
 
-use super::facts::{Facts, draft};
+use super::facts::{Facts, draft, hurried};
 use super::image::find_image;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
 use crate::domain::group::ServerGroup;
@@ -257,6 +257,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     });
     checks.extend(marked(facts, image));
     checks.extend(route_warnings(facts, plan));
+    checks.extend(hurried(facts));
     checks
 }
 

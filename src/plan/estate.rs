@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::way_back::{Ground, way_back};
-use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
+use crate::domain::fleet::{FleetSpec, Groups, Route, Slot, WeightedPair};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
 use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
 use crate::domain::image::Image;
@@ -49,9 +49,33 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
     Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.clone() }
 }
 
-/// The fleet with what a close look at it tells: both accounts of health, and the route as it is now.
+/// The round with what a close look at one fleet tells, so that nothing older of it is drawn beside that.
 #[must_use]
-pub fn closer(status: &FleetStatus, seen: &FleetObservation, images: &[ImageStatus]) -> FleetStatus {
+pub fn looked_at(round: &Sighting, pair: &WeightedPair, seen: &FleetObservation) -> Sighting {
+    let mut round = round.clone();
+    let read: Vec<&ServerGroup> = Slot::BOTH.into_iter().filter_map(|slot| seen.group(slot)).collect();
+    for group in items(&mut round.groups) {
+        if let Some(read) = read.iter().find(|read| read.name == group.name) {
+            group.clone_from(read);
+        }
+    }
+    if let (Some(routes), Some(actions)) = (&mut round.routes, seen.route.value()) {
+        for reading in items(routes).iter_mut().filter(|reading| reading.place == pair.place) {
+            reading.actions.clone_from(actions);
+        }
+    }
+    round
+}
+
+fn items<T>(listing: &mut Listing<T>) -> &mut Vec<T> {
+    match listing {
+        Listing::Complete { items, .. } | Listing::Incomplete { items, .. } => items,
+    }
+}
+
+/// The fleet with both accounts of health, and `?` for what the close look could not see.
+#[must_use]
+pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     let mut status = status.clone();
     let Some(pair) = status.spec.weighted_pair() else { return status };
     for group in &mut status.groups {
@@ -59,18 +83,12 @@ pub fn closer(status: &FleetStatus, seen: &FleetObservation, images: &[ImageStat
         group.healthy = seen.healthy(slot);
         group.weight = seen.weight(slot, &pair);
         group.share_pct = seen.share(slot, &pair).map(percent);
-        if let Some(read) = seen.group(slot) {
-            group.instances.clone_from(&read.instances);
-            group.sizes = read.sizes;
-            group.image = read.template.as_ref().and_then(|pin| pin.image.clone());
-            let of = |id: &ImageId| images.iter().find(|status| status.image.id == *id)?.image.version.clone();
-            group.version = group.image.as_ref().and_then(of);
-            let released = group.role == Some(Role::Candidate);
-            group.role = group.weight.map(|weight| role(weight, read, released));
-        }
     }
     status.as_of = Some(seen.at);
     status.healthy = total(status.groups.iter().map(|group| group.healthy));
+    if status.way_back.proved_at.is_some() {
+        status.way_back.proved_at = Some(seen.at);
+    }
     status
 }
 
@@ -83,8 +101,8 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
     let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
-    let released = holder.map(|view| &view.operation.plan).filter(|plan| plan.kind == OperationKind::Deploy).map(|plan| plan.to.slot);
-    let statuses: Vec<GroupStatus> = groups.iter().map(|listed| group_status(round, spec, *listed, route, released)).collect();
+    let candidate = holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).map(|view| view.operation.plan.to.slot);
+    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route, candidate)).collect();
     let all_listed = groups.len() == spec.groups.all().len();
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
@@ -124,9 +142,10 @@ fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActio
 fn group_status(
     round: &Round<'_>,
     spec: &FleetSpec,
-    (slot, group): (Option<Slot>, &ServerGroup),
+    slot: Option<Slot>,
+    group: &ServerGroup,
     route: Option<&RouteActions>,
-    released: Option<Slot>,
+    candidate: Option<Slot>,
 ) -> GroupStatus {
     let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
         (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
@@ -137,7 +156,7 @@ fn group_status(
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == released)),
+        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,
@@ -155,10 +174,9 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
     (covers && !unknown).then(|| group.serving())
 }
 
-/// `released`: a deploy that holds the fleet brings it into service.
-const fn role(weight: u32, group: &ServerGroup, released: bool) -> Role {
+const fn role(weight: u32, group: &ServerGroup, is_candidate: bool) -> Role {
     match (weight, group.instances.is_empty()) {
-        _ if released => Role::Candidate,
+        _ if is_candidate => Role::Candidate,
         (0, true) => Role::Idle,
         (0, false) => Role::Standby,
         _ => Role::Live,
@@ -222,11 +240,13 @@ fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {
 fn image_status(image: &Image, fleets: &[FleetStatus]) -> ImageStatus {
     let runs = |fleet: &&FleetStatus| fleet.mix.iter().any(|part| part.image.as_ref() == Some(&image.id));
     let servers = fleets.iter().flat_map(|fleet| &fleet.mix).filter(|part| part.image.as_ref() == Some(&image.id)).map(|part| part.servers).sum();
-    let live = fleets
-        .iter()
-        .flat_map(|fleet| &fleet.groups)
-        .any(|group| group.image.as_ref() == Some(&image.id) && group.weight.is_none_or(|weight| weight > 0) && group.sizes.desired > 0);
+    let live = fleets.iter().flat_map(|fleet| &fleet.groups).any(|group| group.image.as_ref() == Some(&image.id) && is_live(group));
     ImageStatus { image: image.clone(), fleets: fleets.iter().filter(runs).map(|fleet| fleet.spec.name.clone()).collect(), servers, live }
+}
+
+/// It serves and is no candidate; without weights, whatever has servers serves.
+fn is_live(group: &GroupStatus) -> bool {
+    group.role.map_or(group.sizes.desired > 0, |role| role == Role::Live)
 }
 
 /// The sum, if every part is known.

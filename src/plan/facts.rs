@@ -11,7 +11,7 @@ use crate::domain::traffic::Counts;
 use crate::operation::event::OperationState;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
-use crate::operation::plan::{OperationKind, Plan, Refusal, Side, Timing};
+use crate::operation::plan::{Check, CheckLevel, OperationKind, Plan, Refusal, Side, Timing};
 use crate::operation::record::OperationView;
 
 /// What does not change from plan to plan.
@@ -198,6 +198,12 @@ impl Facts<'_> {
     pub(super) fn place(&self) -> String {
         format!("{} {}", self.identity.account, self.identity.region)
     }
+}
+
+/// Waits that are not what the plan's words usually mean are said on the sheet.
+pub(super) fn hurried(facts: &Facts<'_>) -> Option<Check> {
+    let scale = facts.setting.time_scale;
+    (scale != 1).then(|| Check::new(CheckLevel::Warning, format!("a test: every wait is divided by {scale} (QD_TIME_SCALE)")))
 }
 
 /// A plan with everything two kinds of plans have in common.

@@ -37,6 +37,9 @@ pub struct Ground<'a> {
 /// Where a rollback would go, by which path, how long it would take and what stands in its way.
 #[must_use]
 pub fn way_back(ground: &Ground<'_>) -> WayBack {
+    if let Some(why) = unreadable(ground) {
+        return WayBack { unknown: true, ..none(why) };
+    }
     let Some(target) = target(ground) else { return none("no earlier release is known to be good") };
     match &ground.spec.groups {
         Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
@@ -46,6 +49,13 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
 
 fn none(why: &str) -> WayBack {
     WayBack { blockers: vec![why.to_owned()], ..WayBack::default() }
+}
+
+/// Which of two groups serves is told by the weights, or by the operation that holds the fleet.
+fn unreadable(ground: &Ground<'_>) -> Option<&'static str> {
+    let routed = matches!(ground.spec.groups, Groups::Two(_)) && ground.groups.iter().any(|group| !group.target_groups.is_empty());
+    let by_weights = routed && !matches!(ground.spec.route, Route::Attached { .. });
+    (by_weights && ground.route.is_none() && ground.holder.is_none()).then_some("its route could not be read")
 }
 
 fn target(ground: &Ground<'_>) -> Option<Release> {
@@ -82,6 +92,7 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
         let level = (!image_gone).then_some(WayBackLevel::R2);
         return WayBack {
             level,
+            unknown: false,
             proved: true,
             expected: level.map(|_| grow(ground)),
             target: Some(target),
@@ -95,6 +106,7 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     if warm {
         return WayBack {
             level: Some(WayBackLevel::R0),
+            unknown: false,
             proved: true,
             expected: Some(shift(ground)),
             target: Some(target),
@@ -104,10 +116,18 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     }
     if image_gone {
         let blocker = format!("image of {} is gone", target.label());
-        return WayBack { level: None, proved: true, expected: None, target: Some(target), blockers: vec![blocker], proved_at: None };
+        return WayBack { level: None, unknown: false, proved: true, expected: None, target: Some(target), blockers: vec![blocker], proved_at: None };
     }
     let expected = grow(ground).plus(shift(ground));
-    WayBack { level: Some(WayBackLevel::R1), proved: true, expected: Some(expected), target: Some(target), blockers: Vec::new(), proved_at: None }
+    WayBack {
+        level: Some(WayBackLevel::R1),
+        unknown: false,
+        proved: true,
+        expected: Some(expected),
+        target: Some(target),
+        blockers: Vec::new(),
+        proved_at: None,
+    }
 }
 
 fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
@@ -117,7 +137,7 @@ fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
         _ => "a fleet without a weighted route",
     };
     let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
-    WayBack { level: None, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
+    WayBack { level: None, unknown: false, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.

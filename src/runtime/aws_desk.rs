@@ -18,6 +18,7 @@ use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::operation::record::OperationView;
+use crate::operation::sighting::Sighting;
 use crate::operation::status::Estate;
 use crate::plan::estate::estate;
 use crate::ports::cloud::CloudRead;
@@ -144,7 +145,9 @@ impl Desk for AwsDesk {
         }
         let Some(store) = &self.remembered else { return Ok(None) };
         let Some(seen) = store.snapshot()? else { return Ok(None) };
-        Ok(Some(estate(&seen, &super::gather::records(store, &seen.specs)?)))
+        let specs = super::gather::fleets_in(&self.wiring.fleets.fleets, &seen.groups, seen.routes.as_ref(), &self.wiring.fleets.tags);
+        let records = super::gather::records(store, &specs)?;
+        Ok(Some(estate(&Sighting { specs, ..seen }, &records)))
     }
 
     async fn estate(&self) -> Result<Estate, DeskError> {

@@ -22,8 +22,8 @@ use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
-use crate::operation::status::{Estate, FleetStatus, ImageStatus};
-use crate::plan::estate::{closer, estate};
+use crate::operation::status::{Estate, FleetStatus};
+use crate::plan::estate::{closer, estate, looked_at};
 use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
 
 /// How long a driver may take to show up before its operation is given up.
@@ -53,13 +53,13 @@ impl Desk for Office {
     }
 
     fn last_known(&self) -> Result<Option<Estate>, DeskError> {
-        self.store.snapshot()?.map(|seen| self.estate_of(&seen)).transpose()
+        self.last_round()?.map(|seen| self.estate_of(&seen)).transpose()
     }
 
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.identity().await?;
         self.adopt_declared().await?;
-        if let Some(seen) = self.store.snapshot()?
+        if let Some(seen) = self.last_round()?
             && self.may_reuse(&seen)
         {
             return self.estate_of(&seen);
@@ -70,14 +70,11 @@ impl Desk for Office {
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
         let (spec, seen) = self.spec(name).await?;
-        let estate = self.estate_of(&seen)?;
-        let images = estate.images;
-        let status = estate.fleets.into_iter().find(|fleet| fleet.spec.name == *name).ok_or_else(|| unknown_fleet(name, &seen.specs))?;
         self.read_clock().await?;
         match spec.weighted_pair() {
-            Some(pair) => Ok(self.close_look(status, &pair, &images).await),
+            Some(pair) => self.close_look(name, &seen, &pair).await,
             None => Ok(FleetDetail {
-                status: self.listed_now(status).await?,
+                status: self.status_in(&self.look_around().await?, name)?,
                 target_states: Default::default(),
                 counts: BySlot::default(),
                 unknowns: Vec::new(),
@@ -173,25 +170,27 @@ impl Office {
 
     /// What another process saw a moment ago is as good as what we would see now, and costs the account nothing.
     fn may_reuse(&self, seen: &Sighting) -> bool {
-        !matches!(self.cloud, Cloud::Sim(_)) && host::wall_now().since(seen.as_of).as_secs() < 5 && seen.as_of <= host::wall_now()
+        !matches!(self.cloud, Cloud::Sim(_))
+            && seen.gaps.is_empty()
+            && host::wall_now().since(seen.as_of).as_secs() < 5
+            && seen.as_of <= host::wall_now()
     }
 
     fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {
         Ok(estate(seen, &records(&self.store, &seen.specs)?))
     }
 
-    async fn close_look(&self, status: FleetStatus, pair: &WeightedPair, images: &[ImageStatus]) -> FleetDetail {
+    async fn close_look(&self, name: &FleetName, round: &Sighting, pair: &WeightedPair) -> Result<FleetDetail, DeskError> {
         let seen = self.cloud.reader(Urgency::Opened).observe(pair, Depth::Full).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        FleetDetail { status: closer(&status, &seen, images), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() }
+        let status = self.status_in(&looked_at(round, pair, &seen), name)?;
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
     }
 
-    /// A fleet without weights is looked at by listing again.
-    async fn listed_now(&self, status: FleetStatus) -> Result<FleetStatus, DeskError> {
-        let seen = self.look_around().await?;
-        let found = self.estate_of(&seen)?.fleets.into_iter().find(|fleet| fleet.spec.name == status.spec.name);
-        Ok(found.unwrap_or(status))
+    fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {
+        let found = self.estate_of(round)?.fleets.into_iter().find(|fleet| fleet.spec.name == *name);
+        found.ok_or_else(|| unknown_fleet(name, &round.specs))
     }
 
     pub(super) fn may_write(&self) -> Result<(), DeskError> {

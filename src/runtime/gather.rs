@@ -44,18 +44,23 @@ impl Office {
         Ok(seen)
     }
 
+    /// The last round any process made, with the fleets as they are written down now: somebody may have edited the file since.
+    pub(super) fn last_round(&self) -> Result<Option<Sighting>, StoreError> {
+        let seen = self.store.snapshot()?;
+        Ok(seen.map(|seen| Sighting { specs: self.specs(&seen.groups, seen.routes.as_ref()), ..seen }))
+    }
+
     fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Vec<FleetSpec> {
         if let Some(declared) = self.cloud.declared_fleets() {
             return declared;
         }
-        let unanswered = Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
-        find_fleets(&self.settings.configured, groups, routes.unwrap_or(&unanswered), &self.settings.tag_keys)
+        fleets_in(&self.settings.configured, groups, routes, &self.settings.tag_keys)
     }
 
     /// A fleet by name. The last round knows most of them; one it does not know may be new.
     pub(super) async fn spec(&self, name: &FleetName) -> Result<(FleetSpec, Sighting), DeskError> {
-        if let Some(seen) = self.store.snapshot()?
-            && self.is_current(&seen)
+        if let Some(seen) = self.last_round()?
+            && self.is_young(&seen)
             && let Some(spec) = seen.specs.iter().find(|spec| spec.name == *name)
         {
             return Ok((spec.clone(), seen));
@@ -67,12 +72,10 @@ impl Office {
         }
     }
 
-    /// Written-down fleets may have changed since another process looked.
-    fn is_current(&self, seen: &Sighting) -> bool {
-        let adopted = |spec: &&FleetSpec| spec.source == crate::domain::fleet::FleetSource::Adopted;
-        let young = self.now().since(seen.as_of) < crate::domain::time::Millis::mins(2);
-        let written: Vec<&FleetName> = self.settings.configured.iter().map(|spec| &spec.name).collect();
-        young && (self.cloud.declared_fleets().is_some() || seen.specs.iter().filter(adopted).map(|spec| &spec.name).eq(sorted(written)))
+    /// What was found a moment ago is found again; what of it changes is read anew for every plan. Somebody who may see less than we may
+    /// have made the round: one with gaps is not taken for the whole.
+    fn is_young(&self, seen: &Sighting) -> bool {
+        seen.gaps.is_empty() && self.now().since(seen.as_of) < crate::domain::time::Millis::mins(2)
     }
 
     /// Everything a plan is made from.
@@ -157,6 +160,17 @@ impl Office {
     }
 }
 
+/// The fleets in a round of listings.
+pub(super) fn fleets_in(
+    configured: &[FleetSpec],
+    groups: &Listing<ServerGroup>,
+    routes: Option<&Listing<RouteReading>>,
+    tag_keys: &crate::domain::tags::TagKeys,
+) -> Vec<FleetSpec> {
+    let unanswered = Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
+    find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
+}
+
 /// What a store knows of these fleets.
 pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
     specs.iter().map(|spec| Ok((spec.name.clone(), record(store, &spec.name)?))).collect()
@@ -164,11 +178,6 @@ pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<Fle
 
 fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
     Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?, history: store.history(fleet)? })
-}
-
-fn sorted(mut names: Vec<&FleetName>) -> Vec<&FleetName> {
-    names.sort();
-    names
 }
 
 /// What was read for a plan.

@@ -8,6 +8,7 @@ pub mod driver;
 mod gather;
 pub mod launch;
 pub mod office;
+mod plain;
 mod records;
 pub mod run;
 mod time_scale;

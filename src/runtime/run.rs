@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::office::Office;
 use super::ui::{self, ScreenOptions};
 use super::wiring::Wiring;
-use super::{driver, launch};
+use super::{driver, launch, plain};
 use crate::adapters::store::Store;
 use crate::cli::commands::sim::{self, SimCommand};
 use crate::cli::{self, Exit, Invocation, Output, Work};
@@ -34,6 +34,7 @@ fn carry_out(invocation: Invocation, out: &mut Output) -> Result<Exit, DeskError
     }
     log_to_file(&wiring, &work);
     match work {
+        Work::Screen if invocation.global.plain => in_runtime(async { plain::follow(office(&wiring).await?, out).await }),
         Work::Screen => screen(wiring, out),
         Work::Driver(id) => in_runtime(drive(&wiring, &id)),
         Work::Sim(command) => simulated(&wiring, &invocation, &command, out),

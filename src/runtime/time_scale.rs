@@ -6,20 +6,31 @@ const VARIABLE: &str = "QD_TIME_SCALE";
 /// Any of these may send some service's calls elsewhere.
 const ENDPOINT_VARIABLES: &str = "AWS_ENDPOINT_URL";
 
-/// The scale, 1 to 100. It counts only if every endpoint is a loopback address, or the cloud is simulated; otherwise a notice says that it was ignored.
+/// The scale this process was asked for, from its environment.
 pub(super) fn time_scale(endpoint: Option<&str>, simulated: bool, notices: &mut Vec<String>) -> u32 {
-    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else { return 1 };
-    let Some(scale) = text.parse().ok().filter(|scale| (1..=100).contains(scale)) else {
-        notices.push(format!("{VARIABLE} is ignored: expected a number from 1 to 100"));
-        return 1;
-    };
+    let asked = std::env::var(VARIABLE).unwrap_or_default();
     let named = std::env::vars().filter(|(name, _)| name.starts_with(ENDPOINT_VARIABLES)).map(|(_, url)| url);
     let endpoints: Vec<String> = endpoint.map(str::to_owned).into_iter().chain(named).collect();
-    if simulated || is_all_loopback(&endpoints) {
-        return scale;
+    granted(&asked, &endpoints, simulated).unwrap_or_else(|notice| {
+        notices.push(notice);
+        1
+    })
+}
+
+/// The scale, 1 to 100. It counts only if every endpoint is a loopback address, or the cloud is simulated.
+///
+/// # Errors
+/// The notice that it is ignored, and why.
+fn granted(asked: &str, endpoints: &[String], simulated: bool) -> Result<u32, String> {
+    if asked.is_empty() {
+        return Ok(1);
     }
-    notices.push(format!("{VARIABLE} is ignored: not every endpoint is a loopback address"));
-    1
+    let scale = asked.parse().ok().filter(|scale| (1..=100).contains(scale));
+    let scale = scale.ok_or_else(|| format!("{VARIABLE} is ignored: expected a number from 1 to 100"))?;
+    if simulated || is_all_loopback(endpoints) {
+        return Ok(scale);
+    }
+    Err(format!("{VARIABLE} is ignored: not every endpoint is a loopback address"))
 }
 
 /// No endpoint at all is AWS itself.
@@ -46,6 +57,22 @@ fn is_loopback(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_real_cloud_is_never_hurried() {
+        let here = "http://127.0.0.1:5000".to_owned();
+        let there = "https://autoscaling.us-east-1.amazonaws.com".to_owned();
+        let none: [String; 0] = [];
+        assert_eq!(granted("100", std::slice::from_ref(&here), false), Ok(100));
+        assert_eq!(granted("", std::slice::from_ref(&there), false), Ok(1));
+        assert_eq!(granted("50", &none, true), Ok(50), "the simulated cloud");
+        for endpoints in [none.to_vec(), vec![there.clone()], vec![here.clone(), there]] {
+            assert!(granted("100", &endpoints, false).unwrap_err().contains("not every endpoint is a loopback address"), "{endpoints:?}");
+        }
+        for nonsense in ["0", "101", "-1", "1.5", "fast"] {
+            assert!(granted(nonsense, std::slice::from_ref(&here), false).unwrap_err().contains("from 1 to 100"), "{nonsense}");
+        }
+    }
 
     #[test]
     fn only_loopback_endpoints_count() {

@@ -110,8 +110,11 @@ pub const fn lacks_servers(fleet: &FleetStatus) -> bool {
     }
 }
 
-/// The way back: `R0 5s`, `R0? 5s` if it is not proved, `✗none`.
+/// The way back: `R0 5s`, `R0? 5s` if it is not proved, `✗none`; `?` where it cannot be told.
 pub fn way_back(way: &WayBack, glyphs: &Glyphs) -> (String, Tone) {
+    if way.unknown {
+        return (glyphs.unknown.to_owned(), Tone::Unknown);
+    }
     let Some(level) = way.level else { return (format!("{}none", glyphs.bad), Tone::Bad) };
     let doubt = if way.proved { "" } else { "?" };
     let time = way.expected.map_or_else(|| "?".to_owned(), about);

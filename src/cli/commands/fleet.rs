@@ -254,6 +254,7 @@ fn back(way: &WayBack, now: WorldTime) -> String {
             let proof = way.proved_at.map_or_else(|| ", not proved now".to_owned(), |at| format!(", proved {} ago", age(now, at)));
             format!("way back   {}{doubt} to {target} in {expected}{proof}\n", level.word())
         }
+        None if way.unknown => "way back   ?\n".to_owned(),
         None if way.target.is_some() => format!("way back   none to {target}\n"),
         None => "way back   none\n".to_owned(),
     };

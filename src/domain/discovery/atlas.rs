@@ -48,7 +48,8 @@ impl<'a> Atlas<'a> {
         if let Some(target_group) = a.target_groups.iter().find(|arn| b.target_groups.contains(arn)) {
             return (Route::Attached { target_group: target_group.clone() }, self.problems_of_shared(target_group, &[&a.name, &b.name]));
         }
-        if a.target_groups.is_empty() && b.target_groups.is_empty() {
+        // Absence is believed on a complete listing only; the gap itself is said for every fleet behind a load balancer.
+        if a.target_groups.is_empty() && b.target_groups.is_empty() || self.routes_missing.is_some() {
             return (Route::None, Vec::new());
         }
         let arns = a.target_groups.iter().chain(&b.target_groups).map(ToString::to_string).collect::<Vec<_>>().join(", ");

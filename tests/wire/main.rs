@@ -1,0 +1,17 @@
+//! The real `qd` with real, detached drivers against AWS on loopback: what is asked on the command line, and what arrives at the endpoint.
+//!
+//! It shows that `qd` does what our reading of AWS asks for; it says nothing of AWS itself.
+
+// A test that cannot go on has nothing to say but why; JSON is indexed as a test reads it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod canary;
+mod estate;
+mod faults;
+mod green;
+mod refusals;
+mod yard;

@@ -1,0 +1,122 @@
+//! An endpoint and somebody's `qd`, and the questions every test asks of both.
+
+use serde_json::Value;
+
+use crate::support::endpoint::{Call, Endpoint};
+use crate::support::qd::Qd;
+
+/// An endpoint of its own, and somebody who works with it.
+pub struct Yard {
+    /// AWS. Dropped after `qd`, which is asked for its drivers first.
+    pub qd: Qd,
+    /// What is there.
+    pub aws: Endpoint,
+}
+
+/// Steps short enough for a test; a soak of a minute takes 0.6 s.
+const STEPS: &str = "steps = [ { weight = 5, soak = \"1m\" }, { weight = 25, soak = \"1m\" }, { weight = 100, soak = \"1m\" } ]\n";
+
+impl Yard {
+    pub fn new() -> Self {
+        let aws = Endpoint::start();
+        Self { qd: Qd::new(&aws), aws }
+    }
+
+    /// With these fleets adopted, and steps and windows that suit a test.
+    pub fn with(fleets: &[&str]) -> Self {
+        let yard = Self::new();
+        yard.adopt(fleets);
+        yard
+    }
+
+    pub fn adopt(&self, fleets: &[&str]) {
+        for fleet in fleets {
+            self.qd.run(&["fleet", "adopt", fleet]).ok();
+        }
+        self.qd.edit_fleets(quick);
+    }
+
+    /// The ARN of the place a fleet's weights are in, and where the endpoint's state keeps it.
+    fn place(&self, fleet: &str) -> (&'static str, String) {
+        let fleet = &self.aws.seed()["fleets"][fleet];
+        match fleet["rule"].as_str() {
+            Some(rule) => ("rules", rule.to_owned()),
+            None => ("listeners", fleet["listener"].as_str().unwrap().to_owned()),
+        }
+    }
+
+    pub fn target_group(&self, fleet: &str, slot: &str) -> String {
+        self.aws.seed()["fleets"][fleet]["slots"][slot]["target_groups"][0].as_str().unwrap().to_owned()
+    }
+
+    pub fn image(&self, name: &str) -> String {
+        self.aws.seed()["images"][name].as_str().unwrap_or_else(|| panic!("no image {name}")).to_owned()
+    }
+
+    /// The route's whole action list, as the endpoint has it.
+    pub fn actions(&self, fleet: &str) -> Value {
+        let (kind, arn) = self.place(fleet);
+        self.aws.state()[kind][&arn]["actions"].clone()
+    }
+
+    /// The weights of both slots, as the endpoint has them.
+    pub fn weights(&self, fleet: &str) -> (u64, u64) {
+        let (kind, arn) = self.place(fleet);
+        let state = self.aws.state();
+        let weight = |slot| state[kind][&arn]["weights"][&self.target_group(fleet, slot)].as_u64().unwrap_or_else(|| panic!("no weight: {state:#}"));
+        (weight("a"), weight("b"))
+    }
+
+    /// Minimum, maximum, desired size and servers of a group, as the endpoint has them.
+    pub fn sizes(&self, group: &str) -> [u64; 4] {
+        let state = self.aws.state();
+        let group = &state["groups"][group];
+        let size = |name: &str| group[name].as_u64().unwrap_or_else(|| panic!("no {name}: {group:#}"));
+        [size("min"), size("max"), size("desired"), group["instances"].as_array().map_or(0, |all| all.len() as u64)]
+    }
+
+    pub fn tags(&self, group: &str) -> Value {
+        self.aws.state()["groups"][group]["tags"].clone()
+    }
+
+    /// Nobody changed anything at the endpoint, and no driver was started.
+    pub fn nothing_happened(&self) {
+        assert!(self.aws.writes().is_empty(), "{:?}", names(&self.aws.writes()));
+        assert!(!self.qd.had_drivers(), "a driver was started");
+    }
+}
+
+/// Short steps and the shortest window in every section.
+fn quick(text: String) -> String {
+    let mut quick = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        inside |= line.starts_with("steps = [");
+        if inside {
+            if line.ends_with(']') {
+                inside = false;
+                quick.push_str(STEPS);
+            }
+        } else {
+            quick.push_str(if line.starts_with("window") { "window = \"10m\"" } else { line });
+            quick.push('\n');
+        }
+    }
+    quick
+}
+
+/// The names of calls, in order.
+pub fn names(calls: &[Call]) -> Vec<&str> {
+    calls.iter().map(|call| call.action.as_str()).collect()
+}
+
+/// An action list without its weights: what a deploy must leave as it is.
+pub fn without_weights(actions: &Value) -> Value {
+    let mut actions = actions.clone();
+    for action in actions.as_array_mut().into_iter().flatten() {
+        for target in action["ForwardConfig"]["TargetGroups"].as_array_mut().into_iter().flatten() {
+            target["Weight"] = Value::Null;
+        }
+    }
+    actions
+}
