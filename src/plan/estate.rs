@@ -101,7 +101,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
     let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
-    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route)).collect();
+    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route, holder)).collect();
     let all_listed = groups.len() == spec.groups.all().len();
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
@@ -138,7 +138,14 @@ fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActio
     round.routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
-fn group_status(round: &Round<'_>, spec: &FleetSpec, slot: Option<Slot>, group: &ServerGroup, route: Option<&RouteActions>) -> GroupStatus {
+fn group_status(
+    round: &Round<'_>,
+    spec: &FleetSpec,
+    slot: Option<Slot>,
+    group: &ServerGroup,
+    route: Option<&RouteActions>,
+    holder: Option<&OperationView>,
+) -> GroupStatus {
     let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
         (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
         _ => None,
@@ -148,7 +155,7 @@ fn group_status(round: &Round<'_>, spec: &FleetSpec, slot: Option<Slot>, group: 
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| role(weight, group)),
+        role: weight.map(|weight| if is_released(holder, slot) { Role::Candidate } else { role(weight, group) }),
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,
@@ -164,6 +171,11 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
     let covers = group.health_check == HealthCheck::Elb || matches!(spec.route, Route::None) || group.instances.is_empty();
     let unknown = group.instances.iter().any(|instance| instance.lifecycle == Lifecycle::InService && instance.health == Health::Unknown);
     (covers && !unknown).then(|| group.serving())
+}
+
+/// The group a deploy releases is its candidate until it is stable, whatever its weight.
+fn is_released(holder: Option<&OperationView>, slot: Option<Slot>) -> bool {
+    holder.is_some_and(|view| view.operation.plan.kind == OperationKind::Deploy && Some(view.operation.plan.to.slot) == slot)
 }
 
 const fn role(weight: u32, group: &ServerGroup) -> Role {
