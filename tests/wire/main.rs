@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod again;
 mod canary;
 mod estate;
 mod faults;
