@@ -14,5 +14,6 @@ mod canary;
 mod estate;
 mod faults;
 mod green;
+mod others;
 mod refusals;
 mod yard;
