@@ -1,5 +1,7 @@
 //! The arrows between modules, and what the pure ones must never name.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
+
 use std::path::{Path, PathBuf};
 
 /// Modules that do no I/O and are told time, ids and randomness.

@@ -1,5 +1,8 @@
 //! The command line as scripts use it: exit codes and documents, over the simulated cloud.
 
+// What does not go as it must ends the test.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use serde_json::Value;
@@ -35,6 +38,45 @@ fn an_image_that_never_becomes_healthy_gets_no_traffic() {
     assert!(op["state"] == "backed_out" || op["state"] == "holding", "{}", op["state"]);
     let given = op["events"].as_array().unwrap().iter().any(|event| event["call"]["api"] == "ModifyRule" || event.to_string().contains("ModifyRule"));
     assert!(!given, "it was given weight: {op:#}");
+}
+
+/// The calls of a plan as (step, api, summary).
+fn listed(plan: &Value) -> Vec<(u64, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    plan["calls"].as_array().unwrap().iter().map(|call| (call["step"].as_u64().unwrap(), text(&call["api"]), text(&call["summary"]))).collect()
+}
+
+/// The calls an operation really made, in the same form; renewals of the claim are none of the plan's.
+fn made(op: &Value) -> Vec<(u64, String, String)> {
+    let mut step = 0;
+    let mut calls = Vec::new();
+    for event in op["events"].as_array().unwrap() {
+        step = if event["event"] == "step_started" { event["step"].as_u64().unwrap() } else { step };
+        if event["event"] == "call_intended" && !event["text"].as_str().unwrap().contains("the claim is renewed") {
+            calls.push((step, event["api"].as_str().unwrap().to_owned(), event["summary"].as_str().unwrap().to_owned()));
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_plan_lists_the_calls_that_are_really_made() {
+    let yard = Yard::at_speed(FAST);
+    for (args, id) in [(deploy("web-prod", "2.14.0"), "op-1"), (vec!["rollback", "web-prod", "--yes"], "op-3")] {
+        let asked: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--yes").chain(["--plan", "--json"]).collect();
+        let listed = listed(&yard.run(&asked).code(0).json());
+        yard.run(&args).code(0);
+        let made = made(&yard.wait_op(id, "its end", |op| op["state"] == "succeeded"));
+        for call in &made {
+            assert!(listed.iter().any(|(step, api, _)| (step, api) == (&call.0, &call.1)), "{call:?} is not in {listed:#?}");
+        }
+        let weights = |calls: &[(u64, String, String)]| calls.iter().filter(|call| call.1 == "ModifyRule").cloned().collect::<Vec<_>>();
+        assert_eq!(weights(&made), weights(&listed));
+        // A group that has its size already is not asked again; everything else is done.
+        for call in listed.iter().filter(|call| call.1 != "UpdateAutoScalingGroup") {
+            assert!(made.iter().any(|(step, api, _)| (step, api) == (&call.0, &call.1)), "{call:?} was not made: {made:#?}");
+        }
+    }
 }
 
 /// Version and weight of each group, the heavier first.

@@ -1,5 +1,7 @@
 //! The driver over the simulated cloud and a real store: deploys, rollbacks, and what a second driver finds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
+
 use std::sync::Arc;
 
 use quarterdeck::adapters::sim::SimCloud;
@@ -31,16 +33,7 @@ async fn yard() -> Yard {
 
 impl Yard {
     async fn confirm(&self, intent: Intent) -> OperationId {
-        let plan = self.office.plan(&intent).await.unwrap();
-        let new = NewOperation { plan, by: self.office.who().await, reason: Some("a test".into()), at: Desk::now(&*self.office) };
-        self.office.store.create(&new).unwrap()
-    }
-
-    fn print(&self, id: &OperationId) {
-        let view = self.office.operation(id).unwrap();
-        for event in &view.events {
-            println!("{} {}", event.at.clock(), serde_json::to_string(&event.body).unwrap().chars().take(300).collect::<String>());
-        }
+        self.office.store.create(&self.new_operation(&intent).await).unwrap()
     }
 }
 
@@ -52,19 +45,113 @@ fn deploy(image: &str) -> Intent {
 async fn a_good_canary_becomes_stable_and_a_rollback_brings_the_old_release_back() {
     let yard = yard().await;
     let id = yard.confirm(deploy("2.14.0")).await;
-    let driver = {
-        let office = yard.office.clone();
-        let id = id.clone();
-        tokio::spawn(async move { drive(&office, &id).await })
-    };
-    let asked = std::time::Instant::now();
-    while !yard.office.operation(&id).unwrap().state().is_final() && asked.elapsed().as_secs() < 60 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    yard.print(&id);
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.state().is_final()).await;
     assert_eq!(yard.office.operation(&id).unwrap().state(), OperationState::Succeeded);
-    let back = yard.confirm(Intent::Rollback { fleet: FleetName::new("web-prod"), to: None }).await;
+    let back = yard.confirm(rollback()).await;
     assert_eq!(drive(&yard.office, &back).await.unwrap(), OperationState::Succeeded);
-    yard.print(&back);
     driver.abort();
+}
+
+fn rollback() -> Intent {
+    Intent::Rollback { fleet: FleetName::new("web-prod"), to: None }
+}
+
+impl Yard {
+    fn drive_in_background(&self, id: &OperationId) -> tokio::task::JoinHandle<Result<OperationState, quarterdeck::ports::desk::DeskError>> {
+        let (office, id) = (self.office.clone(), id.clone());
+        tokio::spawn(async move { drive(&office, &id).await })
+    }
+
+    async fn until(&self, id: &OperationId, what: impl Fn(&quarterdeck::operation::record::OperationView) -> bool) {
+        let asked = std::time::Instant::now();
+        while !what(&self.office.operation(id).unwrap()) {
+            assert!(asked.elapsed().as_secs() < 60, "{id} never came there");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn new_operation(&self, intent: &Intent) -> NewOperation {
+        NewOperation {
+            plan: self.office.plan(intent).await.unwrap(),
+            by: self.office.who().await,
+            reason: Some("a test".into()),
+            at: Desk::now(&*self.office),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_is_held_by_one_operation_and_a_second_deploy_is_told_by_which() {
+    let yard = yard().await;
+    let (first, second) = (yard.new_operation(&deploy("2.14.0")).await, yard.new_operation(&deploy("2.15.0")).await);
+    let id = yard.office.store.create(&first).unwrap();
+    let error = yard.office.store.create(&second).unwrap_err();
+    assert_eq!(error.to_string(), format!("the fleet is held by operation {id}"));
+}
+
+#[tokio::test]
+async fn a_rollback_takes_the_wheel_and_the_deploy_s_driver_leaves() {
+    let yard = yard().await;
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.progress.calls.accepted >= 4).await;
+    let back = yard.confirm(rollback()).await;
+    let error = driver.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("lease was lost"), "{error}");
+    assert_eq!(yard.office.operation(&id).unwrap().state(), OperationState::Superseded);
+    assert_eq!(drive(&yard.office, &back).await.unwrap(), OperationState::Succeeded);
+    let fleet = yard.office.fleet(&FleetName::new("web-prod")).await.unwrap();
+    let sizes: Vec<_> = fleet.status.groups.iter().map(|group| (group.weight, group.sizes.min)).collect();
+    assert_eq!(sizes, [(Some(100), 10), (Some(0), 0)], "traffic is back and every pin is given back");
+}
+
+#[tokio::test]
+async fn an_operation_has_one_driver_and_a_lost_one_is_replaced() {
+    let yard = yard().await;
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.driver_alive).await;
+    let error = drive(&yard.office, &id).await.unwrap_err();
+    assert!(error.to_string().contains("has a driver already"), "{error}");
+    driver.abort();
+    let _ = driver.await;
+    // This process is still alive, so the lease counts until it is given back; a killed driver's is free at once.
+    let epoch = yard.office.store.lease(&id).unwrap().unwrap().epoch;
+    yard.office.store.release_lease(&id, epoch).unwrap();
+    let second = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.state().is_final()).await;
+    assert_eq!(yard.office.operation(&id).unwrap().state(), OperationState::Succeeded);
+    second.abort();
+}
+
+#[tokio::test]
+async fn events_that_are_missing_make_a_store_damaged_not_shorter() {
+    let yard = yard().await;
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.events.len() > 4).await;
+    driver.abort();
+    let _ = driver.await;
+    let file = rusqlite::Connection::open(yard.office.store.dir().join("store.sqlite")).unwrap();
+    file.execute("DELETE FROM events WHERE seq = 2", []).unwrap();
+    let error = yard.office.operation(&id).unwrap_err();
+    assert!(error.to_string().contains("events of operation op-1 are missing"), "{error}");
+}
+
+#[tokio::test]
+async fn of_two_people_who_confirm_at_once_one_is_first() {
+    let yard = yard().await;
+    let new = Arc::new(yard.new_operation(&deploy("2.14.0")).await);
+    let dir = yard.office.store.dir().to_owned();
+    let results: Vec<bool> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (new, dir) = (new.clone(), dir.clone());
+                scope.spawn(move || Store::open(&dir).unwrap().create(&new).is_ok())
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(results.iter().filter(|won| **won).count(), 1);
 }

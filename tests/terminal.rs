@@ -1,5 +1,8 @@
 //! The whole program on a terminal, over the simulated cloud: what a person does with it, and what must not happen by accident.
 
+// What does not go as it must ends the test.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use rustix::process::Signal;
@@ -126,7 +129,7 @@ fn a_terminal_that_is_too_small_says_so() {
 #[test]
 fn a_driver_that_was_killed_is_missed_and_replaced() {
     let yard = Yard::at_speed(WATCHABLE);
-    let screen = open(&yard, &[]);
+    let mut screen = open(&yard, &[]);
     let id = yard.deploy("web-prod", "2.14.0");
     let second = yard.run(&["drive", &id]);
     assert_eq!(second.refuses(3, &["has a driver already"]).out, "");
@@ -135,8 +138,13 @@ fn a_driver_that_was_killed_is_missed_and_replaced() {
     screen.wait_for(&["‖ no driver", "canary has no driver", "canary 4/8, no driver"]);
     let listed = yard.run(&["ops"]).code(0);
     assert!(listed.out.contains("no driver"), "{}", listed.out);
+    screen.send("\r");
+    screen.wait_for(&["Nobody drives it, nothing goes on: T takes it over"]);
+    screen.send("T");
+    screen.wait_for(&["TAKE OVER web-prod", " y  take over now"]);
+    screen.send_after_reading("y");
+    screen.wait_for(&["drives it", "op-1 has a driver again"]);
     yard.speed(FAST);
-    yard.run(&["drive", &id, "--take-over"]).code(0);
     let again = yard.run(&["drive", &id, "--take-over"]).refuses(3, &["has a driver"]);
     assert!(again.out.is_empty());
     yard.run(&["wait", &id, "--timeout", "60s"]).code(0);

@@ -62,6 +62,13 @@ pub enum Effect {
         /// The fleet's name as typed, where the risk asks for it.
         typed: Option<Untrusted>,
     },
+    /// Start a driver for an operation that has none. Only `y` on a sheet makes this.
+    TakeOver {
+        /// The request.
+        no: u64,
+        /// The operation.
+        operation: OperationId,
+    },
     /// Ring: a person is needed, something failed or finished.
     Bell,
     /// Give the terminal back to the shell until it brings us to the front again.
@@ -74,6 +81,6 @@ impl Effect {
     /// Whether it can change production.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self, Self::Execute { .. } | Self::Command { .. })
+        matches!(self, Self::Execute { .. } | Self::Command { .. } | Self::TakeOver { .. })
     }
 }

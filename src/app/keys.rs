@@ -7,7 +7,7 @@ use super::key::Key;
 use super::model::{Model, Pane, Picker, Purpose, Screen};
 use super::moving;
 use super::polling;
-use super::prospects::{commanded, hindrance, kind_of};
+use super::prospects::{ask_of, commanded, hindrance};
 use super::rows;
 use super::sheet::{Sheet, Subject};
 use super::sheet_keys;
@@ -75,7 +75,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Deploy => return deploy(model),
         CommandId::Rollback => return rollback(model),
-        CommandId::BackOut | CommandId::Promote | CommandId::Pause => open_errand(model, id),
+        CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
         CommandId::Refresh => return refresh(model),
@@ -187,6 +187,6 @@ fn choose(model: &mut Model) -> Vec<Effect> {
 }
 
 fn open_errand(model: &mut Model, id: CommandId) {
-    let errand = model.acting_fleet().and_then(|fleet| commanded(model, fleet)).and_then(|view| sheet_keys::errand(view, kind_of(id, view)?));
+    let errand = model.acting_fleet().and_then(|fleet| commanded(model, fleet)).and_then(|view| sheet_keys::errand(view, ask_of(id, view)?));
     model.sheet = errand.map(|errand| Sheet::open(Subject::Command(Box::new(errand)), model.clock.boot));
 }

@@ -54,7 +54,7 @@ fn running_why(view: &OperationView, now: WorldTime) -> String {
 
 fn next(view: &OperationView, now: WorldTime) -> String {
     if is_abandoned(view) {
-        return "Nobody drives it: a restart of qd, or `qd drive --recover`, picks it up".to_owned();
+        return format!("Nobody drives it, nothing goes on: T takes it over (or `qd drive {} --take-over`)", view.operation.id);
     }
     let left = view.progress.deadline.map(|deadline| countdown(deadline.since(now)));
     let plan = &view.operation.plan;
@@ -115,7 +115,7 @@ fn stopped(model: &Model) -> Option<Need> {
     let operation = &view.operation;
     let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
     let what = match rank(view) {
-        3 => "has no driver: qd drive --recover picks it up".to_owned(),
+        3 => "has no driver: T takes it over".to_owned(),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
     };
     Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}", operation.plan.fleet, operation.word()) })

@@ -2,6 +2,7 @@
 
 use super::commands::CommandId;
 use super::model::{Model, Screen};
+use super::sheet::Ask;
 use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::command::{CommandKind, Ruling, rule};
@@ -19,6 +20,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::Deploy => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
+        CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
         CommandId::Open if model.acting_fleet().is_none() => Some("no fleet is selected".to_owned()),
         _ => None,
     }
@@ -86,7 +88,14 @@ const fn of_another_kind(view: &OperationView, kind: CommandKind) -> Option<&'st
 /// The rest starts one; promoting and pausing need one that is there.
 fn needs_driver(view: &OperationView, kind: CommandKind) -> Option<String> {
     let gone = !view.driver_alive && matches!(kind, CommandKind::Promote | CommandKind::Pause);
-    gone.then(|| "nobody drives it: `qd drive --recover` first, or A backs it out".to_owned())
+    gone.then(|| "nobody drives it: T takes it over, or A backs it out".to_owned())
+}
+
+/// Taking over needs an operation that nobody drives.
+fn not_abandoned(model: &Model) -> Option<String> {
+    let fleet = model.acting_fleet()?;
+    let Some(view) = commanded(model, fleet) else { return Some(no_operation(model, fleet)) };
+    view.driver_alive.then(|| format!("{} has a driver", view.operation.id))
 }
 
 const fn has_event(view: &OperationView) -> bool {
@@ -103,9 +112,14 @@ pub fn commanded<'a>(model: &'a Model, fleet: &FleetName) -> Option<&'a Operatio
     model.operation_of(fleet).filter(|view| !view.state().is_final())
 }
 
-/// What a key asks of an operation in its state: `Z` resumes what is paused.
+/// What a key asks of an operation in its state.
 #[must_use]
-pub const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
+pub fn ask_of(id: CommandId, view: &OperationView) -> Option<Ask> {
+    if id == CommandId::TakeOver { Some(Ask::TakeOver) } else { kind_of(id, view).map(Ask::Command) }
+}
+
+/// `Z` resumes what is paused.
+const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
     match id {
         CommandId::BackOut => Some(CommandKind::BackOut),
         CommandId::Promote => Some(CommandKind::Promote),

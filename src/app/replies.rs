@@ -107,6 +107,7 @@ fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Optio
     let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(announcement).collect();
     let ring = !first && !news.is_empty();
     let moved = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.events.len() != view.events.len()));
+    let turned = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.state() != view.state()));
     for (text, hint, fleet) in news {
         model.inbox.add(model.clock.world, text, hint, Some(fleet));
     }
@@ -115,6 +116,10 @@ fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Optio
     if moved && !first {
         // What the operation did is soon to be seen in the fleet.
         model.requests.fleet.hurry();
+    }
+    if turned && !first {
+        // Rows of a fleet must not say for another while that it is at work.
+        model.requests.estate.hurry();
     }
     ring.then_some(Effect::Bell)
 }

@@ -24,6 +24,26 @@ pub enum PlanState {
     Failed(Problem),
 }
 
+/// What can be asked of an operation that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Its driver is told something.
+    Command(CommandKind),
+    /// It gets a driver, because it has none.
+    TakeOver,
+}
+
+impl Ask {
+    /// The word of the command line.
+    #[must_use]
+    pub fn command(self, operation: &OperationId) -> String {
+        match self {
+            Self::Command(kind) => format!("qd {} {operation}", kind.word()),
+            Self::TakeOver => format!("qd drive {operation} --take-over"),
+        }
+    }
+}
+
 /// A command on its way to a running operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errand {
@@ -34,7 +54,7 @@ pub struct Errand {
     /// Its fleet.
     pub fleet: FleetName,
     /// What is asked.
-    pub kind: CommandKind,
+    pub ask: Ask,
     /// What was on the screen when the sheet opened.
     pub seen: Seen,
     /// What a person has to do to confirm.

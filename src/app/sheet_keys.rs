@@ -7,7 +7,7 @@ use super::key::Key;
 use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
-use super::sheet::{DEAD_TIME, Entry, Errand, PlanState, Sending, Sheet, Subject};
+use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, Sending, Sheet, Subject};
 use crate::domain::time::BootTime;
 use crate::operation::command::CommandKind;
 use crate::operation::event::OperationState;
@@ -137,26 +137,31 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
         }
         Subject::Plan { .. } => None,
         Subject::Command(errand) => {
-            Some(Effect::Command { no, operation: errand.operation.clone(), kind: errand.kind, seen: errand.seen, reason, typed })
+            let operation = errand.operation.clone();
+            Some(match errand.ask {
+                Ask::Command(kind) => Effect::Command { no, operation, kind, seen: errand.seen, reason, typed },
+                Ask::TakeOver => Effect::TakeOver { no, operation },
+            })
         }
     }
 }
 
 /// What a command to an operation would do, and what it takes to confirm it; none before its first event.
-pub fn errand(view: &OperationView, kind: CommandKind) -> Option<Errand> {
+pub fn errand(view: &OperationView, ask: Ask) -> Option<Errand> {
     let operation = &view.operation;
     Some(Errand {
         operation: operation.id.clone(),
         word: operation.word().to_owned(),
         fleet: operation.plan.fleet.clone(),
-        kind,
+        ask,
         seen: Seen { step: view.progress.current, last_event: view.last_event()? },
-        friction: friction(view, kind),
-        effects: effects(view, kind),
+        friction: friction(view, ask),
+        effects: effects(view, ask),
     })
 }
 
-fn friction(view: &OperationView, kind: CommandKind) -> Friction {
+fn friction(view: &OperationView, ask: Ask) -> Friction {
+    let Ask::Command(kind) = ask else { return Friction::Confirm };
     let typed = |because: &str| Friction::Typed { because: because.to_owned() };
     match kind {
         CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
@@ -167,8 +172,9 @@ fn friction(view: &OperationView, kind: CommandKind) -> Friction {
     }
 }
 
-fn effects(view: &OperationView, kind: CommandKind) -> Vec<String> {
+fn effects(view: &OperationView, ask: Ask) -> Vec<String> {
     let plan = &view.operation.plan;
+    let Ask::Command(kind) = ask else { return take_over_effects(view) };
     match kind {
         CommandKind::Pause => vec![
             "stops after the call in the air; weights and servers stay exactly as they are".to_owned(),
@@ -181,6 +187,13 @@ fn effects(view: &OperationView, kind: CommandKind) -> Vec<String> {
         }
         CommandKind::Promote => promote_effects(view),
     }
+}
+
+fn take_over_effects(view: &OperationView) -> Vec<String> {
+    vec![
+        format!("a new driver looks at everything and goes on with {}", step_title(view)),
+        "a call whose answer was lost is given time to arrive before anything else is sent".to_owned(),
+    ]
 }
 
 fn step_title(view: &OperationView) -> String {

@@ -59,7 +59,7 @@ pub(super) fn report_failure(out: &mut Output, failure: &Failure) -> Exit {
 pub(super) fn operation(desk: &dyn Records, id: &str) -> Result<OperationView, DeskError> {
     let id = OperationId::new(id);
     desk.operation(&id).map_err(|error| {
-        let known = desk.operations(500).unwrap_or_default();
+        let Ok(known) = desk.operations(500) else { return error };
         if known.iter().any(|view| view.operation.id == id) || !matches!(error, DeskError::Other { .. }) {
             return error;
         }

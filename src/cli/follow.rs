@@ -209,10 +209,12 @@ pub(super) async fn until_driven(desk: &dyn Records, id: &OperationId) -> Result
     let began = Instant::now();
     loop {
         let view = desk.operation(id)?;
-        if view.driver_alive || view.state() != OperationState::Planned {
+        let late = began.elapsed() >= FIRST_DRIVER;
+        // A driver that has only just taken it refuses commands: whoever scripts them next should not have to guess when to send them.
+        if view.state() != OperationState::Planned || view.driver_alive && late {
             return Ok(view);
         }
-        if began.elapsed() >= FIRST_DRIVER {
+        if late {
             let message = format!("no driver took {id} within {}s: nothing was changed", FIRST_DRIVER.as_secs());
             return Err(DeskError::other(message, format!("`qd drive {id} --take-over` starts one, `qd doctor` says what is wrong")));
         }

@@ -4,7 +4,6 @@
 //! simulated cloud itself are started by whoever wires the program; everything else is [`run`] with a desk.
 
 mod ask;
-mod calls;
 pub mod commands;
 mod documents;
 mod event_document;

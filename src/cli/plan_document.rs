@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Number;
 
-use super::calls::{PlannedCall, planned_calls};
 use super::json::{moment, secs};
 use super::operation_document::raw_label;
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlaceArn, PlanId};
+use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::plan::{Check, Friction, OperationKind, Plan, Side};
 
 /// `deploy --plan --json` and `rollback --plan --json`.

@@ -1,8 +1,8 @@
 //! A plan as text: what `--plan` prints and what a person reads before being asked.
 
-use super::calls::planned_calls;
 use super::table::Table;
 use crate::domain::time::Millis;
+use crate::operation::calls::planned_calls;
 use crate::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side};
 use crate::operation::status::WayBackLevel;
 

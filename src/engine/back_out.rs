@@ -12,8 +12,8 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
     if situation.seen.route.value().is_none() {
         return Move::wait("the route cannot be read", situation.plan.timing.period_moving).into();
     }
-    if let Some(moved) = situation.shift_to(stable) {
-        return moved.into();
+    if let Some(moved) = situation.shift_step(stable) {
+        return moved;
     }
     if !situation.seen.is_complete() {
         let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));

@@ -187,8 +187,20 @@ fn approach(situation: &Situation<'_>, step: WeightStep, need: u32) -> Step {
     if let Some(wait) = launched(situation, share_of(need, step.weight_pct).max(1)) {
         return wait;
     }
+    if let Some(wait) = gives_back_too_much(situation, step, need) {
+        return wait.into();
+    }
     let why = format!("{}% of the traffic to {}", step.weight_pct, situation.to().label());
     situation.set_weights(step.weight_pct, &why).unwrap_or_else(|| Move::wait("the weights are read back", Millis::ZERO)).into()
+}
+
+/// After another hand took traffic away from stable, it gets its share again only once it can carry it.
+fn gives_back_too_much(situation: &Situation<'_>, step: WeightStep, need: u32) -> Option<Move> {
+    let (slot, wanted) = (situation.from().slot, share_of(need, 100_u32.saturating_sub(step.weight_pct)));
+    let rises = situation.share_pct(slot).is_some_and(|share| share < 100_u32.saturating_sub(step.weight_pct));
+    let healthy = situation.healthy(slot).unwrap_or(0);
+    let why = format!("{healthy} of {wanted} servers of {} are healthy", situation.from().group);
+    (rises && healthy < wanted).then(|| Move::wait(why, situation.plan.timing.period_moving))
 }
 
 fn soak(situation: &Situation<'_>, step: WeightStep) -> Step {

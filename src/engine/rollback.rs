@@ -45,12 +45,8 @@ fn strangers_serve(situation: &Situation<'_>) -> bool {
 }
 
 fn shift(situation: &Situation<'_>) -> Step {
-    match situation.shift_to(situation.to().slot) {
-        Some(moved) => {
-            // The first look was at route and target health only; what could not be decided on it needs everything.
-            let looked = situation.count_observation(situation.plan.timing.period_moving, true).filter(|_| situation.progress.streak == 0);
-            Step { events: looked.into_iter().collect(), then: moved }
-        }
+    match situation.shift_step(situation.to().slot) {
+        Some(moved) => moved,
         None => {
             let then = Move::done(format!("all traffic is on {}", situation.to().label()));
             // Without a write of our own this may be a read from before the last write of the operation that was superseded.
@@ -66,14 +62,17 @@ fn on_target(situation: &Situation<'_>) -> Vec<EventBody> {
 
 /// The bad group drains, unless a late call or another hand gave it traffic again.
 fn park(situation: &Situation<'_>) -> Step {
-    if let Some(moved) = situation.shift_to(situation.to().slot) {
-        return moved.into();
+    if let Some(moved) = situation.shift_step(situation.to().slot) {
+        return moved;
     }
     situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size)
 }
 
 /// The weights are read back, the target pinned, the claim put, and time given for the weights to spread and for late calls to show.
 fn settle(situation: &Situation<'_>) -> Step {
+    if let Some(moved) = situation.shift_step(situation.to().slot) {
+        return moved;
+    }
     let then = settling(situation);
     let events = if matches!(then, Move::Done { .. }) { on_target(situation) } else { Vec::new() };
     Step { events, then }
@@ -82,9 +81,6 @@ fn settle(situation: &Situation<'_>) -> Step {
 fn settling(situation: &Situation<'_>) -> Move {
     let timing = &situation.plan.timing;
     let target = situation.to().slot;
-    if let Some(moved) = situation.shift_to(target) {
-        return moved;
-    }
     if let Some(call) = situation.raise(target, situation.progress.need) {
         return Move::call(call, format!("{} is pinned: it carries everything", situation.to().group));
     }

@@ -1,7 +1,7 @@
 //! Bringing traffic back to a group: at once what it can carry, everything as soon as it can.
 
-use super::Move;
 use super::situation::{Situation, threshold};
+use super::{Move, Step};
 use crate::domain::fleet::Slot;
 use crate::domain::sizes::share_of;
 use crate::operation::plan::Friction;
@@ -10,6 +10,16 @@ use crate::operation::plan::Friction;
 const WORTHWHILE_PCT: u32 = 5;
 
 impl Situation<'_> {
+    /// The next step towards all traffic on `target`, with what the look told of its health: none once the traffic is there.
+    pub(super) fn shift_step(&self, target: Slot) -> Option<Step> {
+        let then = self.shift_to(target)?;
+        let known = self.carrying(target).is_some();
+        let looked = self.count_observation(self.plan.timing.period_moving, known);
+        // Only changes between known and unknown are recorded.
+        let changed = looked.filter(|_| !known || self.progress.streak == 0);
+        Some(Step { events: changed.into_iter().collect(), then })
+    }
+
     /// The next move towards all traffic on `target`: none once it is there.
     pub(super) fn shift_to(&self, target: Slot) -> Option<Move> {
         let full = if target == self.to().slot { 100 } else { 0 };
@@ -37,11 +47,13 @@ impl Situation<'_> {
         format!("all traffic to {}", self.side(target).group)
     }
 
-    /// Unknown health: after a while, if the target serves already or a person typed the fleet's name.
+    /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name.
     fn may_shift_blind(&self, target: Slot) -> bool {
         let serves = self.weight(target).is_some_and(|weight| weight > 0);
         let typed = matches!(self.plan.friction, Friction::Typed { .. });
-        self.waited() >= self.plan.timing.unknown_health && (serves || typed)
+        let unknown_since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
+        let long = unknown_since.is_some_and(|since| self.now.since(since) >= self.plan.timing.unknown_health);
+        long && (serves || typed)
     }
 
     /// The target cannot carry everything: grow it, and meanwhile shift what it can carry if what serves now is worse.

@@ -2,6 +2,13 @@
 
 use crate::domain::time::Millis;
 
+/// Expected time of one weight change where this installation has no history yet.
+const SHIFT_GUESS: Millis = Millis::secs(5);
+/// Expected time of growing a group where this installation has no history yet.
+const GROW_GUESS: Millis = Millis::mins(4);
+/// Nothing is promised to take less than this.
+const SHORTEST: Millis = Millis::secs(1);
+
 /// Medians of one fleet; none where there is no history yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetHistory {
@@ -9,4 +16,18 @@ pub struct FleetHistory {
     pub shift: Option<Millis>,
     /// From the first launch until a group was healthy.
     pub grow: Option<Millis>,
+}
+
+impl FleetHistory {
+    /// How long a weight change will take.
+    #[must_use]
+    pub fn expected_shift(self) -> Millis {
+        self.shift.unwrap_or(SHIFT_GUESS).max(SHORTEST)
+    }
+
+    /// How long it will take until a group has grown.
+    #[must_use]
+    pub fn expected_grow(self) -> Millis {
+        self.grow.unwrap_or(GROW_GUESS).max(SHORTEST)
+    }
 }

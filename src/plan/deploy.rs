@@ -201,12 +201,12 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     steps.push(step(StepKind::Template, format!("template with {}", plan.to.label()), None));
     match plan.strategy {
         Strategy::BlueGreen => {
-            steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), facts.history.grow));
+            steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), Some(facts.history.expected_grow())));
             let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
             steps.push(weight_step(100, soak));
         }
         Strategy::Canary | Strategy::Rolling => {
-            steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), facts.history.grow));
+            steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), Some(facts.history.expected_grow())));
             steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
         }
     }

@@ -104,7 +104,8 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
     let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
-    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route, holder)).collect();
+    let candidate = holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).map(|view| view.operation.plan.to.slot);
+    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route, candidate)).collect();
     let all_listed = groups.len() == spec.groups.all().len();
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
@@ -147,7 +148,7 @@ fn group_status(
     slot: Option<Slot>,
     group: &ServerGroup,
     route: Option<&RouteActions>,
-    holder: Option<&OperationView>,
+    candidate: Option<Slot>,
 ) -> GroupStatus {
     let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
         (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
@@ -158,7 +159,7 @@ fn group_status(
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| if is_released(holder, slot) { Role::Candidate } else { role(weight, group) }),
+        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,
@@ -176,13 +177,9 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
     (covers && !unknown).then(|| group.serving())
 }
 
-/// The group a deploy releases is its candidate until it is stable, whatever its weight.
-fn is_released(holder: Option<&OperationView>, slot: Option<Slot>) -> bool {
-    holder.is_some_and(|view| view.operation.plan.kind == OperationKind::Deploy && Some(view.operation.plan.to.slot) == slot)
-}
-
-const fn role(weight: u32, group: &ServerGroup) -> Role {
+const fn role(weight: u32, group: &ServerGroup, is_candidate: bool) -> Role {
     match (weight, group.instances.is_empty()) {
+        _ if is_candidate => Role::Candidate,
         (0, true) => Role::Idle,
         (0, false) => Role::Standby,
         _ => Role::Live,
@@ -250,11 +247,13 @@ fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {
 fn image_status(image: &Image, fleets: &[FleetStatus]) -> ImageStatus {
     let runs = |fleet: &&FleetStatus| fleet.mix.iter().any(|part| part.image.as_ref() == Some(&image.id));
     let servers = fleets.iter().flat_map(|fleet| &fleet.mix).filter(|part| part.image.as_ref() == Some(&image.id)).map(|part| part.servers).sum();
-    let live = fleets
-        .iter()
-        .flat_map(|fleet| &fleet.groups)
-        .any(|group| group.image.as_ref() == Some(&image.id) && group.weight.is_none_or(|weight| weight > 0) && group.sizes.desired > 0);
+    let live = fleets.iter().flat_map(|fleet| &fleet.groups).any(|group| group.image.as_ref() == Some(&image.id) && is_live(group));
     ImageStatus { image: image.clone(), fleets: fleets.iter().filter(runs).map(|fleet| fleet.spec.name.clone()).collect(), servers, live }
+}
+
+/// It serves and is no candidate; without weights, whatever has servers serves.
+fn is_live(group: &GroupStatus) -> bool {
+    group.role.map_or(group.sizes.desired > 0, |role| role == Role::Live)
 }
 
 /// The sum, if every part is known.

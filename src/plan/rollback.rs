@@ -166,19 +166,22 @@ fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
     let step = |kind: StepKind, title: String, expected| PlanStep { kind, title, expected };
     let mut steps = Vec::new();
     if level != WayBackLevel::R0 {
-        steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), facts.history.grow));
+        steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), Some(facts.history.expected_grow())));
     }
-    steps.push(step(StepKind::Shift, format!("all traffic to {}", plan.to.label()), facts.history.shift));
+    steps.push(step(StepKind::Shift, format!("all traffic to {}", plan.to.label()), Some(facts.history.expected_shift())));
     steps.push(step(StepKind::Settle, "read back, settle".to_owned(), Some(plan.timing.settle)));
-    steps.push(step(StepKind::Park, format!("drain and park {}", plan.from.group), None));
-    steps.push(step(StepKind::GiveBack, format!("mark {} as bad, give back", plan.from.label()), None));
+    steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
+    steps.push(step(StepKind::GiveBack, "mark bad, give back".to_owned(), None));
     steps
 }
 
 fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
     let mut checks = vec![match healthy {
-        Some(healthy) => Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need)),
+        Some(healthy) if healthy >= plan.need => {
+            Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need))
+        }
+        Some(healthy) => Check::new(CheckLevel::Warning, format!("{} has {healthy} of {} servers healthy: it grows first", plan.to.group, plan.need)),
         None => Check::new(CheckLevel::Unknown, format!("the health of {} is unknown", plan.to.group)),
     }];
     if target.unproved {

@@ -12,11 +12,6 @@ use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::operation::status::{WayBack, WayBackLevel};
 
-/// Expected time of one weight change where this installation has no history yet.
-const SHIFT_GUESS: Millis = Millis::secs(5);
-/// Expected time of growing a group where this installation has no history yet.
-const GROW_GUESS: Millis = Millis::mins(4);
-
 /// What the way back is computed from.
 pub struct Ground<'a> {
     /// The fleet.
@@ -153,11 +148,11 @@ fn need(ground: &Ground<'_>, target: &Release) -> u32 {
 }
 
 fn shift(ground: &Ground<'_>) -> Millis {
-    ground.history.shift.unwrap_or(SHIFT_GUESS)
+    ground.history.expected_shift()
 }
 
 fn grow(ground: &Ground<'_>) -> Millis {
-    ground.history.grow.unwrap_or(GROW_GUESS)
+    ground.history.expected_grow()
 }
 
 /// Whether a release is marked bad in this ledger.

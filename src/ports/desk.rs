@@ -140,6 +140,9 @@ pub trait Desk: Send + Sync {
         reason: Option<Untrusted>,
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError>;
+
+    /// Starts a driver for an operation whose driver is gone. An error if it has one.
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;
 }
 
 /// What only the command line asks.
@@ -159,9 +162,6 @@ pub trait Records: Desk {
 
     /// What works, what does not and why: credentials, permissions, clock, store, and with a fleet its route, policies and claim.
     async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError>;
-
-    /// Starts a driver for an operation whose driver is gone. An error if it has one.
-    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;
 }
 
 /// What adopting a fleet did.

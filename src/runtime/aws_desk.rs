@@ -184,4 +184,8 @@ impl Desk for AwsDesk {
     ) -> Result<String, DeskError> {
         self.office().await?.command(operation, kind, seen, reason, typed).await
     }
+
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
+        self.office().await?.take_over(id).await
+    }
 }

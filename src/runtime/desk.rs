@@ -135,6 +135,28 @@ impl Desk for Office {
         }
         self.await_answer(operation, number).await
     }
+
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
+        self.may_write()?;
+        let view = self.store.operation(id)?;
+        if view.state().is_final() {
+            return Err(Refusal::new(format!("{id} is finished: {}", view.state().word()), format!("look at it: `qd op {id}`")).into());
+        }
+        if view.driver_alive {
+            return Err(Refusal::new(format!("{id} has a driver"), format!("watch it: `qd watch {id}`")).into());
+        }
+        let mut child = start_driver(self, id)?;
+        let before = view.lease.map_or(0, |lease| lease.epoch);
+        let asked = std::time::Instant::now();
+        while asked.elapsed().as_secs() < 10 && !matches!(child.try_wait(), Ok(Some(_))) {
+            if self.store.lease(id)?.is_some_and(|lease| lease.epoch > before && lease.holder.is_some()) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let log = super::launch::log_end(&super::launch::log_path(self.store.dir(), id));
+        Err(DeskError::other(format!("no driver took {id} over: {log}"), "its lease may still run: try again in half a minute"))
+    }
 }
 
 impl Office {

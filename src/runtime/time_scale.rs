@@ -63,8 +63,8 @@ mod tests {
         let here = "http://127.0.0.1:5000".to_owned();
         let there = "https://autoscaling.us-east-1.amazonaws.com".to_owned();
         let none: [String; 0] = [];
-        assert_eq!(granted("100", &[here.clone()], false), Ok(100));
-        assert_eq!(granted("", &[there.clone()], false), Ok(1));
+        assert_eq!(granted("100", std::slice::from_ref(&here), false), Ok(100));
+        assert_eq!(granted("", std::slice::from_ref(&there), false), Ok(1));
         assert_eq!(granted("50", &none, true), Ok(50), "the simulated cloud");
         for endpoints in [none.to_vec(), vec![there.clone()], vec![here.clone(), there]] {
             assert!(granted("100", &endpoints, false).unwrap_err().contains("not every endpoint is a loopback address"), "{endpoints:?}");

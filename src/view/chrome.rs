@@ -140,7 +140,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     if let Some(sheet) = &model.sheet {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
-            Subject::Command(errand) => errand.kind.word().to_owned(),
+            Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
         };
         return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
     }

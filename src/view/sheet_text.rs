@@ -4,9 +4,9 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
-use crate::app::sheet::{Errand, PlanState, Sheet, Subject};
-use crate::domain::fleet::RoutePlace;
+use crate::app::sheet::{Ask, Errand, PlanState, Sheet, Subject};
 use crate::domain::time::Millis;
+use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side, StepKind};
@@ -38,7 +38,7 @@ pub fn title(sheet: &Sheet) -> String {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
-        Subject::Command(errand) => format!("{} {fleet}", verb(errand.kind).to_uppercase()),
+        Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
     }
 }
 
@@ -47,21 +47,24 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
-        Subject::Command(errand) => match errand.kind {
-            CommandKind::Pause => "pause now",
-            CommandKind::Resume => "resume now",
-            CommandKind::Promote => "promote now",
-            CommandKind::BackOut => "back out now",
+        Subject::Command(errand) => match errand.ask {
+            Ask::Command(CommandKind::Pause) => "pause now",
+            Ask::Command(CommandKind::Resume) => "resume now",
+            Ask::Command(CommandKind::Promote) => "promote now",
+            Ask::Command(CommandKind::BackOut) => "back out now",
+            Ask::TakeOver => "take over now",
         },
     }
 }
 
-const fn verb(kind: CommandKind) -> &'static str {
-    match kind {
-        CommandKind::Pause => "pause",
-        CommandKind::Resume => "resume",
-        CommandKind::Promote => "promote",
-        CommandKind::BackOut => "back out",
+/// What is asked, as people say it.
+pub const fn verb(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Command(CommandKind::Pause) => "pause",
+        Ask::Command(CommandKind::Resume) => "resume",
+        Ask::Command(CommandKind::Promote) => "promote",
+        Ask::Command(CommandKind::BackOut) => "back out",
+        Ask::TakeOver => "take over",
     }
 }
 
@@ -91,9 +94,11 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     for difference in &plan.differences {
         rows.extend(wrapped("differs", difference, Tone::Waits, columns));
     }
-    rows.extend(step_rows(plan));
+    let calls = planned_calls(plan);
+    rows.extend(step_rows(plan, &calls));
     rows.extend(wrapped("command", &command_words(intent, plan), Tone::Dim, columns));
     rows.extend(wrapped("plan", &format!("{} in {}, facts of {}", plan.id, plan.place, plan.as_of.clock()), Tone::Dim, columns));
+    rows.extend(call_rows(plan, &calls, columns));
     rows
 }
 
@@ -124,7 +129,7 @@ fn how_words(plan: &Plan) -> String {
     }
 }
 
-fn step_rows(plan: &Plan) -> Vec<Row> {
+fn step_rows(plan: &Plan, calls: &[PlannedCall]) -> Vec<Row> {
     let steps = plan.steps.iter().enumerate();
     steps
         .map(|(index, step)| {
@@ -134,36 +139,45 @@ fn step_rows(plan: &Plan) -> Vec<Row> {
             vec![
                 piece(format!(" {}", text::left(lead, NAMES - 1, "")), Tone::Dim),
                 piece(format!("{name} {}", text::right(&time, 5, "")), Tone::Plain),
-                piece(format!("  {}", calls(step.kind, plan)), Tone::Dim),
+                piece(format!("  {}", names_of(calls, index + 1)), Tone::Dim),
             ]
         })
         .collect()
 }
 
-/// The AWS calls that a step may make.
-const fn calls(kind: StepKind, plan: &Plan) -> &'static str {
-    let rule = matches!(plan.pair.place, RoutePlace::Rule(_));
-    match (kind, rule) {
-        (StepKind::Claim, _) => "CreateOrUpdateTags",
-        (StepKind::Template, _) => "CreateLaunchTemplateVersion",
-        (StepKind::EmptySlot | StepKind::OneBox | StepKind::FullSize | StepKind::GrowTarget | StepKind::Park, _) => "UpdateAutoScalingGroup",
-        (StepKind::Weight(_), true) => "UpdateAutoScalingGroup ModifyRule",
-        (StepKind::Weight(_), false) => "UpdateAutoScalingGroup ModifyListener",
-        (StepKind::Shift, true) => "ModifyRule",
-        (StepKind::Shift, false) => "ModifyListener",
-        (StepKind::GiveBack, _) => "UpdateAutoScalingGroup DeleteTags",
-        (StepKind::Stable | StepKind::Settle | StepKind::Window, _) => "reads only",
+/// What AWS calls the calls of a step, each once.
+fn names_of(calls: &[PlannedCall], step: usize) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for call in calls.iter().filter(|call| call.step == step) {
+        if !names.contains(&call.api) {
+            names.push(call.api);
+        }
     }
+    if names.is_empty() { "reads only".to_owned() } else { names.join(" ") }
+}
+
+/// Every call with what it does, for whoever scrolls to it.
+fn call_rows(plan: &Plan, calls: &[PlannedCall], columns: usize) -> Vec<Row> {
+    let lines = calls.iter().enumerate();
+    let mut rows: Vec<Row> = lines
+        .flat_map(|(at, call)| {
+            wrapped(if at == 0 { "calls" } else { "" }, &format!("{} {} {}", call.step, call.api, call.summary), Tone::Dim, columns)
+        })
+        .collect();
+    rows.extend(wrapped("", &format!("weights are those of {}", plan.pair.place.arn()), Tone::Dim, columns));
+    rows
 }
 
 fn effect_words(plan: &Plan) -> String {
-    let total = plan.steps.iter().filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus);
+    let known = plan.steps.iter().filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus);
+    let sure = plan.steps.iter().all(|step| step.expected.is_some());
+    let total = format!("{}{}", if sure { "~" } else { "at least " }, about(known));
     let capacity = format!("never fewer than {} healthy servers (floor {})", plan.need, plan.floor);
     match plan.kind {
         OperationKind::Rollback => {
-            format!("all traffic on {} in ~{}, all of it ~{}; {capacity}", plan.to.label(), about(until_shifted(plan)), about(total))
+            format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(until_shifted(plan)))
         }
-        OperationKind::Deploy => format!("all of it ~{}; {capacity}; the old group stays {} as the way back", about(total), plan.window),
+        OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }
 }
@@ -200,7 +214,7 @@ fn command_words(intent: &Intent, plan: &Plan) -> String {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.kind), errand.word, errand.operation, errand.fleet);
+    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.fleet);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));
@@ -211,6 +225,6 @@ fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
         Tone::Dim,
         columns,
     ));
-    rows.extend(wrapped("command", &format!("qd {} {}", errand.kind.word(), errand.operation), Tone::Dim, columns));
+    rows.extend(wrapped("command", &errand.ask.command(&errand.operation), Tone::Dim, columns));
     rows
 }

@@ -70,13 +70,13 @@ fn steady_words(model: &Model, fleet: &FleetStatus) -> String {
     }
 }
 
-/// `canary 4/7`, `HOLDS 4/7`, `back out`, `rollback 2/4`.
+/// `canary 4/7`, `HOLDS 4/7`, `backs out`, `rollback 2/4`.
 pub fn operation_words(operation: &OperationBrief) -> String {
     let step = format!("{}/{}", operation.step, operation.steps);
     match operation.state {
         OperationState::Holding => format!("HOLDS {step}"),
         OperationState::Paused => format!("paused {step}"),
-        OperationState::BackingOut => "backing out".to_owned(),
+        OperationState::BackingOut => "backs out".to_owned(),
         OperationState::Failed => "FAILED".to_owned(),
         OperationState::Planned => format!("{} planned", short_word(&operation.word)),
         _ => format!("{} {step}", short_word(&operation.word)),

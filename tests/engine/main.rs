@@ -1,5 +1,14 @@
 //! The engine in small: one look in, one decision out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod bench;
 mod commands;
 
@@ -72,6 +81,27 @@ fn a_rollback_is_not_over_before_late_calls_had_time_to_show() {
     bench.weights(0, 100);
     bench.later(61);
     assert!(bench.turn().events.contains(&EventBody::TrafficOnTarget));
+}
+
+#[test]
+fn one_unreadable_look_is_not_health_unknown_for_twenty_seconds() {
+    let mut bench = soaking(50, true);
+    bench.servers_in(Slot::A, 7, 2);
+    bench.pinned(Slot::A, 12);
+    bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    for _ in 0..6 {
+        assert!(bench.call().unwrap_err().contains("7 of 12"));
+        bench.later(5);
+    }
+    let known = std::mem::replace(&mut bench.seen.health.a, quarterdeck::domain::reading::Reading::unknown("throttled"));
+    for _ in 0..4 {
+        assert!(bench.call().unwrap_err().contains("unknown"));
+        bench.later(5);
+    }
+    let blind = bench.call().unwrap();
+    assert_eq!(bench.shares(&blind), Some((100, 0)), "unknown for twenty seconds, and it serves already");
+    bench.seen.health.a = known;
+    assert!(bench.call().unwrap_err().contains("7 of 12"), "seen again");
 }
 
 #[test]

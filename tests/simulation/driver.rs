@@ -31,7 +31,7 @@ impl Sim {
         let look = depth(&self.store.records[at].operation.plan, &self.store.records[at].progress);
         let seen = self.observe(look);
         let record = &self.store.records[at];
-        if seen.is_complete() && record.progress.state != OperationState::Paused {
+        if seen.is_complete() && !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut) {
             self.checker.looked(&self.world, record);
         }
         let claimant = Claimant { operation: record.operation.id.clone(), who: "ann@bastion".to_owned(), store: self.setting.store.clone() };

@@ -19,11 +19,22 @@ impl Sim {
             return Ok(());
         }
         match record.kind() {
-            OperationKind::Deploy => self.deploy_kept(record),
+            OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
             OperationKind::Rollback => self.rollback_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
+    }
+
+    /// A deploy that ended before it touched the standby leaves it its window.
+    fn standby_kept(&self, at: usize) -> Result<(), Broke> {
+        let record = &self.store.records[at];
+        let untouched = record.progress.steps.iter().skip(1).all(|step| step.started_at.is_none());
+        if record.progress.state != OperationState::BackedOut || record.operation.plan.supersedes.is_none() || !untouched {
+            return Ok(());
+        }
+        let again = self.store.records.get(at + 1).is_some_and(|next| next.kind() == OperationKind::Retire);
+        if again { Ok(()) } else { Err("a deploy that touched nothing took the standby's window with it".to_owned()) }
     }
 
     fn kind_of(&self, record: &Record) -> Kind {

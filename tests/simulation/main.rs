@@ -1,7 +1,17 @@
 //! Deterministic simulation: whole rollouts against the simulated world in one thread, with faults drawn from a seed, and the invariants
 //! of the rollout rules checked against the world at every moment.
 //!
-//! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_SEED` runs one and prints its events.
+//! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_SEED` runs one and prints its events.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod chance;
 mod checks;
@@ -16,8 +26,8 @@ mod totals;
 use sim::Sim;
 use totals::Totals;
 
-/// Seeds that once found something.
-const PERMANENT: [u64; 0] = [];
+/// Seeds beyond the usual ones that once found something.
+const PERMANENT: [u64; 9] = [1_337, 1_950, 2_118, 2_491, 6_729, 21_381, 24_129, 24_201, 27_860];
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 1_000;
 /// How many of the last events a failing seed prints.
@@ -52,7 +62,7 @@ fn last_events(sim: &Sim, last: usize) -> String {
     all[from..]
         .iter()
         .map(|(at, id, body)| {
-            let body: String = body.chars().take(260).collect();
+            let body: String = body.chars().take(700).collect();
             format!("  {:>6} {id} {body}\n", at.since(sim.world.start()).as_secs())
         })
         .collect()
@@ -71,7 +81,8 @@ fn no_seed_breaks_an_invariant() {
         return;
     }
     let count = number("QD_SIM_SEEDS").unwrap_or(SEEDS);
-    let seeds: Vec<u64> = PERMANENT.into_iter().chain(1..=count).collect();
+    let first = number("QD_SIM_FIRST").unwrap_or(1);
+    let seeds: Vec<u64> = PERMANENT.into_iter().chain(first..first + count).collect();
     let mut failures = Vec::new();
     for seed in seeds {
         if let Err(failure) = run(seed, &mut totals) {

@@ -1,5 +1,8 @@
 //! A simulated cloud with a state directory of its own, and the program on it.
 
+// What does not go as it must ends the test.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -93,9 +96,16 @@ impl Yard {
 
     /// The program on this world, with nobody at the keyboard.
     pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bare();
+        command.args(self.arguments(args));
+        command
+    }
+
+    /// The program without any argument.
+    fn bare(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command.env("XDG_CONFIG_HOME", self.dir.path());
-        command.args(self.arguments(args)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for name in FOREIGN {
             command.env_remove(name);
         }
@@ -104,6 +114,13 @@ impl Yard {
 
     pub fn run(&self, args: &[&str]) -> Ran {
         ran(self.command(args))
+    }
+
+    /// The program with these arguments alone.
+    pub fn run_bare(&self, args: &[&str]) -> Ran {
+        let mut command = self.bare();
+        command.args(args);
+        ran(command)
     }
 
     /// A terminal with the program on this world.

@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// It is not ours any more.
     pub fn renew_lease(&self, id: &OperationId, epoch: u64) -> Result<BootTime, StoreError> {
-        self.transact(&|transaction: &Transaction<'_>| {
+        self.write_quietly(|transaction| {
             check(self, transaction, id, epoch)?;
             let deadline = host::boot_now().plus(LEASE_LIFE);
             transaction

@@ -47,12 +47,19 @@ impl Store {
             return Err(StoreError::place(&path, "is a symbolic link", "name the real state directory"));
         }
         let shared = std::fs::metadata(dir).is_ok_and(|found| place::is_shared(&found));
+        if path.exists() {
+            if let Err(error) = refill_reserve(dir) {
+                // Looking, coming to rest and going back stay possible on a full disk; a deploy is refused, see `create`.
+                tracing::warn!("{error}");
+            }
+        } else {
+            keep_reserve(dir)?;
+        }
         keep_private(&path, shared)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| StoreError::sql(&path, error))?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(|error| StoreError::sql(&path, error))?;
         let id = schema::prepare(&mut connection, &path)?;
-        keep_reserve(dir)?;
         Ok(Self { connection: Mutex::new(connection), dir: dir.to_owned(), id, shared })
     }
 
@@ -111,8 +118,13 @@ impl Store {
             transaction.execute("UPDATE version SET changes = changes + 1", []).map_err(|error| self.sql(error))?;
             work(transaction)
         };
-        match self.transact(&counted) {
-            Err(error) if error.is_disk_full() && self.give_up_reserve() => self.transact(&counted),
+        self.write_quietly(counted)
+    }
+
+    /// The same for what no viewer would want to see.
+    fn write_quietly<T>(&self, work: impl Fn(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self.transact(&work) {
+            Err(error) if error.is_disk_full() && self.give_up_reserve() => self.transact(&work),
             other => other,
         }
     }
@@ -143,6 +155,18 @@ fn keep_private(path: &Path, shared: bool) -> Result<(), StoreError> {
     let mode = if shared { 0o660 } else { 0o600 };
     let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path);
     made.map(|_| ()).map_err(|error| StoreError::io(path, "cannot be made", &error))
+}
+
+/// Fills a reserve that was given up, if that leaves as much room again: what is under way must not lose it to a new reserve.
+fn refill_reserve(dir: &Path) -> Result<(), StoreError> {
+    let room = rustix::fs::statvfs(dir).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
+    let is_there = dir.join(RESERVE_NAME).exists();
+    if is_there || room >= 2 * RESERVE_BYTES { keep_reserve(dir) } else { Err(no_reserve(dir)) }
+}
+
+fn no_reserve(dir: &Path) -> StoreError {
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    StoreError::io(&dir.join(RESERVE_NAME), "is missing: operations need room to come to rest", &full)
 }
 
 fn keep_reserve(dir: &Path) -> Result<(), StoreError> {

@@ -44,6 +44,10 @@ impl Store {
     /// # Errors
     /// Another operation holds the fleet than the one the plan was made against.
     pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
+        if new.plan.kind == OperationKind::Deploy && !self.dir().join(super::RESERVE_NAME).exists() {
+            // Going forward waits until there is room to come to rest; going back does not.
+            return Err(super::no_reserve(self.dir()));
+        }
         self.write(|transaction| {
             let sql = |error| self.sql(error);
             let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;

@@ -50,6 +50,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String
     connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     connection.pragma_update(None, "foreign_keys", "ON").map_err(sql)?;
+    // The log stays far smaller than the reserve: it is written before room is made by it.
+    connection.pragma_update(None, "wal_autocheckpoint", 200).map_err(sql)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
     if found > VERSION {
         return Err(StoreError::place(

@@ -114,6 +114,11 @@ impl Desk for Fake {
             _ => Ok("done\u{1b}[31m".to_owned()),
         }
     }
+
+    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
+        self.note(Asked::TakeOver(id.clone()));
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -155,11 +160,6 @@ impl Records for Fake {
 
     async fn doctor(&self, _: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
         Ok(vec![Finding { level: CheckLevel::Warning, subject: "clock".to_owned(), text: "late\nby a lot".to_owned() }])
-    }
-
-    async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
-        self.note(Asked::TakeOver(id.clone()));
-        Ok(())
     }
 }
 

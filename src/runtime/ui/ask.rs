@@ -60,6 +60,13 @@ impl Asker {
                     desk.command(&operation, kind, seen, reason, typed).await
                 });
             }
+            Effect::TakeOver { no, operation } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    desk.take_over(&operation).await.map(|()| format!("{operation} has a driver again"))
+                });
+            }
             Effect::Bell | Effect::Suspend | Effect::Quit => {}
         }
     }

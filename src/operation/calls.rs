@@ -5,14 +5,14 @@
 
 use serde::Serialize;
 
+use super::claim::{CLAIM_KEY, STABLE_KEY};
+use super::plan::{Plan, Side, StepKind};
 use crate::domain::call::CloudCall;
 use crate::domain::sizes::{Sizes, share_of};
-use crate::operation::claim::{CLAIM_KEY, STABLE_KEY};
-use crate::operation::plan::{Plan, Side, StepKind};
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct PlannedCall {
+pub struct PlannedCall {
     /// The step that makes it, from 1.
     pub step: usize,
     /// AWS's name of it.
@@ -22,7 +22,8 @@ pub(super) struct PlannedCall {
 }
 
 /// Every call of the plan.
-pub(super) fn planned_calls(plan: &Plan) -> Vec<PlannedCall> {
+#[must_use]
+pub fn planned_calls(plan: &Plan) -> Vec<PlannedCall> {
     let mut calls: Vec<PlannedCall> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
         for (api, summary) in calls_of(plan, step.kind) {
@@ -47,9 +48,10 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Weight(weight) => grown(plan, weight.weight_pct),
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
         StepKind::Shift => vec![weights(plan, 100)],
-        StepKind::Settle | StepKind::Window => Vec::new(),
+        StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
+        StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
-        StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min })],
+        StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min }), named(&untag(plan))],
     }
 }
 
