@@ -7,7 +7,6 @@ use std::sync::Arc;
 use quarterdeck::adapters::sim::SimCloud;
 use quarterdeck::adapters::store::{NewOperation, Store};
 use quarterdeck::domain::ids::{FleetName, OperationId};
-use quarterdeck::domain::tags::TagKeys;
 use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::intent::Intent;
 use quarterdeck::ports::desk::{Desk, Records};
@@ -26,14 +25,7 @@ async fn yard() -> Yard {
     let state = dir.path().join("sim-default");
     let store = Arc::new(Store::open(&state).unwrap());
     let cloud = SimCloud::open(&state, Scenario::Default, DEFAULT_SEED, Some(600.0)).unwrap();
-    let settings = OfficeSettings {
-        configured: Vec::new(),
-        tag_keys: TagKeys::default(),
-        fleets_file: dir.path().join("fleets.toml"),
-        read_only: false,
-        time_scale: 1,
-        driver_arguments: Vec::new(),
-    };
+    let settings = OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, driver_arguments: Vec::new() };
     let office = Arc::new(Office::new(Cloud::Sim(cloud), store, settings));
     office.adopt_declared().await.unwrap();
     Yard { office, _dir: dir }

@@ -86,6 +86,9 @@ pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     }
     status.as_of = Some(seen.at);
     status.healthy = total(status.groups.iter().map(|group| group.healthy));
+    if let (Some(wanted), false) = (status.desired, matches!(status.state, FleetState::Busy | FleetState::Mixed)) {
+        status.state = by_health(status.healthy, wanted, &seen.unknowns().join("; "));
+    }
     if status.way_back.proved_at.is_some() {
         status.way_back.proved_at = Some(seen.at);
     }
@@ -195,8 +198,12 @@ fn state(spec: &FleetSpec, round: &Round<'_>, all_listed: bool, busy: bool, grou
         return FleetState::Mixed;
     }
     let wanted: u32 = groups.iter().map(|group| group.sizes.desired).sum();
+    by_health(healthy, wanted, "the load balancer's word on health was not asked")
+}
+
+fn by_health(healthy: Option<u32>, wanted: u32, why_unknown: &str) -> FleetState {
     match healthy {
-        None => FleetState::Unknown { why: "the load balancer's word on health was not asked".to_owned() },
+        None => FleetState::Unknown { why: why_unknown.to_owned() },
         Some(healthy) if healthy < wanted => FleetState::Degraded { bad: wanted - healthy },
         Some(_) => FleetState::Steady,
     }

@@ -3,9 +3,12 @@
 use crate::domain::call::Identity;
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot, WeightedPair};
 use crate::domain::group::ServerGroup;
+use crate::domain::ids::{ImageId, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{FleetObservation, GroupPolicies, TargetGroupFacts, TemplateData};
+use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
+use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::event::OperationState;
@@ -165,7 +168,7 @@ impl Facts<'_> {
                 "pin the group to a numbered template version",
             )
         })?;
-        let image = pin.image.clone().ok_or_else(|| {
+        let image = pin.image.clone().or_else(|| self.recorded_image(&pin.id, version)).ok_or_else(|| {
             Refusal::new(format!("the image of {} could not be looked up", group.name), "check that its launch template can be read")
         })?;
         if !group.target_groups.contains(pair.target_groups.get(slot)) {
@@ -178,10 +181,27 @@ impl Facts<'_> {
             target_group: pair.target_groups.get(slot).clone(),
             template: pin.id.clone(),
             template_version: Some(version),
-            version: self.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone()),
+            version: self.version_of(&image),
             image,
             digest: pin.digest.clone(),
         })
+    }
+
+    /// What a numbered template version launches never changes, so what was recorded of it is as good as looking it up.
+    fn recorded_image(&self, template: &TemplateId, version: u64) -> Option<ImageId> {
+        let of_release = |release: &Release| release.template == *template && release.template_version == version;
+        let in_ledger = self.ledger.iter().map(|entry| &entry.release).find(|release| of_release(release)).map(|release| release.image.clone());
+        let in_operations = || {
+            let of_candidate =
+                |view: &&OperationView| view.operation.plan.to.template == *template && view.progress.candidate_version == Some(version);
+            self.operations.iter().find(of_candidate).map(|view| view.operation.plan.to.image.clone())
+        };
+        in_ledger.or_else(in_operations)
+    }
+
+    fn version_of(&self, image: &ImageId) -> Option<Untrusted> {
+        let listed = self.images.iter().find(|found| found.id == *image).and_then(|found| found.version.clone());
+        listed.or_else(|| self.ledger.iter().map(|entry| &entry.release).find(|release| release.image == *image)?.version.clone())
     }
 
     /// Requests and errors of a slot so far.

@@ -20,6 +20,8 @@ pub enum Cloud {
 /// How urgent somebody's calls are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
+    /// The look before a fast rollback's one write: as urgent as that.
+    FirstLook,
     /// A driver's reads.
     Driver,
     /// The fleet somebody has open.
@@ -37,6 +39,7 @@ impl Cloud {
             Self::Sim(cloud) => Arc::new(cloud.clone()),
             #[cfg(feature = "aws")]
             Self::Aws(cloud) => Arc::new(cloud.with_priority(match urgency {
+                Urgency::FirstLook => crate::ports::budget::Priority::Write,
                 Urgency::Driver => crate::ports::budget::Priority::DriverRead,
                 Urgency::Opened => crate::ports::budget::Priority::OpenedFleet,
                 Urgency::Visible => crate::ports::budget::Priority::VisibleFleets,

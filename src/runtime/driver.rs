@@ -9,6 +9,7 @@ use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
+use crate::domain::observation::Depth;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::engine::answer::{self, Reading};
 use crate::engine::{self, Broken, Decision, Situation, WantedCall};
@@ -56,6 +57,8 @@ async fn drive_one(office: &Office, id: &OperationId) -> Result<(OperationState,
 struct Driver {
     cloud: Cloud,
     read: Arc<dyn CloudRead>,
+    /// For the look a fast rollback's write waits for: other drivers' reads must not use up what it needs.
+    first_look: Arc<dyn CloudRead>,
     write: Arc<dyn CloudWrite>,
     store: Arc<Store>,
     operation: Operation,
@@ -86,6 +89,7 @@ impl Driver {
         let now = view.events.last().map_or(view.operation.created_at, |event| event.at);
         let mut driver = Self {
             read: office.cloud.reader(Urgency::Driver),
+            first_look: office.cloud.reader(Urgency::FirstLook),
             write: office.cloud.writer(plan.kind == OperationKind::Rollback),
             cloud: office.cloud.clone(),
             store: office.store.clone(),
@@ -122,7 +126,8 @@ impl Driver {
             return Ok(());
         }
         let depth = engine::depth(&self.operation.plan, &self.progress);
-        let seen = self.read.observe(&self.operation.plan.pair, depth).await;
+        let reader = if depth == Depth::Full { &self.read } else { &self.first_look };
+        let seen = reader.observe(&self.operation.plan.pair, depth).await;
         self.now = self.read.now().await.unwrap_or(seen.at).max(self.now);
         let situation = Situation { plan: &self.operation.plan, progress: &self.progress, seen: &seen, now: self.now, claimant: &self.claimant };
         let decision = engine::decide(&situation);

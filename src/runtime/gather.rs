@@ -37,7 +37,7 @@ impl Office {
         let images = listed("images", images, &mut gaps)?;
         gaps.extend(missing("server groups", &groups));
         let as_of = groups.as_of();
-        let seen = Sighting { specs: self.specs(&groups, routes.as_ref()), groups, routes, images, gaps, as_of };
+        let seen = Sighting { specs: self.specs(&groups, routes.as_ref())?, groups, routes, images, gaps, as_of };
         if let Err(error) = self.store.keep_snapshot(&seen) {
             tracing::warn!("the snapshot was not kept: {error}");
         }
@@ -45,16 +45,18 @@ impl Office {
     }
 
     /// The last round any process made, with the fleets as they are written down now: somebody may have edited the file since.
-    pub(super) fn last_round(&self) -> Result<Option<Sighting>, StoreError> {
-        let seen = self.store.snapshot()?;
-        Ok(seen.map(|seen| Sighting { specs: self.specs(&seen.groups, seen.routes.as_ref()), ..seen }))
+    pub(super) fn last_round(&self) -> Result<Option<Sighting>, DeskError> {
+        let Some(seen) = self.store.snapshot()? else { return Ok(None) };
+        Ok(Some(Sighting { specs: self.specs(&seen.groups, seen.routes.as_ref())?, ..seen }))
     }
 
-    fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Vec<FleetSpec> {
+    /// A screen is open for days: what is written down is read again each time, and a mistake in it is said.
+    fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Result<Vec<FleetSpec>, DeskError> {
         if let Some(declared) = self.cloud.declared_fleets() {
-            return declared;
+            return Ok(declared);
         }
-        fleets_in(&self.settings.configured, groups, routes, &self.settings.tag_keys)
+        let written = crate::config::load(&self.settings.fleets_file)?;
+        Ok(fleets_in(&written.fleets, groups, routes, &written.tags))
     }
 
     /// A fleet by name. The last round knows most of them; one it does not know may be new.
@@ -83,7 +85,7 @@ impl Office {
         let reader = self.cloud.reader(Urgency::Opened);
         let now = self.read_clock().await?;
         let identity = self.identity().await?.clone();
-        let images = reader.images();
+        let images = self.images_for_a_plan(now);
         let Some(pair) = spec.weighted_pair() else {
             let images = images.await?;
             return Ok(Gathered {
@@ -107,6 +109,15 @@ impl Office {
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
         Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
+    }
+
+    /// All images. A listing that fails leaves a gap: a way back known from the ledger does not need it, and a deploy says what is missing.
+    async fn images_for_a_plan(&self, now: WorldTime) -> Result<Listing<Image>, DeskError> {
+        match self.cloud.reader(Urgency::Opened).images().await {
+            Ok(images) => Ok(images),
+            Err(error) if error.kind == crate::domain::call::CloudErrorKind::Auth => Err(error.into()),
+            Err(error) => Ok(Listing::Incomplete { items: Vec::new(), as_of: now, why: error.to_string().into() }),
+        }
     }
 
     /// Images that run but no listing shows are fetched by id; those that do not exist stay missing.

@@ -11,8 +11,6 @@ use crate::adapters::host;
 use crate::adapters::sim::KeepAlive;
 use crate::adapters::store::Store;
 use crate::domain::call::{CloudError, Identity};
-use crate::domain::fleet::FleetSpec;
-use crate::domain::tags::TagKeys;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::command::Who;
 use crate::plan::Setting;
@@ -22,11 +20,7 @@ pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// What an office is opened with.
 pub struct OfficeSettings {
-    /// Fleets a person wrote down.
-    pub configured: Vec<FleetSpec>,
-    /// Which tags mean what.
-    pub tag_keys: TagKeys,
-    /// Where `fleet adopt` writes.
+    /// Where fleets are written down.
     pub fleets_file: PathBuf,
     /// Nothing can be changed from here.
     pub read_only: bool,

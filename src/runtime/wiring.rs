@@ -101,8 +101,6 @@ impl Wiring {
 
     pub(super) fn office_settings(&self) -> OfficeSettings {
         OfficeSettings {
-            configured: self.fleets.fleets.clone(),
-            tag_keys: self.fleets.tags.clone(),
             fleets_file: self.places.fleets_file.clone(),
             read_only: self.options.read_only,
             time_scale: self.time_scale,

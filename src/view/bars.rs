@@ -3,10 +3,13 @@
 use super::glyphs::Glyphs;
 use crate::operation::status::{FleetStatus, MixLabel};
 
-/// The image mix in `columns`: what the fleet moves to first, then the largest parts. Unknown is drawn as `?`, never as empty.
+/// The image mix in `columns`: what the fleet moves to first, then the largest parts. Unknown is drawn as `?`, never as empty; nothing as `-`.
 pub fn mix(fleet: &FleetStatus, columns: usize, glyphs: &Glyphs) -> String {
     let parts = ordered(fleet);
     let total: u32 = parts.iter().map(|part| part.servers).sum();
+    if total == 0 && fleet.desired == Some(0) {
+        return format!("{:<columns$}", "-");
+    }
     if total == 0 {
         return glyphs.unknown.repeat(columns);
     }

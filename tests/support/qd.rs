@@ -69,10 +69,14 @@ impl Qd {
 
     /// Somebody with this environment for AWS.
     pub fn with_env(env: Vec<(String, String)>) -> Self {
-        let mut env = env;
-        env.push(("QD_TIME_SCALE".to_owned(), TIME_SCALE.to_owned()));
-        let dir = tempfile::tempdir().unwrap();
-        Self { dir, env }
+        let mut qd = Self::unhurried(env);
+        qd.env.push(("QD_TIME_SCALE".to_owned(), TIME_SCALE.to_owned()));
+        qd
+    }
+
+    /// The same at the speed of real life.
+    pub fn unhurried(env: Vec<(String, String)>) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), env }
     }
 
     /// The written-down fleets.

@@ -47,6 +47,21 @@ fn images_and_fleets_are_listed() {
         yard.qd.run(&["doctor", "web-prod"]).ok().out.contains("not adopted") || yard.qd.run(&["doctor", "web-prod"]).out.contains("fleet adopt")
     );
     yard.nothing_happened();
+    health_nobody_vouches_for_is_unknown(&yard);
+}
+
+/// Auto Scaling's own health check knows nothing of the load balancer's: the row says `?`, and the opened fleet is asked about.
+fn health_nobody_vouches_for_is_unknown(yard: &Yard) {
+    let name = ("AutoScalingGroupName", "shop-prod-blue");
+    assert_eq!(yard.aws.aws("autoscaling", "UpdateAutoScalingGroup", &[name, ("HealthCheckType", "EC2")]).0, 200);
+    std::thread::sleep(std::time::Duration::from_secs(5)); // a round that another process read is taken for so long
+    let text = yard.qd.run(&["fleets"]).ok().out;
+    assert!(text.lines().any(|line| line.starts_with("shop-prod") && line.contains("?/2") && !line.contains("steady")), "{text}");
+    let fleets = yard.qd.json(&["fleets"]);
+    let shop = find(&fleets["fleets"], "name", "shop-prod");
+    assert_eq!((&shop["healthy"], &shop["state"]), (&Value::Null, &json!("unknown")));
+    let opened = yard.qd.json(&["fleet", "shop-prod"]);
+    assert_eq!((&opened["healthy"], &opened["state"]), (&json!(2), &json!("steady")), "opened, the load balancer is asked");
 }
 
 #[test]

@@ -97,4 +97,83 @@ fn a_throttled_and_stumbling_cloud_is_waited_for() {
     yard.aws.fault(Fault::new(FaultKind::Error500After, "elbv2", "ModifyRule"));
     at_25_pct(&yard, "2.14.0");
     assert_eq!((yard.weights("web-prod"), count(&yard, "ModifyRule")), ((75, 25), 2));
+    let fired = yard.aws.faults().to_string();
+    assert!(!fired.contains("\"fired\": 0") && !fired.contains("\"fired\":0"), "{fired}");
+}
+
+/// The way back is in the ledger: images and templates need not be asked for it.
+#[test]
+fn the_way_back_does_not_need_ec2() {
+    let yard = Yard::with(&["web-prod"]);
+    deployed(&yard, "2.14.0");
+    yard.aws.clear_calls();
+    yard.aws.fault(Fault::new(FaultKind::Error500, "ec2", "*").times(100_000));
+    let told = yard.qd.run(&["rollback", "web-prod", "--yes"]).ok();
+    assert!(told.out.contains("traffic is on 2.13.2"), "{}", told.out);
+    assert_eq!((yard.weights("web-prod"), count(&yard, "ModifyRule")), ((100, 0), 1));
+    let deploy = ["deploy", "web-prod", "--image", "2.15.0", "--reason", "x", "--yes"];
+    let told = yard.qd.run(&deploy);
+    assert!(told.code == 3 && told.err.contains("hint: "), "{}", told.err);
+    let id = yard.qd.ops()[0]["id"].as_str().unwrap().to_owned();
+    yard.qd.await_state(&id, "succeeded");
+    assert_eq!(yard.sizes("web-prod-b"), [0, 0, 0, 0], "what is left over is parked without EC2 too");
+}
+
+/// Somebody else's hand on the weights stops the deploy; nothing is overwritten until a person decides.
+#[test]
+fn a_foreign_change_of_weights_is_shown_and_kept() {
+    let yard = Yard::with(&["shop-prod"]);
+    let id = yard.qd.start(&["deploy", "shop-prod", "--image", "1.5.0", "--reason", "a test"]);
+    yard.qd.await_state(&id, "holding");
+    let (a, b) = (yard.target_group("shop-prod", "a"), yard.target_group("shop-prod", "b"));
+    let rule = yard.aws.seed()["fleets"]["shop-prod"]["rule"].as_str().unwrap().to_owned();
+    let config = "Actions.member.1.ForwardConfig.TargetGroups.member";
+    let fields = [
+        ("RuleArn".to_owned(), rule.as_str()),
+        ("Actions.member.1.Type".to_owned(), "forward"),
+        (format!("{config}.1.TargetGroupArn"), a.as_str()),
+        (format!("{config}.1.Weight"), "60"),
+        (format!("{config}.2.TargetGroupArn"), b.as_str()),
+        (format!("{config}.2.Weight"), "40"),
+    ];
+    let params: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let (status, body) = yard.aws.aws("elbv2", "ModifyRule", &params);
+    assert_eq!(status, 200, "{body}");
+    yard.aws.clear_calls();
+    yard.qd.await_op(&id, "aware", |op| op["state_reason"].as_str().unwrap_or_default().contains("another hand changed the weights"));
+    assert_eq!((yard.weights("shop-prod"), count(&yard, "ModifyRule")), ((60, 40), 0));
+    yard.qd.run(&["back-out", &id]).ok();
+    let began = Instant::now();
+    while yard.qd.op(&id)["state"] != "backed_out" {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", yard.qd.op(&id));
+    }
+    assert_eq!((yard.weights("shop-prod"), yard.sizes("shop-prod-green")), ((100, 0), [0, 0, 0, 0]));
+    assert_eq!(yard.sizes("shop-prod-blue"), [2, 6, 2, 2]);
+}
+
+/// Servers that are slow to become healthy, and slow to drain, are waited for.
+#[test]
+fn slow_servers_are_waited_for() {
+    let yard = Yard::with(&["shop-prod"]);
+    yard.aws.settings(serde_json::json!({"initial_seconds": 2.0, "pending_seconds": 1.0, "drain_seconds": 3.0}));
+    let id = yard.qd.start(&["deploy", "shop-prod", "--image", "1.5.0", "--reason", "a test"]);
+    let one_box = |op: &serde_json::Value| op["steps"].to_string().contains("one server is healthy");
+    let mut waited = false;
+    let began = Instant::now();
+    while !one_box(&yard.qd.op(&id)) {
+        let state = yard.aws.state();
+        let targets = state["target_groups"][&yard.target_group("shop-prod", "b")]["targets"].to_string();
+        waited |= targets.contains("initial");
+        assert_eq!(yard.weights("shop-prod"), (1, 0), "no weight before the one box is healthy");
+        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", yard.qd.op(&id));
+    }
+    assert!(waited, "the one box was never initial");
+    yard.qd.await_state(&id, "holding");
+    yard.qd.run(&["rollback", "shop-prod", "--yes"]).ok();
+    assert_eq!(yard.weights("shop-prod"), (100, 0));
+    let rollback = yard.qd.ops()[0]["id"].as_str().unwrap().to_owned();
+    let op = yard.qd.await_state(&rollback, "succeeded");
+    assert!(op["kind"] == "rollback" && yard.sizes("shop-prod-green") == [0, 0, 0, 0], "{op:#}");
+    let state = yard.aws.state();
+    assert_eq!(state["target_groups"][&yard.target_group("shop-prod", "b")]["targets"], serde_json::json!({}), "drained before it said so");
 }

@@ -9,9 +9,11 @@
 mod support;
 
 mod access;
+mod again;
 mod canary;
 mod estate;
 mod faults;
 mod green;
+mod others;
 mod refusals;
 mod yard;

@@ -1,6 +1,6 @@
 //! What is refused: a sentence, a hint, exit code 3, and nothing written at the endpoint.
 
-use crate::yard::Yard;
+use crate::yard::{Yard, tag};
 
 const DEPLOY: [&str; 4] = ["--reason", "a test", "--yes", "--detach"];
 
@@ -8,16 +8,6 @@ fn deploy(yard: &Yard, fleet: &str, image: &str) -> crate::support::qd::Told {
     let mut args = vec!["deploy", fleet, "--image", image];
     args.extend(DEPLOY);
     yard.qd.run(&args)
-}
-
-/// Somebody tags a group, or takes the tag away.
-fn tag(yard: &Yard, action: &str, group: &str, key: &str, value: &str) {
-    let name = |field: &str| format!("Tags.member.1.{field}");
-    let values = [("ResourceId", group), ("ResourceType", "auto-scaling-group"), ("Key", key), ("Value", value), ("PropagateAtLaunch", "false")];
-    let named: Vec<(String, &str)> = values.iter().map(|(field, value)| (name(field), *value)).collect();
-    let params: Vec<(&str, &str)> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    let (status, body) = yard.aws.aws("autoscaling", action, &params);
-    assert_eq!(status, 200, "{body}");
 }
 
 /// Nothing was written but by the test itself.

@@ -105,6 +105,16 @@ fn quick(text: String) -> String {
     quick
 }
 
+/// Somebody tags a group, or takes the tag away.
+pub fn tag(yard: &Yard, action: &str, group: &str, key: &str, value: &str) {
+    let name = |field: &str| format!("Tags.member.1.{field}");
+    let values = [("ResourceId", group), ("ResourceType", "auto-scaling-group"), ("Key", key), ("Value", value), ("PropagateAtLaunch", "false")];
+    let named: Vec<(String, &str)> = values.iter().map(|(field, value)| (name(field), *value)).collect();
+    let params: Vec<(&str, &str)> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let (status, body) = yard.aws.aws("autoscaling", action, &params);
+    assert_eq!(status, 200, "{body}");
+}
+
 /// The names of calls, in order.
 pub fn names(calls: &[Call]) -> Vec<&str> {
     calls.iter().map(|call| call.action.as_str()).collect()
