@@ -42,6 +42,11 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     next
 }
 
+/// Held for what another hand changed: what is needed is still re-read, because the way back out of this hold has to know it.
+pub(super) fn held(situation: &Situation<'_>, hold: Move) -> Step {
+    Step { events: raised_need(situation), then: hold }
+}
+
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
 fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {

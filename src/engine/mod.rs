@@ -141,7 +141,10 @@ fn forward(situation: &Situation<'_>) -> Step {
         return Move::Fail { why: "the plan has no such step".to_owned() }.into();
     };
     match situation.plan.kind {
-        OperationKind::Deploy => foreign::change(situation).map_or_else(|| deploy::next(situation, step.kind), |hold| hold.into()),
+        OperationKind::Deploy => match foreign::change(situation) {
+            Some(hold) => deploy::held(situation, hold),
+            None => deploy::next(situation, step.kind),
+        },
         OperationKind::Rollback => rollback::next(situation, step.kind),
         OperationKind::Retire => retire::next(situation, step.kind),
     }

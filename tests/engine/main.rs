@@ -208,6 +208,22 @@ fn foreign_weights_hold_and_an_unreadable_look_does_not_end_the_hold() {
 }
 
 #[test]
+fn what_is_needed_rises_in_a_hold_for_foreign_weights() {
+    let mut bench = soaking(5, true);
+    bench.weights(90, 10);
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.need), (OperationState::Holding, 12));
+    bench.later(15);
+    bench.pinned(Slot::A, 17);
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.need), (OperationState::Holding, 17), "its policies want more by now");
+    bench.later(30 * 60);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut);
+    assert_eq!(bench.call(), Err("12 of 17 servers of web-prod-a are healthy".to_owned()), "stable does not get what it cannot carry");
+}
+
+#[test]
 fn a_hold_ends_at_its_deadline_in_the_way_back() {
     let mut bench = soaking(5, true);
     bench.weights(50, 50);
