@@ -150,3 +150,18 @@ fn a_driver_that_was_killed_is_missed_and_replaced() {
     yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
     assert_eq!(yard.op(&id)["state"], "succeeded");
 }
+
+#[test]
+fn a_screen_whose_program_was_replaced_still_rolls_back() {
+    let yard = Yard::at_speed(FAST);
+    let program = yard.copied_program();
+    let mut screen = yard.terminal_of(&program, 80, 24, &[]);
+    screen.wait_for(&["web-prod", "12/12"]);
+    std::fs::remove_file(&program).unwrap();
+    screen.send("R");
+    screen.wait_for(&["ROLL BACK web-prod", " y  roll back now"]);
+    screen.send_after_reading("y");
+    screen.wait_for(&["rollback op-1", "all traffic to 2.13.1"]);
+    let op = yard.wait_op("op-1", "its end", |op| op["state"] == "succeeded");
+    assert_eq!(op["to"], "2.13.1");
+}

@@ -217,11 +217,12 @@ impl Model {
         self.estate.as_ref().map_or(&[], |estate| &estate.value.images)
     }
 
-    /// A fleet as last read: closely if it is the opened one.
+    /// A fleet as last read: closely if it is the opened one, unless the listing has seen it since.
     #[must_use]
     pub fn fleet_status(&self, name: &FleetName) -> Option<&FleetStatus> {
+        let listed = self.fleets().iter().find(|status| &status.spec.name == name);
         let opened = self.detail.as_ref().map(|detail| &detail.value.status).filter(|status| &status.spec.name == name);
-        opened.or_else(|| self.fleets().iter().find(|status| &status.spec.name == name))
+        opened.filter(|opened| listed.is_none_or(|listed| opened.as_of >= listed.as_of)).or(listed)
     }
 
     /// The opened fleet's close reading, if it is `name`'s.

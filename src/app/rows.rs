@@ -3,7 +3,7 @@
 use super::model::Model;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::Untrusted;
-use crate::operation::event::{Event, EventBody};
+use crate::operation::event::{Event, EventBody, VerdictWord};
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, ImageStatus};
 
@@ -45,10 +45,26 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 #[must_use]
 pub fn activity(model: &Model) -> Vec<(&OperationView, &Event)> {
     let mut all: Vec<(&OperationView, &Event)> =
-        model.operations.iter().flat_map(|view| view.events.iter().filter(|event| is_telling(&event.body)).map(move |event| (view, event))).collect();
+        model.operations.iter().flat_map(|view| newest_first(view).into_iter().map(move |event| (view, event))).collect();
     all.sort_by_key(|(_, event)| std::cmp::Reverse((event.at, event.seq)));
     all.truncate(ACTIVITY_LIMIT);
     all
+}
+
+/// The events of an operation worth a line, newest first. While a soak only adds numbers to its verdict, the newest one says it all.
+#[must_use]
+pub fn newest_first(view: &OperationView) -> Vec<&Event> {
+    let mut judged: Option<(usize, VerdictWord)> = None;
+    let mut told = Vec::new();
+    for event in view.events.iter().rev().filter(|event| is_telling(&event.body)) {
+        if let EventBody::Judged { step, verdict } = &event.body
+            && judged.replace((*step, verdict.word)) == Some((*step, verdict.word))
+        {
+            continue;
+        }
+        told.push(event);
+    }
+    told
 }
 
 /// The newest event worth a line, with its operation.
@@ -106,4 +122,29 @@ pub fn offset(from: Option<usize>, by: isize, len: usize) -> Option<usize> {
 #[must_use]
 pub fn page(model: &Model) -> isize {
     isize::try_from(model.size.1.saturating_sub(12).max(1)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixture;
+
+    #[test]
+    fn a_verdict_that_stays_the_same_is_told_once_and_a_change_twice() {
+        let mut view = fixture::holding();
+        let judged = view.events.iter().rposition(|event| matches!(event.body, EventBody::Judged { .. })).unwrap();
+        let failed = view.events[judged].clone();
+        let mut passed = failed.clone();
+        if let EventBody::Judged { verdict, .. } = &mut passed.body {
+            verdict.word = VerdictWord::Pass;
+        }
+        for event in [passed.clone(), passed, failed.clone(), failed] {
+            view.events.insert(judged, event);
+        }
+        let told: Vec<VerdictWord> = newest_first(&view)
+            .into_iter()
+            .filter_map(|event| if let EventBody::Judged { step: 4, verdict } = &event.body { Some(verdict.word) } else { None })
+            .collect();
+        assert_eq!(told, [VerdictWord::Fail, VerdictWord::Pass, VerdictWord::Fail]);
+    }
 }

@@ -49,9 +49,13 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     let Some(holder) = facts.holder() else { return Ok(()) };
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
+    let remedy = match holder.operation.plan.kind {
+        OperationKind::Deploy => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+        OperationKind::Rollback | OperationKind::Retire => format!("wait for it: `qd watch {id}`"),
+    };
     Err(Refusal::new(
         format!("{} is busy: {word} {id} to {} by {by} is {}", facts.spec.name, holder.operation.plan.to.label(), holder.state().word()),
-        format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+        remedy,
     ))
 }
 

@@ -27,8 +27,7 @@ pub fn log_path(dir: &Path, id: &OperationId) -> PathBuf {
 pub fn start_driver(office: &Office, id: &OperationId) -> Result<Child, DeskError> {
     let log = open_log(&log_path(office.store.dir(), id))?;
     let errors = log.try_clone().map_err(|error| cannot("its log cannot be made", &error))?;
-    let program = std::env::current_exe().map_err(|error| cannot("this program cannot be found", &error))?;
-    Command::new(program)
+    Command::new(this_program()?)
         .args(&office.settings.driver_arguments)
         .arg("drive")
         .arg(id.as_str())
@@ -38,6 +37,12 @@ pub fn start_driver(office: &Office, id: &OperationId) -> Result<Child, DeskErro
         .current_dir("/")
         .spawn()
         .map_err(|error| cannot("it cannot be started", &error))
+}
+
+/// This very program, also after an upgrade put another one in its place or took it away: a rollback must not wait for a restart of the screen.
+fn this_program() -> Result<PathBuf, DeskError> {
+    let named = std::env::current_exe().map_err(|error| cannot("this program cannot be found", &error))?;
+    Ok(if named.exists() { named } else { PathBuf::from("/proc/self/exe") })
 }
 
 fn open_log(path: &Path) -> Result<File, DeskError> {

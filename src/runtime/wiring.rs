@@ -19,6 +19,7 @@ use crate::world::{DEFAULT_SEED, Scenario};
 pub struct Wiring {
     pub(super) options: GlobalOptions,
     pub(super) places: Places,
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "a simulated world declares its fleets itself"))]
     pub(super) fleets: FleetsFile,
     pub(super) time_scale: u32,
     notices: Vec<String>,

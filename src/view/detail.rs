@@ -24,6 +24,7 @@ use super::{dots, judge, strip, words};
 use crate::app::age::{about, countdown, stepped};
 use crate::app::model::Model;
 use crate::app::needs;
+use crate::app::rows;
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{OperationState, StepOutcome};
@@ -156,8 +157,11 @@ fn events(operation: Option<&OperationView>, paint: &mut Paint<'_>, area: Rect) 
     if area.height == 0 {
         return;
     }
-    let newest: Vec<Row> =
-        view.events.iter().rev().filter_map(|event| event_line(&view.operation.plan, event)).map(|line| paint::plain(format!(" {line}"))).collect();
+    let newest: Vec<Row> = rows::newest_first(view)
+        .into_iter()
+        .filter_map(|event| event_line(&view.operation.plan, event))
+        .map(|line| paint::plain(format!(" {line}")))
+        .collect();
     if area.height < 5 {
         return paint.rows(area, &newest);
     }

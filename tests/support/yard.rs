@@ -125,7 +125,19 @@ impl Yard {
 
     /// A terminal with the program on this world.
     pub fn terminal(&self, columns: u16, rows: u16, args: &[&str]) -> Terminal {
-        let mut command = CommandBuilder::new(PROGRAM);
+        self.terminal_of(Path::new(PROGRAM), columns, rows, args)
+    }
+
+    /// A copy of the program that can be taken away.
+    pub fn copied_program(&self) -> PathBuf {
+        let copy = self.dir.path().join("qd");
+        std::fs::copy(PROGRAM, &copy).unwrap();
+        copy
+    }
+
+    /// A terminal with a program on this world.
+    pub fn terminal_of(&self, program: &Path, columns: u16, rows: u16, args: &[&str]) -> Terminal {
+        let mut command = CommandBuilder::new(program);
         command.args(self.arguments(args));
         command.cwd(self.dir.path());
         command.env("XDG_CONFIG_HOME", self.dir.path());

@@ -86,7 +86,7 @@ impl Store {
                 events.push(event);
             }
             mark_end(transaction, &view.id, progress.state).map_err(|error| self.sql(error))?;
-            self.keep_history(transaction, view, &progress, bodies)?;
+            self.keep_history(transaction, view, &progress, (&events, bodies))?;
             Ok(Appended { events: events.split_off(known), retire })
         })
     }

@@ -6,7 +6,7 @@ use super::operations::{parse, to_json};
 use super::{Store, StoreError};
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
-use crate::operation::event::{EventBody, StepOutcome};
+use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::progress::Progress;
@@ -81,10 +81,13 @@ impl Store {
         transaction: &Transaction<'_>,
         operation: &Operation,
         progress: &Progress,
-        bodies: &[EventBody],
+        (events, bodies): (&[Event], &[EventBody]),
     ) -> Result<(), StoreError> {
         for body in bodies {
             let EventBody::StepEnded { step, outcome: StepOutcome::Success, .. } = body else { continue };
+            if stood_still(events, *step) {
+                continue;
+            }
             let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(operation.plan.kind, planned.kind));
             let took = progress.steps.get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
             if let (Some(kind), Some(took)) = (kind, took) {
@@ -98,6 +101,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Somebody paused or the engine held the step: how long that took says nothing of the next one.
+fn stood_still(events: &[Event], step: usize) -> bool {
+    let since = events.iter().rev().take_while(|event| !matches!(&event.body, EventBody::StepStarted { step: started } if *started == step));
+    since.into_iter().any(|event| matches!(&event.body, EventBody::StateChanged { to: OperationState::Paused | OperationState::Holding, .. }))
 }
 
 const fn history_kind(operation: OperationKind, step: StepKind) -> Option<&'static str> {
