@@ -7,7 +7,7 @@ use super::office::Office;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::find_fleets;
-use crate::domain::fleet::{FleetSpec, Slot, WeightedPair};
+use crate::domain::fleet::{FleetSource, FleetSpec, Slot, WeightedPair};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
@@ -149,10 +149,26 @@ impl Office {
         tokio::join!(data(pin(live)), data(pin(live.other())))
     }
 
+    /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does, or one with gaps, and
+    /// what that could not see stands in nobody's way.
+    async fn spec_to_go_back(&self, name: &FleetName) -> Result<FleetSpec, DeskError> {
+        let adopted = |spec: &FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
+        let known = self.last_round()?.and_then(|seen| Some((seen.specs.iter().find(|spec| adopted(spec))?.clone(), seen)));
+        let (spec, seen) = match known {
+            Some(known) => known,
+            None => self.spec(name).await?,
+        };
+        let blind = adopted(&spec) && !seen.gaps.is_empty();
+        Ok(if blind { FleetSpec { problems: Vec::new(), ..spec } } else { spec })
+    }
+
     /// A plan for a deploy or a rollback of this fleet, from facts read now.
     pub(super) async fn make_plan(&self, intent: &crate::operation::intent::Intent) -> Result<Plan, DeskError> {
         use crate::operation::intent::Intent;
-        let (spec, _) = self.spec(intent.fleet()).await?;
+        let spec = match intent {
+            Intent::Deploy { fleet, .. } => self.spec(fleet).await?.0,
+            Intent::Rollback { fleet, .. } => self.spec_to_go_back(fleet).await?,
+        };
         let gathered = self.gather(&spec).await?;
         let setting = self.setting();
         let facts = gathered.facts(&setting, &spec);

@@ -101,13 +101,19 @@ fn a_throttled_and_stumbling_cloud_is_waited_for() {
     assert!(!fired.contains("\"fired\": 0") && !fired.contains("\"fired\":0"), "{fired}");
 }
 
-/// The way back is in the ledger: images and templates need not be asked for it.
+/// The way back is in the ledger and the fleet is written down: images, templates and other people's load balancers need not be asked.
 #[test]
-fn the_way_back_does_not_need_ec2() {
+fn the_way_back_does_not_need_ec2_or_a_whole_listing() {
     let yard = Yard::with(&["web-prod"]);
+    yard.qd.edit_fleets(|text| text.replace("window = \"10m\"", "window = \"2h\""));
     deployed(&yard, "2.14.0");
     yard.aws.clear_calls();
+    let search = yard.aws.seed()["fleets"]["search-prod"]["listener"].as_str().unwrap().to_owned();
+    yard.aws.fault(Fault::error("elbv2", "DescribeRules", 403, "AccessDenied").contains(&search).times(100_000));
     yard.aws.fault(Fault::new(FaultKind::Error500, "ec2", "*").times(100_000));
+    std::thread::sleep(Duration::from_secs(5)); // a round that another process read is taken for so long
+    let told = yard.qd.run(&["fleets"]).ok();
+    assert!(told.err.contains("load balancers are incomplete") && told.err.contains("images"), "{}", told.err);
     let told = yard.qd.run(&["rollback", "web-prod", "--yes"]).ok();
     assert!(told.out.contains("traffic is on 2.13.2"), "{}", told.out);
     assert_eq!((yard.weights("web-prod"), count(&yard, "ModifyRule")), ((100, 0), 1));
