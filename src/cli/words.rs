@@ -1,7 +1,8 @@
 //! Facts in a few words. Unknown is `?`, never zero.
 
+use crate::app::age::about;
 use crate::domain::ids::FleetName;
-use crate::domain::time::{Millis, WorldTime};
+use crate::domain::time::WorldTime;
 use crate::operation::event::OperationState;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
@@ -80,12 +81,6 @@ pub(super) fn way_back(way: &WayBack) -> String {
         None if way.unknown => format!("?: {}", way.blockers.first().map_or("it could not be read", String::as_str)),
         None => format!("none: {}", way.blockers.first().map_or("no earlier release is known to be good", String::as_str)),
     }
-}
-
-/// A span that is only expected: seconds below two minutes, else whole minutes.
-pub(super) fn about(span: Millis) -> String {
-    let secs = span.0.div_ceil(1_000);
-    if secs < 120 { format!("{secs}s") } else { format!("{}m", secs.div_ceil(60)) }
 }
 
 /// Fleet names in a row, `-` where there are none.

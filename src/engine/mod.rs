@@ -178,7 +178,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
 fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOutcome, note: String) {
     let step = situation.progress.current;
     if situation.progress.state == OperationState::BackingOut {
-        decision.events.push(EventBody::StateChanged { to: OperationState::BackedOut, reason: note, deadline: None });
+        decision.events.push(EventBody::StateChanged {
+            to: OperationState::BackedOut,
+            reason: format!("{note}: {}", situation.progress.reason),
+            deadline: None,
+        });
         return;
     }
     let next = Some(step + 1).filter(|next| *next < situation.plan.steps.len());

@@ -92,7 +92,7 @@ async fn an_operation_shows_its_steps_and_what_it_waits_for() {
       4  ok   weight 5%         20s     soaked 5m
       5  now  weight 25%        for 1m  judge FAIL, p 0.000012: canary 40/1201 erro…
       6       weight 50%        ~17m
-      7       weight 100%       ~9m
+      7       weight 100%       ~8m
       8       stable            ~3m
       9       give back         ~5s
 
