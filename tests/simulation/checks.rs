@@ -183,6 +183,8 @@ impl Checker {
             Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, world.now()));
         }
         let forward = record.kind() == OperationKind::Deploy && record.progress.state != OperationState::BackingOut;
+        let plan = &record.operation.plan;
+        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
         let short = |actions: &RouteActions| -> u32 {
             Slot::BOTH.into_iter().map(|slot| self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))).sum()
         };
@@ -195,6 +197,9 @@ impl Checker {
             }
             if healthy == 0 {
                 return Err(format!("S2: slot {} gets weight without a healthy target", slot.letter()));
+            }
+            if !forward && slot == away {
+                return Err(format!("S2: on the way back slot {} gets share {is}, it had {was}: it goes away from there", slot.letter()));
             }
             if forward && healthy < self.wanted(is) {
                 return Err(format!("S17: slot {} gets share {is} with {healthy} healthy of {} needed", slot.letter(), self.need));
