@@ -86,10 +86,19 @@ impl Checker {
         if plan.need < self.need && plan.kind != OperationKind::Retire {
             return Err(format!("S1: the plan needs {} servers, the world {}", plan.need, self.need));
         }
+        self.serves_alone(world, plan.kind);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
         Ok(())
+    }
+
+    /// A rollback's plan asks for as many servers as the candidate grew to. Where its target serves alone and policies shrank it before, that is
+    /// more than the twin world has: the operation did not make this deficit, it only grows the group.
+    fn serves_alone(&mut self, world: &World, kind: OperationKind) {
+        if kind == OperationKind::Rollback && self.share(self.actions(world), self.stable) == 1.0 {
+            self.need = self.need.min(self.desired(world, self.stable));
+        }
     }
 
     /// The driver had a complete look: what the stable group wants now is needed from now on.
