@@ -33,6 +33,8 @@ pub struct Checker {
     pub stable_since: WorldTime,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
+    /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
+    left_pin: u32,
     /// Somebody else set the weights that are there now: whoever did it answers for it.
     pub foreign: bool,
 }
@@ -45,7 +47,8 @@ impl Checker {
             desired: world.sizes(pair.groups.get(slot)).unwrap().desired,
             excused_until: None,
         });
-        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need: 0, foreign: false }
+        let (need, left_pin, foreign) = (0, live_sizes.min, false);
+        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need, left_pin, foreign }
     }
 
     pub fn excuse(&mut self, slot: Slot, now: WorldTime) {
@@ -73,7 +76,10 @@ impl Checker {
         let plan = &record.operation.plan;
         let (from, to) = (plan.from.slot, plan.to.slot);
         match plan.kind {
-            OperationKind::Deploy => self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from)),
+            OperationKind::Deploy => {
+                self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from));
+                self.left_pin = world.sizes(self.pair.groups.get(from)).unwrap().min;
+            }
             OperationKind::Rollback => {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
@@ -81,6 +87,7 @@ impl Checker {
             }
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
+                self.left_pin = self.live_sizes.min;
             }
         }
         if plan.need < self.need && plan.kind != OperationKind::Retire {
@@ -114,9 +121,10 @@ impl Checker {
         Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
     }
 
-    /// While the stable group serves alone and is not pinned, policies may do with it what they like: so they would in the twin world.
+    /// While the stable group serves alone and the deploy has not pinned it, policies may do with it what they like, down to what an
+    /// earlier operation pinned: so they would in the twin world.
     fn follow_unpinned(&mut self, world: &World) {
-        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.live_sizes.min);
+        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.left_pin.max(self.live_sizes.min));
         if self.foreign || unpinned && self.share(self.actions(world), self.stable) == 1.0 {
             self.need = self.need.min(self.desired(world, self.stable));
         }
