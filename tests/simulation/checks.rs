@@ -140,7 +140,9 @@ impl Checker {
         for slot in Slot::BOTH {
             let (healthy, desired) = (self.healthy(world, slot), self.desired(world, slot));
             let before = *self.watch.get(slot);
-            if healthy < before.healthy && desired >= before.desired {
+            // A policy that takes back what it asked for while it still starts may end a healthy server instead: as long as the group is asked for
+            // all that is needed, no pin could prevent it.
+            if healthy < before.healthy && desired >= before.desired.min(self.need) {
                 self.excuse(slot, now);
             }
             let watch = self.watch.get_mut(slot);
