@@ -35,6 +35,9 @@ pub struct Checker {
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
     left_pin: u32,
+    /// A raised need may go unmet for so long yet; it runs only while there is a driver that could grow the groups.
+    grace: Millis,
+    ticked_at: WorldTime,
     /// Somebody else set the weights that are there now: whoever did it answers for it.
     pub foreign: bool,
 }
@@ -47,8 +50,9 @@ impl Checker {
             desired: world.sizes(pair.groups.get(slot)).unwrap().desired,
             excused_until: None,
         });
-        let (need, left_pin, foreign) = (0, live_sizes.min, false);
-        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need, left_pin, foreign }
+        let (left_pin, now) = (live_sizes.min, world.now());
+        let (need, grace, foreign) = (0, Millis::ZERO, false);
+        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: now, need, left_pin, grace, ticked_at: now, foreign }
     }
 
     pub fn excuse(&mut self, slot: Slot, now: WorldTime) {
@@ -112,13 +116,21 @@ impl Checker {
     pub fn looked(&mut self, world: &World, record: &Record) {
         let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
         if record.kind() == OperationKind::Deploy && wanted > self.need {
-            self.raise(wanted, world.now());
+            self.raise(wanted);
         }
     }
 
-    fn raise(&mut self, need: u32, now: WorldTime) {
+    fn raise(&mut self, need: u32) {
         self.need = need;
-        Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
+        self.grace = HEALING;
+    }
+
+    /// With the driver dead nobody grows what is served by a share of a raised need: a death may be longer than any growth takes.
+    fn pass(&mut self, now: WorldTime, driven: bool) {
+        if driven {
+            self.grace = self.grace.minus(now.since(self.ticked_at));
+        }
+        self.ticked_at = now;
     }
 
     /// While the stable group serves alone and the deploy has not pinned it, policies may do with it what they like, down to what an
@@ -134,6 +146,7 @@ impl Checker {
     pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
         let now = world.now();
         let active = store.active().map(|at| &store.records[at]);
+        self.pass(now, active.is_none_or(|record| record.driver.is_some()));
         if active.is_some() {
             self.follow_unpinned(world);
         }
@@ -147,7 +160,7 @@ impl Checker {
             }
             let watch = self.watch.get_mut(slot);
             (watch.healthy, watch.desired) = (healthy, desired);
-            let excused = watch.excused_until.is_some_and(|until| now < until);
+            let excused = self.grace > Millis::ZERO || watch.excused_until.is_some_and(|until| now < until);
             let wanted = self.wanted(self.share(self.actions(world), slot));
             if healthy < wanted && !excused && !self.foreign && active.is_some() {
                 return Err(format!("S1: slot {} has {healthy} healthy servers, its share needs {wanted} of {}", slot.letter(), self.need));
