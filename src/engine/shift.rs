@@ -59,7 +59,7 @@ impl Situation<'_> {
     /// The target cannot carry everything: grow it, and meanwhile shift what it can carry if what serves now is worse.
     fn shift_while_short(&self, target: Slot, healthy: u32) -> Move {
         let need = self.progress.need;
-        let now_pct = self.share_pct(target).unwrap_or(0);
+        let now_pct = self.share_given(target);
         let can_pct = (healthy * 100).checked_div(need).unwrap_or(0);
         if self.serves_badly(target.other()) && can_pct >= now_pct + WORTHWHILE_PCT {
             let to_pct = if target == self.to().slot { can_pct } else { 100 - can_pct };
@@ -78,6 +78,13 @@ impl Situation<'_> {
             }
         }
         Move::wait(format!("{healthy} of {need} servers of {} are healthy", self.side(target).group), self.plan.timing.period_moving)
+    }
+
+    /// The share the target has: what is read, or what was written if that is more and may not be read back yet. A stale read never makes the way
+    /// back give traffic to what it goes away from.
+    fn share_given(&self, target: Slot) -> u32 {
+        let written = self.progress.expected_routes.last().filter(|_| self.is_settling()).and_then(|route| self.share_pct_in(route, target));
+        self.share_pct(target).max(written).unwrap_or(0)
     }
 
     /// The other group fails its share of the traffic: too few healthy servers, or a failed verdict.

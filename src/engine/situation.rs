@@ -5,7 +5,7 @@ use crate::domain::fleet::Slot;
 use crate::domain::group::ServerGroup;
 use crate::domain::observation::FleetObservation;
 use crate::domain::time::{Millis, WorldTime};
-use crate::domain::traffic::TargetState;
+use crate::domain::traffic::{RouteActions, TargetState};
 use crate::operation::claim::{Claim, Claimant, claim_on};
 use crate::operation::event::EventBody;
 use crate::operation::plan::{Plan, Side};
@@ -58,8 +58,12 @@ impl Situation<'_> {
 
     /// A slot's share of the traffic, in whole percent rounded up.
     pub(super) fn share_pct(&self, slot: Slot) -> Option<u32> {
+        self.share_pct_in(self.seen.route.value()?, slot)
+    }
+
+    /// A slot's share in these actions, in whole percent rounded up.
+    pub(super) fn share_pct_in(&self, route: &RouteActions, slot: Slot) -> Option<u32> {
         let arn = self.plan.pair.target_groups.get(slot);
-        let route = self.seen.route.value()?;
         let total: u32 = route.forwards().map(|(_, weight)| *weight).sum();
         let weight = route.weight(arn)?;
         (total > 0).then(|| (weight * 100).div_ceil(total))

@@ -282,8 +282,8 @@ fn a_release_about_to_be_stable_grows_with_what_is_needed() {
     assert_eq!(bench.call(), Ok(CloudCall::RaiseMin { group: "web-prod-b".into(), min: 15, max: None }));
 }
 
-#[test]
-fn four_percent_errors_at_everything_are_seen_against_what_stable_served_since_the_plan() {
+/// Everything is on a candidate that fails four requests in a hundred, and that was seen.
+fn failed_at_everything() -> Bench {
     let mut bench = soaking(100, true);
     bench.progress.soak_counts = None;
     bench.plan.baseline = Some(quarterdeck::domain::traffic::Counts { requests: 1_000, errors: 2, p99_ms: None });
@@ -292,5 +292,26 @@ fn four_percent_errors_at_everything_are_seen_against_what_stable_served_since_t
     bench.later(15);
     bench.counted((61_000, 122), (9_000, 360));
     bench.turn();
+    bench
+}
+
+#[test]
+fn four_percent_errors_at_everything_are_seen_against_what_stable_served_since_the_plan() {
+    let bench = failed_at_everything();
     assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+}
+
+#[test]
+fn a_stale_read_does_not_give_traffic_back_to_what_failed() {
+    let mut bench = failed_at_everything();
+    let back = bench.call().unwrap();
+    assert_eq!(bench.shares(&back), Some((100, 0)));
+    bench.accepted(back);
+    bench.later(20);
+    bench.servers_in(Slot::A, 11, 2);
+    bench.pinned(Slot::A, 12);
+    assert_eq!(bench.call(), Err("11 of 12 servers of web-prod-a are healthy".to_owned()), "what was written may not be read yet");
+    bench.later(61);
+    let again = bench.call().unwrap();
+    assert_eq!(bench.shares(&again), Some((91, 9)), "by now it would be read: another hand put it back");
 }

@@ -33,6 +33,11 @@ pub struct Checker {
     pub stable_since: WorldTime,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
+    /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
+    left_pin: u32,
+    /// A raised need may go unmet for so long yet; it runs only while there is a driver that could grow the groups.
+    grace: Millis,
+    ticked_at: WorldTime,
     /// Somebody else set the weights that are there now: whoever did it answers for it.
     pub foreign: bool,
 }
@@ -45,7 +50,9 @@ impl Checker {
             desired: world.sizes(pair.groups.get(slot)).unwrap().desired,
             excused_until: None,
         });
-        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: world.now(), need: 0, foreign: false }
+        let (left_pin, now) = (live_sizes.min, world.now());
+        let (need, grace, foreign) = (0, Millis::ZERO, false);
+        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: now, need, left_pin, grace, ticked_at: now, foreign }
     }
 
     pub fn excuse(&mut self, slot: Slot, now: WorldTime) {
@@ -73,7 +80,10 @@ impl Checker {
         let plan = &record.operation.plan;
         let (from, to) = (plan.from.slot, plan.to.slot);
         match plan.kind {
-            OperationKind::Deploy => self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from)),
+            OperationKind::Deploy => {
+                self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from));
+                self.left_pin = world.sizes(self.pair.groups.get(from)).unwrap().min;
+            }
             OperationKind::Rollback => {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
@@ -81,33 +91,52 @@ impl Checker {
             }
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
+                self.left_pin = self.live_sizes.min;
             }
         }
         if plan.need < self.need && plan.kind != OperationKind::Retire {
             return Err(format!("S1: the plan needs {} servers, the world {}", plan.need, self.need));
         }
+        self.serves_alone(world, plan.kind);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
         Ok(())
     }
 
+    /// A rollback's plan asks for as many servers as the candidate grew to. Where its target serves alone and policies shrank it before, that is
+    /// more than the twin world has: the operation did not make this deficit, it only grows the group.
+    fn serves_alone(&mut self, world: &World, kind: OperationKind) {
+        if kind == OperationKind::Rollback && self.share(self.actions(world), self.stable) == 1.0 {
+            self.need = self.need.min(self.desired(world, self.stable));
+        }
+    }
+
     /// The driver had a complete look: what the stable group wants now is needed from now on.
     pub fn looked(&mut self, world: &World, record: &Record) {
         let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
         if record.kind() == OperationKind::Deploy && wanted > self.need {
-            self.raise(wanted, world.now());
+            self.raise(wanted);
         }
     }
 
-    fn raise(&mut self, need: u32, now: WorldTime) {
+    fn raise(&mut self, need: u32) {
         self.need = need;
-        Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, now));
+        self.grace = HEALING;
     }
 
-    /// While the stable group serves alone and is not pinned, policies may do with it what they like: so they would in the twin world.
+    /// With the driver dead nobody grows what is served by a share of a raised need: a death may be longer than any growth takes.
+    fn pass(&mut self, now: WorldTime, driven: bool) {
+        if driven {
+            self.grace = self.grace.minus(now.since(self.ticked_at));
+        }
+        self.ticked_at = now;
+    }
+
+    /// While the stable group serves alone and the deploy has not pinned it, policies may do with it what they like, down to what an
+    /// earlier operation pinned: so they would in the twin world.
     fn follow_unpinned(&mut self, world: &World) {
-        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.live_sizes.min);
+        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.left_pin.max(self.live_sizes.min));
         if self.foreign || unpinned && self.share(self.actions(world), self.stable) == 1.0 {
             self.need = self.need.min(self.desired(world, self.stable));
         }
@@ -117,18 +146,21 @@ impl Checker {
     pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
         let now = world.now();
         let active = store.active().map(|at| &store.records[at]);
+        self.pass(now, active.is_none_or(|record| record.driver.is_some()));
         if active.is_some() {
             self.follow_unpinned(world);
         }
         for slot in Slot::BOTH {
             let (healthy, desired) = (self.healthy(world, slot), self.desired(world, slot));
             let before = *self.watch.get(slot);
-            if healthy < before.healthy && desired >= before.desired {
+            // A policy that takes back what it asked for while it still starts may end a healthy server instead: as long as the group is asked for
+            // all that is needed, no pin could prevent it.
+            if healthy < before.healthy && desired >= before.desired.min(self.need) {
                 self.excuse(slot, now);
             }
             let watch = self.watch.get_mut(slot);
             (watch.healthy, watch.desired) = (healthy, desired);
-            let excused = watch.excused_until.is_some_and(|until| now < until);
+            let excused = self.grace > Millis::ZERO || watch.excused_until.is_some_and(|until| now < until);
             let wanted = self.wanted(self.share(self.actions(world), slot));
             if healthy < wanted && !excused && !self.foreign && active.is_some() {
                 return Err(format!("S1: slot {} has {healthy} healthy servers, its share needs {wanted} of {}", slot.letter(), self.need));
@@ -183,6 +215,8 @@ impl Checker {
             Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, world.now()));
         }
         let forward = record.kind() == OperationKind::Deploy && record.progress.state != OperationState::BackingOut;
+        let plan = &record.operation.plan;
+        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
         let short = |actions: &RouteActions| -> u32 {
             Slot::BOTH.into_iter().map(|slot| self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))).sum()
         };
@@ -195,6 +229,9 @@ impl Checker {
             }
             if healthy == 0 {
                 return Err(format!("S2: slot {} gets weight without a healthy target", slot.letter()));
+            }
+            if !forward && slot == away {
+                return Err(format!("S2: on the way back slot {} gets share {is}, it had {was}: it goes away from there", slot.letter()));
             }
             if forward && healthy < self.wanted(is) {
                 return Err(format!("S17: slot {} gets share {is} with {healthy} healthy of {} needed", slot.letter(), self.need));

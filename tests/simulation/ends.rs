@@ -84,11 +84,14 @@ impl Sim {
         record.events.iter().any(|event| matches!(&event.body, EventBody::Judged { verdict, .. } if verdict.word == VerdictWord::Fail))
     }
 
+    /// Not on the way forward. Going back it may keep, for a while, some of what another hand gave it: that it never gets more is checked there
+    /// and then, at every call.
     fn never_had_weight(&self, record: &Record) -> bool {
         use quarterdeck::domain::call::CloudCall;
         use quarterdeck::operation::event::EventBody;
         let arn = &record.operation.plan.to.target_group;
-        !record.events.iter().any(|event| match &event.body {
+        let forward = |body: &EventBody| !matches!(body, EventBody::StateChanged { to: OperationState::BackingOut, .. });
+        !record.events.iter().take_while(|event| forward(&event.body)).any(|event| match &event.body {
             EventBody::CallIntended { call: CloudCall::SetWeights { actions, .. }, .. } => actions.weight(arn) != Some(0),
             _ => false,
         })
