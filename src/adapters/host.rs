@@ -1,5 +1,7 @@
 //! This host: its boot, its clock since boot, its processes and the person at the keyboard.
 
+use std::sync::OnceLock;
+
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, WorldTime};
 use crate::operation::command::Who;
@@ -18,6 +20,15 @@ pub fn boot_now() -> BootTime {
 #[must_use]
 pub fn wall_now() -> WorldTime {
     WorldTime(jiff::Timestamp::now().as_millisecond())
+}
+
+/// World time where nobody else keeps it: the wall clock as this process found it, going on with the boot clock. A wall clock that is set
+/// in between moves no deadline and lets no wait end early.
+#[must_use]
+pub fn steady_now() -> WorldTime {
+    static FOUND: OnceLock<(WorldTime, BootTime)> = OnceLock::new();
+    let (wall, boot) = *FOUND.get_or_init(|| (wall_now(), boot_now()));
+    wall.plus(boot_now().since(boot))
 }
 
 /// The id of this boot; boot times of two boots do not compare.
@@ -45,7 +56,21 @@ pub fn holder_process(holder: &Holder) -> HolderProcess {
     if holder.host != host_name() {
         return HolderProcess::Elsewhere;
     }
-    if holder.boot_id == boot_id() && started_ticks(holder.pid) == Some(holder.started_ticks) { HolderProcess::Alive } else { HolderProcess::Gone }
+    if holder.boot_id != boot_id() {
+        return HolderProcess::Gone;
+    }
+    match started_ticks(holder.pid) {
+        Some(started) if started == holder.started_ticks => HolderProcess::Alive,
+        None if is_hidden(holder.pid) => HolderProcess::Elsewhere,
+        _ => HolderProcess::Gone,
+    }
+}
+
+/// A process that is there and may not be looked at (another user's, with `/proc` mounted to hide it): only its deadline can tell.
+fn is_hidden(pid: u32) -> bool {
+    let stat_is_readable = std::fs::metadata(format!("/proc/{pid}/stat")).is_ok();
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    !stat_is_readable && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 /// When a process started, in clock ticks since boot; none if it is gone or only its corpse is left.

@@ -204,6 +204,24 @@ impl Facts<'_> {
         listed.or_else(|| self.ledger.iter().map(|entry| &entry.release).find(|release| release.image == *image)?.version.clone())
     }
 
+    /// The side a rollback leaves: whatever was done to it, it stands in nobody's way.
+    pub(super) fn side_going_away(&self, slot: Slot, pair: &WeightedPair) -> Result<Side, Refusal> {
+        self.side(slot, pair).or_else(|_| {
+            let group = self.group(slot)?;
+            let pin = group.template.as_ref();
+            Ok(Side {
+                slot,
+                group: group.name.clone(),
+                target_group: pair.target_groups.get(slot).clone(),
+                template: pin.map(|pin| pin.id.clone()).unwrap_or_default(),
+                template_version: pin.and_then(crate::domain::group::TemplatePin::number),
+                image: pin.and_then(|pin| pin.image.clone()).unwrap_or_else(|| "?".into()),
+                version: None,
+                digest: None,
+            })
+        })
+    }
+
     /// Requests and errors of a slot so far.
     pub(super) fn counts(&self, slot: Slot) -> Option<Counts> {
         *self.seen.counts.get(slot)

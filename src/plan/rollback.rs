@@ -33,7 +33,7 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         return Err(needs_new_launch(facts, &target.release));
     }
     to_side.version = target.release.version.clone().or(to_side.version);
-    let from = facts.side(slot.other(), &pair)?;
+    let from = facts.side_going_away(slot.other(), &pair)?;
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
     let mut plan = draft(facts, OperationKind::Rollback, pair, from, to_side);
     plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
@@ -150,7 +150,9 @@ fn needs_new_launch(facts: &Facts<'_>, release: &Release) -> Refusal {
 fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
     let healthy = facts.seen.healthy(slot).or_else(|| facts.seen.healthy_targets(slot)).unwrap_or(0);
     let census = plan.to.template_version.and_then(|version| facts.seen.strangers(slot, version)).is_some_and(|strangers| strangers.is_empty());
-    if healthy >= plan.need && census { WayBackLevel::R0 } else { WayBackLevel::R1 }
+    // Servers of a group that was just asked for fewer are healthy until they end.
+    let kept = facts.seen.group(slot).is_some_and(|group| group.sizes.desired >= plan.need);
+    if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
 }
 
 /// The image must exist to be launched again.

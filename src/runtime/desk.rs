@@ -10,7 +10,7 @@ use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
 use crate::adapters::host;
-use crate::adapters::store::NewOperation;
+use crate::adapters::store::{CommandAnswer, NewOperation};
 use crate::domain::fleet::{BySlot, Slot, WeightedPair};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::Depth;
@@ -29,7 +29,7 @@ use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
 /// How long a driver may take to show up before its operation is given up.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a command's sender waits for its answer.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(12);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// How often both look.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -98,6 +98,7 @@ impl Desk for Office {
         self.may_write()?;
         confirmed(plan, reason.as_ref(), typed.as_ref())?;
         let plan = if self.still_stands(plan)? { plan.clone() } else { self.plan_again(intent, plan).await? };
+        confirmed(&plan, reason.as_ref(), typed.as_ref())?;
         let new = NewOperation { plan, by: self.who().await, reason, at: Self::now(self) };
         let id = self.store.create(&new)?;
         let child = start_driver(self, &id);
@@ -263,19 +264,25 @@ impl Office {
         let asked = std::time::Instant::now();
         while asked.elapsed() < ANSWER_PATIENCE {
             if let Some(answer) = self.store.command_answer(number)? {
-                if answer.accepted {
-                    return Ok(answer.text);
-                }
-                return Err(Refusal::new(answer.text, format!("look at it: `qd op {id}`")).into());
+                return told(id, answer);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        self.store.withdraw_command(number)?;
+        if !self.store.withdraw_command(number)? {
+            // The driver was faster by a moment.
+            if let Some(answer) = self.store.command_answer(number)? {
+                return told(id, answer);
+            }
+        }
         Err(DeskError::other(
             format!("the driver of {id} did not answer in {}s; the command was withdrawn", ANSWER_PATIENCE.as_secs()),
             format!("look at it: `qd op {id}`"),
         ))
     }
+}
+
+fn told(id: &OperationId, answer: CommandAnswer) -> Result<String, DeskError> {
+    if answer.accepted { Ok(answer.text) } else { Err(Refusal::new(answer.text, format!("look at it: `qd op {id}`")).into()) }
 }
 
 fn confirmed(plan: &Plan, reason: Option<&Untrusted>, typed: Option<&Untrusted>) -> Result<(), DeskError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cloud::{Cloud, Urgency};
 use super::office::{BUILD, Office};
 use crate::adapters::host;
-use crate::adapters::store::{CommandAnswer, Store, StoreError};
+use crate::adapters::store::{Appended, CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
 use crate::domain::observation::Depth;
@@ -45,6 +45,8 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
 async fn drive_one(office: &Office, id: &OperationId) -> Result<(OperationState, Option<OperationId>), DeskError> {
     let mut driver = Driver::take(office, id)?;
     tracing::info!("drives {id}, epoch {}", driver.lease.epoch);
+    // Somebody may have started this driver to stop the operation: that comes before everything.
+    driver.answer_commands()?;
     driver.resolve_call_in_flight().await?;
     while !driver.progress.state.is_final() {
         driver.turn().await?;
@@ -77,14 +79,16 @@ impl Driver {
         if office.settings.read_only {
             return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
         }
-        let view = office.store.operation(id)?;
-        let plan = &view.operation.plan;
+        let plan = &office.store.operation(id)?.operation.plan;
         if plan.build != BUILD {
             let (build, fleet) = (&plan.build, &plan.fleet);
             let message = format!("operation {id} was planned by Quarterdeck {build}, this is {BUILD}");
             return Err(DeskError::other(message, format!("drive it with that version, or plan again: `qd rollback {fleet}`")));
         }
         let lease = office.store.take_lease(id)?;
+        // Only now: the driver before may have recorded something until its lease was taken.
+        let view = office.store.operation(id)?;
+        let plan = &view.operation.plan;
         let claimant = Claimant { operation: id.clone(), who: view.operation.by.short(), store: office.store.id().to_owned() };
         let now = view.events.last().map_or(view.operation.created_at, |event| event.at);
         let mut driver = Self {
@@ -160,7 +164,11 @@ impl Driver {
         }
         let call_no = self.progress.calls.intended;
         self.append(&[EventBody::CallIntended { call_no, call: wanted.call.clone(), why: wanted.why }])?;
-        let outcome = outcome_of(self.send(&wanted.call).await);
+        let outcome = if self.lease.covers_a_call(host::boot_now()) {
+            outcome_of(self.send(&wanted.call).await)
+        } else {
+            CallOutcome::Refused { kind: CloudErrorKind::Network, message: "not sent: the lease ran short while its intent was recorded".into() }
+        };
         self.now = self.read.now().await.unwrap_or(self.now).max(self.now);
         self.append(&[EventBody::CallEnded { call_no, outcome }])
     }
@@ -176,20 +184,25 @@ impl Driver {
             let boot_id = host::boot_id();
             let reading = Reading { now: host::boot_now(), boot_id: &boot_id, lease_since: self.lease_since };
             let answer = answer::answer(&self.operation.plan, &self.progress, &command, &reading);
-            self.append(&answer.events)?;
             let told = CommandAnswer { accepted: answer.accepted, text: answer.text };
-            self.store.answer_command(&self.operation.id, self.lease.epoch, command.id, &told)?;
+            if let Some(appended) = self.store.append_answering(&self.operation, self.lease.epoch, &answer.events, self.now, (command.id, &told))? {
+                self.take_in(appended);
+            }
         }
         Ok(())
     }
 
     fn append(&mut self, bodies: &[EventBody]) -> Result<(), DeskError> {
         let appended = self.store.append(&self.operation, self.lease.epoch, bodies, self.now)?;
+        self.take_in(appended);
+        Ok(())
+    }
+
+    fn take_in(&mut self, appended: Appended) {
         for event in &appended.events {
             self.progress.apply(event);
         }
         self.retire = appended.retire.or_else(|| self.retire.take());
-        Ok(())
     }
 
     fn keep_lease(&mut self) -> Result<(), DeskError> {

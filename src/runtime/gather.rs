@@ -155,8 +155,9 @@ impl Office {
         let adopted = |spec: &FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
         let known = self.last_round()?.and_then(|seen| Some((seen.specs.iter().find(|spec| adopted(spec))?.clone(), seen)));
         let (spec, seen) = match known {
-            Some(known) => known,
-            None => self.spec(name).await?,
+            Some(known) if known.0.problems.is_empty() => known,
+            // Problems of an old round may be over.
+            _ => self.spec(name).await?,
         };
         let blind = adopted(&spec) && !seen.gaps.is_empty();
         Ok(if blind { FleetSpec { problems: Vec::new(), ..spec } } else { spec })
@@ -183,7 +184,11 @@ impl Office {
     pub(super) fn still_stands(&self, plan: &Plan) -> Result<bool, StoreError> {
         let fresh = self.now().since(plan.as_of) < crate::domain::time::Millis::mins(2);
         let holder = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?.into_iter().find(|view| !view.state().is_final());
-        Ok(plan.kind == OperationKind::Rollback && fresh && holder.map(|view| view.operation.id) == plan.supersedes)
+        // A retire that left its window may have asked for fewer servers already.
+        let shrinks = holder.as_ref().is_some_and(|view| view.operation.plan.kind == OperationKind::Retire && view.progress.current > 0);
+        let marked_since = self.store.ledger(&plan.fleet)?.iter().any(|entry| entry.at > plan.as_of);
+        let same = holder.map(|view| view.operation.id) == plan.supersedes;
+        Ok(plan.kind == OperationKind::Rollback && fresh && same && !shrinks && !marked_since)
     }
 }
 

@@ -127,7 +127,7 @@ fn simulated(wiring: &Wiring, invocation: &Invocation, command: &SimCommand, out
     let scenario = command.scenario(&invocation.global);
     let dir = wiring.sim_dir(scenario);
     // A store speaks of one world: with a new one its operations would speak of servers that are not there.
-    if matches!(command, SimCommand::Reset(_)) && dir.join("store.sqlite").exists() {
+    if matches!(command, SimCommand::Reset(_)) && !invocation.global.read_only && dir.join("store.sqlite").exists() {
         Store::open(&dir)?.forget_everything()?;
     }
     sim::run(wiring.state_root(), command, &invocation.global, out)

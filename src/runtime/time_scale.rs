@@ -3,14 +3,20 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 const VARIABLE: &str = "QD_TIME_SCALE";
-/// Any of these may send some service's calls elsewhere.
-const ENDPOINT_VARIABLES: &str = "AWS_ENDPOINT_URL";
+/// The endpoint of all services; followed by `_` and a service's name, that of one.
+const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
+/// Set, it may switch all of these off.
+const IGNORE_VARIABLE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
 /// The scale this process was asked for, from its environment.
 pub(super) fn time_scale(endpoint: Option<&str>, simulated: bool, notices: &mut Vec<String>) -> u32 {
     let asked = std::env::var(VARIABLE).unwrap_or_default();
-    let named = std::env::vars().filter(|(name, _)| name.starts_with(ENDPOINT_VARIABLES)).map(|(_, url)| url);
-    let endpoints: Vec<String> = endpoint.map(str::to_owned).into_iter().chain(named).collect();
+    let named: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.starts_with(ENDPOINT_VARIABLE)).collect();
+    // One service's endpoint says nothing of the others', and endpoints may be told to be ignored: only one that holds for all services counts.
+    let ignored = std::env::var_os(IGNORE_VARIABLE).is_some();
+    let for_all =
+        endpoint.map(str::to_owned).or_else(|| named.iter().find(|(name, _)| name == ENDPOINT_VARIABLE && !ignored).map(|(_, url)| url.clone()));
+    let endpoints: Vec<String> = for_all.map(|url| std::iter::once(url).chain(named.into_iter().map(|(_, url)| url)).collect()).unwrap_or_default();
     granted(&asked, &endpoints, simulated).unwrap_or_else(|notice| {
         notices.push(notice);
         1

@@ -17,28 +17,31 @@ fn of_two_stores_that_start_together_one_goes_on() {
     }
     // Both have looked before either claim arrives.
     aws.fault(Fault::new(FaultKind::Latency, "autoscaling", "CreateOrUpdateTags").seconds(1.5).times(2));
-    let start = |qd: &Qd| qd.start(&["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test"]);
-    let ids: Vec<String> = std::thread::scope(|scope| {
-        let both: Vec<_> = people.iter().map(|qd| scope.spawn(|| start(qd))).collect();
+    let deploy = ["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test", "--yes", "--detach", "--json"];
+    let told: Vec<_> = std::thread::scope(|scope| {
+        let both: Vec<_> = people.iter().map(|qd| scope.spawn(|| qd.run(&deploy))).collect();
         both.into_iter().map(|one| one.join().unwrap()).collect()
     });
+    // On a busy machine one may be so late that it sees the other's claim at its first look, or already when it plans.
+    let refused = |at: usize| told[at].code == 3 && told[at].err.contains("claimed");
+    let state = |at: usize| people[at].op(told[at].json()["id"].as_str().unwrap());
+    let is_decided = |at: usize| refused(at) || state(at)["state"] == "failed" || state(at)["step"]["index"].as_u64() > Some(1);
     let began = Instant::now();
-    let states = loop {
-        let ops: Vec<_> = people.iter().zip(&ids).map(|(qd, id)| qd.op(id)).collect();
-        if ops.iter().all(|op| op["state"] == "failed" || op["step"]["index"].as_u64() > Some(1)) {
-            break ops;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "{ops:#?}");
+    while !(is_decided(0) && is_decided(1)) {
+        assert!(began.elapsed() < Duration::from_secs(30), "{} {}", told[0].out, told[1].out);
         std::thread::sleep(Duration::from_millis(100));
-    };
-    let lost: Vec<usize> = (0..2).filter(|at| states[*at]["state"] == "failed").collect();
-    assert_eq!(lost.len(), 1, "{states:#?}");
-    let why = states[lost[0]]["state_reason"].as_str().unwrap();
+    }
+    let lost: Vec<usize> = (0..2).filter(|at| refused(*at) || state(*at)["state"] == "failed").collect();
+    assert_eq!(lost.len(), 1, "{} {}", told[0].out, told[1].out);
+    let why = if refused(lost[0]) { told[lost[0]].err.clone() } else { state(lost[0])["state_reason"].as_str().unwrap().to_owned() };
     assert!(why.contains("claimed") && why.contains("tester@") && why.contains("another store"), "{why}");
     let writes = aws.writes();
     let of_the_loser: Vec<_> =
         writes.iter().filter(|call| call.access_key == ["first", "second"][lost[0]]).map(|call| call.action.as_str()).collect();
-    assert_eq!(of_the_loser, ["CreateOrUpdateTags"], "it claimed, looked, and left");
+    assert!(
+        of_the_loser.iter().all(|action| *action == "CreateOrUpdateTags") && of_the_loser.len() <= 1,
+        "it claimed, looked, and left: {of_the_loser:?}"
+    );
 }
 
 #[test]

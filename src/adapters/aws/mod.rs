@@ -199,9 +199,9 @@ async fn profile_credentials(profile: &str, region: Option<&str>) -> ProfileFile
     ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
 }
 
-/// The wall clock.
+/// What time it is there: this host's clock.
 fn wall_clock() -> WorldTime {
-    WorldTime(jiff::Timestamp::now().as_millisecond())
+    crate::adapters::host::steady_now()
 }
 
 /// A panic elsewhere while a cache was locked leaves a cache, nothing worse.

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::operations::{number, parse, to_json};
-use super::{Store, StoreError, leases};
+use super::{Store, StoreError};
 use crate::domain::ids::OperationId;
 use crate::operation::command::Command;
 
@@ -45,17 +45,6 @@ impl Store {
         rows.into_iter().map(|(no, body)| Ok(Command { id: u64::try_from(no).unwrap_or(0), ..parse::<Command>(&body)? })).collect()
     }
 
-    /// Records the answer to a command, under the lease that read it.
-    ///
-    /// # Errors
-    /// The lease was lost.
-    pub fn answer_command(&self, id: &OperationId, epoch: u64, command: u64, answer: &CommandAnswer) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            leases::check(self, transaction, id, epoch)?;
-            put_answer(self, transaction, command, answer)
-        })
-    }
-
     /// The answer to a command, once there is one.
     ///
     /// # Errors
@@ -70,22 +59,22 @@ impl Store {
         })
     }
 
-    /// Takes back a command nobody answered, so that no later driver executes it.
+    /// Takes back a command nobody answered, so that no later driver executes it; false if it was answered after all.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn withdraw_command(&self, command: u64) -> Result<(), StoreError> {
+    pub fn withdraw_command(&self, command: u64) -> Result<bool, StoreError> {
         let gone = CommandAnswer { accepted: false, text: "withdrawn: nobody answered".to_owned() };
         self.write(|transaction| put_answer(self, transaction, command, &gone))
     }
 }
 
-pub(super) fn put_answer(store: &Store, transaction: &rusqlite::Transaction<'_>, command: u64, answer: &CommandAnswer) -> Result<(), StoreError> {
+pub(super) fn put_answer(store: &Store, transaction: &rusqlite::Transaction<'_>, command: u64, answer: &CommandAnswer) -> Result<bool, StoreError> {
     transaction
         .execute(
             "UPDATE commands SET accepted = ?2, answer = ?3 WHERE id = ?1 AND accepted IS NULL",
             params![number(command), answer.accepted, answer.text],
         )
-        .map(|_| ())
+        .map(|changed| changed == 1)
         .map_err(|error| store.sql(error))
 }

@@ -56,10 +56,14 @@ impl Store {
             keep_reserve(dir)?;
         }
         keep_private(&path, shared)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&path, flags).map_err(|error| StoreError::sql(&path, error))?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(|error| StoreError::sql(&path, error))?;
-        let id = schema::prepare(&mut connection, &path)?;
+        let (connection, id) = match connect(&path) {
+            // SQLite needs room for its own files before it can even read: a rollback must not fail at that.
+            Err(error) if has_no_room(dir) => {
+                std::fs::remove_file(dir.join(RESERVE_NAME)).map_err(|_| error)?;
+                connect(&path)?
+            }
+            other => other?,
+        };
         Ok(Self { connection: Mutex::new(connection), dir: dir.to_owned(), id, shared })
     }
 
@@ -144,6 +148,19 @@ impl Store {
     fn sql(&self, error: rusqlite::Error) -> StoreError {
         StoreError::sql(&self.dir.join("store.sqlite"), error)
     }
+}
+
+fn connect(path: &Path) -> Result<(Connection, String), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql(path, error))?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(|error| StoreError::sql(path, error))?;
+    let id = schema::prepare(&mut connection, path)?;
+    Ok((connection, id))
+}
+
+/// Less than SQLite's own files need to begin with.
+fn has_no_room(dir: &Path) -> bool {
+    rustix::fs::statvfs(dir).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < 1024 * 1024)
 }
 
 /// The file is made before SQLite does, with nobody else's permissions.

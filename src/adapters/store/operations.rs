@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::commands::{CommandAnswer, put_answer};
 use super::{Store, StoreError, leases, ledger};
 use crate::adapters::host;
 use crate::domain::ids::{FleetName, OperationId};
@@ -70,25 +71,54 @@ impl Store {
     /// # Errors
     /// The lease was lost, or the operation was superseded.
     pub fn append(&self, view: &Operation, epoch: u64, bodies: &[EventBody], at: WorldTime) -> Result<Appended, StoreError> {
+        self.write(|transaction| self.append_in(transaction, view, epoch, bodies, at))
+    }
+
+    /// The same, with the answer to a command in the same transaction; nothing at all if its sender has withdrawn it.
+    ///
+    /// # Errors
+    /// The lease was lost, or the operation was superseded.
+    pub fn append_answering(
+        &self,
+        view: &Operation,
+        epoch: u64,
+        bodies: &[EventBody],
+        at: WorldTime,
+        (command, answer): (u64, &CommandAnswer),
+    ) -> Result<Option<Appended>, StoreError> {
         self.write(|transaction| {
-            leases::check(self, transaction, &view.id, epoch)?;
-            let mut events = self.events_in(transaction, &view.id)?;
-            let known = events.len();
-            let mut progress = Progress::of(&view.plan, &events);
-            let mut retire = None;
-            for body in bodies {
-                let event = Event { seq: events.len() as u64, at, body: body.clone() };
-                put(self, transaction, &view.id, epoch, &event)?;
-                for follows in consequence::of(&view.plan, &progress, body) {
-                    retire = follow(self, transaction, view, &follows, at)?.or(retire);
-                }
-                progress.apply(&event);
-                events.push(event);
+            if !put_answer(self, transaction, command, answer)? {
+                return Ok(None);
             }
-            mark_end(transaction, &view.id, progress.state).map_err(|error| self.sql(error))?;
-            self.keep_history(transaction, view, &progress, (&events, bodies))?;
-            Ok(Appended { events: events.split_off(known), retire })
+            self.append_in(transaction, view, epoch, bodies, at).map(Some)
         })
+    }
+
+    fn append_in(
+        &self,
+        transaction: &Transaction<'_>,
+        view: &Operation,
+        epoch: u64,
+        bodies: &[EventBody],
+        at: WorldTime,
+    ) -> Result<Appended, StoreError> {
+        leases::check(self, transaction, &view.id, epoch)?;
+        let mut events = self.events_in(transaction, &view.id)?;
+        let known = events.len();
+        let mut progress = Progress::of(&view.plan, &events);
+        let mut retire = None;
+        for body in bodies {
+            let event = Event { seq: events.len() as u64, at, body: body.clone() };
+            put(self, transaction, &view.id, epoch, &event)?;
+            for follows in consequence::of(&view.plan, &progress, body) {
+                retire = follow(self, transaction, view, &follows, at)?.or(retire);
+            }
+            progress.apply(&event);
+            events.push(event);
+        }
+        mark_end(transaction, &view.id, progress.state).map_err(|error| self.sql(error))?;
+        self.keep_history(transaction, view, &progress, (&events, bodies))?;
+        Ok(Appended { events: events.split_off(known), retire })
     }
 
     /// One operation with everything that is known of it.
