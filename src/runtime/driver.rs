@@ -48,6 +48,7 @@ async fn drive_one(office: &Office, id: &OperationId) -> Result<(OperationState,
     // Somebody may have started this driver to stop the operation: that comes before everything.
     driver.answer_commands()?;
     driver.resolve_call_in_flight().await?;
+    driver.outwait_lowering().await?;
     while !driver.progress.state.is_final() {
         driver.turn().await?;
     }
@@ -119,6 +120,18 @@ impl Driver {
         self.renew_lease()?;
         let outcome = CallOutcome::Unknown { message: "the driver before died before the answer came".into() };
         self.append(&[EventBody::CallEnded { call_no: in_flight.call_no, outcome }])?;
+        Ok(())
+    }
+
+    /// The operation this one took the wheel from may have asked for fewer servers in the same moment. That call is given time to arrive: until
+    /// then servers that are about to end look healthy, and a way back would lead to them.
+    async fn outwait_lowering(&mut self) -> Result<(), DeskError> {
+        let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
+        let in_flight = self.store.operation(&before)?.progress.in_flight;
+        if in_flight.is_some_and(|in_flight| matches!(in_flight.call, CloudCall::Park { .. })) {
+            tokio::time::sleep(CALL_TIMEOUT.std()).await;
+            self.renew_lease()?;
+        }
         Ok(())
     }
 
