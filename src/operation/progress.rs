@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
-use super::plan::{OperationKind, Plan};
+use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{InstanceId, OperationId};
@@ -219,15 +219,6 @@ impl Progress {
     #[must_use]
     pub fn failed_verdict(&self) -> Option<&Verdict> {
         self.steps.get(self.current)?.verdict.as_ref().filter(|verdict| verdict.word == VerdictWord::Fail)
-    }
-
-    /// Whether the operation ended the way it was meant to: for a rollback, traffic is on the target.
-    #[must_use]
-    pub const fn reached_goal(&self, kind: OperationKind) -> bool {
-        match kind {
-            OperationKind::Rollback => self.traffic_on_target_at.is_some(),
-            OperationKind::Deploy | OperationKind::Retire => matches!(self.state, OperationState::Succeeded),
-        }
     }
 
     fn start_step(&mut self, step: usize, at: WorldTime) {

@@ -7,7 +7,7 @@ use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 use crate::operation::history::FleetHistory;
-use crate::operation::ledger::{LedgerEntry, known_releases, last_known_good};
+use crate::operation::ledger::{LedgerEntry, last_known_good};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::operation::status::{WayBack, WayBackLevel};
@@ -153,10 +153,4 @@ fn shift(ground: &Ground<'_>) -> Millis {
 
 fn grow(ground: &Ground<'_>) -> Millis {
     ground.history.expected_grow()
-}
-
-/// Whether a release is marked bad in this ledger.
-#[must_use]
-pub fn is_marked(ledger: &[LedgerEntry], release: &Release) -> bool {
-    known_releases(ledger).iter().any(|known| known.release.is_same(release) && known.marked.is_some())
 }

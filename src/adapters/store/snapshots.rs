@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::operations::{parse, to_json};
 use super::{Store, StoreError};
 use crate::domain::ids::FleetName;
-use crate::domain::time::{Millis, WorldTime};
+use crate::domain::time::Millis;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, StepKind};
@@ -44,16 +44,6 @@ impl Store {
             self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.
         Ok(body.and_then(|body| parse(&body).ok()))
-    }
-
-    /// When the newest snapshot was taken.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn snapshot_as_of(&self) -> Result<Option<WorldTime>, StoreError> {
-        let at: Option<i64> =
-            self.read(|connection| connection.query_row("SELECT as_of FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
-        Ok(at.map(WorldTime))
     }
 
     /// Medians of what took how long in a fleet.

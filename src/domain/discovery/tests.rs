@@ -1,3 +1,5 @@
+//! Fleets written down, tagged and inferred, and the problems each is listed with.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
