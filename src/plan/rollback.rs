@@ -6,6 +6,7 @@ use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::claim::foreign_claim;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
 use crate::operation::status::WayBackLevel;
@@ -98,9 +99,11 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder().map(|view| &view.operation.plan) {
-        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
-        Some(rollback) => rollback.from.slot,
+    let slot = match facts.holder() {
+        // It replaced nothing yet: what stood by before it still does.
+        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
+        Some(rollback) => rollback.operation.plan.from.slot,
         None => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
