@@ -111,7 +111,7 @@ impl Hands for ProcessHands {
 
     async fn look(&mut self, depth: Depth) -> FleetObservation {
         let reader = if depth == Depth::Full { &self.read } else { &self.first_look };
-        reader.observe(&self.operation.plan.pair, depth).await
+        reader.observe(&self.operation.plan.scope, depth).await
     }
 
     async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError> {
