@@ -7,6 +7,7 @@ pub mod answer;
 mod back_out;
 mod calls;
 mod deploy;
+pub mod drive;
 mod foreign;
 mod guards;
 mod lower;
