@@ -32,6 +32,7 @@ struct OperationKey {
     traffic_on_target: bool,
     settling: bool,
     evidence: bool,
+    failed_verdict: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +79,7 @@ impl Stage {
             traffic_on_target: progress.traffic_on_target_at.is_some(),
             settling: since.is_some_and(|since| since < record.plan().timing.settle),
             evidence: progress.lower_evidence_at.is_some(),
+            failed_verdict: progress.failed_verdict().is_some(),
         }
     }
 

@@ -18,10 +18,10 @@ const OF_A_CALL: [Fate; 7] =
 pub struct Search {
     /// Each state with the faults that were left when it was gone on from.
     seen: BTreeMap<Key, u32>,
-    pub phases: BTreeMap<String, u32>,
-    pub endings: BTreeMap<&'static str, u32>,
+    phases: BTreeMap<String, u32>,
+    endings: BTreeMap<&'static str, u32>,
     /// The longest until the traffic was back, and until all was at rest.
-    pub longest: (Millis, Millis),
+    longest: (Millis, Millis),
 }
 
 /// A moment to go on from.
@@ -35,6 +35,14 @@ struct Path {
 impl Search {
     pub fn states(&self) -> usize {
         self.seen.len()
+    }
+
+    pub fn print(&self) {
+        for (phase, states) in &self.phases {
+            println!("{states:>6}  {phase}");
+        }
+        let (traffic, rest) = self.longest;
+        println!("endings {:?}; the longest way back had the traffic after {traffic} and was at rest after {rest}", self.endings);
     }
 
     /// Follows every path from here.
@@ -126,6 +134,12 @@ fn branches(path: &Path, open: &mut Vec<Path>) {
     };
     open.push(path.branch("dies before it looks".to_owned(), |stage| stage.dies(at)));
     open.extend(fates.iter().map(|fate| path.branch(format!("{fate:?}"), |stage| stage.turn(at, *fate).unwrap())));
+    if let Ok(plan) = path.stage.rollback(None) {
+        let confirm = |stage: &mut Stage| {
+            stage.confirm(plan, &Who::default()).unwrap();
+        };
+        open.push(path.branch("rollback".to_owned(), confirm));
+    }
     for kind in [CommandKind::Pause, CommandKind::Promote, CommandKind::BackOut] {
         let commanded = path.branch(kind.word().to_owned(), |stage| asked(stage, at, kind));
         if commanded.stage.book.records[at].progress != record.progress {

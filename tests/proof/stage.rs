@@ -15,8 +15,8 @@ use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::event::{CallOutcome, EventBody};
 use quarterdeck::operation::history::FleetHistory;
-use quarterdeck::operation::ledger::{How, LedgerBody};
 use quarterdeck::operation::lease::CALL_TIMEOUT;
+use quarterdeck::operation::ledger::{How, LedgerBody};
 use quarterdeck::operation::plan::{Plan, Refusal};
 use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
@@ -64,6 +64,8 @@ pub struct Stage {
     pub book: Book,
     /// A call whose driver died, and when it arrives.
     pub air: Option<(WorldTime, CloudCall)>,
+    /// The cloud refused to take a claim off: it is left to end by itself.
+    pub claim_may_remain: bool,
 }
 
 impl Stage {
@@ -78,7 +80,7 @@ impl Stage {
         world.advance(START.plus(Millis::secs(300)));
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
         let ground = Rc::new(Ground { spec, pair, setting, images: world.images(), servers });
-        let mut stage = Self { ground, world, book: Book::default(), air: None };
+        let mut stage = Self { ground, world, book: Book::default(), air: None, claim_may_remain: false };
         let adopted = stage.running(Slot::A);
         stage.book.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
         stage
@@ -107,7 +109,7 @@ impl Stage {
     }
 
     pub fn look(&self, depth: Depth) -> FleetObservation {
-        self.world.observe(&self.ground.pair, depth)
+        self.world.observe(&self.ground.spec.scope(), depth)
     }
 
     /// The share a slot is asked to get, in percent.
@@ -197,6 +199,13 @@ impl Stage {
 
     /// One turn of the driver: a look, a decision, what it records, at most one call; or it rests.
     pub fn turn(&mut self, at: usize, fate: Fate) -> Result<(), String> {
+        let rest = self.work(at, fate)?;
+        self.advance(rest);
+        Ok(())
+    }
+
+    /// A turn without the rest after it: how long that is.
+    pub fn work(&mut self, at: usize, fate: Fate) -> Result<Millis, String> {
         let record = &self.book.records[at];
         let (plan, progress) = (record.plan(), &record.progress);
         let seen = self.look(depth(plan, progress));
@@ -206,14 +215,11 @@ impl Stage {
         decision.events.into_iter().try_for_each(|body| self.append(at, body))?;
         if fate == Fate::DiesAfterRecording {
             self.dies(at);
-            return Ok(());
+            return Ok(Millis::ZERO);
         }
         match decision.call {
-            Some(wanted) => self.call(at, wanted.call, wanted.why, fate),
-            None => {
-                self.advance(Millis(decision.wait.0.max(1_000)));
-                Ok(())
-            }
+            Some(wanted) => self.call(at, wanted.call, wanted.why, fate).map(|()| Millis::ZERO),
+            None => Ok(Millis(decision.wait.0.max(1_000))),
         }
     }
 
@@ -227,7 +233,10 @@ impl Stage {
                 let outcome = answered(self.send(&call));
                 self.append(at, ended(outcome))
             }
-            Fate::Refused => self.append(at, ended(CallOutcome::Refused { kind: CloudErrorKind::Throttled, message: "Rate exceeded".into() })),
+            Fate::Refused => {
+                self.claim_may_remain |= matches!(call, CloudCall::Untag { .. });
+                self.append(at, ended(CallOutcome::Refused { kind: CloudErrorKind::Throttled, message: "Rate exceeded".into() }))
+            }
             Fate::LostSent | Fate::LostUnsent => {
                 if fate == Fate::LostSent {
                     drop(self.send(&call));

@@ -6,9 +6,9 @@ use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::claim::claim_on;
 use quarterdeck::operation::command::Who;
 use quarterdeck::operation::event::OperationState;
-use quarterdeck::operation::ledger::last_known_good;
 use quarterdeck::operation::lease::CALL_TIMEOUT;
-use quarterdeck::operation::plan::{OperationKind, Plan};
+use quarterdeck::operation::ledger::last_known_good;
+use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
 
 use crate::stage::{Fate, Stage};
 
@@ -35,10 +35,21 @@ pub fn bound(plan: &Plan) -> Millis {
     waits.plus(LAUNCH.times(3)).plus(DRAIN).plus(timing.period_moving.times(20))
 }
 
-/// Somebody asks for the way back now.
+/// Somebody asks for the way back now, and again a minute later where it only is about to begin.
 pub fn go_back(stage: &Stage) -> Result<Ended, String> {
     let mut stage = stage.clone();
-    match stage.rollback(None) {
+    let joined = |refusal: &Refusal| refusal.reason.contains("already");
+    let mut asked = stage.rollback(None);
+    if let Some(at) = stage.book.active().filter(|at| stage.book.records[*at].driver.is_none())
+        && asked.as_ref().is_err_and(joined)
+    {
+        stage.advance(Millis::mins(1));
+        asked = stage.rollback(None);
+        if asked.as_ref().is_err_and(joined) {
+            return Err(format!("{} is joined and nobody drives it", stage.book.records[at].operation.id));
+        }
+    }
+    match asked {
         Ok(plan) => {
             let (began, bound) = (stage.now(), bound(&plan));
             let at = stage.confirm(plan, &Who::default())?;
@@ -47,10 +58,7 @@ pub fn go_back(stage: &Stage) -> Result<Ended, String> {
             Ok(Ended::Back { traffic: traffic.since(began), rest })
         }
         Err(refusal) => match stage.book.active() {
-            Some(at) if stage.book.records[at].kind() == OperationKind::Rollback && refusal.reason.contains("already") => {
-                if stage.book.records[at].driver.is_none() {
-                    stage.take_over(at)?;
-                }
+            Some(at) if joined(&refusal) => {
                 let bound = bound(stage.book.records[at].plan());
                 Ok(Ended::Joined { rest: run(&mut stage, at, bound)? })
             }
@@ -92,7 +100,7 @@ fn came_back(stage: &Stage, at: usize) -> Result<(), String> {
         return Err(format!("S12: the groups rest at {:?} and {:?}", sizes(from), sizes(to)));
     }
     let groups = Slot::BOTH.into_iter().filter_map(|slot| stage.world.group(stage.ground.pair.groups.get(slot)));
-    if let Some(claim) = groups.into_iter().find_map(|group| claim_on(&group)) {
+    if let Some(claim) = groups.into_iter().find_map(|group| claim_on(&group)).filter(|_| !stage.claim_may_remain) {
         return Err(format!("S12: still claimed: {}", claim.described()));
     }
     if stage.book.active().is_some() { Err("S13: something is still going on".to_owned()) } else { Ok(()) }
