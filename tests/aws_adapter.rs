@@ -364,7 +364,7 @@ fn a_missing_page_is_said() {
         let cloud = connect(aws).await;
         aws.settings(json!({"page_size_cap": 3}));
         let whole = cloud.groups().await.unwrap();
-        assert!(whole.missing().is_none() && whole.items().len() == 16, "{}", whole.items().len());
+        assert!(whole.missing().is_none() && whole.items().len() == 19, "{}", whole.items().len());
         assert_eq!(cloud.images().await.unwrap().items().len(), 21);
         aws.fault(Fault::error("autoscaling", "DescribeAutoScalingGroups", 400, "ValidationError").skip(2));
         let part = cloud.groups().await.unwrap();
