@@ -1,6 +1,7 @@
 //! Planning a rollback: where to, by which path, and what it takes the wheel from.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
@@ -227,6 +228,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
 }
