@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fleet::RoutePlace;
-use super::ids::{GroupName, ImageId, TemplateId};
+use super::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
 use super::sizes::Sizes;
 use super::text::Untrusted;
 use super::traffic::RouteActions;
@@ -64,6 +64,20 @@ pub enum CloudCall {
         /// All actions, in order.
         actions: RouteActions,
     },
+    /// AttachLoadBalancerTargetGroups: the group registers its servers in the target group; doing it twice changes nothing.
+    AttachTargetGroup {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
+    /// DetachLoadBalancerTargetGroups: the group's servers drain and go on running.
+    DetachTargetGroup {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
     /// CreateOrUpdateTags: the courtesy claim, and the release that is stable.
     Tag {
         /// The groups.
@@ -88,6 +102,8 @@ impl CloudCall {
             Self::CreateTemplateVersion { .. } => "CreateLaunchTemplateVersion",
             Self::PinTemplate { .. } | Self::RaiseMin { .. } | Self::ReleaseMin { .. } | Self::Park { .. } => "UpdateAutoScalingGroup",
             Self::SetWeights { place, .. } => place.write_call(),
+            Self::AttachTargetGroup { .. } => "AttachLoadBalancerTargetGroups",
+            Self::DetachTargetGroup { .. } => "DetachLoadBalancerTargetGroups",
             Self::Tag { .. } => "CreateOrUpdateTags",
             Self::Untag { .. } => "DeleteTags",
         }
@@ -108,6 +124,8 @@ impl CloudCall {
                 let what = if matches!(place, RoutePlace::Rule(_)) { "rule" } else { "listener" };
                 format!("{what} weights {}", weights.join(", "))
             }
+            Self::AttachTargetGroup { group, target_group } => format!("{group} onto {}", target_group.short()),
+            Self::DetachTargetGroup { group, target_group } => format!("{group} off {}", target_group.short()),
             Self::Tag { groups, tags } => format!("{} on {}", keys(tags.iter().map(|(key, _)| key)), names(groups)),
             Self::Untag { groups, keys: gone } => format!("{} off {}", keys(gone.iter()), names(groups)),
         }

@@ -47,11 +47,9 @@ impl Situation<'_> {
         if !self.seen.is_complete() {
             return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
         }
-        if self.weight(park) != Some(0) || self.weight(keep).is_none_or(|weight| weight == 0) {
-            return Err(format!("{} is not out of the traffic", self.side(park).group));
-        }
+        self.is_out(park, keep)?;
         if self.is_settling() {
-            return Err("the weights settle".to_owned());
+            return Err("the traffic settles".to_owned());
         }
         let (healthy, wanted) = (self.healthy(keep).unwrap_or(0), self.wanted_of(keep));
         if healthy < threshold(wanted) {

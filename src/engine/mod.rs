@@ -4,6 +4,7 @@
 //! from the plan, the fold of the events and what was just seen, so that any driver on any host continues where another one stopped.
 
 pub mod answer;
+mod attachment;
 mod back_out;
 mod calls;
 mod deploy;
@@ -15,6 +16,7 @@ mod retire;
 mod rollback;
 mod shift;
 mod situation;
+mod traffic;
 mod weight;
 
 pub use crate::operation::consequence;
@@ -104,7 +106,7 @@ pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
         && progress.calls.intended == 0
         && plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::Shift)
         && progress.streak == 0;
-    if shifts_first { Depth::RouteAndTargets(plan.to.slot) } else { Depth::Full }
+    if shifts_first && plan.scope.is_weighted() { Depth::RouteAndTargets(plan.to.slot) } else { Depth::Full }
 }
 
 /// Decides what to do now.

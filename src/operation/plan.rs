@@ -55,6 +55,10 @@ pub struct Side {
     pub version: Option<Untrusted>,
     /// Digest of the template's data without the image, where it could be read.
     pub digest: Option<String>,
+    /// It registered its servers in its target group when the plan was made.
+    pub attached: bool,
+    /// It got traffic, or work, when the plan was made.
+    pub served: bool,
 }
 
 impl Side {
@@ -87,6 +91,8 @@ pub enum StepKind {
     Claim,
     /// Bring the idle slot to nothing before something new is launched in it.
     EmptySlot,
+    /// Take the candidate's group off the target group it shares, before it has servers.
+    Detach,
     /// Make or adopt the template version and pin the candidate group to it.
     Template,
     /// One candidate server at weight 0, healthy three times.
@@ -293,16 +299,18 @@ impl Plan {
     pub fn sealed(mut self) -> Self {
         let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
         let identity = format!(
-            "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}",
+            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}",
             self.kind,
             self.fleet.as_str(),
             self.scope,
             self.from.image.as_str(),
             self.from.template_version,
             self.from.template.as_str(),
+            self.from.attached,
             self.to.image.as_str(),
             self.to.template_version,
             self.to.template.as_str(),
+            self.to.attached,
             weights.join(","),
             self.supersedes,
             self.strategy.word(),

@@ -1,6 +1,6 @@
 //! What is known of an operation: the fold of its events and nothing else, so that any process comes to the same answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, V
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::ids::{GroupName, InstanceId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
@@ -102,7 +102,10 @@ pub struct Progress {
     /// What the route may read as if nobody else changed it: what this operation wrote last, or what it found. Two values only after a call
     /// without an answer.
     pub expected_routes: Vec<RouteActions>,
-    /// When this operation last wrote the route.
+    /// Whether each group may read attached to a target group it shares if nobody else changed it, in the order in which it was written or
+    /// found. Two values only after a call without an answer.
+    pub attached: BTreeMap<GroupName, Vec<bool>>,
+    /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
@@ -149,6 +152,7 @@ impl Progress {
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
+            attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
             promoted: false,
             claimed_at: None,
@@ -215,6 +219,12 @@ impl Progress {
         }
     }
 
+    /// Whether a group may read attached to the target group it shares if nobody else changed it; empty for groups that are not in the plan.
+    #[must_use]
+    pub fn may_read_attached(&self, group: &GroupName) -> &[bool] {
+        self.attached.get(group).map_or(&[], Vec::as_slice)
+    }
+
     /// The current step has a failed verdict: it stays failed until a person promotes against it.
     #[must_use]
     pub fn failed_verdict(&self) -> Option<&Verdict> {
@@ -265,6 +275,9 @@ impl Progress {
                 if matches!(ended.call, CloudCall::SetWeights { .. }) {
                     self.expected_routes.clear();
                 }
+                if let Some((group, _)) = attachment(&ended.call) {
+                    self.attached.remove(group);
+                }
                 self.remember_effect(&ended.call, at);
             }
             CallOutcome::Refused { kind, message } => {
@@ -284,6 +297,10 @@ impl Progress {
 
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
+        if let Some((group, on)) = attachment(call) {
+            self.attached.entry(group.clone()).or_default().push(on);
+            self.written_at = Some(at);
+        }
         match call {
             CloudCall::SetWeights { actions, .. } => {
                 self.expected_routes.push(actions.clone());
@@ -323,5 +340,14 @@ impl Progress {
         reason.clone_into(&mut self.reason);
         self.deadline = deadline;
         self.since = at;
+    }
+}
+
+/// The group a call attaches or takes off, and which of the two.
+const fn attachment(call: &CloudCall) -> Option<(&GroupName, bool)> {
+    match call {
+        CloudCall::AttachTargetGroup { group, .. } => Some((group, true)),
+        CloudCall::DetachTargetGroup { group, .. } => Some((group, false)),
+        _ => None,
     }
 }

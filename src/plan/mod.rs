@@ -5,6 +5,7 @@ pub mod estate;
 mod facts;
 mod guards;
 mod image;
+pub mod live;
 pub mod rollback;
 pub mod way_back;
 

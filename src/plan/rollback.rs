@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, draft, hurried};
 use super::guards;
-use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
@@ -108,20 +108,13 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
     let slot = match facts.holder() {
         // It replaced nothing yet: what stood by before it still does.
-        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => facts.leaning_slot()?,
         Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
         Some(rollback) => rollback.operation.plan.from.slot,
-        None => heavier(facts)?,
+        None => facts.leaning_slot()?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
     Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
-}
-
-/// The slot with more weight: where two groups serve and no operation explains it, the newer part of the mix is unknown, so the larger counts as live.
-fn heavier(facts: &Facts<'_>) -> Option<Slot> {
-    let weights = BySlot::from_fn(|slot| facts.seen.weight(slot));
-    let (a, b) = (weights.a?, weights.b?);
-    Some(if b > a { Slot::B } else { Slot::A })
 }
 
 fn is_meant(release: &Release, wanted: &str) -> bool {
