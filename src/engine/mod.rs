@@ -10,6 +10,7 @@ mod deploy;
 mod foreign;
 mod guards;
 mod lower;
+mod relaunch;
 mod retire;
 mod rollback;
 mod shift;

@@ -4,8 +4,10 @@ pub mod deploy;
 pub mod estate;
 mod facts;
 mod image;
+mod relaunch;
 pub mod rollback;
+mod target;
 pub mod way_back;
 
-pub use facts::{Facts, Setting};
+pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;
