@@ -6,8 +6,10 @@ mod facts;
 mod guards;
 mod image;
 pub mod live;
+mod relaunch;
 pub mod rollback;
+mod target;
 pub mod way_back;
 
-pub use facts::{Facts, Setting};
+pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;
