@@ -53,8 +53,7 @@ impl Situation<'_> {
             return Move::wait("the attachment is not read back yet", period);
         }
         let group = self.side(slot).group.clone();
-        let call =
-            if on { CloudCall::AttachTargetGroup { group, target_group } } else { CloudCall::DetachTargetGroup { group, target_group } };
+        let call = if on { CloudCall::AttachTargetGroup { group, target_group } } else { CloudCall::DetachTargetGroup { group, target_group } };
         Move::call(call, why)
     }
 

@@ -18,7 +18,9 @@ fn attachments(situation: &Situation<'_>) -> Option<String> {
     if !matches!(situation.route(), Route::Attached { .. }) || situation.is_settling() {
         return None;
     }
-    let changed = |slot: &Slot| situation.seen.is_attached(*slot).is_some_and(|seen| !situation.progress.may_read_attached(&situation.side(*slot).group).contains(&seen));
+    let changed = |slot: &Slot| {
+        situation.seen.is_attached(*slot).is_some_and(|seen| !situation.progress.may_read_attached(&situation.side(*slot).group).contains(&seen))
+    };
     let slot = Slot::BOTH.into_iter().find(changed)?;
     let now = if situation.seen.is_attached(slot) == Some(true) { "attached" } else { "detached" };
     Some(format!("another hand {now} {}", situation.side(slot).group))

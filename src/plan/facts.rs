@@ -114,7 +114,10 @@ impl Facts<'_> {
             return Ok(());
         }
         Err(Refusal::new(
-            format!("{} has no weights and keeps {} servers in its idle group: they would serve the old release", self.spec.name, self.spec.idle_size),
+            format!(
+                "{} has no weights and keeps {} servers in its idle group: they would serve the old release",
+                self.spec.name, self.spec.idle_size
+            ),
             "set `idle_size = 0` for this fleet",
         ))
     }

@@ -62,7 +62,11 @@ pub(super) fn out_of_traffic(facts: &Facts<'_>, plan: &Plan, release: &Release) 
         None => "put all traffic on one group first".to_owned(),
     };
     Err(Refusal::new(
-        format!("{} of {name} has to be launched anew in {}, which serves something else with {share}% of the traffic", release.label(), plan.to.group),
+        format!(
+            "{} of {name} has to be launched anew in {}, which serves something else with {share}% of the traffic",
+            release.label(),
+            plan.to.group
+        ),
         remedy,
     ))
 }

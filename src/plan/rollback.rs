@@ -205,7 +205,8 @@ fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
     let census = plan.to.template_version.and_then(|version| facts.seen.strangers(slot, version)).is_some_and(|strangers| strangers.is_empty());
     // Servers of a group that was just asked for fewer are healthy until they end.
     let kept = facts.seen.group(slot).is_some_and(|group| group.sizes.desired >= plan.need);
-    if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
+    // Without weights going back takes longer than one write: servers have to pass the load balancer's checks, or to be ended.
+    if healthy >= plan.need && census && kept && plan.scope.is_weighted() { WayBackLevel::R0 } else { WayBackLevel::R1 }
 }
 
 /// The image must exist, and be allowed, to be launched again.
@@ -229,7 +230,11 @@ fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
     if level != WayBackLevel::R0 {
         steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), Some(facts.history.expected_grow())));
     }
-    steps.push(step(StepKind::Shift, format!("all traffic to {}", plan.to.label()), Some(facts.history.expected_shift())));
+    let all = match plan.scope.route {
+        Route::Weighted { .. } | Route::Attached { .. } => "all traffic to",
+        Route::None => "all work to",
+    };
+    steps.push(step(StepKind::Shift, format!("{all} {}", plan.to.label()), Some(facts.history.expected_shift(&plan.scope.route))));
     steps.push(step(StepKind::Settle, "read back, settle".to_owned(), Some(plan.timing.settle)));
     steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
     steps.push(step(StepKind::GiveBack, "mark bad, give back".to_owned(), None));

@@ -28,6 +28,8 @@ pub struct Ground<'a> {
     pub images_complete: bool,
     /// The fleet's ledger.
     pub ledger: &'a [LedgerEntry],
+    /// The slot that serves most, where that can be told.
+    pub live: Option<Slot>,
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -47,14 +49,14 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
         return unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over));
     };
     match &ground.spec.groups {
-        Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
-        _ => not_driven(ground, target),
+        Groups::Two(_) => of_two(ground, target),
+        Groups::One(_) => not_driven(target),
     }
 }
 
 /// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
 fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
-    if !ground.ledger.is_empty() || !ground.spec.scope().is_weighted() {
+    if !ground.ledger.is_empty() || matches!(ground.spec.groups, Groups::One(_)) {
         return None;
     }
     let slot = going_away(ground)?.other();
@@ -64,7 +66,7 @@ fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
     let version = ground.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
     let (template, digest, name) = (pin.id.clone(), pin.digest.clone(), group.name.clone());
     let release = Release { image, version, template, template_version: pin.number()?, digest, group: name, slot };
-    Some(WayBack { proved: false, proved_at: None, ..by_weights(ground, release) })
+    Some(WayBack { proved: false, proved_at: None, ..of_two(ground, release) })
 }
 
 /// Nothing is left to go back to: the newest of what there was, and why not.
@@ -113,9 +115,7 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let route = ground.route?;
-    let weight = |slot| route.weight(ground.spec.route.target_group(slot)?);
-    Some(if weight(Slot::B)? > weight(Slot::A)? { Slot::B } else { Slot::A })
+    ground.live
 }
 
 fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
@@ -123,12 +123,13 @@ fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
     ground.groups.iter().find(|group| group.name == *names.get(slot)).copied()
 }
 
-fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
+fn of_two(ground: &Ground<'_>, target: Release) -> WayBack {
     let slot = going_away(ground).map_or(target.slot, Slot::other);
     let Some(group) = group(ground, slot) else { return none("the group of the last good release cannot be read") };
     let back = |level, expected| WayBack { level: Some(level), proved: true, expected: Some(expected), ..WayBack::default() };
     let history = ground.history;
-    let launched = history.expected_grow().plus(history.expected_shift());
+    let shift = history.expected_shift(&ground.spec.route);
+    let launched = history.expected_grow().plus(shift);
     if !is_pinned(group, &target) {
         let stays = |instance: &Instance| target.slot == slot && instance.template_version == Some(target.template_version);
         let room = if group.instances.iter().all(stays) { Millis::ZERO } else { history.expected_empty() };
@@ -137,9 +138,11 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     }
     let census =
         group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == Some(target.template_version));
-    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
+    let told = group.health_check == HealthCheck::Elb || ground.spec.route == Route::None;
+    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && told;
     if warm {
-        return WayBack { target: Some(target), proved_at: Some(ground.as_of), ..back(WayBackLevel::R0, history.expected_shift()) };
+        let level = if ground.spec.scope().is_weighted() { WayBackLevel::R0 } else { WayBackLevel::R1 };
+        return WayBack { target: Some(target), proved_at: proved_at(ground), ..back(level, shift) };
     }
     let gone = Images { listed: ground.images, complete: ground.images_complete }.gone(&target);
     if let Some(why) = gone {
@@ -148,13 +151,13 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     WayBack { target: Some(target), ..back(WayBackLevel::R1, launched) }
 }
 
-fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
-    let kind = match (&ground.spec.groups, &ground.spec.route) {
-        (Groups::One(_), _) => "a fleet of one group",
-        (_, Route::Attached { .. }) => "a fleet with a shared target group",
-        _ => "a fleet without a weighted route",
-    };
-    let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
+/// Warm servers are proved by the look that found them healthy, but off a shared target group nobody asks whether they would pass its checks.
+fn proved_at(ground: &Ground<'_>) -> Option<WorldTime> {
+    (!matches!(ground.spec.route, Route::Attached { .. })).then_some(ground.as_of)
+}
+
+fn not_driven(target: Release) -> WayBack {
+    let blocker = "a fleet of one group is not rolled back by this version of Quarterdeck".to_owned();
     WayBack { level: None, unknown: false, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
 }
 
