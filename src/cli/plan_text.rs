@@ -4,7 +4,6 @@ use super::table::Table;
 use crate::domain::time::Millis;
 use crate::operation::calls::planned_calls;
 use crate::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side};
-use crate::operation::status::WayBackLevel;
 
 /// The whole plan.
 pub(super) fn plan_text(plan: &Plan, width: Option<usize>) -> String {
@@ -33,13 +32,10 @@ fn head(plan: &Plan) -> String {
     text
 }
 
-fn how(plan: &Plan) -> &'static str {
-    match (plan.kind, plan.level) {
-        (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: one weight change",
-        (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows, then the weights",
-        (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew, then the weights",
-        (OperationKind::Rollback | OperationKind::Retire, _) => "in the steps below",
-        (OperationKind::Deploy, _) => plan.strategy.word(),
+fn how(plan: &Plan) -> String {
+    match plan.kind {
+        OperationKind::Rollback | OperationKind::Retire => plan.way_words().unwrap_or_else(|| "in the steps below".to_owned()),
+        OperationKind::Deploy => plan.strategy.word().to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::status::WayBackLevel;
-use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
+use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
 use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
@@ -342,6 +342,24 @@ impl Plan {
             self.from.template_version.map(|version| TemplateSource { template, version, digest })
         };
         self.source.clone().or_else(of_from)
+    }
+
+    /// The way a rollback takes, for people; none for other plans.
+    #[must_use]
+    pub fn way_words(&self) -> Option<String> {
+        let last = match self.scope.route {
+            Route::Weighted { .. } => "then the weights",
+            Route::Attached { .. } => "then it is attached and the new one taken off",
+            Route::None => "then the new one is ended",
+        };
+        let grows = self.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
+        let first = if grows { "the old group grows first" } else { "the old group is warm" };
+        let way = match self.level.filter(|_| self.kind == OperationKind::Rollback)? {
+            WayBackLevel::R0 => "R0: the old group is warm, one weight change".to_owned(),
+            WayBackLevel::R1 => format!("R1: {first}, {last}"),
+            WayBackLevel::R2 => format!("R2: the image is launched anew in the other slot, {last}"),
+        };
+        Some(way)
     }
 
     /// The content hash of the candidate's template version: same stable data and image, same version.

@@ -181,7 +181,16 @@ fn group_status(round: &Round<'_>, part: &Part<'_>, groups: &[(Option<Slot>, &Se
         instances: group.instances.clone(),
         weight,
         share_pct: share.map(percent),
+        asked_pct: asked(part),
     }
+}
+
+/// What the operation at work asks for the group, where a share is made of servers.
+fn asked(part: &Part<'_>) -> Option<u32> {
+    let view = part.shown.filter(|_| !part.spec.scope().is_weighted())?;
+    let pct = view.asked_pct()?;
+    let plan = &view.operation.plan;
+    if part.slot == Some(plan.to.slot) { Some(pct) } else { 100_u32.checked_sub(pct) }
 }
 
 /// Where no weights divide the traffic, a group's share is its part of the servers that serve.

@@ -267,7 +267,7 @@ fn policies(policies: Option<&[crate::domain::observation::GroupPolicies]>) -> F
 
 /// The slot that serves, by its weight, or by the person's word where weights do not tell.
 fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
-    let Some(place) = spec.route.place() else { return Ok(said.unwrap_or(Slot::A)) };
+    let Some(place) = spec.route.place() else { return live_by_servers(spec, seen, said) };
     let actions =
         seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place)).map(|reading| &reading.actions);
     let weight = |slot: Slot| actions.and_then(|actions| actions.weight(spec.route.target_group(slot)?));
@@ -276,6 +276,21 @@ fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Sl
         (Some(0), Some(b), None) if b > 0 => Ok(Slot::B),
         (Some(a), Some(0), None) if a > 0 => Ok(Slot::A),
         _ => Err(Refusal::new(format!("the weights do not tell which group of {} is live", spec.name), "say it: `--live a` or `--live b`").into()),
+    }
+}
+
+/// Without weights the group that serves is the one with servers.
+fn live_by_servers(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
+    let Groups::Two(names) = &spec.groups else { return Ok(Slot::A) };
+    let serves = |slot: Slot| seen.groups.items().iter().find(|group| group.name == *names.get(slot)).map(|group| group.staying() > 0);
+    match (serves(Slot::A), serves(Slot::B), said) {
+        (_, _, Some(said)) => Ok(said),
+        (Some(true), Some(false), None) => Ok(Slot::A),
+        (Some(false), Some(true), None) => Ok(Slot::B),
+        _ => {
+            let why = format!("both groups of {} have servers, or neither has: nothing tells which is live", spec.name);
+            Err(Refusal::new(why, "say it: `--live a` or `--live b`").into())
+        }
     }
 }
 
