@@ -255,6 +255,7 @@ fn unseen(at: WorldTime) -> FleetObservation {
         route: Reading::unknown("not looked at"),
         health: BySlot::from_fn(|_| Reading::unknown("not looked at")),
         counts: BySlot::default(),
+        refreshes: None,
     }
 }
 

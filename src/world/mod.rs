@@ -12,6 +12,7 @@ mod defaults;
 mod disturb;
 pub mod draw;
 mod read;
+mod refresh;
 mod scenario;
 mod servers;
 pub mod state;

@@ -10,6 +10,7 @@ use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateI
 use crate::domain::image::{BakeProgress, Image, ImageState};
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Reading;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::domain::traffic::{TargetHealth, TargetState};
@@ -93,8 +94,7 @@ impl World {
     }
 
     fn pin_of(&self, group: &Group) -> TemplatePin {
-        let launched = self.launches_now(group).map(|(number, _)| number);
-        let data = launched.and_then(|number| self.templates.get(&group.template)?.versions.get(&number));
+        let data = self.pinned_number(group).and_then(|number| self.templates.get(&group.template)?.versions.get(&number));
         TemplatePin { id: group.template.clone(), version: group.version, image: data.map(|data| data.image.clone()), digest: data.map(digest) }
     }
 
@@ -128,15 +128,29 @@ impl World {
     /// One look at an A/B fleet. What was not asked for, or cannot be read, is unknown with the reason.
     #[must_use]
     pub fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
-        let asked = |slot| matches!(depth, Depth::Full) || depth == Depth::RouteAndTargets(slot);
+        let asked = |slot| !matches!(depth, Depth::RouteAndTargets(only) if only != slot);
         let groups = BySlot::from_fn(|slot| match depth {
-            Depth::Full => self.group_reading(pair.groups.get(slot)),
+            Depth::Full | Depth::WithRefreshes(_) => self.group_reading(pair.groups.get(slot)),
             Depth::RouteAndTargets(_) => Reading::unknown("not asked"),
         });
         let health =
             BySlot::from_fn(|slot| if asked(slot) { self.health_reading(pair.target_groups.get(slot)) } else { Reading::unknown("not asked") });
-        let counts = BySlot::from_fn(|slot| self.counts(pair.target_groups.get(slot)).filter(|_| depth == Depth::Full));
-        FleetObservation { at: self.now(), groups, route: self.route_reading(&pair.place), health, counts }
+        let counts = BySlot::from_fn(|slot| self.counts(pair.target_groups.get(slot)).filter(|_| !matches!(depth, Depth::RouteAndTargets(_))));
+        FleetObservation {
+            at: self.now(),
+            groups,
+            route: self.route_reading(&pair.place),
+            health,
+            counts,
+            refreshes: self.refresh_reading(pair, depth),
+        }
+    }
+
+    fn refresh_reading(&self, pair: &WeightedPair, depth: Depth) -> Option<Reading<Vec<InstanceRefresh>>> {
+        let Depth::WithRefreshes(slot) = depth else { return None };
+        let name = pair.groups.get(slot);
+        let unknown = || Reading::unknown(format!("Auto Scaling group {name} not found"));
+        Some(self.refreshes(name).map_or_else(unknown, |refreshes| Reading::known(refreshes, self.now())))
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {

@@ -371,6 +371,7 @@ fn blind(error: &SimError) -> FleetObservation {
         route: Reading::unknown(why.clone()),
         health: BySlot::from_fn(|_| Reading::unknown(why.clone())),
         counts: BySlot::default(),
+        refreshes: None,
     }
 }
 
