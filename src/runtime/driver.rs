@@ -9,7 +9,6 @@ use crate::adapters::host;
 use crate::adapters::store::{Appended, CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
-use crate::domain::observation::Depth;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::engine::answer::{self, Reading};
 use crate::engine::{self, Broken, Decision, Situation, WantedCall};
@@ -143,8 +142,8 @@ impl Driver {
             return Ok(());
         }
         let depth = engine::depth(&self.operation.plan, &self.progress);
-        let reader = if depth == Depth::Full { &self.read } else { &self.first_look };
-        let seen = reader.observe(&self.operation.plan.pair, depth).await;
+        let reader = if depth.is_full() { &self.read } else { &self.first_look };
+        let seen = reader.observe(&self.operation.plan.scope, depth).await;
         self.now = self.read.now().await.unwrap_or(seen.at).max(self.now);
         let situation = Situation { plan: &self.operation.plan, progress: &self.progress, seen: &seen, now: self.now, claimant: &self.claimant };
         let decision = engine::decide(&situation);
