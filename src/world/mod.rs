@@ -13,6 +13,8 @@ mod disturb;
 pub mod draw;
 mod read;
 mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod scenario;
 mod servers;
 pub mod state;

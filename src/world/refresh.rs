@@ -49,11 +49,11 @@ pub struct Refresh {
 impl Refresh {
     /// New servers are launched from what the refresh wants rather than from what the group says.
     const fn launches_its_own(&self) -> bool {
-        self.status.goes_forward()
+        self.status.goes_forward() || matches!(self.status, RefreshStatus::Cancelling)
     }
 
-    fn replaces(&self) -> bool {
-        matches!(self.status, RefreshStatus::InProgress | RefreshStatus::RollbackInProgress)
+    const fn replaces(&self) -> bool {
+        matches!(self.status, RefreshStatus::InProgress | RefreshStatus::RollbackInProgress | RefreshStatus::Cancelling)
     }
 
     fn end(&mut self, status: RefreshStatus, now: Tick) {
@@ -138,7 +138,11 @@ impl World {
 
     /// CancelInstanceRefresh.
     pub(super) fn cancel_refresh(&mut self, name: &GroupName) -> Result<CallReply, Refusal> {
-        self.turn_refresh(name, |refresh, _, _| {
+        self.turn_refresh(name, |refresh, group, tick| {
+            // Replacements under way are finished.
+            let under_way = active(group).count().saturating_sub(usize::try_from(group.sizes.desired).unwrap_or(0));
+            refresh.todo = std::mem::take(&mut refresh.todo).into_iter().take(under_way).collect();
+            refresh.moved_at = tick;
             refresh.status = RefreshStatus::Cancelling;
             refresh.reason = Some("cancelled by a person".to_owned());
             Ok(())
@@ -244,9 +248,8 @@ fn go_on(refresh: &mut Refresh, group: &mut Group, around: &Surroundings) {
     refresh.look_at = now + LOOK;
     match refresh.status {
         RefreshStatus::Pending => refresh.status = RefreshStatus::InProgress,
-        RefreshStatus::InProgress | RefreshStatus::RollbackInProgress => replace(refresh, group, around),
+        RefreshStatus::InProgress | RefreshStatus::RollbackInProgress | RefreshStatus::Cancelling => replace(refresh, group, around),
         RefreshStatus::Baking if refresh.bake_until.is_none_or(|until| now >= until) => succeed(refresh, group, now),
-        RefreshStatus::Cancelling if active(group).all(|server| server.phase != Phase::Pending) => refresh.end(RefreshStatus::Cancelled, now),
         _ => {}
     }
 }
@@ -276,8 +279,10 @@ fn replace(refresh: &mut Refresh, group: &mut Group, around: &Surroundings) {
 }
 
 fn replaced(refresh: &mut Refresh, group: &mut Group, now: Tick) {
-    if refresh.status == RefreshStatus::RollbackInProgress {
-        return refresh.end(RefreshStatus::RollbackSuccessful, now);
+    match refresh.status {
+        RefreshStatus::RollbackInProgress => return refresh.end(RefreshStatus::RollbackSuccessful, now),
+        RefreshStatus::Cancelling => return refresh.end(RefreshStatus::Cancelled, now),
+        _ => {}
     }
     if refresh.preferences.bake_secs == 0 {
         return succeed(refresh, group, now);
@@ -294,9 +299,14 @@ fn succeed(refresh: &mut Refresh, group: &mut Group, now: Tick) {
 }
 
 fn fail(refresh: &mut Refresh, group: &Group, why: &str, now: Tick) {
-    if refresh.status == RefreshStatus::RollbackInProgress {
+    let end = match refresh.status {
+        RefreshStatus::RollbackInProgress => Some(RefreshStatus::RollbackFailed),
+        RefreshStatus::Cancelling => Some(RefreshStatus::Cancelled),
+        _ => None,
+    };
+    if let Some(end) = end {
         refresh.reason = Some(why.to_owned());
-        return refresh.end(RefreshStatus::RollbackFailed, now);
+        return refresh.end(end, now);
     }
     if refresh.preferences.auto_rollback {
         return turn_round(refresh, group, why, now);
