@@ -3,6 +3,7 @@
 pub mod deploy;
 pub mod estate;
 mod facts;
+mod guards;
 mod image;
 mod relaunch;
 pub mod rollback;

@@ -1,16 +1,24 @@
 //! Planning a rollback: where to, by which path, and what it takes the wheel from.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use super::relaunch;
-use super::target::{Images, choose};
+use super::target::{Images, choose, launches};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
+use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::consequence::touched_nothing;
+use crate::operation::event::OperationState;
 use crate::operation::ledger::{KnownRelease, known_releases};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
+use crate::operation::record::OperationView;
 use crate::operation::status::WayBackLevel;
+
+/// Whoever confirmed a rollback starts its driver within this, or ends it.
+const STARTING: Millis = Millis::secs(60);
 
 /// Where a rollback goes and how sure that is.
 struct Target {
@@ -99,10 +107,9 @@ fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal 
     Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
 }
 
-/// The slot's group launches exactly this release.
+/// The slot's group launches this release.
 fn is_pinned(facts: &Facts<'_>, release: &Release, slot: Slot) -> bool {
-    let pin = facts.seen.group(slot).and_then(|group| group.template.as_ref());
-    release.slot == slot && pin.is_some_and(|pin| pin.id == release.template && pin.number() == Some(release.template_version))
+    facts.seen.group(slot).is_some_and(|group| launches(group, release))
 }
 
 /// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
@@ -146,9 +153,11 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder().map(|view| &view.operation.plan) {
-        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
-        Some(rollback) => rollback.from.slot,
+    let slot = match facts.holder() {
+        // It replaced nothing yet: what stood by before it still does.
+        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
+        Some(rollback) => rollback.operation.plan.from.slot,
         None => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
@@ -175,16 +184,26 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
     )
 }
 
+/// A rollback to the same release that goes on already is joined. One that was paused, or has lost its driver, is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
-    let Some(running) = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback) else { return Ok(()) };
-    let (id, plan) = (&running.operation.id, &running.operation.plan);
-    if plan.to.image == target.release.image {
+    let Some(running) = running_rollback(facts).filter(|view| view.operation.plan.to.image == target.release.image) else { return Ok(()) };
+    let (id, plan, since) = (&running.operation.id, &running.operation.plan, facts.now.since(running.operation.created_at));
+    let goes_on = match running.state() {
+        OperationState::Paused => false,
+        OperationState::Planned => running.driver_alive || since < STARTING,
+        _ => running.driver_alive,
+    };
+    if goes_on {
         return Err(Refusal::new(
             format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
             format!("watch it: `qd watch {id}`"),
         ));
     }
     Ok(())
+}
+
+fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
+    facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
 }
 
 fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
@@ -261,12 +280,13 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
 }
 
 fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
-    let other_runs = facts.holder().is_some_and(|view| view.operation.plan.kind == OperationKind::Rollback);
+    let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {
         let reason = mark.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", Untrusted::shown(reason)));

@@ -1,12 +1,13 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
-use super::target::{Choice, Images, choose};
+use super::target::{Choice, Images, choose, launches};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, Instance, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
@@ -95,25 +96,24 @@ fn chosen(ground: &Ground<'_>) -> Choice {
     };
     let is_live = |release: &Release| release.template == pin.id && Some(release.template_version) == pin.number() || same_content(release);
     let images = Images { listed: ground.images, complete: ground.images_complete };
-    let warm = |release: &Release| group(ground, release.slot).is_some_and(|group| is_pinned(group, release) && group.serving() > 0);
+    let standby = going_away(ground).map(Slot::other).and_then(|slot| group(ground, slot));
+    let warm = |release: &Release| standby.is_some_and(|group| launches(group, release) && group.serving() > 0);
     choose(ground.ledger, is_live, |release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release))))
 }
 
-fn is_pinned(group: &ServerGroup, release: &Release) -> bool {
-    group.name == release.group
-        && group.template.as_ref().is_some_and(|pin| pin.id == release.template && pin.number() == Some(release.template_version))
-}
-
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {
-    if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy) {
+    let touches = |view: &&OperationView| !touched_nothing(&view.operation.plan, &view.progress);
+    if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).filter(touches) {
         return Some(deploy.operation.plan.to.slot);
     }
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let route = ground.route?;
-    let weight = |slot| route.weight(ground.spec.route.target_group(slot)?);
-    Some(if weight(Slot::B)? > weight(Slot::A)? { Slot::B } else { Slot::A })
+    Some(if weight(ground, Slot::B)? > weight(ground, Slot::A)? { Slot::B } else { Slot::A })
+}
+
+fn weight(ground: &Ground<'_>, slot: Slot) -> Option<u32> {
+    ground.route?.weight(ground.spec.route.target_group(slot)?)
 }
 
 fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
@@ -127,15 +127,20 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     let back = |level, expected| WayBack { level: Some(level), proved: true, expected: Some(expected), ..WayBack::default() };
     let history = ground.history;
     let launched = history.expected_grow().plus(history.expected_shift());
-    if !is_pinned(group, &target) {
+    if !launches(group, &target) {
         let stays = |instance: &Instance| target.slot == slot && instance.template_version == Some(target.template_version);
-        let room = if group.instances.iter().all(stays) { Millis::ZERO } else { history.expected_empty() };
+        let stays = group.instances.iter().all(stays);
+        if let Some(weight) = weight(ground, slot).filter(|weight| *weight > 0 && !stays) {
+            let why = format!("{} has to be launched anew in {}, which serves something else with weight {weight}", target.label(), group.name);
+            return WayBack { target: Some(target), proved: true, ..none(&why) };
+        }
+        let room = if stays { Millis::ZERO } else { history.expected_empty() };
         let expected = history.expected_template().plus(room).plus(launched);
         return WayBack { target: Some(target), ..back(WayBackLevel::R2, expected) };
     }
-    let census =
-        group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == Some(target.template_version));
-    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
+    let pinned = group.template.as_ref().and_then(|pin| pin.number());
+    let census = group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == pinned);
+    let warm = group.serving() >= need(ground, slot) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
     if warm {
         return WayBack { target: Some(target), proved_at: Some(ground.as_of), ..back(WayBackLevel::R0, history.expected_shift()) };
     }
@@ -157,8 +162,8 @@ fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.
-fn need(ground: &Ground<'_>, target: &Release) -> u32 {
+fn need(ground: &Ground<'_>, slot: Slot) -> u32 {
     let frozen = ground.holder.map(|view| view.progress.need);
-    let other = group(ground, target.slot.other()).map_or(0, |group| group.sizes.desired);
+    let other = group(ground, slot.other()).map_or(0, |group| group.sizes.desired);
     frozen.unwrap_or(0).max(other).max(ground.spec.floor)
 }
