@@ -3,7 +3,7 @@
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::relaunch;
-use super::target::{Images, choose};
+use super::target::{Images, choose, launches};
 use crate::domain::fleet::{Route, Slot};
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
@@ -107,10 +107,9 @@ fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal 
     Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
 }
 
-/// The slot's group launches exactly this release.
+/// The slot's group launches this release.
 fn is_pinned(facts: &Facts<'_>, release: &Release, slot: Slot) -> bool {
-    let pin = facts.seen.group(slot).and_then(|group| group.template.as_ref());
-    release.slot == slot && pin.is_some_and(|pin| pin.id == release.template && pin.number() == Some(release.template_version))
+    facts.seen.group(slot).is_some_and(|group| launches(group, release))
 }
 
 /// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what

@@ -1,5 +1,6 @@
 //! Which release a way back leads to: the newest unmarked one that is not live and that nothing forbids.
 
+use crate::domain::group::ServerGroup;
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
@@ -30,6 +31,14 @@ impl Images<'_> {
         let usable = self.find(&release.image).map_or(!self.complete, |image| image.state == ImageState::Available);
         (!usable).then(|| format!("image of {} is gone", release.label()))
     }
+}
+
+/// Whether what a group launches is this release: its very template version, or another one with the same image and the same data.
+pub(super) fn launches(group: &ServerGroup, release: &Release) -> bool {
+    let Some(pin) = group.template.as_ref().filter(|pin| pin.number().is_some()) else { return false };
+    let is_its_version = pin.id == release.template && pin.number() == Some(release.template_version);
+    let same_data = pin.digest.is_some() && pin.digest == release.digest;
+    is_its_version || pin.image.as_ref() == Some(&release.image) && same_data
 }
 
 /// The target of a rollback, and newer releases that were passed over with the reason.

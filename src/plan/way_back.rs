@@ -1,6 +1,7 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
-use super::target::{Choice, Images, choose};
+use super::live::working;
+use super::target::{Choice, Images, choose, launches};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, Instance, ServerGroup};
 use crate::domain::image::Image;
@@ -98,13 +99,9 @@ fn chosen(ground: &Ground<'_>) -> Choice {
     };
     let is_live = |release: &Release| release.template == pin.id && Some(release.template_version) == pin.number() || same_content(release);
     let images = Images { listed: ground.images, complete: ground.images_complete };
-    let warm = |release: &Release| group(ground, release.slot).is_some_and(|group| is_pinned(group, release) && group.serving() > 0);
+    let standby = going_away(ground).map(Slot::other).and_then(|slot| group(ground, slot));
+    let warm = |release: &Release| standby.is_some_and(|group| launches(group, release) && group.serving() > 0);
     choose(ground.ledger, is_live, |release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release))))
-}
-
-fn is_pinned(group: &ServerGroup, release: &Release) -> bool {
-    group.name == release.group
-        && group.template.as_ref().is_some_and(|pin| pin.id == release.template && pin.number() == Some(release.template_version))
 }
 
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {
@@ -116,6 +113,17 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
         return Some(rollback.operation.plan.from.slot);
     }
     ground.live
+}
+
+/// Whether a load balancer sends a group traffic. Workers of a slot that is emptied go once the others carry everything.
+fn is_let_in(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> bool {
+    match &ground.spec.route {
+        Route::Weighted { target_groups, .. } => {
+            ground.route.and_then(|route| route.weight(target_groups.get(slot))).is_some_and(|weight| weight > 0)
+        }
+        Route::Attached { .. } => working(&ground.spec.route, group) > 0,
+        Route::None => false,
+    }
 }
 
 fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
@@ -130,16 +138,21 @@ fn of_two(ground: &Ground<'_>, target: Release) -> WayBack {
     let history = ground.history;
     let shift = history.expected_shift(&ground.spec.route);
     let launched = history.expected_grow().plus(shift);
-    if !is_pinned(group, &target) {
+    if !launches(group, &target) {
         let stays = |instance: &Instance| target.slot == slot && instance.template_version == Some(target.template_version);
-        let room = if group.instances.iter().all(stays) { Millis::ZERO } else { history.expected_empty() };
+        let stays = group.instances.iter().all(stays);
+        if !stays && is_let_in(ground, slot, group) {
+            let why = format!("{} has to be launched anew in {}, which serves something else", target.label(), group.name);
+            return WayBack { target: Some(target), proved: true, ..none(&why) };
+        }
+        let room = if stays { Millis::ZERO } else { history.expected_empty() };
         let expected = history.expected_template().plus(room).plus(launched);
         return WayBack { target: Some(target), ..back(WayBackLevel::R2, expected) };
     }
-    let census =
-        group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == Some(target.template_version));
+    let pinned = group.template.as_ref().and_then(|pin| pin.number());
+    let census = group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == pinned);
     let told = group.health_check == HealthCheck::Elb || ground.spec.route == Route::None;
-    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && told;
+    let warm = group.serving() >= need(ground, slot) && census && group.serving() > 0 && told;
     if warm {
         let level = if ground.spec.scope().is_weighted() { WayBackLevel::R0 } else { WayBackLevel::R1 };
         return WayBack { target: Some(target), proved_at: proved_at(ground), ..back(level, shift) };
@@ -162,8 +175,8 @@ fn not_driven(target: Release) -> WayBack {
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.
-fn need(ground: &Ground<'_>, target: &Release) -> u32 {
+fn need(ground: &Ground<'_>, slot: Slot) -> u32 {
     let frozen = ground.holder.map(|view| view.progress.need);
-    let other = group(ground, target.slot.other()).map_or(0, |group| group.sizes.desired);
+    let other = group(ground, slot.other()).map_or(0, |group| group.sizes.desired);
     frozen.unwrap_or(0).max(other).max(ground.spec.floor)
 }

@@ -148,6 +148,9 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::SetWeights { .. } => "weights",
         CloudCall::AttachTargetGroup { .. } => "attach",
         CloudCall::DetachTargetGroup { .. } => "detach",
+        CloudCall::StartInstanceRefresh { .. } => "start refresh",
+        CloudCall::CancelInstanceRefresh { .. } => "cancel refresh",
+        CloudCall::RollbackInstanceRefresh { .. } => "roll refresh back",
         CloudCall::Tag { .. } => "tag",
         CloudCall::Untag { .. } => "untag",
     }
