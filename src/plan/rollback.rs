@@ -57,17 +57,22 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         .max(from_group.sizes.desired)
         .max(frozen_need)
         .min(plan.live_sizes.max.max(facts.spec.floor));
-    let level = if anew { WayBackLevel::R2 } else { level(facts, &plan, slot) };
-    if level != WayBackLevel::R0 {
+    let warm = !anew && is_warm(facts, &plan, slot);
+    if !warm {
         launchable(facts, &target.release)?;
     }
-    plan.level = Some(level);
+    // Without weights going back takes longer than one write: servers have to pass the load balancer's checks, or to be ended.
+    plan.level = Some(match (anew, warm && plan.scope.is_weighted()) {
+        (true, _) => WayBackLevel::R2,
+        (false, true) => WayBackLevel::R0,
+        (false, false) => WayBackLevel::R1,
+    });
     if anew {
         relaunch::out_of_traffic(facts, &plan, &target.release)?;
         plan.source = relaunch::source(facts, &target.release, &plan)?;
         plan.steps = relaunch::steps(facts, &plan);
     }
-    plan.steps.extend(steps(facts, &plan, level));
+    plan.steps.extend(steps(facts, &plan, warm));
     plan.supersedes = facts.superseded();
     plan.checks = checks(facts, &plan, &target);
     plan.friction = friction(facts, &target);
@@ -199,13 +204,13 @@ fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
     facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
 }
 
-fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
+/// The target has all the servers it needs.
+fn is_warm(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> bool {
     let healthy = facts.seen.healthy(slot).or_else(|| facts.seen.healthy_targets(slot)).unwrap_or(0);
     let census = plan.to.template_version.and_then(|version| facts.seen.strangers(slot, version)).is_some_and(|strangers| strangers.is_empty());
     // Servers of a group that was just asked for fewer are healthy until they end.
     let kept = facts.seen.group(slot).is_some_and(|group| group.sizes.desired >= plan.need);
-    // Without weights going back takes longer than one write: servers have to pass the load balancer's checks, or to be ended.
-    if healthy >= plan.need && census && kept && plan.scope.is_weighted() { WayBackLevel::R0 } else { WayBackLevel::R1 }
+    healthy >= plan.need && census && kept
 }
 
 /// The image must exist, and be allowed, to be launched again.
@@ -223,19 +228,19 @@ fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Refusal> {
     }
 }
 
-fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
+fn steps(facts: &Facts<'_>, plan: &Plan, warm: bool) -> Vec<PlanStep> {
     let step = |kind: StepKind, title: String, expected| PlanStep { kind, title, expected };
     let mut steps = Vec::new();
-    if level != WayBackLevel::R0 {
+    if !warm {
         steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), Some(facts.history.expected_grow())));
     }
-    let all = match plan.scope.route {
-        Route::Weighted { .. } | Route::Attached { .. } => "all traffic to",
-        Route::None => "all work to",
-    };
+    // Workers stop when they are ended, which is what parks their group.
+    let (all, parks) = if plan.scope.route == Route::None { ("all work to", false) } else { ("all traffic to", true) };
     steps.push(step(StepKind::Shift, format!("{all} {}", plan.to.label()), Some(facts.history.expected_shift(&plan.scope.route))));
     steps.push(step(StepKind::Settle, "read back, settle".to_owned(), Some(plan.timing.settle)));
-    steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
+    if parks {
+        steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
+    }
     steps.push(step(StepKind::GiveBack, "mark bad, give back".to_owned(), None));
     steps
 }
