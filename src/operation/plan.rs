@@ -279,6 +279,9 @@ pub struct Plan {
     pub supersedes: Option<OperationId>,
     /// The way a rollback takes.
     pub level: Option<WayBackLevel>,
+    /// What a rollback leaves served when somebody first decided to leave it, so that it is marked bad. What only stood by is not.
+    #[serde(default)]
+    pub leaves_bad: bool,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
     /// When the facts were read.

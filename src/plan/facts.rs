@@ -270,6 +270,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         checks: Vec::new(),
         supersedes: None,
         level: None,
+        leaves_bad: false,
         differences: Vec::new(),
         as_of: facts.seen.at,
         place: facts.place(),
