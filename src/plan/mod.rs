@@ -3,6 +3,7 @@
 pub mod deploy;
 pub mod estate;
 mod facts;
+mod guards;
 mod image;
 pub mod rollback;
 pub mod way_back;

@@ -1,6 +1,7 @@
 //! Planning a rollback: where to, by which path, and what it takes the wheel from.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
@@ -8,6 +9,7 @@ use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::event::OperationState;
 use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
@@ -106,9 +108,11 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder().map(|view| &view.operation.plan) {
-        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
-        Some(rollback) => rollback.from.slot,
+    let slot = match facts.holder() {
+        // It replaced nothing yet: what stood by before it still does.
+        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
+        Some(rollback) => rollback.operation.plan.from.slot,
         None => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
@@ -246,6 +250,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
 }

@@ -16,6 +16,7 @@ use crate::domain::reading::Listing;
 use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
+use crate::operation::freeze::{Freeze, of_fleet};
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::sighting::Sighting;
 use crate::plan::Facts;
@@ -93,7 +94,7 @@ impl Office {
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
         let (live, other) = self.templates(&seen).await;
-        let record = record(&self.store, &spec.name)?;
+        let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
         Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
@@ -191,13 +192,23 @@ pub(super) fn fleets_in(
     find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
 }
 
-/// What a store knows of these fleets.
-pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
-    specs.iter().map(|spec| Ok((spec.name.clone(), record(store, &spec.name)?))).collect()
+/// What a store knows of these fleets; freezes as they stand at `now`.
+pub(super) fn records(store: &Store, specs: &[FleetSpec], now: WorldTime) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
+    let freezes = store.freezes(now)?;
+    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, &spec.name, &freezes)?))).collect()
 }
 
-fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
-    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?, history: store.history(fleet)? })
+fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecord, StoreError> {
+    recorded(store, fleet, &store.freezes(now)?)
+}
+
+fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+    Ok(FleetRecord {
+        ledger: store.ledger(fleet)?,
+        operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
+        history: store.history(fleet)?,
+        freezes: of_fleet(freezes, fleet),
+    })
 }
 
 /// What was read for a plan.
@@ -229,6 +240,7 @@ impl Gathered {
             target_groups: self.target_groups.clone(),
             policies: self.policies.clone(),
             history: self.record.history,
+            freezes: &self.record.freezes,
             now: self.now,
         }
     }

@@ -153,6 +153,7 @@ impl Stage {
             seen: &seen,
             images,
             images_missing: None,
+            freezes: &[],
             ledger: &self.book.ledger,
             operations: &self.book.views(),
             live_template: template(live),
