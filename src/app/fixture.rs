@@ -330,6 +330,7 @@ pub fn deploy_plan() -> Plan {
         supersedes: None,
         level: None,
         leaves_bad: false,
+        source: None,
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),

@@ -11,6 +11,7 @@ pub mod drive;
 mod foreign;
 mod guards;
 mod lower;
+mod relaunch;
 mod retire;
 mod rollback;
 mod shift;
