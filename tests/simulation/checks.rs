@@ -190,6 +190,9 @@ impl Checker {
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
             CloudCall::RaiseMin { group, .. } | CloudCall::PinTemplate { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
+            CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
+                Err("an instance refresh in a fleet of two groups".to_owned())
+            }
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
         }
@@ -259,7 +262,10 @@ impl Checker {
     fn parked(&self, world: &World, slot: Slot, record: &Record) -> Result<(), String> {
         let (plan, progress) = (&record.operation.plan, &record.progress);
         let effective = world.effective_share(self.pair.target_groups.get(slot)).unwrap_or(0.0);
-        if slot == self.stable || self.share(self.actions(world), slot) > 0.0 || effective > 0.0 {
+        let step = plan.steps.get(progress.current).map(|step| step.kind);
+        // A rollback that launches its target anew first empties the slot for it.
+        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        if slot == self.stable && !makes_room || self.share(self.actions(world), slot) > 0.0 || effective > 0.0 {
             return Err(format!("S4: slot {} is parked, stable is {}, it gets {effective} of the traffic", slot.letter(), self.stable.letter()));
         }
         if plan.kind == OperationKind::Retire {

@@ -3,6 +3,7 @@
 mod budget;
 mod commands;
 mod error;
+mod freezes;
 mod leases;
 mod ledger;
 mod operations;
@@ -20,7 +21,7 @@ pub use budget::StoreBudget;
 pub use commands::CommandAnswer;
 pub use error::StoreError;
 pub use ledger::NewEntry;
-pub use operations::{Appended, NewOperation};
+pub use operations::NewOperation;
 pub use place::trust_root;
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.
@@ -100,7 +101,7 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history"] {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes"] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())
