@@ -163,16 +163,16 @@ fn fleets_are_found() {
 fn numbered_versions_are_looked_up_once() {
     inside("numbered_versions_are_looked_up_once", async |aws| {
         let cloud = connect(aws).await;
-        cloud.observe(&pair(aws, "web-prod"), Depth::Full).await;
+        cloud.observe(&pair(aws, "web-prod").scope(), Depth::Full).await;
         aws.clear_calls();
-        let seen = cloud.observe(&pair(aws, "web-prod"), Depth::Full).await;
+        let seen = cloud.observe(&pair(aws, "web-prod").scope(), Depth::Full).await;
         let calls = aws.calls();
         let mut names = actions(&calls);
         names.sort_unstable();
         assert_eq!(names, ["DescribeAutoScalingGroups", "DescribeRules", "DescribeTargetHealth", "DescribeTargetHealth"]);
         assert!(seen.is_complete(), "{:?}", seen.unknowns());
         assert_eq!((seen.healthy(Slot::A), seen.healthy(Slot::B)), (Some(4), Some(0)));
-        assert_eq!(seen.weight(Slot::A, &pair(aws, "web-prod")), Some(100));
+        assert_eq!(seen.weight(Slot::A), Some(100));
         assert!(seen.health.a.value().unwrap().targets.values().all(|state| *state == TargetState::Healthy));
         assert_eq!(seen.group(Slot::A).unwrap().template.as_ref().unwrap().image, Some(image(aws, "web 2.13.2")));
     });
@@ -185,7 +185,7 @@ fn a_fast_rollback_takes_three_calls() {
         for name in ["web-prod", "api-prod"] {
             let pair = pair(aws, name);
             aws.clear_calls();
-            let seen = cloud.observe(&pair, Depth::RouteAndTargets(Slot::A)).await;
+            let seen = cloud.observe(&pair.scope(), Depth::RouteAndTargets(Slot::A)).await;
             assert!(seen.health.b.value().is_none() && seen.group(Slot::A).is_none());
             let wanted = seen.route.value().unwrap().with_weights(&[(pair.target_groups.a.clone(), 0), (pair.target_groups.b.clone(), 100)]);
             let call = CloudCall::SetWeights { place: pair.place.clone(), actions: wanted.clone() };
@@ -194,8 +194,8 @@ fn a_fast_rollback_takes_three_calls() {
             assert!(reply.request_id.is_some());
             assert_eq!(aws.calls().len(), 3, "{:?}", actions(&aws.calls()));
             assert_eq!(aws.writes().len(), 1);
-            let after = cloud.observe(&pair, Depth::Full).await;
-            assert_eq!((after.weight(Slot::A, &pair), after.weight(Slot::B, &pair)), (Some(0), Some(100)));
+            let after = cloud.observe(&pair.scope(), Depth::Full).await;
+            assert_eq!((after.weight(Slot::A), after.weight(Slot::B)), (Some(0), Some(100)));
         }
     });
 }
@@ -205,7 +205,7 @@ fn a_sign_in_before_the_forward_survives_a_write() {
     inside("a_sign_in_before_the_forward_survives_a_write", async |aws| {
         let cloud = connect(aws).await;
         let pair = pair(aws, "web-prod");
-        let before = cloud.observe(&pair, Depth::Full).await.route.value().unwrap().clone();
+        let before = cloud.observe(&pair.scope(), Depth::Full).await.route.value().unwrap().clone();
         assert!(matches!(&before.0[0], RouteAction::Other { kind, .. } if kind == "authenticate-oidc"));
         assert_eq!(before.stickiness_secs(), Some(3600));
         let wanted = before.with_weights(&[(pair.target_groups.b.clone(), 25), (pair.target_groups.a.clone(), 75)]);
@@ -214,7 +214,7 @@ fn a_sign_in_before_the_forward_survives_a_write() {
         assert_eq!(sent.params["Actions.member.1.AuthenticateOidcConfig.UseExistingClientSecret"], "true");
         assert!(!sent.params.keys().any(|key| key.ends_with("ClientSecret") && !key.ends_with("UseExistingClientSecret")));
         assert_eq!(sent.params["Actions.member.2.ForwardConfig.TargetGroupStickinessConfig.DurationSeconds"], "3600");
-        let after = cloud.observe(&pair, Depth::Full).await.route.value().unwrap().clone();
+        let after = cloud.observe(&pair.scope(), Depth::Full).await.route.value().unwrap().clone();
         assert!(after.same_but_weights(&before));
     });
 }
@@ -223,7 +223,7 @@ fn a_sign_in_before_the_forward_survives_a_write() {
 fn what_somebody_else_changed_is_never_overwritten() {
     inside("what_somebody_else_changed_is_never_overwritten", async |aws| {
         let pair = pair(aws, "shop-prod");
-        let before = connect(aws).await.observe(&pair, Depth::Full).await.route.value().unwrap().clone();
+        let before = connect(aws).await.observe(&pair.scope(), Depth::Full).await.route.value().unwrap().clone();
         let rule = pair.place.arn().as_str().to_owned();
         let stray = text(aws, "/fleets/search-prod/slots/a/target_groups/0");
         let forward = [("RuleArn", rule.as_str()), ("Actions.member.1.Type", "forward"), ("Actions.member.1.TargetGroupArn", &stray)];
@@ -390,7 +390,7 @@ fn credentials_and_permissions_are_told_apart() {
         let call = CloudCall::ReleaseMin { group: "batch-2".into(), min: 0 };
         assert_eq!(kind(writer(&denied).call(&call).await), CloudErrorKind::Denied);
 
-        let blind = connect_as(aws, "noelb").await.observe(&pair(aws, "web-prod"), Depth::Full).await;
+        let blind = connect_as(aws, "noelb").await.observe(&pair(aws, "web-prod").scope(), Depth::Full).await;
         assert_eq!(blind.group(Slot::A).map(|group| group.serving()), Some(4));
         let unknowns = blind.unknowns();
         assert_eq!(unknowns.len(), 3, "{unknowns:?}");
@@ -423,7 +423,7 @@ fn what_is_not_there_is_unknown_and_never_empty() {
         pair.groups.b = "web-prod-x".into();
         pair.place = RoutePlace::Rule(format!("{}0", pair.place.arn().as_str()).as_str().into());
         pair.target_groups.b = TargetGroupArn::new(format!("{}0", pair.target_groups.b.as_str()));
-        let seen = cloud.observe(&pair, Depth::Full).await;
+        let seen = cloud.observe(&pair.scope(), Depth::Full).await;
         assert!(seen.group(Slot::A).is_some() && seen.health.a.value().is_some());
         let unknowns = seen.unknowns();
         assert_eq!(unknowns.len(), 3, "{unknowns:?}");

@@ -269,7 +269,7 @@ fn side(slot: Slot, version: &str, template_version: Option<u64>) -> Side {
     Side {
         slot,
         group: groups.get(slot).clone(),
-        target_group: targets.get(slot).clone(),
+        target_group: Some(targets.get(slot).clone()),
         template: format!("lt-0{}", slot.letter()).as_str().into(),
         template_version,
         image: if slot == Slot::A { "ami-0132".into() } else { "ami-0214".into() },
@@ -301,7 +301,7 @@ pub fn deploy_plan() -> Plan {
         kind: OperationKind::Deploy,
         fleet: "web-prod".into(),
         production: true,
-        pair: crate::domain::fleet::WeightedPair { groups, place, target_groups },
+        scope: crate::domain::fleet::Scope { groups: Groups::Two(groups), route: Route::Weighted { place, target_groups }, alarms: Vec::new() },
         from: side(Slot::A, "2.13.2", Some(4)),
         to: side(Slot::B, "2.14.0", None),
         strategy: Strategy::Canary,

@@ -94,7 +94,8 @@ fn calls(plan: &Plan) -> String {
     for call in planned_calls(plan) {
         table.row([call.step.to_string(), call.api.to_owned(), call.summary]);
     }
-    format!("\nCALLS, by step\n{}  weights are those of {}\n", table.render(None), plan.pair.place.arn())
+    let place = plan.scope.route.place().map(|place| format!("  weights are those of {}\n", place.arn())).unwrap_or_default();
+    format!("\nCALLS, by step\n{}{place}", table.render(None))
 }
 
 fn friction(plan: &Plan) -> String {

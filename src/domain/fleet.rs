@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{FleetName, GroupName, PlaceArn, TargetGroupArn};
+use super::ids::{AlarmName, FleetName, GroupName, PlaceArn, TargetGroupArn};
 use super::text::Untrusted;
 use super::time::Millis;
 
@@ -95,6 +95,25 @@ impl Groups {
             Self::One(group) => vec![(None, group)],
         }
     }
+
+    /// The slots there are: the only group of a fleet counts as A.
+    #[must_use]
+    pub const fn slots(&self) -> &'static [Slot] {
+        match self {
+            Self::Two(_) => &Slot::BOTH,
+            Self::One(_) => &[Slot::A],
+        }
+    }
+
+    /// The group in a slot.
+    #[must_use]
+    pub const fn get(&self, slot: Slot) -> Option<&GroupName> {
+        match (self, slot) {
+            (Self::Two(slots), _) => Some(slots.get(slot)),
+            (Self::One(group), Slot::A) => Some(group),
+            (Self::One(_), Slot::B) => None,
+        }
+    }
 }
 
 /// The place in a load balancer that holds the two weights.
@@ -154,6 +173,25 @@ impl Route {
             Self::Weighted { .. } => "weighted",
             Self::Attached { .. } => "attached",
             Self::None => "none",
+        }
+    }
+
+    /// The target group in which the servers of a slot are registered.
+    #[must_use]
+    pub const fn target_group(&self, slot: Slot) -> Option<&TargetGroupArn> {
+        match self {
+            Self::Weighted { target_groups, .. } => Some(target_groups.get(slot)),
+            Self::Attached { target_group } => Some(target_group),
+            Self::None => None,
+        }
+    }
+
+    /// The place that holds the weights.
+    #[must_use]
+    pub const fn place(&self) -> Option<&RoutePlace> {
+        match self {
+            Self::Weighted { place, .. } => Some(place),
+            Self::Attached { .. } | Self::None => None,
         }
     }
 }
@@ -238,6 +276,8 @@ pub struct FleetSpec {
     pub idle_size: u32,
     /// Refuse images without gate records.
     pub require_verified: bool,
+    /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
+    pub alarms: Vec<AlarmName>,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -263,6 +303,7 @@ impl FleetSpec {
             steps: default_steps(),
             idle_size: 0,
             require_verified: false,
+            alarms: Vec::new(),
             source,
             problems: Vec::new(),
         }
@@ -284,9 +325,15 @@ impl FleetSpec {
             _ => None,
         }
     }
+
+    /// All that an operation on it may touch or watch.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope { groups: self.groups.clone(), route: self.route.clone(), alarms: self.alarms.clone() }
+    }
 }
 
-/// All that names an A/B fleet with a weighted route: what an operation on it may touch.
+/// All that names an A/B fleet with a weighted route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightedPair {
     /// The two groups.
@@ -295,4 +342,44 @@ pub struct WeightedPair {
     pub place: RoutePlace,
     /// The target group of each slot.
     pub target_groups: BySlot<TargetGroupArn>,
+}
+
+impl WeightedPair {
+    /// The same as a scope without alarms.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let route = Route::Weighted { place: self.place.clone(), target_groups: self.target_groups.clone() };
+        Scope { groups: Groups::Two(self.groups.clone()), route, alarms: Vec::new() }
+    }
+}
+
+/// All that an operation on a fleet may touch, and the alarms it watches. Frozen in its plan: nothing else is ever written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The server groups.
+    pub groups: Groups,
+    /// How traffic reaches them.
+    pub route: Route,
+    /// Alarms that gate.
+    pub alarms: Vec<AlarmName>,
+}
+
+impl Scope {
+    /// The slots there are.
+    #[must_use]
+    pub const fn slots(&self) -> &'static [Slot] {
+        self.groups.slots()
+    }
+
+    /// The target group in which the servers of a slot are registered.
+    #[must_use]
+    pub const fn target_group(&self, slot: Slot) -> Option<&TargetGroupArn> {
+        self.route.target_group(slot)
+    }
+
+    /// Two groups behind a place that holds their weights.
+    #[must_use]
+    pub const fn is_weighted(&self) -> bool {
+        matches!((&self.groups, &self.route), (Groups::Two(_), Route::Weighted { .. }))
+    }
 }

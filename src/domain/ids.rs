@@ -59,6 +59,8 @@ id! {
     OperationId;
     /// A plan's id: a digest of the plan's identity.
     PlanId;
+    /// A CloudWatch alarm's name.
+    AlarmName;
 }
 
 impl TargetGroupArn {

@@ -1,10 +1,10 @@
-//! One full look at an A/B fleet: both groups, the route, the health of both target groups, the counts.
+//! One look at a fleet: its groups, the route, the health of its target groups, the counts, the alarms.
 
 use serde::{Deserialize, Serialize};
 
-use super::fleet::{BySlot, Slot, WeightedPair};
+use super::fleet::{BySlot, Route, Scope, Slot};
 use super::group::{Instance, Lifecycle, ServerGroup, count};
-use super::ids::{InstanceId, TargetGroupArn};
+use super::ids::{AlarmName, InstanceId, TargetGroupArn};
 use super::reading::Reading;
 use super::time::WorldTime;
 use super::traffic::{Counts, RouteActions, TargetHealth, TargetState};
@@ -18,27 +18,68 @@ pub enum Depth {
     RouteAndTargets(Slot),
 }
 
-/// What was seen of an A/B fleet in one round of reads.
+/// What a CloudWatch alarm says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    /// Nothing is wrong by its account.
+    Ok,
+    /// It is red.
+    Alarm,
+    /// It cannot tell: too little data.
+    NoData,
+    /// There is no such alarm.
+    Missing,
+}
+
+/// One alarm as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmReading {
+    /// Its name.
+    pub name: AlarmName,
+    /// What it says.
+    pub state: AlarmState,
+}
+
+/// What was seen of a fleet in one round of reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetObservation {
+    /// What was looked at.
+    pub scope: Scope,
     /// When the round ended.
     pub at: WorldTime,
-    /// Each slot's group.
+    /// Each slot's group; unknown for a slot the fleet does not have.
     pub groups: BySlot<Reading<ServerGroup>>,
-    /// The actions of the route's place.
+    /// The actions of the route's place; empty without weights.
     pub route: Reading<RouteActions>,
-    /// The targets of each slot's target group.
+    /// The targets of each slot's target group; empty where the fleet has none.
     pub health: BySlot<Reading<TargetHealth>>,
     /// Requests and errors of each slot's target group since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
+    /// The fleet's alarms, in the order of its scope; empty where it names none.
+    pub alarms: Reading<Vec<AlarmReading>>,
 }
 
 impl FleetObservation {
+    /// An observation in which nothing is known, with the reason.
+    #[must_use]
+    pub fn blind(scope: &Scope, at: WorldTime, why: &str) -> Self {
+        Self {
+            scope: scope.clone(),
+            at,
+            groups: BySlot::from_fn(|_| Reading::unknown(why)),
+            route: Reading::unknown(why),
+            health: BySlot::from_fn(|_| Reading::unknown(why)),
+            counts: BySlot::default(),
+            alarms: Reading::unknown(why),
+        }
+    }
+
     /// Whether every part is known. Only a complete observation may lower, delete or end anything.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.route.value().is_some()
-            && Slot::BOTH.iter().all(|slot| self.groups.get(*slot).value().is_some() && self.health.get(*slot).value().is_some())
+            && self.scope.slots().iter().all(|slot| self.groups.get(*slot).value().is_some() && self.health.get(*slot).value().is_some())
     }
 
     /// What could not be read, in words; empty when the observation is complete.
@@ -51,9 +92,9 @@ impl FleetObservation {
             }
         };
         note("route".to_owned(), why(&self.route));
-        for slot in Slot::BOTH {
-            note(format!("group {}", slot.letter()), why(self.groups.get(slot)));
-            note(format!("target health {}", slot.letter()), why(self.health.get(slot)));
+        for slot in self.scope.slots() {
+            note(format!("group {}", slot.letter()), why(self.groups.get(*slot)));
+            note(format!("target health {}", slot.letter()), why(self.health.get(*slot)));
         }
         unknowns
     }
@@ -64,17 +105,41 @@ impl FleetObservation {
         self.groups.get(slot).value()
     }
 
-    /// Servers of a slot that are in service by Auto Scaling **and** healthy by the load balancer; none if either is unknown.
+    /// Servers of a slot that are in service by Auto Scaling **and**, where they are registered with a load balancer, healthy by its account;
+    /// none if either is unknown.
     #[must_use]
     pub fn healthy(&self, slot: Slot) -> Option<u32> {
         let (group, health) = (self.group(slot)?, self.health.get(slot).value()?);
-        Some(count(group.instances.iter().filter(|instance| instance.serves() && target_state(health, &instance.id) == TargetState::Healthy)))
+        let checked = self.is_checked(slot)?;
+        let is_healthy = |instance: &&Instance| instance.serves() && (!checked || target_state(health, &instance.id) == TargetState::Healthy);
+        Some(count(group.instances.iter().filter(is_healthy)))
     }
 
-    /// Healthy targets of a slot by the load balancer alone; none if unknown.
+    /// Whether the load balancer's word is needed for the health of a slot's servers. A group taken off a shared target group is told by Auto
+    /// Scaling alone; one that belongs to a target group of its own and is not in it has no health.
+    fn is_checked(&self, slot: Slot) -> Option<bool> {
+        match &self.scope.route {
+            Route::Weighted { .. } => Some(true),
+            Route::Attached { .. } => self.is_attached(slot),
+            Route::None => Some(false),
+        }
+    }
+
+    /// Whether a slot's group registers its servers in the slot's target group; none if the group is unknown or the fleet has none.
+    #[must_use]
+    pub fn is_attached(&self, slot: Slot) -> Option<bool> {
+        Some(self.group(slot)?.target_groups.contains(self.scope.target_group(slot)?))
+    }
+
+    /// Healthy targets of a slot by the load balancer alone; none if unknown. In a shared target group only the slot's own servers count.
     #[must_use]
     pub fn healthy_targets(&self, slot: Slot) -> Option<u32> {
-        Some(self.health.get(slot).value()?.count_in(TargetState::Healthy))
+        let health = self.health.get(slot).value()?;
+        if matches!(self.scope.route, Route::Weighted { .. }) {
+            return Some(health.count_in(TargetState::Healthy));
+        }
+        let group = self.group(slot)?;
+        Some(count(group.instances.iter().filter(|instance| target_state(health, &instance.id) == TargetState::Healthy)))
     }
 
     /// Instances in service in a slot that do not run template version `frozen`; none if the group is unknown. An instance whose
@@ -93,14 +158,14 @@ impl FleetObservation {
 
     /// The weight of a slot; none if the route is unknown or does not forward to it.
     #[must_use]
-    pub fn weight(&self, slot: Slot, pair: &WeightedPair) -> Option<u32> {
-        self.route.value()?.weight(pair.target_groups.get(slot))
+    pub fn weight(&self, slot: Slot) -> Option<u32> {
+        self.route.value()?.weight(self.scope.target_group(slot)?)
     }
 
     /// The share of the traffic of a slot, 0–1; none if the route is unknown or all weights are zero.
     #[must_use]
-    pub fn share(&self, slot: Slot, pair: &WeightedPair) -> Option<f64> {
-        self.route.value()?.share(pair.target_groups.get(slot))
+    pub fn share(&self, slot: Slot) -> Option<f64> {
+        self.route.value()?.share(self.scope.target_group(slot)?)
     }
 }
 

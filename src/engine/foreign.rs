@@ -37,7 +37,10 @@ fn route(situation: &Situation<'_>) -> Option<String> {
 fn same_shares(situation: &Situation<'_>, route: &crate::domain::traffic::RouteActions) -> bool {
     let Some(seen) = situation.seen.route.value() else { return true };
     let share = |of: &crate::domain::traffic::RouteActions, arn| of.share(arn).unwrap_or(-1.0);
-    [&situation.from().target_group, &situation.to().target_group].into_iter().all(|arn| (share(seen, arn) - share(route, arn)).abs() < 1e-9)
+    [&situation.from().target_group, &situation.to().target_group]
+        .into_iter()
+        .flatten()
+        .all(|arn| (share(seen, arn) - share(route, arn)).abs() < 1e-9)
 }
 
 fn template(situation: &Situation<'_>) -> Option<String> {

@@ -26,7 +26,7 @@ fn broken(id: &'static str, what: impl Into<String>) -> Broken {
 pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), Broken> {
     match call {
         CloudCall::SetWeights { place, actions } => {
-            if *place != situation.plan.pair.place {
+            if Some(place) != situation.plan.scope.route.place() {
                 return Err(broken("S11", "a place outside the plan would be written"));
             }
             weights(situation, actions)
@@ -50,7 +50,7 @@ fn weights(situation: &Situation<'_>, actions: &RouteActions) -> Result<(), Brok
     if !actions.same_but_weights(read) {
         return Err(broken("S2", "something besides the weights would change"));
     }
-    let weight = |slot: Slot| actions.weight(situation.plan.pair.target_groups.get(slot));
+    let weight = |slot: Slot| actions.weight(situation.plan.scope.target_group(slot)?);
     if Slot::BOTH.iter().any(|slot| weight(*slot).is_none()) || Slot::BOTH.iter().all(|slot| weight(*slot) == Some(0)) {
         return Err(broken("S2", "both weights go in one call and not both are zero"));
     }
@@ -59,9 +59,8 @@ fn weights(situation: &Situation<'_>, actions: &RouteActions) -> Result<(), Brok
 
 /// A group whose weight rises has healthy targets; on the way forward enough of them for its share.
 fn rising(situation: &Situation<'_>, slot: Slot, actions: &RouteActions) -> Result<(), Broken> {
-    let arn = situation.plan.pair.target_groups.get(slot);
-    let before = situation.seen.share(slot, &situation.plan.pair).unwrap_or(0.0);
-    let after = actions.share(arn).unwrap_or(0.0);
+    let before = situation.seen.share(slot).unwrap_or(0.0);
+    let after = situation.plan.scope.target_group(slot).and_then(|arn| actions.share(arn)).unwrap_or(0.0);
     if after <= before {
         return Ok(());
     }

@@ -53,7 +53,7 @@ impl Situation<'_> {
 
     /// A slot's weight.
     pub(super) fn weight(&self, slot: Slot) -> Option<u32> {
-        self.seen.weight(slot, &self.plan.pair)
+        self.seen.weight(slot)
     }
 
     /// A slot's share of the traffic, in whole percent rounded up.
@@ -63,7 +63,7 @@ impl Situation<'_> {
 
     /// A slot's share in these actions, in whole percent rounded up.
     pub(super) fn share_pct_in(&self, route: &RouteActions, slot: Slot) -> Option<u32> {
-        let arn = self.plan.pair.target_groups.get(slot);
+        let arn = self.plan.scope.target_group(slot)?;
         let total: u32 = route.forwards().map(|(_, weight)| *weight).sum();
         let weight = route.weight(arn)?;
         (total > 0).then(|| (weight * 100).div_ceil(total))

@@ -9,7 +9,7 @@ impl Situation<'_> {
     /// The actions just read with `to_pct` for the side that gets traffic and the rest for the other; none if the route is unknown.
     pub(super) fn wanted_route(&self, to_pct: u32) -> Option<RouteActions> {
         let to_pct = to_pct.min(100);
-        let weights = [(self.from().target_group.clone(), 100 - to_pct), (self.to().target_group.clone(), to_pct)];
+        let weights = [(self.from().target_group.clone()?, 100 - to_pct), (self.to().target_group.clone()?, to_pct)];
         Some(self.seen.route.value()?.with_weights(&weights))
     }
 
@@ -35,13 +35,13 @@ impl Situation<'_> {
         if self.has_weights(to_pct) {
             return None;
         }
-        let Some(actions) = self.wanted_route(to_pct) else {
+        let (Some(actions), Some(place)) = (self.wanted_route(to_pct), self.plan.scope.route.place()) else {
             return Some(Move::wait("the route cannot be read", self.plan.timing.period_moving));
         };
         let sent_already = self.progress.written_at.is_some() && self.progress.expected_routes.last() == Some(&actions);
         if sent_already && self.is_settling() {
             return Some(Move::wait("the weights are not read back yet", self.plan.timing.period_moving));
         }
-        Some(Move::call(CloudCall::SetWeights { place: self.plan.pair.place.clone(), actions }, why))
+        Some(Move::call(CloudCall::SetWeights { place: place.clone(), actions }, why))
     }
 }

@@ -47,7 +47,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::FullSize | StepKind::GrowTarget => vec![raise(plan, &plan.to, plan.need)],
         StepKind::Weight(weight) => grown(plan, weight.weight_pct),
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
-        StepKind::Shift => vec![weights(plan, 100)],
+        StepKind::Shift => weights(plan, 100).into_iter().collect(),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
         StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
@@ -92,12 +92,12 @@ fn raise(plan: &Plan, side: &Side, min: u32) -> Named {
 
 fn grown(plan: &Plan, weight_pct: u32) -> Vec<Named> {
     let size = share_of(plan.need, weight_pct).max(1);
-    vec![raise(plan, &plan.from, plan.need), raise(plan, &plan.to, size), weights(plan, weight_pct)]
+    [raise(plan, &plan.from, plan.need), raise(plan, &plan.to, size)].into_iter().chain(weights(plan, weight_pct)).collect()
 }
 
-fn weights(plan: &Plan, to_pct: u32) -> Named {
+fn weights(plan: &Plan, to_pct: u32) -> Option<Named> {
     let to_pct = to_pct.min(100);
-    let new = [(plan.from.target_group.clone(), 100 - to_pct), (plan.to.target_group.clone(), to_pct)];
-    let call = CloudCall::SetWeights { place: plan.pair.place.clone(), actions: plan.actions.with_weights(&new) };
-    named(&call)
+    let new = [(plan.from.target_group.clone()?, 100 - to_pct), (plan.to.target_group.clone()?, to_pct)];
+    let place = plan.scope.route.place()?.clone();
+    Some(named(&CloudCall::SetWeights { place, actions: plan.actions.with_weights(&new) }))
 }

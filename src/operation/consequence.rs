@@ -37,7 +37,7 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
 
 /// A release that served when it was rolled back from is bad. What only stood by, before a deploy got as far as replacing it, is not.
 fn marked(plan: &Plan) -> Option<Release> {
-    let served = plan.actions.weight(&plan.from.target_group).is_some_and(|weight| weight > 0);
+    let served = plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0);
     plan.from.template_version.filter(|_| served).map(|version| plan.from.release(version))
 }
 

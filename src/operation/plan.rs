@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::status::WayBackLevel;
-use crate::domain::fleet::{Slot, Strategy, WeightStep, WeightedPair};
+use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
 use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
@@ -43,8 +43,8 @@ pub struct Side {
     pub slot: Slot,
     /// The server group.
     pub group: GroupName,
-    /// Its target group.
-    pub target_group: TargetGroupArn,
+    /// Its target group, if it is behind a load balancer.
+    pub target_group: Option<TargetGroupArn>,
     /// Its launch template.
     pub template: TemplateId,
     /// The numbered version; none for a candidate whose version is still to be made.
@@ -243,8 +243,8 @@ pub struct Plan {
     pub fleet: FleetName,
     /// The environment is production, or not known to be anything else.
     pub production: bool,
-    /// All that may be touched.
-    pub pair: WeightedPair,
+    /// All that may be touched, and the alarms that gate.
+    pub scope: Scope,
     /// The group that gives traffic away.
     pub from: Side,
     /// The group that gets it.
@@ -296,7 +296,7 @@ impl Plan {
             "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}",
             self.kind,
             self.fleet.as_str(),
-            self.pair,
+            self.scope,
             self.from.image.as_str(),
             self.from.template_version,
             self.from.template.as_str(),

@@ -18,19 +18,19 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
-    let pair = facts.drivable()?;
+    facts.drivable()?;
     let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
     guards::not_frozen(facts)?;
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
-    let live = facts.serving_slot(&pair).ok_or_else(|| split(facts, &pair))?;
-    let (from, other) = (facts.side(live, &pair)?, facts.side(live.other(), &pair)?);
+    let live = facts.serving_slot().ok_or_else(|| split(facts))?;
+    let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
     let image = wanted_image(facts, &from, image)?;
     not_pointless(facts, &from, image)?;
     equal_policies(facts)?;
-    let mut plan = draft(facts, OperationKind::Deploy, pair, from, candidate(other, image));
+    let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
     plan.checks = checks(facts, &plan, image);
@@ -82,8 +82,8 @@ fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn split(facts: &Facts<'_>, pair: &crate::domain::fleet::WeightedPair) -> Refusal {
-    let weight = |slot| facts.seen.weight(slot, pair).map_or_else(|| "?".to_owned(), |weight| weight.to_string());
+fn split(facts: &Facts<'_>) -> Refusal {
+    let weight = |slot| facts.seen.weight(slot).map_or_else(|| "?".to_owned(), |weight| weight.to_string());
     Refusal::new(
         format!(
             "{} has no single live group: weight {} on a, {} on b, and no operation explains it",

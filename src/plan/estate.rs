@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::way_back::{Ground, way_back};
-use crate::domain::fleet::{FleetSpec, Groups, Route, Slot, WeightedPair};
+use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
 use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
 use crate::domain::image::Image;
@@ -54,7 +54,7 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
 
 /// The round with what a close look at one fleet tells, so that nothing older of it is drawn beside that.
 #[must_use]
-pub fn looked_at(round: &Sighting, pair: &WeightedPair, seen: &FleetObservation) -> Sighting {
+pub fn looked_at(round: &Sighting, seen: &FleetObservation) -> Sighting {
     let mut round = round.clone();
     let read: Vec<&ServerGroup> = Slot::BOTH.into_iter().filter_map(|slot| seen.group(slot)).collect();
     for group in items(&mut round.groups) {
@@ -63,7 +63,7 @@ pub fn looked_at(round: &Sighting, pair: &WeightedPair, seen: &FleetObservation)
         }
     }
     if let (Some(routes), Some(actions)) = (&mut round.routes, seen.route.value()) {
-        for reading in items(routes).iter_mut().filter(|reading| reading.place == pair.place) {
+        for reading in items(routes).iter_mut().filter(|reading| Some(&reading.place) == seen.scope.route.place()) {
             reading.actions.clone_from(actions);
         }
     }
@@ -80,12 +80,11 @@ fn items<T>(listing: &mut Listing<T>) -> &mut Vec<T> {
 #[must_use]
 pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     let mut status = status.clone();
-    let Some(pair) = status.spec.weighted_pair() else { return status };
     for group in &mut status.groups {
         let Some(slot) = group.slot else { continue };
         group.healthy = seen.healthy(slot);
-        group.weight = seen.weight(slot, &pair);
-        group.share_pct = seen.share(slot, &pair).map(percent);
+        group.weight = seen.weight(slot);
+        group.share_pct = seen.share(slot).map(percent);
     }
     status.as_of = Some(seen.at);
     status.healthy = total(status.groups.iter().map(|group| group.healthy));

@@ -1,7 +1,7 @@
 //! Everything a plan is made from, read just before, and the checks every plan begins with.
 
 use crate::domain::call::Identity;
-use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot, WeightedPair};
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{ImageId, TemplateId};
 use crate::domain::image::Image;
@@ -74,24 +74,23 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The pair, if this program can drive the fleet at all.
-    pub(super) fn drivable(&self) -> Result<WeightedPair, Refusal> {
+    /// Whether this program can drive the fleet at all.
+    pub(super) fn drivable(&self) -> Result<(), Refusal> {
         self.adopted()?;
         self.right_place()?;
         if let Some(problem) = self.spec.problems.first() {
             return Err(Refusal::new(format!("{}: {problem}", self.spec.name), "put that right first"));
         }
-        self.spec.weighted_pair().ok_or_else(|| {
-            let why = match (&self.spec.groups, &self.spec.route) {
-                (Groups::One(_), _) => "it has one server group, which only a rolling deploy can change",
-                (_, Route::Attached { .. }) => "its groups share one target group",
-                _ => "no load balancer with weights is in front of it",
-            };
-            Refusal::new(
-                format!("{} cannot be changed by this version of Quarterdeck: {why}", self.spec.name),
-                "give the fleet a second group and a weighted route, or use the tool that changed it until now",
-            )
-        })
+        let why = match (&self.spec.groups, &self.spec.route) {
+            (Groups::Two(_), Route::Weighted { .. }) => return Ok(()),
+            (Groups::One(_), _) => "it has one server group, which only a rolling deploy can change",
+            (_, Route::Attached { .. }) => "its groups share one target group",
+            (_, Route::None) => "no load balancer with weights is in front of it",
+        };
+        Err(Refusal::new(
+            format!("{} cannot be changed by this version of Quarterdeck: {why}", self.spec.name),
+            "give the fleet a second group and a weighted route, or use the tool that changed it until now",
+        ))
     }
 
     fn adopted(&self) -> Result<(), Refusal> {
@@ -130,8 +129,8 @@ impl Facts<'_> {
     }
 
     /// The one slot that gets traffic; none if both or neither do.
-    pub(super) fn serving_slot(&self, pair: &WeightedPair) -> Option<Slot> {
-        let weights = Slot::BOTH.map(|slot| self.seen.weight(slot, pair));
+    pub(super) fn serving_slot(&self) -> Option<Slot> {
+        let weights = Slot::BOTH.map(|slot| self.seen.weight(slot));
         match weights {
             [Some(0), Some(weight)] if weight > 0 => Some(Slot::B),
             [Some(weight), Some(0)] if weight > 0 => Some(Slot::A),
@@ -156,7 +155,7 @@ impl Facts<'_> {
     }
 
     /// A group as one side of a plan.
-    pub(super) fn side(&self, slot: Slot, pair: &WeightedPair) -> Result<Side, Refusal> {
+    pub(super) fn side(&self, slot: Slot) -> Result<Side, Refusal> {
         let group = self.group(slot)?;
         let pin = group.template.as_ref().filter(|_| group.unsupported.is_empty()).ok_or_else(|| {
             let what = if group.unsupported.is_empty() { "no launch template".to_owned() } else { group.unsupported.join(", ") };
@@ -174,14 +173,15 @@ impl Facts<'_> {
         let image = pin.image.clone().or_else(|| self.recorded_image(&pin.id, version)).ok_or_else(|| {
             Refusal::new(format!("the image of {} could not be looked up", group.name), "check that its launch template can be read")
         })?;
-        if !group.target_groups.contains(pair.target_groups.get(slot)) {
-            let wanted = pair.target_groups.get(slot).short();
+        let target_group = self.spec.route.target_group(slot);
+        if let Some(missing) = target_group.filter(|arn| !group.target_groups.contains(arn)) {
+            let wanted = missing.short();
             return Err(Refusal::new(format!("{} is not attached to target group {wanted}", group.name), "attach it, at weight 0"));
         }
         Ok(Side {
             slot,
             group: group.name.clone(),
-            target_group: pair.target_groups.get(slot).clone(),
+            target_group: target_group.cloned(),
             template: pin.id.clone(),
             template_version: Some(version),
             version: self.version_of(&image),
@@ -208,14 +208,14 @@ impl Facts<'_> {
     }
 
     /// The side a rollback leaves: whatever was done to it, it stands in nobody's way.
-    pub(super) fn side_going_away(&self, slot: Slot, pair: &WeightedPair) -> Result<Side, Refusal> {
-        self.side(slot, pair).or_else(|_| {
+    pub(super) fn side_going_away(&self, slot: Slot) -> Result<Side, Refusal> {
+        self.side(slot).or_else(|_| {
             let group = self.group(slot)?;
             let pin = group.template.as_ref();
             Ok(Side {
                 slot,
                 group: group.name.clone(),
-                target_group: pair.target_groups.get(slot).clone(),
+                target_group: self.spec.route.target_group(slot).cloned(),
                 template: pin.map(|pin| pin.id.clone()).unwrap_or_default(),
                 template_version: pin.and_then(crate::domain::group::TemplatePin::number),
                 image: pin.and_then(|pin| pin.image.clone()).unwrap_or_else(|| "?".into()),
@@ -248,14 +248,14 @@ pub(super) fn hurried(facts: &Facts<'_>) -> Option<Check> {
 }
 
 /// A plan with everything two kinds of plans have in common.
-pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, pair: WeightedPair, from: Side, to: Side) -> Plan {
+pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side) -> Plan {
     Plan {
         id: crate::domain::ids::PlanId::default(),
         build: facts.setting.build.clone(),
         kind,
         fleet: facts.spec.name.clone(),
         production: facts.spec.is_production(),
-        pair,
+        scope: facts.spec.scope(),
         from,
         to,
         strategy: facts.spec.strategy,

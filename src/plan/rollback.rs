@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, draft, hurried};
 use super::guards;
-use crate::domain::fleet::{BySlot, Slot, WeightedPair};
+use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
@@ -25,18 +25,18 @@ struct Target {
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
-    let pair = facts.drivable()?;
-    let target = target(facts, &pair, to)?;
+    facts.drivable()?;
+    let target = target(facts, to)?;
     not_running_already(facts, &target)?;
     let slot = target.release.slot;
-    let mut to_side = facts.side(slot, &pair)?;
+    let mut to_side = facts.side(slot)?;
     if to_side.template != target.release.template || to_side.template_version != Some(target.release.template_version) {
         return Err(needs_new_launch(facts, &target.release));
     }
     to_side.version = target.release.version.clone().or(to_side.version);
-    let from = facts.side_going_away(slot.other(), &pair)?;
+    let from = facts.side_going_away(slot.other())?;
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
-    let mut plan = draft(facts, OperationKind::Rollback, pair, from, to_side);
+    let mut plan = draft(facts, OperationKind::Rollback, from, to_side);
     plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
     let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(0, |view| view.progress.need);
     plan.need = facts
@@ -58,8 +58,8 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     Ok(plan.sealed())
 }
 
-fn target(facts: &Facts<'_>, pair: &WeightedPair, to: Option<&str>) -> Result<Target, Refusal> {
-    let good = default_target(facts, pair);
+fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
+    let good = default_target(facts);
     let Some(wanted) = to else {
         return good.ok_or_else(|| {
             Refusal::new(
@@ -80,8 +80,8 @@ fn target(facts: &Facts<'_>, pair: &WeightedPair, to: Option<&str>) -> Result<Ta
 
 /// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
 /// the other slot holds then is marked bad, or never became stable.
-fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
-    let (bad, from_ledger) = going_away(facts, pair)?;
+fn default_target(facts: &Facts<'_>) -> Option<Target> {
+    let (bad, from_ledger) = going_away(facts)?;
     let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
     if let Some(known) = last_known_good(facts.ledger, is_bad) {
         return Some(Target { release: known.release, last_good: true, unproved: false });
@@ -90,7 +90,7 @@ fn default_target(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Target> {
         return None;
     }
     let other = from_ledger.other();
-    let side = facts.side(other, pair).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
+    let side = facts.side(other).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
     Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
 }
 
@@ -98,19 +98,19 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
-fn going_away(facts: &Facts<'_>, pair: &WeightedPair) -> Option<(Vec<Pinned>, Slot)> {
+fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
     let slot = match facts.holder().map(|view| &view.operation.plan) {
         Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
         Some(rollback) => rollback.from.slot,
-        None => heavier(facts, pair)?,
+        None => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
     Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
 }
 
 /// The slot with more weight: where two groups serve and no operation explains it, the newer part of the mix is unknown, so the larger counts as live.
-fn heavier(facts: &Facts<'_>, pair: &WeightedPair) -> Option<Slot> {
-    let weights = BySlot::from_fn(|slot| facts.seen.weight(slot, pair));
+fn heavier(facts: &Facts<'_>) -> Option<Slot> {
+    let weights = BySlot::from_fn(|slot| facts.seen.weight(slot));
     let (a, b) = (weights.a?, weights.b?);
     Some(if b > a { Slot::B } else { Slot::A })
 }

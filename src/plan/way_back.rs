@@ -71,9 +71,8 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let pair = ground.spec.weighted_pair()?;
     let route = ground.route?;
-    let weight = |slot| route.weight(pair.target_groups.get(slot));
+    let weight = |slot| route.weight(ground.spec.route.target_group(slot)?);
     Some(if weight(Slot::B)? > weight(Slot::A)? { Slot::B } else { Slot::A })
 }
 

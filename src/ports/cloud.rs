@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
-use crate::domain::fleet::WeightedPair;
+use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
@@ -35,8 +35,8 @@ pub trait CloudRead: Send + Sync {
     /// Every rule and listener default that forwards to a target group.
     async fn routes(&self) -> Result<Listing<RouteReading>, CloudError>;
 
-    /// One look at an A/B fleet. What cannot be read is unknown in the answer, with the reason.
-    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation;
+    /// One look at a fleet. What cannot be read is unknown in the answer, with the reason.
+    async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation;
 
     /// The data of one template version.
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;

@@ -11,7 +11,7 @@ use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, NewOperation};
-use crate::domain::fleet::{BySlot, Slot, WeightedPair};
+use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::Depth;
 use crate::domain::text::Untrusted;
@@ -71,15 +71,7 @@ impl Desk for Office {
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
         let (spec, seen) = self.spec(name).await?;
         self.read_clock().await?;
-        match spec.weighted_pair() {
-            Some(pair) => self.close_look(name, &seen, &pair).await,
-            None => Ok(FleetDetail {
-                status: self.status_in(&self.look_around().await?, name)?,
-                target_states: Default::default(),
-                counts: BySlot::default(),
-                unknowns: Vec::new(),
-            }),
-        }
+        self.close_look(name, &seen, &spec.scope()).await
     }
 
     fn store_version(&self) -> Result<u64, DeskError> {
@@ -181,11 +173,11 @@ impl Office {
         Ok(estate(seen, &records(&self.store, &seen.specs, seen.as_of)?))
     }
 
-    async fn close_look(&self, name: &FleetName, round: &Sighting, pair: &WeightedPair) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(pair, Depth::Full).await;
+    async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
+        let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        let status = self.status_in(&looked_at(round, pair, &seen), name)?;
+        let status = self.status_in(&looked_at(round, &seen), name)?;
         Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
     }
 

@@ -144,7 +144,7 @@ impl Driver {
         }
         let depth = engine::depth(&self.operation.plan, &self.progress);
         let reader = if depth == Depth::Full { &self.read } else { &self.first_look };
-        let seen = reader.observe(&self.operation.plan.pair, depth).await;
+        let seen = reader.observe(&self.operation.plan.scope, depth).await;
         self.now = self.read.now().await.unwrap_or(seen.at).max(self.now);
         let situation = Situation { plan: &self.operation.plan, progress: &self.progress, seen: &seen, now: self.now, claimant: &self.claimant };
         let decision = engine::decide(&situation);

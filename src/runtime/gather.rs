@@ -7,7 +7,7 @@ use super::office::Office;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::find_fleets;
-use crate::domain::fleet::{FleetSource, FleetSpec, Slot, WeightedPair};
+use crate::domain::fleet::{FleetSource, FleetSpec, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
@@ -87,25 +87,13 @@ impl Office {
         let now = self.read_clock().await?;
         let identity = self.identity().await?.clone();
         let images = self.images_for_a_plan(now);
-        let Some(pair) = spec.weighted_pair() else {
-            let images = images.await?;
-            return Ok(Gathered {
-                seen: unseen(now),
-                images,
-                record: record(&self.store, &spec.name, now)?,
-                identity,
-                live: None,
-                other: None,
-                target_groups: Vec::new(),
-                policies: None,
-                now,
-            });
-        };
-        let names: Vec<_> = Slot::BOTH.iter().map(|slot| pair.groups.get(*slot).clone()).collect();
-        let arns: Vec<_> = Slot::BOTH.iter().map(|slot| pair.target_groups.get(*slot).clone()).collect();
+        let scope = spec.scope();
+        let names: Vec<_> = spec.groups.all().into_iter().map(|(_, name)| name.clone()).collect();
+        let mut arns: Vec<_> = scope.slots().iter().filter_map(|slot| scope.target_group(*slot).cloned()).collect();
+        arns.dedup();
         let (seen, images, target_groups, policies) =
-            tokio::join!(reader.observe(&pair, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
-        let (live, other) = self.templates(&pair, &seen).await;
+            tokio::join!(reader.observe(&scope, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
+        let (live, other) = self.templates(&seen).await;
         let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
@@ -136,9 +124,9 @@ impl Office {
     }
 
     /// The template data of the live and of the other slot, where they can be read.
-    async fn templates(&self, pair: &WeightedPair, seen: &FleetObservation) -> (Option<TemplateData>, Option<TemplateData>) {
+    async fn templates(&self, seen: &FleetObservation) -> (Option<TemplateData>, Option<TemplateData>) {
         let reader = self.cloud.reader(Urgency::Opened);
-        let live = if seen.weight(Slot::B, pair) > seen.weight(Slot::A, pair) { Slot::B } else { Slot::A };
+        let live = if seen.weight(Slot::B) > seen.weight(Slot::A) { Slot::B } else { Slot::A };
         let pin = |slot: Slot| seen.group(slot).and_then(|group| group.template.as_ref()).and_then(|pin| Some((pin.id.clone(), pin.number()?)));
         let data = |pin: Option<(crate::domain::ids::TemplateId, u64)>| {
             let reader = reader.clone();
@@ -255,18 +243,6 @@ impl Gathered {
             freezes: &self.record.freezes,
             now: self.now,
         }
-    }
-}
-
-fn unseen(at: WorldTime) -> FleetObservation {
-    use crate::domain::fleet::BySlot;
-    use crate::domain::reading::Reading;
-    FleetObservation {
-        at,
-        groups: BySlot::from_fn(|_| Reading::unknown("not looked at")),
-        route: Reading::unknown("not looked at"),
-        health: BySlot::from_fn(|_| Reading::unknown("not looked at")),
-        counts: BySlot::default(),
     }
 }
 

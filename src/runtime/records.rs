@@ -267,10 +267,10 @@ fn policies(policies: Option<&[crate::domain::observation::GroupPolicies]>) -> F
 
 /// The slot that serves, by its weight, or by the person's word where weights do not tell.
 fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
-    let Some(pair) = spec.weighted_pair() else { return Ok(said.unwrap_or(Slot::A)) };
+    let Some(place) = spec.route.place() else { return Ok(said.unwrap_or(Slot::A)) };
     let actions =
-        seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == pair.place)).map(|reading| &reading.actions);
-    let weight = |slot: Slot| actions.and_then(|actions| actions.weight(pair.target_groups.get(slot)));
+        seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place)).map(|reading| &reading.actions);
+    let weight = |slot: Slot| actions.and_then(|actions| actions.weight(spec.route.target_group(slot)?));
     match (weight(Slot::A), weight(Slot::B), said) {
         (_, _, Some(said)) => Ok(said),
         (Some(0), Some(b), None) if b > 0 => Ok(Slot::B),

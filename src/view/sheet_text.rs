@@ -104,7 +104,7 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
 
 /// What serves now, with its shares.
 fn mix_words(plan: &Plan) -> String {
-    let share = |side: &Side| plan.actions.share(&side.target_group).map(|share| format!(" {:.0}%", share * 100.0));
+    let share = |side: &Side| side.target_group.as_ref().and_then(|arn| plan.actions.share(arn)).map(|share| format!(" {:.0}%", share * 100.0));
     let from = format!("{}{}", plan.from.label(), share(&plan.from).unwrap_or_else(|| " ?%".to_owned()));
     match share(&plan.to) {
         Some(to) if to != " 0%" => format!("{from} + {}{to}", plan.to.label()),
@@ -164,7 +164,9 @@ fn call_rows(plan: &Plan, calls: &[PlannedCall], columns: usize) -> Vec<Row> {
             wrapped(if at == 0 { "calls" } else { "" }, &format!("{} {} {}", call.step, call.api, call.summary), Tone::Dim, columns)
         })
         .collect();
-    rows.extend(wrapped("", &format!("weights are those of {}", plan.pair.place.arn()), Tone::Dim, columns));
+    if let Some(place) = plan.scope.route.place() {
+        rows.extend(wrapped("", &format!("weights are those of {}", place.arn()), Tone::Dim, columns));
+    }
     rows
 }
 

@@ -4,7 +4,7 @@ use super::servers::ZONES;
 use super::state::{Group, ImageRecord, Phase, Server, Target, TemplateVersion, Tick};
 use super::{ACCOUNT, REGION, World, draw};
 use crate::domain::call::{CloudError, CloudErrorKind, Identity};
-use crate::domain::fleet::{BySlot, FleetSpec, RoutePlace, WeightedPair};
+use crate::domain::fleet::{FleetSpec, RoutePlace, Scope};
 use crate::domain::group::{Health, Instance, Lifecycle, ServerGroup, TemplatePin};
 use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::image::{BakeProgress, Image, ImageState};
@@ -12,7 +12,7 @@ use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteRe
 use crate::domain::reading::Reading;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
-use crate::domain::traffic::{TargetHealth, TargetState};
+use crate::domain::traffic::{RouteActions, TargetHealth, TargetState};
 
 /// The steps of a bake, each with the part of the whole at which it ends, in percent.
 const BAKE_STEPS: [(&str, i64); 8] = [
@@ -125,18 +125,25 @@ impl World {
         self.places.iter().filter(|(_, place)| place.actions.forwards().next().is_some()).map(reading).collect()
     }
 
-    /// One look at an A/B fleet. What was not asked for, or cannot be read, is unknown with the reason.
+    /// One look at a fleet. What was not asked for, or cannot be read, is unknown with the reason.
     #[must_use]
-    pub fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
-        let asked = |slot| matches!(depth, Depth::Full) || depth == Depth::RouteAndTargets(slot);
-        let groups = BySlot::from_fn(|slot| match depth {
-            Depth::Full => self.group_reading(pair.groups.get(slot)),
-            Depth::RouteAndTargets(_) => Reading::unknown("not asked"),
-        });
-        let health =
-            BySlot::from_fn(|slot| if asked(slot) { self.health_reading(pair.target_groups.get(slot)) } else { Reading::unknown("not asked") });
-        let counts = BySlot::from_fn(|slot| self.counts(pair.target_groups.get(slot)).filter(|_| depth == Depth::Full));
-        FleetObservation { at: self.now(), groups, route: self.route_reading(&pair.place), health, counts }
+    pub fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation {
+        let mut seen = FleetObservation::blind(scope, self.now(), "not asked");
+        seen.route = scope.route.place().map_or_else(|| Reading::known(RouteActions::default(), self.now()), |place| self.route_reading(place));
+        for slot in scope.slots() {
+            let full = depth == Depth::Full;
+            if let Some(name) = scope.groups.get(*slot).filter(|_| full) {
+                *seen.groups.get_mut(*slot) = self.group_reading(name);
+            }
+            if full || depth == Depth::RouteAndTargets(*slot) {
+                let target_group = scope.target_group(*slot);
+                *seen.health.get_mut(*slot) =
+                    target_group.map_or_else(|| Reading::known(TargetHealth::default(), self.now()), |arn| self.health_reading(arn));
+            }
+            *seen.counts.get_mut(*slot) = scope.target_group(*slot).filter(|_| full && scope.is_weighted()).and_then(|arn| self.counts(arn));
+        }
+        seen.alarms = Reading::known(Vec::new(), self.now());
+        seen
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {

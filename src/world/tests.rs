@@ -24,7 +24,7 @@ fn pair(world: &World, fleet: &str) -> WeightedPair {
 }
 
 fn look(world: &World, fleet: &str) -> FleetObservation {
-    world.observe(&pair(world, fleet), Depth::Full)
+    world.observe(&pair(world, fleet).scope(), Depth::Full)
 }
 
 fn image(world: &World, app: &str, version: &str) -> ImageId {
@@ -322,7 +322,7 @@ fn what_others_do_is_seen_but_not_logged() {
         assert!(world.disturb(what.clone()), "{what:?}");
     }
     let seen = look(&world, "web-prod");
-    assert_eq!(seen.weight(Slot::B, &pair), Some(40));
+    assert_eq!(seen.weight(Slot::B), Some(40));
     assert_eq!(seen.unknowns(), ["target health a: the load balancer does not answer"]);
     let group = seen.group(Slot::A).unwrap();
     assert_eq!((group.sizes.desired, group.template.as_ref().unwrap().number(), group.suspended.len()), (15, None, 1));

@@ -44,7 +44,7 @@ impl Bench {
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
         let world = World::new(Scenario::Default, 1, START);
         let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-        let seen = world.observe(&spec.weighted_pair().unwrap(), Depth::Full);
+        let seen = world.observe(&spec.scope(), Depth::Full);
         let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
         let mut bench =
             Self { plan: plan_of_nothing(&seen), progress: Progress::new(&plan_of_nothing(&seen), START), seen, now: START, claimant, servers: 0 };
@@ -108,8 +108,8 @@ impl Bench {
     }
 
     pub fn weights(&mut self, a: u32, b: u32) {
-        let arns = &self.plan.pair.target_groups;
-        let weights = [(arns.a.clone(), a), (arns.b.clone(), b)];
+        let arn = |slot| self.plan.scope.target_group(slot).unwrap().clone();
+        let weights = [(arn(Slot::A), a), (arn(Slot::B), b)];
         self.seen.route = Reading::known(self.plan.actions.with_weights(&weights), self.now);
     }
 
@@ -192,8 +192,8 @@ impl Bench {
     /// The weights a call sets, A's and B's.
     pub fn shares(&self, call: &CloudCall) -> Option<(u32, u32)> {
         let CloudCall::SetWeights { actions, .. } = call else { return None };
-        let arns = &self.plan.pair.target_groups;
-        Some((actions.weight(&arns.a)?, actions.weight(&arns.b)?))
+        let weight = |slot| actions.weight(self.plan.scope.target_group(slot)?);
+        Some((weight(Slot::A)?, weight(Slot::B)?))
     }
 }
 

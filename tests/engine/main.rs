@@ -37,7 +37,7 @@ fn soaking(pct: u32, judged: bool) -> Bench {
     }
     bench.weights(100 - pct, pct);
     let actions = bench.seen.route.value().unwrap().clone();
-    bench.accepted(CloudCall::SetWeights { place: bench.plan.pair.place.clone(), actions });
+    bench.accepted(CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions });
     bench.turn();
     bench.later(61);
     bench
@@ -127,7 +127,8 @@ fn weights_that_are_not_read_back_yet_are_not_sent_again() {
 fn a_lost_answer_on_the_way_forward_does_not_delay_the_way_back() {
     let mut bench = soaking(5, true);
     bench.weights(75, 25);
-    let further = CloudCall::SetWeights { place: bench.plan.pair.place.clone(), actions: bench.seen.route.value().unwrap().clone() };
+    let further =
+        CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions: bench.seen.route.value().unwrap().clone() };
     bench.unanswered(further);
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
     let back = bench.call().unwrap();

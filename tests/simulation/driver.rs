@@ -124,7 +124,7 @@ impl Sim {
     }
 
     fn observe(&mut self, depth: Depth) -> FleetObservation {
-        let mut seen = self.world.observe(&self.pair, depth);
+        let mut seen = self.world.observe(&self.spec.scope(), depth);
         if !self.script.judged {
             seen.counts = quarterdeck::domain::fleet::BySlot::default();
         }

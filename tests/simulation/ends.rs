@@ -89,7 +89,7 @@ impl Sim {
     fn never_had_weight(&self, record: &Record) -> bool {
         use quarterdeck::domain::call::CloudCall;
         use quarterdeck::operation::event::EventBody;
-        let arn = &record.operation.plan.to.target_group;
+        let arn = record.operation.plan.to.target_group.as_ref().unwrap();
         let forward = |body: &EventBody| !matches!(body, EventBody::StateChanged { to: OperationState::BackingOut, .. });
         !record.events.iter().take_while(|event| forward(&event.body)).any(|event| match &event.body {
             EventBody::CallIntended { call: CloudCall::SetWeights { actions, .. }, .. } => actions.weight(arn) != Some(0),

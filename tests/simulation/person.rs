@@ -129,13 +129,13 @@ impl Sim {
     }
 
     fn with_facts<T>(&self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let (seen, images) = (self.world.observe(&self.pair, quarterdeck::domain::observation::Depth::Full), self.world.images());
+        let (seen, images) = (self.world.observe(&self.spec.scope(), quarterdeck::domain::observation::Depth::Full), self.world.images());
         let operations = self.store.views();
         let template = |slot| {
             let pin = self.world.group(self.pair.groups.get(slot))?.template?;
             self.world.template(&pin.id, pin.number()?).ok()
         };
-        let live = if seen.weight(Slot::A, &self.pair) == Some(0) { Slot::B } else { Slot::A };
+        let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
         let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
         let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
         plan(&Facts {

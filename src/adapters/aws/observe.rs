@@ -1,12 +1,12 @@
-//! One look at an A/B fleet: few calls, at the same time, each part known or unknown by itself.
+//! One look at a fleet: few calls, at the same time, each part known or unknown by itself.
 
 use super::AwsCloud;
 use super::actions::read_actions;
 use super::wall_clock;
 use crate::domain::call::CloudError;
-use crate::domain::fleet::{BySlot, RoutePlace, Slot, WeightedPair};
+use crate::domain::fleet::{BySlot, Groups, Route, RoutePlace, Scope, Slot};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::TargetGroupArn;
+use crate::domain::ids::{GroupName, TargetGroupArn};
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::reading::Reading;
 use crate::domain::traffic::{RouteActions, TargetHealth};
@@ -16,37 +16,36 @@ const NOT_ASKED: &str = "not asked";
 
 impl AwsCloud {
     /// Looks as deep as asked.
-    pub(super) async fn look(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
-        match depth {
-            Depth::Full => self.look_at_all(pair).await,
-            Depth::RouteAndTargets(slot) => self.look_at_route(pair, slot).await,
-        }
-    }
-
-    async fn look_at_all(&self, pair: &WeightedPair) -> FleetObservation {
+    pub(super) async fn look(&self, scope: &Scope, depth: Depth) -> FleetObservation {
+        let full = depth == Depth::Full;
+        let mut seen = FleetObservation::blind(scope, wall_clock(), NOT_ASKED);
+        let asked = |slot| full || depth == Depth::RouteAndTargets(slot);
         let (groups, route, a, b) = tokio::join!(
-            self.read_groups(pair),
-            self.read_route(&pair.place),
-            self.read_health(&pair.target_groups.a),
-            self.read_health(&pair.target_groups.b),
+            async { if full { Some(self.read_groups(&scope.groups).await) } else { None } },
+            self.read_route(scope.route.place()),
+            async { if asked(Slot::A) { Some(self.read_health(scope.target_group(Slot::A)).await) } else { None } },
+            async { if asked(Slot::B) && !shares_targets(scope) { Some(self.read_health(scope.target_group(Slot::B)).await) } else { None } },
         );
-        FleetObservation { at: wall_clock(), groups, route, health: BySlot { a, b }, counts: BySlot::default() }
+        seen.at = wall_clock();
+        seen.groups = groups.unwrap_or(seen.groups);
+        seen.route = route;
+        let b = b.or_else(|| a.clone().filter(|_| asked(Slot::B) && shares_targets(scope)));
+        for (slot, health) in [(Slot::A, a), (Slot::B, b)] {
+            if let Some(health) = health {
+                *seen.health.get_mut(slot) = health;
+            }
+        }
+        seen.alarms = Reading::known(Vec::new(), seen.at);
+        seen
     }
 
-    async fn look_at_route(&self, pair: &WeightedPair, slot: Slot) -> FleetObservation {
-        let (route, asked) = tokio::join!(self.read_route(&pair.place), self.read_health(pair.target_groups.get(slot)));
-        let mut health = BySlot::from_fn(|_| Reading::unknown(NOT_ASKED));
-        *health.get_mut(slot) = asked;
-        let groups = BySlot::from_fn(|_| Reading::unknown(NOT_ASKED));
-        FleetObservation { at: wall_clock(), groups, route, health, counts: BySlot::default() }
-    }
-
-    async fn read_groups(&self, pair: &WeightedPair) -> BySlot<Reading<ServerGroup>> {
-        match self.named_groups(&[&pair.groups.a, &pair.groups.b]).await {
+    async fn read_groups(&self, groups: &Groups) -> BySlot<Reading<ServerGroup>> {
+        let names: Vec<&GroupName> = groups.all().into_iter().map(|(_, name)| name).collect();
+        match self.named_groups(&names).await {
             Ok(found) => {
                 let at = wall_clock();
                 BySlot::from_fn(|slot| {
-                    let name = pair.groups.get(slot);
+                    let Some(name) = groups.get(slot) else { return Reading::unknown("there is no such slot") };
                     let group = found.iter().find(|group| group.name == *name).cloned();
                     group.map_or_else(|| Reading::unknown(format!("server group {name} does not exist")), |group| Reading::known(group, at))
                 })
@@ -55,19 +54,26 @@ impl AwsCloud {
         }
     }
 
-    async fn read_route(&self, place: &RoutePlace) -> Reading<RouteActions> {
+    async fn read_route(&self, place: Option<&RoutePlace>) -> Reading<RouteActions> {
+        let Some(place) = place else { return Reading::known(RouteActions::default(), wall_clock()) };
         match self.read_place(place).await {
             Ok(actions) => Reading::known(read_actions(&actions), wall_clock()),
             Err(error) => unknown(&error),
         }
     }
 
-    async fn read_health(&self, target_group: &TargetGroupArn) -> Reading<TargetHealth> {
+    async fn read_health(&self, target_group: Option<&TargetGroupArn>) -> Reading<TargetHealth> {
+        let Some(target_group) = target_group else { return Reading::known(TargetHealth::default(), wall_clock()) };
         match self.target_health(target_group).await {
             Ok(health) => Reading::known(health, wall_clock()),
             Err(error) => unknown(&error),
         }
     }
+}
+
+/// Both groups are in one target group: asking once tells of both.
+const fn shares_targets(scope: &Scope) -> bool {
+    matches!(scope.route, Route::Attached { .. })
 }
 
 fn unknown<T>(error: &CloudError) -> Reading<T> {

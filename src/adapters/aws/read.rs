@@ -7,7 +7,7 @@ use aws_credential_types::provider::ProvideCredentials;
 
 use super::{AwsCloud, CALL_TIMEOUT, wall_clock};
 use crate::domain::call::{CloudError, CloudErrorKind, Identity};
-use crate::domain::fleet::WeightedPair;
+use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
@@ -54,8 +54,8 @@ impl CloudRead for AwsCloud {
         self.list_routes().await
     }
 
-    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
-        self.look(pair, depth).await
+    async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation {
+        self.look(scope, depth).await
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {

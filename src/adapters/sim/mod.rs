@@ -13,12 +13,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use error::SimError;
 
 use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
-use crate::domain::fleet::{BySlot, FleetSpec, WeightedPair};
+use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
-use crate::domain::reading::{Listing, Reading};
+use crate::domain::reading::Listing;
 use crate::domain::time::{Millis, WorldTime};
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::world::{Disturbance, LoggedCall, Scenario, World};
@@ -336,8 +336,8 @@ impl CloudRead for SimCloud {
         self.ask("DescribeRules", |world| Listing::Complete { items: world.routes(), as_of: world.now() })
     }
 
-    async fn observe(&self, pair: &WeightedPair, depth: Depth) -> FleetObservation {
-        self.with_world(|world| world.observe(pair, depth)).unwrap_or_else(|error| blind(&error))
+    async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation {
+        self.with_world(|world| world.observe(scope, depth)).unwrap_or_else(|error| blind(scope, &error))
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
@@ -363,15 +363,9 @@ impl CloudWrite for SimWriter {
 }
 
 /// What is seen of a fleet when the world's file cannot be read: nothing, with the reason.
-fn blind(error: &SimError) -> FleetObservation {
+fn blind(scope: &Scope, error: &SimError) -> FleetObservation {
     let why = error.as_cloud("observe").message;
-    FleetObservation {
-        at: file::world_time(file::to_f64(file::wall())),
-        groups: BySlot::from_fn(|_| Reading::unknown(why.clone())),
-        route: Reading::unknown(why.clone()),
-        health: BySlot::from_fn(|_| Reading::unknown(why.clone())),
-        counts: BySlot::default(),
-    }
+    FleetObservation::blind(scope, file::world_time(file::to_f64(file::wall())), &why.shown())
 }
 
 #[cfg(test)]

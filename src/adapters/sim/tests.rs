@@ -1,7 +1,7 @@
 //! One world for all who open its file, a clock that stands still alone, and files that are refused.
 
 use super::*;
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Slot, WeightedPair};
 
 fn open(dir: &Path, speed: f64) -> SimCloud {
     SimCloud::open(dir, Scenario::Default, 1, Some(speed)).unwrap()
@@ -35,11 +35,11 @@ async fn a_call_of_one_process_is_seen_by_the_other_and_logged() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (open(dir.path(), 0.0), open(dir.path(), 0.0));
     let pair = pair(&one).await;
-    let read = two.observe(&pair, Depth::Full).await;
+    let read = two.observe(&pair.scope(), Depth::Full).await;
     let actions = read.route.value().unwrap().with_weights(&[(pair.target_groups.b.clone(), 25)]);
     let reply = one.writer().call(&CloudCall::SetWeights { place: pair.place.clone(), actions: actions.clone() }).await.unwrap();
     assert_eq!(reply.actions, Some(actions.clone()));
-    assert_eq!(two.observe(&pair, Depth::RouteAndTargets(Slot::A)).await.route.value(), Some(&actions));
+    assert_eq!(two.observe(&pair.scope(), Depth::RouteAndTargets(Slot::A)).await.route.value(), Some(&actions));
     let refused = one.writer().call(&CloudCall::RaiseMin { group: "web-prod-a".into(), min: 99, max: None }).await.unwrap_err();
     assert_eq!(refused.kind, crate::domain::call::CloudErrorKind::Invalid);
     let log = two.call_log().unwrap();
@@ -236,7 +236,7 @@ async fn reading_everything_is_cheap() {
         reader.images().await.unwrap();
         reader.groups().await.unwrap();
         reader.routes().await.unwrap();
-        reader.observe(&pair, Depth::Full).await;
+        reader.observe(&pair.scope(), Depth::Full).await;
         worst = worst.max(began.elapsed());
         total += began.elapsed();
     }
