@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cloud::{Cloud, Urgency};
+use super::notifier::Notifier;
 use super::office::{BUILD, Office};
 use crate::adapters::host;
 use crate::adapters::store::{Appended, CommandAnswer, Store, StoreError};
@@ -16,6 +17,7 @@ use crate::engine::{self, Broken, Decision, Situation, WantedCall};
 use crate::operation::claim::Claimant;
 use crate::operation::event::{CallOutcome, EventBody, OperationState};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::notice;
 use crate::operation::plan::{OperationKind, Refusal};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
@@ -32,18 +34,19 @@ const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 /// # Errors
 /// It has a driver, is finished, was planned by another build, or the store failed. A lost lease is an error too: somebody else goes on.
 pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, DeskError> {
+    let notifier = Arc::new(Notifier::new(&office.settings.fleets_file));
     let mut next = Some(id.clone());
     let mut first = None;
     while let Some(id) = next {
-        let (state, retire) = drive_one(office, &id).await?;
+        let (state, retire) = drive_one(office, &id, &notifier).await?;
         first.get_or_insert(state);
         next = retire;
     }
     Ok(first.unwrap_or(OperationState::Failed))
 }
 
-async fn drive_one(office: &Office, id: &OperationId) -> Result<(OperationState, Option<OperationId>), DeskError> {
-    let mut driver = Driver::take(office, id)?;
+async fn drive_one(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<(OperationState, Option<OperationId>), DeskError> {
+    let mut driver = Driver::take(office, id, notifier)?;
     tracing::info!("drives {id}, epoch {}", driver.lease.epoch);
     // Somebody may have started this driver to stop the operation: that comes before everything.
     driver.answer_commands()?;
@@ -73,10 +76,11 @@ struct Driver {
     store_version: u64,
     now: WorldTime,
     retire: Option<OperationId>,
+    notifier: Arc<Notifier>,
 }
 
 impl Driver {
-    fn take(office: &Office, id: &OperationId) -> Result<Self, DeskError> {
+    fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<Self, DeskError> {
         if office.settings.read_only {
             return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
         }
@@ -107,6 +111,7 @@ impl Driver {
             store_version: 0,
             now,
             retire: None,
+            notifier: notifier.clone(),
         };
         let us = host::this_process();
         driver.append(&[EventBody::DriverStarted { epoch: driver.lease.epoch, host: us.host, pid: us.pid }])?;
@@ -213,7 +218,11 @@ impl Driver {
 
     fn take_in(&mut self, appended: Appended) {
         for event in &appended.events {
+            let notice = notice::of(self.operation.plan.kind, &self.progress, &event.body);
             self.progress.apply(event);
+            if let Some(kind) = notice {
+                self.notifier.tell(kind, &self.operation, &self.progress, event.at, None);
+            }
         }
         self.retire = appended.retire.or_else(|| self.retire.take());
     }
