@@ -16,6 +16,7 @@ use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::notice::{self, NoticeKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 
@@ -77,6 +78,9 @@ pub trait Hands: Send {
 
     /// Everything is done until later.
     async fn rests(&mut self, at: WorldTime);
+
+    /// Has people told who are not looking; nothing waits for it. `text` where the state's own reason is not what it is about.
+    fn tell(&mut self, _kind: NoticeKind, _progress: &Progress, _at: WorldTime, _text: Option<&str>) {}
 
     /// Sleeps towards `until`, at most until `renew_at`, and looks whether somebody wants something or has taken the lease.
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Self::Error>;
@@ -212,7 +216,11 @@ impl<H: Hands> Driver<H> {
 
     fn take_in(&mut self, appended: Appended) {
         for event in &appended.events {
+            let kind = notice::of(self.operation.plan.kind, &self.progress, &event.body);
             self.progress.apply(event);
+            if let Some(kind) = kind {
+                self.hands.tell(kind, &self.progress, event.at, None);
+            }
         }
         self.retire = appended.retire.or_else(|| self.retire.take());
     }

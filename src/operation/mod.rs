@@ -10,6 +10,7 @@ pub mod history;
 pub mod intent;
 pub mod lease;
 pub mod ledger;
+pub mod notice;
 pub mod plan;
 pub mod progress;
 pub mod record;

@@ -285,6 +285,9 @@ pub struct Plan {
     pub supersedes: Option<OperationId>,
     /// The way a rollback takes.
     pub level: Option<WayBackLevel>,
+    /// What a rollback leaves served when somebody first decided to leave it, so that it is marked bad. What only stood by is not.
+    #[serde(default)]
+    pub leaves_bad: bool,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
     /// The template version whose data, with the image replaced, the target is launched from; none where that is the one of `from`.

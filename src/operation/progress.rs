@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::claim::{CLAIM_KEY, STABLE_KEY};
+use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
@@ -127,6 +128,8 @@ pub struct Progress {
     pub last_refusal: Option<RefusedCall>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
+    /// The last command that was accepted, and who asked: whoever asks the same again is told.
+    pub obeyed: Option<(CommandKind, String)>,
     /// The operation that took the wheel.
     pub superseded_by: Option<OperationId>,
 }
@@ -164,6 +167,7 @@ impl Progress {
             refusals: 0,
             last_refusal: None,
             paused_from: None,
+            obeyed: None,
             superseded_by: None,
         }
     }
@@ -182,6 +186,7 @@ impl Progress {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
+            EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
             EventBody::Planned { .. } | EventBody::DriverStarted { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),

@@ -26,6 +26,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     unclaimed(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
+    facts.is_where_we_left_it(&other)?;
     one_release_serves(facts, &from)?;
     let image = wanted_image(facts, &from, image)?;
     not_pointless(facts, &from, image)?;

@@ -221,15 +221,28 @@ impl Facts<'_> {
         })
     }
 
-    /// A group is attached to its target group, unless an operation that is not over took it off a shared one.
+    /// A group is attached to its target group. One that shares it with the other group may be off it: that is for each plan to judge.
     fn registers(&self, slot: Slot, group: &ServerGroup) -> Result<(), Refusal> {
-        let Some(missing) = self.spec.route.target_group(slot).filter(|arn| !group.target_groups.contains(arn)) else { return Ok(()) };
-        let shared = matches!(self.spec.route, Route::Attached { .. });
-        if shared && self.borrower().is_some() {
+        let missing = self.spec.route.target_group(slot).filter(|arn| !group.target_groups.contains(arn) && !self.shares_targets());
+        missing.map_or(Ok(()), |arn| {
+            Err(Refusal::new(format!("{} is not attached to target group {}", group.name, arn.short()), "attach it, at weight 0"))
+        })
+    }
+
+    /// Two groups in one target group.
+    fn shares_targets(&self) -> bool {
+        matches!((&self.spec.groups, &self.spec.route), (Groups::Two(_), Route::Attached { .. }))
+    }
+
+    /// A group that nobody's operation took off the shared target group is off it by another hand.
+    pub(super) fn is_where_we_left_it(&self, side: &Side) -> Result<(), Refusal> {
+        if side.attached || !self.shares_targets() || self.borrower().is_some() {
             return Ok(());
         }
-        let remedy = if shared { "attach it while it has no servers, or once they are good" } else { "attach it, at weight 0" };
-        Err(Refusal::new(format!("{} is not attached to target group {}", group.name, missing.short()), remedy))
+        Err(Refusal::new(
+            format!("{} is not attached to the target group it shares, and no operation took it off", side.group),
+            "attach it while it has no servers",
+        ))
     }
 
     /// What a numbered template version launches never changes, so what was recorded of it is as good as looking it up.
@@ -318,6 +331,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         checks: Vec::new(),
         supersedes: None,
         level: None,
+        leaves_bad: false,
         differences: Vec::new(),
         source: None,
         as_of: facts.seen.at,

@@ -218,7 +218,7 @@ fn adoption(spec: &FleetSpec) -> Finding {
 }
 
 fn route(spec: &FleetSpec, seen: &Sighting) -> Finding {
-    let Route::Weighted { place, .. } = &spec.route else { return finding(CheckLevel::Ok, "route", spec.route.word()) };
+    let Route::Weighted { place, .. } = &spec.route else { return without_weights(spec, seen) };
     let found = seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place));
     match found {
         Some(reading) => {
@@ -231,6 +231,21 @@ fn route(spec: &FleetSpec, seen: &Sighting) -> Finding {
             )
         }
         None => finding(CheckLevel::Unknown, "route", format!("{} was not found", place.arn())),
+    }
+}
+
+fn without_weights(spec: &FleetSpec, seen: &Sighting) -> Finding {
+    let Route::Attached { target_group } = &spec.route else { return finding(CheckLevel::Ok, "route", spec.route.word()) };
+    let members = spec.groups.all();
+    let is_off = |group: &&ServerGroup| members.iter().any(|(_, name)| group.name == **name) && !group.target_groups.contains(target_group);
+    let off: Vec<String> = seen.groups.items().iter().filter(is_off).map(|group| group.name.to_string()).collect();
+    match off.as_slice() {
+        [] => finding(CheckLevel::Ok, "route", format!("attached to {}", target_group.short())),
+        _ => finding(
+            CheckLevel::Warning,
+            "route",
+            format!("{} is off target group {}: an operation puts it back", off.join(" and "), target_group.short()),
+        ),
     }
 }
 
@@ -317,5 +332,10 @@ fn ignore_changes(spec: &FleetSpec) -> String {
         Route::Weighted { .. } => "; on the listener: lifecycle { ignore_changes = [default_action] }",
         Route::Attached { .. } | Route::None => "",
     };
-    format!("on {}: lifecycle {{ ignore_changes = [launch_template, min_size, max_size, desired_capacity, tag] }}{place}", groups.join(" and "))
+    let shared = matches!((&spec.groups, &spec.route), (Groups::Two(_), Route::Attached { .. }));
+    let attached = if shared { ", target_group_arns" } else { "" };
+    format!(
+        "on {}: lifecycle {{ ignore_changes = [launch_template, min_size, max_size, desired_capacity, tag{attached}] }}{place}",
+        groups.join(" and ")
+    )
 }

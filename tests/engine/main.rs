@@ -11,6 +11,7 @@
 
 mod bench;
 mod commands;
+mod routes;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -8,7 +8,7 @@ use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
-use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
 use crate::operation::sighting::Sighting;
@@ -79,7 +79,7 @@ impl Store {
             if stood_still(events, *step) {
                 continue;
             }
-            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(operation.plan.kind, planned.kind));
+            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(&operation.plan, planned.kind));
             let took = progress.steps.get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
             if let (Some(kind), Some(took)) = (kind, took) {
                 transaction
@@ -100,9 +100,11 @@ fn stood_still(events: &[Event], step: usize) -> bool {
     since.into_iter().any(|event| matches!(&event.body, EventBody::StateChanged { to: OperationState::Paused | OperationState::Holding, .. }))
 }
 
-const fn history_kind(operation: OperationKind, step: StepKind) -> Option<&'static str> {
-    match (operation, step) {
-        (OperationKind::Rollback, StepKind::Shift) => Some("shift"),
+fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
+    // Groups that share a target group shift while they grow: what is left of the shift then says nothing of one from a warm group.
+    let grew = !plan.scope.is_weighted() && plan.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
+    match (plan.kind, step) {
+        (OperationKind::Rollback, StepKind::Shift) if !grew => Some("shift"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
         (_, StepKind::Template) => Some("template"),
         (_, StepKind::EmptySlot) => Some("empty"),
