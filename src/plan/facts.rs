@@ -281,6 +281,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         steps: Vec::new(),
         timing: facts.setting.timing(),
         window: facts.spec.window.scaled(facts.setting.time_scale),
+        gates: Vec::new(),
         judged: facts.setting.judged,
         baseline: None,
         friction: crate::operation::plan::Friction::Confirm,
