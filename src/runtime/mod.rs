@@ -10,6 +10,7 @@ mod gather;
 pub mod launch;
 pub mod office;
 mod plain;
+mod proofs;
 mod records;
 pub mod run;
 mod time_scale;
