@@ -162,13 +162,14 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
         proved: true,
         target: Some(release(version, fleet)),
         expected: Some(if level == WayBackLevel::R0 { Millis::secs(5) } else { Millis::mins(4) }),
-        blockers: Vec::new(),
         proved_at: Some(NOW),
+        ..WayBack::default()
     }
 }
 
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
+        drift: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],

@@ -1,6 +1,7 @@
 //! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
 
 pub mod deploy;
+mod drift;
 pub mod estate;
 mod facts;
 mod guards;
@@ -10,5 +11,6 @@ pub mod rollback;
 mod target;
 pub mod way_back;
 
+pub use drift::FirstSeen;
 pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;

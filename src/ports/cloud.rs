@@ -10,6 +10,7 @@ use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
+use crate::domain::traffic::TargetHealth;
 
 /// Questions to the cloud. None of them changes anything.
 #[async_trait]
@@ -37,6 +38,9 @@ pub trait CloudRead: Send + Sync {
 
     /// One look at a fleet. What cannot be read is unknown in the answer, with the reason.
     async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation;
+
+    /// The health of every target of one target group, by the load balancer.
+    async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError>;
 
     /// The data of one template version.
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;

@@ -9,6 +9,7 @@ use super::cloud::{Cloud, Urgency};
 use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
+use super::proofs::begin_now;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, NewOperation};
 use crate::domain::fleet::{Scope, Slot};
@@ -65,7 +66,13 @@ impl Desk for Office {
             return self.estate_of(&seen);
         }
         let seen = self.look_around().await?;
-        self.estate_of(&seen)
+        let mut estate = self.estate_of(&seen)?;
+        if self.prove_standbys(&seen, &estate).await {
+            estate = self.estate_of(&seen)?;
+        }
+        self.note_drift(&estate);
+        begin_now(&mut estate);
+        Ok(estate)
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
@@ -178,7 +185,11 @@ impl Office {
         let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        let status = self.status_in(&looked_at(round, &seen), name)?;
+        let round = looked_at(round, &seen);
+        let mut status = self.status_in(&round, name)?;
+        if self.proved_by(&status, &seen) {
+            status = self.status_in(&round, name)?;
+        }
         Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
     }
 

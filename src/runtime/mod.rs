@@ -11,6 +11,7 @@ pub mod launch;
 mod notifier;
 pub mod office;
 mod plain;
+mod proofs;
 mod records;
 pub mod run;
 mod time_scale;

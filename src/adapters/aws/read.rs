@@ -14,6 +14,7 @@ use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
+use crate::domain::traffic::TargetHealth;
 use crate::ports::budget::BudgetKey;
 use crate::ports::cloud::CloudRead;
 
@@ -56,6 +57,10 @@ impl CloudRead for AwsCloud {
 
     async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation {
         self.look(scope, depth).await
+    }
+
+    async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
+        self.health_of(target_group).await
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
