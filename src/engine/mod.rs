@@ -27,8 +27,8 @@ use crate::domain::call::CloudCall;
 use crate::domain::observation::Depth;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::CLAIM_KEY;
-use crate::operation::gate::GateRun;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
+use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 
