@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cloud::Urgency;
 use super::office::Office;
+use super::proofs::noted;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::find_fleets;
@@ -220,7 +221,11 @@ fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecor
 }
 
 fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+    let (proof, rehearsal, first_seen) = noted(store, fleet)?;
     Ok(FleetRecord {
+        proof,
+        rehearsal,
+        first_seen,
         ledger: store.ledger(fleet)?,
         operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
         history: store.history(fleet)?,
