@@ -7,6 +7,7 @@
 mod actions;
 mod canonical;
 mod convert;
+mod dry_run;
 mod error;
 mod facts;
 mod gate;
