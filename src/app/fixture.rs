@@ -155,6 +155,20 @@ pub fn release(version: &str, fleet: &str) -> Release {
     }
 }
 
+/// A rehearsal that proved everything.
+pub fn rehearsal(plan: &Plan) -> crate::operation::proof::Rehearsal {
+    crate::operation::proof::Rehearsal {
+        at: NOW,
+        by: "ann@bastion".into(),
+        took: Millis(400),
+        target: plan.to.release(4),
+        level: WayBackLevel::R0,
+        expected: Millis::secs(5),
+        findings: plan.checks.clone(),
+        obstacles: Vec::new(),
+    }
+}
+
 fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     WayBack {
         level: Some(level),

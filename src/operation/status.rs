@@ -194,6 +194,22 @@ pub struct FleetStatus {
     pub freezes: Vec<Freeze>,
 }
 
+impl FleetStatus {
+    /// How much the fleet needs somebody, for lists of several: the worst has the highest number.
+    #[must_use]
+    pub fn badness(&self) -> u32 {
+        let stands = self.operation.as_ref().is_some_and(|brief| matches!(brief.state, OperationState::Holding | OperationState::Failed));
+        let by_state = match &self.state {
+            FleetState::Degraded { bad } => 400 + (*bad).min(99),
+            FleetState::Unknown { .. } => 300,
+            FleetState::Mixed | FleetState::Drifted => 200,
+            FleetState::Busy => 100,
+            FleetState::Steady => 0,
+        };
+        by_state + if stands { 500 } else { 0 }
+    }
+}
+
 /// An image with where it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageStatus {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::Facts;
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Slot};
 use crate::domain::group::{Lifecycle, PinnedVersion, ServerGroup};
-use crate::domain::ids::TemplateId;
+use crate::domain::ids::{GroupName, TemplateId};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
 use crate::operation::drift::{Drift, DriftKind};
@@ -42,6 +43,19 @@ pub(super) fn drift(ground: &Ground<'_>) -> Vec<Drift> {
         drift.since = ground.first_seen.get(&drift.key()).copied();
     }
     found
+}
+
+/// The same from the facts of a plan.
+pub(super) fn in_facts(facts: &Facts<'_>) -> Vec<Drift> {
+    let groups: Vec<(Slot, &ServerGroup)> = Slot::BOTH.into_iter().filter_map(|slot| Some((slot, facts.seen.group(slot)?))).collect();
+    let (spec, ledger, operations, now) = (facts.spec, facts.ledger, facts.operations, facts.now);
+    drift(&Ground { spec, groups: &groups, route: facts.seen.route.value(), ledger, operations, now, first_seen: &FirstSeen::new() })
+}
+
+/// What of it a deploy would take for good: the weights as they are, and what the group that serves launches.
+pub(super) fn taken_for_good(drift: &[Drift], live: &GroupName) -> Option<String> {
+    let of_live = |drift: &&Drift| drift.kind == DriftKind::Weights || drift.subject == live.to_string();
+    drift.iter().find(of_live).map(|drift| format!("another hand changed it: {}", drift.sentence()))
 }
 
 fn holder<'a>(ground: &Ground<'a>) -> Option<&'a OperationView> {

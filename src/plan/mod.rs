@@ -6,6 +6,7 @@ pub mod estate;
 mod facts;
 mod guards;
 mod image;
+pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
 mod target;

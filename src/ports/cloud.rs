@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
+use crate::domain::call::{CallReply, CloudCall, CloudError, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
@@ -44,6 +44,9 @@ pub trait CloudRead: Send + Sync {
 
     /// The data of one template version.
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;
+
+    /// Whether a call would be accepted, where the cloud offers to say so. Nothing is changed by asking.
+    async fn dry_run(&self, call: &CloudCall) -> Result<DryRun, CloudError>;
 
     /// Attributes of target groups that change what a deploy means.
     async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError>;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws_desk;
+pub mod batch;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
@@ -13,6 +14,7 @@ pub mod office;
 mod plain;
 mod proofs;
 mod records;
+mod rehearse;
 pub mod run;
 mod time_scale;
 pub mod ui;

@@ -109,7 +109,7 @@ impl Office {
         }
     }
 
-    fn keep_proof(&self, fleet: &FleetName, proof: Option<StandbyProof>) -> bool {
+    pub(super) fn keep_proof(&self, fleet: &FleetName, proof: Option<StandbyProof>) -> bool {
         let Some(proof) = proof else { return false };
         let kept = self.store.keep_remark(&proof_name(fleet), proof.at, &proof);
         kept.map_err(|error| tracing::warn!("the proof of {fleet} was not kept: {error}")).is_ok()

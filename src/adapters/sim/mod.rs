@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use error::SimError;
 
-use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, Identity};
+use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
@@ -351,6 +351,11 @@ impl CloudRead for SimCloud {
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
         self.ask("DescribeLaunchTemplateVersions", |world| world.template(template, version))?
+    }
+
+    async fn dry_run(&self, call: &CloudCall) -> Result<DryRun, CloudError> {
+        let CloudCall::CreateTemplateVersion { source_template, source_version, .. } = call else { return Ok(DryRun::NotOffered) };
+        self.template(source_template, *source_version).await.map(|_| DryRun::Allowed)
     }
 
     async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError> {
