@@ -338,6 +338,7 @@ pub fn deploy_plan() -> Plan {
         ]),
         timing: Timing::default(),
         window: Millis::mins(60),
+        gates: Vec::new(),
         judged: true,
         baseline: None,
         friction: Friction::Reason,
