@@ -178,7 +178,10 @@ impl Office {
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
         let status = self.status_in(&looked_at(round, &seen), name)?;
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
+        let alarms = seen.alarms.value().cloned().unwrap_or_default();
+        let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
+        let unknowns = seen.unknowns().into_iter().chain(unread).collect();
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

@@ -5,6 +5,7 @@
 //! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once.
 
 mod actions;
+mod alarms;
 mod canonical;
 mod convert;
 mod error;
@@ -76,6 +77,7 @@ struct Shared {
     ec2: aws_sdk_ec2::Client,
     auto_scaling: aws_sdk_autoscaling::Client,
     elb: aws_sdk_elasticloadbalancingv2::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
     sts: aws_sdk_sts::Client,
     sdk: SdkConfig,
     region: String,
@@ -119,6 +121,7 @@ impl AwsCloud {
             ec2: aws_sdk_ec2::Client::new(&sdk),
             auto_scaling: aws_sdk_autoscaling::Client::new(&sdk),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&sdk),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&sdk),
             sts: aws_sdk_sts::Client::new(&sdk),
             sdk,
             region,
