@@ -87,7 +87,7 @@ fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
     let wanted = match step.then {
         Move::Fail { .. } | Move::BackOut { .. } | Move::Hold { .. } => return Step { events: kept(step.events), then: step.then },
         Move::Call(wanted) => Some(wanted).filter(only_keeps_able),
-        Move::Wait { .. } | Move::Done { .. } => None,
+        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } => None,
     };
     let then = match against {
         Against::Unread(why) if !lasts(situation) => wanted.map_or_else(|| Move::wait(why, situation.plan.timing.period_moving), Move::Call),
