@@ -349,7 +349,6 @@ pub fn deploy_plan() -> Plan {
         level: None,
         leaves_bad: false,
         source: None,
-        gates: Vec::new(),
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),
