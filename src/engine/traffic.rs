@@ -125,6 +125,18 @@ impl Situation<'_> {
         long && (typed || self.seen.serves(target) == Some(true))
     }
 
+    /// Whether a slot gets traffic, or may get it: what was written may not be read back yet, and what is unknown is not absent.
+    pub(super) fn may_serve(&self, slot: Slot) -> bool {
+        match self.route() {
+            Route::Weighted { .. } => self.share_given(slot) > 0,
+            Route::Attached { .. } => {
+                let was_attached = self.is_settling() && self.progress.may_read_attached(&self.side(slot).group).contains(&true);
+                was_attached || self.seen.is_attached(slot) != Some(false) && self.seen.healthy_targets(slot) != Some(0)
+            }
+            Route::None => self.group(slot).is_none_or(|group| group.serving() > 0),
+        }
+    }
+
     /// Whether a load balancer sends a slot traffic.
     pub(super) fn is_let_in(&self, slot: Slot) -> bool {
         *self.route() != Route::None && self.seen.serves(slot) == Some(true)

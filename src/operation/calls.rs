@@ -51,7 +51,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
         StepKind::Shift => taken_over(plan),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
-        StepKind::Window => Vec::new(),
+        StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
         StepKind::GiveBack => given_back(plan),
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::gate::Gate;
 use super::status::WayBackLevel;
 use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
@@ -99,6 +100,10 @@ pub enum StepKind {
     OneBox,
     /// The candidate at full size, weight 0.
     FullSize,
+    /// Programs of the fleet's owner look at the candidate at weight 0.
+    Gates,
+    /// A person says that the switch may be made.
+    Approve,
     /// Grow to the share, shift, read back, soak, judge.
     Weight(WeightStep),
     /// Three complete observations a minute apart: then it is stable.
@@ -273,6 +278,9 @@ pub struct Plan {
     pub timing: Timing,
     /// How long the old group is kept.
     pub window: Millis,
+    /// What looks at the candidate before it gets traffic.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
@@ -96,6 +97,9 @@ pub struct Progress {
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
     pub lower_evidence_at: Option<WorldTime>,
+    /// Gates that ended in this step, by their numbers.
+    #[serde(default)]
+    pub gates: BTreeMap<usize, GateOutcome>,
     /// Servers of the candidate seen in this step.
     pub launched: BTreeSet<InstanceId>,
     /// The call whose outcome is not known yet.
@@ -126,6 +130,9 @@ pub struct Progress {
     pub refusals: u32,
     /// The last refusal.
     pub last_refusal: Option<RefusedCall>,
+    /// What the fleet's alarms say against going forward.
+    #[serde(default)]
+    pub alarms_against: Option<String>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
     /// The last command that was accepted, and who asked: whoever asks the same again is told.
@@ -152,6 +159,7 @@ impl Progress {
             last_observed_at: None,
             soak_counts: None,
             lower_evidence_at: None,
+            gates: BTreeMap::new(),
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
@@ -166,6 +174,7 @@ impl Progress {
             calls: CallTally::default(),
             refusals: 0,
             last_refusal: None,
+            alarms_against: None,
             paused_from: None,
             obeyed: None,
             superseded_by: None,
@@ -210,9 +219,12 @@ impl Progress {
                     status.verdict = Some(verdict.clone());
                 }
             }
+            EventBody::GateStarted { .. } => {}
+            EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
             EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),
@@ -253,6 +265,7 @@ impl Progress {
         self.last_observed_at = None;
         self.soak_counts = None;
         self.lower_evidence_at = None;
+        self.gates.clear();
         self.launched.clear();
         self.promoted = false;
     }

@@ -324,6 +324,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         steps: Vec::new(),
         timing: facts.setting.timing(),
         window: facts.spec.window.scaled(facts.setting.time_scale),
+        gates: Vec::new(),
         // A shared target group counts both releases together, and without one nobody counts.
         judged: facts.setting.judged && facts.spec.scope().is_weighted(),
         baseline: None,

@@ -1,7 +1,7 @@
 //! A fleet, a plan for it, and what the engine says to one look after another: no world goes on here, every look is put together by hand.
 
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
-use quarterdeck::domain::fleet::{BySlot, Slot, Strategy};
+use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::{Health, Instance, Lifecycle};
 use quarterdeck::domain::ids::{InstanceId, OperationId};
 use quarterdeck::domain::observation::{Depth, FleetObservation};
@@ -15,13 +15,14 @@ use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
-use quarterdeck::operation::plan::{Plan, StepKind};
+use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 
+#[derive(Clone)]
 pub struct Bench {
     pub plan: Plan,
     pub progress: Progress,
@@ -44,26 +45,38 @@ impl Bench {
 
     /// A canary of 1.10.0 on search-prod: thirty servers of 1.9.0 in slot A, nothing in slot B, and one target group for both.
     pub fn shared() -> Self {
-        Self::on("search-prod", true, |facts| quarterdeck::plan::deploy::plan(facts, "1.10.0", None).unwrap(), |_| {})
+        Self::on("search-prod", true, |_| {}, |facts| quarterdeck::plan::deploy::plan(facts, "1.10.0", None).unwrap(), |_| {})
     }
 
     /// A canary of 3.4.0 on worker-prod: eight workers of 3.3.0 in slot A, nothing in slot B, and no load balancer.
     pub fn workers() -> Self {
-        Self::on("worker-prod", true, |facts| quarterdeck::plan::deploy::plan(facts, "3.4.0", None).unwrap(), |_| {})
+        Self::on("worker-prod", true, |_| {}, |facts| quarterdeck::plan::deploy::plan(facts, "3.4.0", None).unwrap(), |_| {})
     }
 
     /// A rollback of one of those fleets from A to what B launched before, of which `prepare` says how it stands.
     pub fn rollback(fleet: &str, prepare: impl FnOnce(&mut Self)) -> Self {
-        Self::on(fleet, true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), prepare)
+        Self::on(fleet, true, |_| {}, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), prepare)
+    }
+
+    /// A deploy of 2.14.0 on web-prod with other settings.
+    pub fn of_spec(strategy: Strategy, adjust: impl FnOnce(&mut FleetSpec)) -> Self {
+        Self::on("web-prod", true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
     }
 
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
-        Self::on("web-prod", judged, plan, prepare)
+        Self::on("web-prod", judged, |_| {}, plan, prepare)
     }
 
-    fn on(fleet: &str, judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
+    fn on(
+        fleet: &str,
+        judged: bool,
+        adjust: impl FnOnce(&mut FleetSpec),
+        plan: impl FnOnce(&Facts<'_>) -> Plan,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Self {
         let world = World::new(Scenario::Default, 1, START);
-        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == fleet).unwrap();
+        let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == fleet).unwrap();
+        adjust(&mut spec);
         let seen = world.observe(&spec.scope(), Depth::Full);
         let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
         let mut bench = Self { plan: plan_of_nothing(), progress: Progress::new(&plan_of_nothing(), START), seen, now: START, claimant, servers: 0 };
@@ -256,14 +269,19 @@ fn instance(id: &InstanceId, version: u64, image: Option<quarterdeck::domain::id
 fn plan_of_nothing() -> Plan {
     let world = World::new(Scenario::Default, 1, START);
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-    let seen = world.observe(&spec.scope(), Depth::Full);
+    deploy_in(&world, &world.observe(&spec.scope(), Depth::Full)).unwrap()
+}
+
+/// A deploy of 2.14.0 to web-prod as it is seen in this world.
+pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
     let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
     quarterdeck::plan::deploy::plan(
         &Facts {
             setting: &setting,
             identity: &world.identity(),
             spec: &spec,
-            seen: &seen,
+            seen,
             images: &world.images(),
             images_missing: None,
             ledger: &[],
@@ -280,5 +298,4 @@ fn plan_of_nothing() -> Plan {
         "2.14.0",
         None,
     )
-    .unwrap()
 }
