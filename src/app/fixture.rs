@@ -325,6 +325,7 @@ pub fn deploy_plan() -> Plan {
         window: Millis::mins(60),
         judged: true,
         baseline: None,
+        refresh: None,
         friction: Friction::Reason,
         checks: vec![Check::new(CheckLevel::Ok, "image exists and is not blocked"), Check::new(CheckLevel::Warning, "credentials end in 42m")],
         supersedes: None,

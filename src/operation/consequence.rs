@@ -24,8 +24,10 @@ pub enum Consequence {
 pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequence> {
     match event {
         EventBody::BecameStable => {
+            // A rolling deploy leaves nothing behind that could be parked.
+            let retire = plan.refresh.is_none().then(|| Consequence::Retire(Box::new(retire_plan(plan, progress))));
             let stable = progress.candidate_version.map(|version| Consequence::Stable(plan.to.release(version)));
-            stable.into_iter().chain([Consequence::Retire(Box::new(retire_plan(plan, progress)))]).collect()
+            stable.into_iter().chain(retire).collect()
         }
         EventBody::TrafficOnTarget => marked(plan).map(Consequence::Mark).into_iter().collect(),
         EventBody::StateChanged { to: OperationState::BackedOut | OperationState::Failed, .. } if touched_nothing(plan, progress) => {
@@ -37,7 +39,8 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
 
 /// A release that served when it was rolled back from is bad. What only stood by, before a deploy got as far as replacing it, is not.
 fn marked(plan: &Plan) -> Option<Release> {
-    let served = plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0);
+    // The servers of a single group serve whatever they run.
+    let served = plan.refresh.is_some() || plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0);
     plan.from.template_version.filter(|_| served).map(|version| plan.from.release(version))
 }
 

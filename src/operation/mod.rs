@@ -13,5 +13,6 @@ pub mod ledger;
 pub mod plan;
 pub mod progress;
 pub mod record;
+pub mod refreshing;
 pub mod sighting;
 pub mod status;

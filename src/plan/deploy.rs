@@ -52,7 +52,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
     let remedy = match holder.operation.plan.kind {
-        OperationKind::Deploy => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+        OperationKind::Deploy | OperationKind::Recycle => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
         OperationKind::Rollback | OperationKind::Retire => format!("wait for it: `qd watch {id}`"),
     };
     Err(Refusal::new(

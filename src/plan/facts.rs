@@ -269,6 +269,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         window: facts.spec.window.scaled(facts.setting.time_scale),
         judged: facts.setting.judged,
         baseline: None,
+        refresh: None,
         friction: crate::operation::plan::Friction::Confirm,
         checks: Vec::new(),
         supersedes: None,

@@ -120,6 +120,10 @@ fn side_words(side: &Side) -> String {
 
 fn how_words(plan: &Plan) -> String {
     match (plan.kind, plan.level) {
+        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round".to_owned(),
+        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again".to_owned(),
+        (OperationKind::Recycle, _) => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
+        (OperationKind::Deploy, _) if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: the old group is warm, one weight change".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows first, then the weights".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew in the other slot, then the weights".to_owned(),
@@ -179,6 +183,8 @@ fn effect_words(plan: &Plan) -> String {
         OperationKind::Rollback => {
             format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(until_shifted(plan)))
         }
+        OperationKind::Recycle => format!("all of it {total}; {capacity}"),
+        OperationKind::Deploy if plan.refresh.is_some() => format!("all of it {total}; {capacity}"),
         OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }

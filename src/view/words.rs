@@ -25,7 +25,7 @@ pub const fn operation_sign(kind: OperationKind, state: OperationState, glyphs: 
         OperationState::Waiting => (glyphs.working, Tone::Dim),
         OperationState::Planned | OperationState::Running => match kind {
             OperationKind::Rollback => (glyphs.back, Tone::Working),
-            OperationKind::Deploy | OperationKind::Retire => (glyphs.forward, Tone::Working),
+            OperationKind::Deploy | OperationKind::Retire | OperationKind::Recycle => (glyphs.forward, Tone::Working),
         },
     }
 }
