@@ -9,7 +9,7 @@ use crate::operation::command::{CommandKind, Ruling, rule};
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
-use crate::operation::refreshing::hindrance;
+use crate::operation::refreshing;
 
 /// Facts older than this are no ground for going forward. Going back stays open: its plan reads afresh.
 pub const TOO_OLD: Millis = Millis::mins(2);
@@ -70,7 +70,7 @@ fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
     if !has_event(view) {
         return Some("its events were not read yet".to_owned());
     }
-    if let Some(reason) = hindrance(&view.operation.plan, &view.progress, kind) {
+    if let Some(reason) = refreshing::hindrance(&view.operation.plan, &view.progress, kind) {
         return Some(reason.to_owned());
     }
     match rule(view.state(), kind) {

@@ -105,29 +105,44 @@ pub(super) fn claim(situation: &Situation<'_>) -> Step {
 }
 
 fn template(situation: &Situation<'_>) -> Move {
-    let (from, to) = (situation.from(), situation.to());
-    let (Some(version), Some(group)) = (situation.to_version(), situation.group(to.slot)) else {
-        let Some(source_version) = from.template_version else {
-            return Move::Fail { why: format!("{} launches no numbered template version", from.group) };
-        };
-        let call = CloudCall::CreateTemplateVersion {
-            template: to.template.clone(),
-            source_template: from.template.clone(),
-            source_version,
-            image: to.image.clone(),
-            content_hash: situation.plan.content_hash(),
-        };
-        return Move::call(call, format!("what {} launches, with {}", from.group, to.label()));
-    };
-    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == to.template && pin.number() == Some(version));
-    if pinned {
-        return Move::done(format!("{} launches version {version}", to.group));
+    let Some(group) = situation.group(situation.to().slot) else { return make_and_pin(situation) };
+    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > 0 && situation.plan.idle_size == 0 {
+        return Move::hold(format!("{} is not empty any more", group.name));
     }
-    if group.total() > 0 && situation.plan.idle_size == 0 {
-        return Move::hold(format!("{} is not empty any more", to.group));
+    make_and_pin(situation)
+}
+
+/// The group launches the version that was made for it.
+fn is_pinned(situation: &Situation<'_>) -> bool {
+    let pin = situation.group(situation.to().slot).and_then(|group| group.template.as_ref());
+    pin.is_some_and(|pin| pin.id == situation.to().template && pin.number().is_some() && pin.number() == situation.to_version())
+}
+
+/// The version is made, or adopted if it is there, and the group pinned to it.
+pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(version) = situation.to_version() else { return make_version(situation) };
+    if is_pinned(situation) {
+        return Move::done(format!("{} launches version {version}", to.group));
     }
     let call = CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version };
     Move::call(call, format!("{} launches {}", to.group, to.label()))
+}
+
+fn make_version(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(source) = situation.plan.template_source() else {
+        return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };
+    };
+    let why = format!("what {} version {} launches, with {}", source.template, source.version, to.label());
+    let call = CloudCall::CreateTemplateVersion {
+        template: to.template.clone(),
+        source_template: source.template,
+        source_version: source.version,
+        image: to.image.clone(),
+        content_hash: situation.plan.content_hash(),
+    };
+    Move::call(call, why)
 }
 
 /// Grows the candidate to `wanted` servers and waits until they are healthy; none once they are.

@@ -12,6 +12,7 @@ mod foreign;
 mod guards;
 mod lower;
 mod refresh;
+mod relaunch;
 mod retire;
 mod rollback;
 mod rolling;

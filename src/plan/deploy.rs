@@ -193,6 +193,8 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
     plan.supersedes = facts.superseded();
     plan.differences = differences(facts);
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
+    // The candidate launches the same data with another image.
+    plan.to.digest.clone_from(&plan.from.digest);
     plan.steps = steps(facts, plan, other);
     Ok(())
 }

@@ -150,6 +150,7 @@ impl Stage {
             operations: &self.book.views(),
             live_template: template(live),
             other_template: template(live.other()),
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&[pair.target_groups.a.clone(), pair.target_groups.b.clone()]).unwrap(),
             policies: self.world.group_policies(&[pair.groups.a.clone(), pair.groups.b.clone()]).ok(),
             history: FleetHistory::default(),

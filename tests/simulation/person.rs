@@ -149,6 +149,7 @@ impl Sim {
             operations: &operations,
             live_template: template(live),
             other_template: template(live.other()),
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),

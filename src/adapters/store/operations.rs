@@ -275,7 +275,10 @@ fn follow(
         operation: Some(operation.id.clone()),
     };
     match follows {
-        Consequence::Stable(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how: How::Deployed }))?,
+        Consequence::Stable(release) => {
+            let how = if operation.plan.kind == OperationKind::Rollback { How::RolledBack } else { How::Deployed };
+            ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how }))?;
+        }
         Consequence::Mark(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Marked))?,
         Consequence::Retire(plan) => return begin_retire(store, transaction, operation, plan, at).map(Some),
         Consequence::RetireAgain(earlier) => {

@@ -47,20 +47,21 @@ impl Store {
         Ok(body.and_then(|body| parse(&body).ok()))
     }
 
-    /// Medians of what took how long in a fleet.
+    /// Medians of what took how long in a fleet, or in all of them where it did not happen in this one yet.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        let median = |kind| self.median(fleet, kind);
-        Ok(FleetHistory { shift: median("shift")?, grow: median("grow")?, refresh: median("refresh")?, turn: median("turn")? })
+        let usual = |kind| Ok(self.median(Some(fleet), kind)?.or(self.median(None, kind)?));
+        let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
+        Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
 
-    fn median(&self, fleet: &FleetName, kind: &str) -> Result<Option<Millis>, StoreError> {
+    fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
         let mut millis: Vec<i64> = self.read(|connection| {
             connection
-                .prepare_cached("SELECT millis FROM history WHERE fleet = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
-                .query_map(params![fleet.as_str(), kind, HISTORY_LENGTH], |row| row.get(0))?
+                .prepare_cached("SELECT millis FROM history WHERE (?1 IS NULL OR fleet = ?1) AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
+                .query_map(params![fleet.map(FleetName::as_str), kind, HISTORY_LENGTH], |row| row.get(0))?
                 .collect()
         })?;
         millis.sort_unstable();
@@ -107,6 +108,8 @@ const fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
         (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
         (_, StepKind::Refresh) => Some("refresh"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
+        (_, StepKind::Template) => Some("template"),
+        (_, StepKind::EmptySlot) => Some("empty"),
         _ => None,
     }
 }
