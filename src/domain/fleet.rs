@@ -278,6 +278,9 @@ pub struct FleetSpec {
     pub require_verified: bool,
     /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
     pub alarms: Vec<AlarmName>,
+    /// Servers older than this should be recycled.
+    #[serde(default)]
+    pub max_age: Option<Millis>,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -304,6 +307,7 @@ impl FleetSpec {
             idle_size: 0,
             require_verified: false,
             alarms: Vec::new(),
+            max_age: None,
             source,
             problems: Vec::new(),
         }

@@ -129,7 +129,7 @@ pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
     Move::call(call, format!("{} launches {}", to.group, to.label()))
 }
 
-fn make_version(situation: &Situation<'_>) -> Move {
+pub(super) fn make_version(situation: &Situation<'_>) -> Move {
     let to = situation.to();
     let Some(source) = situation.plan.template_source() else {
         return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };

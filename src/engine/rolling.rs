@@ -2,7 +2,7 @@
 //!
 //! There is no pause: AWS's engine has none. Whatever happens to us, it goes on.
 
-use super::deploy::{blind, claim};
+use super::deploy::{blind, claim, make_version};
 use super::refresh::Standing;
 use super::situation::{Situation, threshold};
 use super::{Move, Step};
@@ -86,18 +86,7 @@ fn version(situation: &Situation<'_>) -> Move {
     if let Some(version) = situation.to_version() {
         return Move::done(format!("version {version} launches {}", situation.to().label()));
     }
-    let (from, to) = (situation.from(), situation.to());
-    let Some(source_version) = from.template_version else {
-        return Move::Fail { why: format!("{} launches no numbered template version", from.group) };
-    };
-    let call = CloudCall::CreateTemplateVersion {
-        template: to.template.clone(),
-        source_template: from.template.clone(),
-        source_version,
-        image: to.image.clone(),
-        content_hash: situation.plan.content_hash(),
-    };
-    Move::call(call, format!("what {} launches, with {}", from.group, to.label()))
+    make_version(situation)
 }
 
 fn refresh(situation: &Situation<'_>) -> Step {

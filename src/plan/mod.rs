@@ -5,8 +5,10 @@ pub mod estate;
 mod facts;
 mod guards;
 mod image;
+mod one_group;
 mod relaunch;
 pub mod rollback;
+pub mod rolling;
 mod target;
 pub mod way_back;
 
