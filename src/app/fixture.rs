@@ -330,6 +330,7 @@ pub fn deploy_plan() -> Plan {
         checks: vec![Check::new(CheckLevel::Ok, "image exists and is not blocked"), Check::new(CheckLevel::Warning, "credentials end in 42m")],
         supersedes: None,
         level: None,
+        leaves_bad: false,
         source: None,
         differences: Vec::new(),
         as_of: NOW,

@@ -44,11 +44,6 @@ impl<'t> Reader<'t> {
         self.mistakes.push((self.line(span.start), escape(what.as_ref())));
     }
 
-    /// A sentence about a line that is no mistake.
-    pub(super) fn remark(&self, span: &Range<usize>, what: &str) -> String {
-        format!("{}:{}: {}", self.file, self.line(span.start), escape(what))
-    }
-
     /// Nothing, if nothing is wrong; else every mistake in the order of the lines.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         if self.mistakes.is_empty() {

@@ -9,6 +9,7 @@ mod calls;
 mod deploy;
 pub mod drive;
 mod foreign;
+mod gates;
 mod guards;
 mod lower;
 mod refresh;
@@ -29,6 +30,7 @@ use crate::domain::observation::Depth;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::CLAIM_KEY;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
+use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 
@@ -52,6 +54,8 @@ pub struct Decision {
     pub wait: Millis,
     /// What it waits for, for people.
     pub waiting_for: String,
+    /// The gate that is to be run while it waits.
+    pub gate: Option<GateRun>,
 }
 
 /// What a step wants to happen.
@@ -60,6 +64,8 @@ enum Move {
     Call(WantedCall),
     /// Look again after a while.
     Wait { why: String, period: Millis },
+    /// Let this gate be run, and look again after a while.
+    Gate { run: GateRun, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
@@ -188,6 +194,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Wait { why, period } => {
             decision.wait = period;
             decision.waiting_for = why;
+        }
+        Move::Gate { run, period } => {
+            decision.wait = period;
+            decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
+            decision.gate = Some(run);
         }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),

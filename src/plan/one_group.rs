@@ -37,6 +37,7 @@ pub(super) fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal>
         plan.source = relaunch::source(facts, &target.release, &plan)?;
     }
     plan.steps = steps(facts, &plan, level);
+    plan.leaves_bad = true;
     plan.supersedes = facts.superseded();
     plan.checks = checks(facts, &plan, &target);
     plan.friction = match others_refresh(facts) {

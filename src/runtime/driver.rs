@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::cloud::{Cloud, Urgency};
+use super::notifier::Notifier;
 use super::office::{BUILD, Office};
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
@@ -20,7 +21,9 @@ use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::lease::CALL_TIMEOUT;
+use crate::operation::notice::NoticeKind;
 use crate::operation::plan::{OperationKind, Refusal};
+use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::ports::desk::DeskError;
@@ -35,10 +38,11 @@ const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 /// # Errors
 /// It has a driver, is finished, was planned by another build, or the store failed. A lost lease is an error too: somebody else goes on.
 pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, DeskError> {
+    let notifier = Arc::new(Notifier::new(&office.settings.fleets_file));
     let mut next = Some(id.clone());
     let mut first = None;
     while let Some(id) = next {
-        let driver = take(office, &id)?;
+        let driver = take(office, &id, &notifier)?;
         let (state, retire) = driver.run().await?;
         tracing::info!("{id} is {}", state.word());
         first.get_or_insert(state);
@@ -47,7 +51,7 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
     Ok(first.unwrap_or(OperationState::Failed))
 }
 
-fn take(office: &Office, id: &OperationId) -> Result<Driver<ProcessHands>, DeskError> {
+fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<Driver<ProcessHands>, DeskError> {
     if office.settings.read_only {
         return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
     }
@@ -71,6 +75,7 @@ fn take(office: &Office, id: &OperationId) -> Result<Driver<ProcessHands>, DeskE
         operation: view.operation.clone(),
         epoch: lease.epoch,
         store_version: 0,
+        notifier: notifier.clone(),
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
@@ -86,6 +91,7 @@ struct ProcessHands {
     operation: Operation,
     epoch: u64,
     store_version: u64,
+    notifier: Arc<Notifier>,
 }
 
 #[async_trait]
@@ -156,6 +162,10 @@ impl Hands for ProcessHands {
 
     async fn rests(&mut self, at: WorldTime) {
         self.cloud.rested(&format!("driver of {}", self.operation.id.as_str()), at);
+    }
+
+    fn tell(&mut self, kind: NoticeKind, progress: &Progress, at: WorldTime, text: Option<&str>) {
+        self.notifier.tell(kind, &self.operation, progress, at, text);
     }
 
     async fn nap(&mut self, until: WorldTime, _renew_at: BootTime) -> Result<Nap, DeskError> {

@@ -8,6 +8,7 @@ pub mod driver;
 mod freezer;
 mod gather;
 pub mod launch;
+mod notifier;
 pub mod office;
 mod plain;
 mod records;
