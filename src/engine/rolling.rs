@@ -37,12 +37,21 @@ pub(super) fn back(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::Version => version(situation).into(),
         StepKind::Refresh => match situation.to_version() {
-            Some(good) => situation.restore(good).unwrap_or_else(|| restored(situation)),
+            Some(good) => claimed(situation, situation.restore(good).unwrap_or_else(|| restored(situation))),
             None => Move::Fail { why: "there is no template version to go back to".to_owned() }.into(),
         },
         StepKind::Settle => settle(situation),
         StepKind::GiveBack => unclaimed(situation, "nothing borrowed is left").into(),
         _ => Move::Fail { why: "a rollback has no such step".to_owned() }.into(),
+    }
+}
+
+/// AWS is asked first, people with another store are told after that.
+fn claimed(situation: &Situation<'_>, step: Step) -> Step {
+    let asked = situation.progress.calls.intended > 0 && situation.progress.claimed_at.is_none() && situation.may_claim();
+    match step.then {
+        Move::Wait { .. } if asked => Step { then: Move::Call(situation.claim_call("people with another store are told")), ..step },
+        _ => step,
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
@@ -46,6 +47,8 @@ pub struct FleetDetail {
     pub target_states: BTreeMap<InstanceId, TargetState>,
     /// Requests and errors of each slot since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
+    /// The newest instance refresh of the group AWS's engine may be at work on; none where there is none, or it was not asked.
+    pub refresh: Option<InstanceRefresh>,
     /// What could not be read, in words.
     pub unknowns: Vec<String>,
 }

@@ -13,7 +13,6 @@ use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, NewOperation};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::observation::Depth;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::{Command, CommandKind};
@@ -175,11 +174,12 @@ impl Office {
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
+        let seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
         let status = self.status_in(&looked_at(round, &seen), name)?;
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
+        let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), refresh, unknowns: seen.unknowns() })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

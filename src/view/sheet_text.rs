@@ -37,6 +37,7 @@ pub fn title(sheet: &Sheet) -> String {
     let fleet = sheet.fleet();
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
     }
@@ -46,6 +47,7 @@ pub fn title(sheet: &Sheet) -> String {
 pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => "recycle now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
         Subject::Command(errand) => match errand.ask {
             Ask::Command(CommandKind::Pause) => "pause now",
@@ -216,6 +218,7 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 fn command_words(intent: &Intent, plan: &Plan) -> String {
     match intent {
         Intent::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {}", plan.to.label()),
+        Intent::Recycle { fleet } => format!("qd recycle {fleet}"),
         Intent::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
         Intent::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {}", plan.to.label()),
     }

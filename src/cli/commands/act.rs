@@ -1,4 +1,4 @@
-//! `qd deploy` and `qd rollback`: plan, ask, execute, follow.
+//! `qd deploy`, `qd rollback` and `qd recycle`: plan, ask, execute, follow.
 
 use super::super::ask::{consent, someone_must_answer};
 use super::super::exit::Exit;
@@ -45,6 +45,16 @@ pub struct RollbackArgs {
     pub act: ActOptions,
 }
 
+/// `qd recycle`.
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
+pub struct RecycleArgs {
+    /// The fleet
+    pub fleet: String,
+    /// How it is confirmed and followed
+    #[command(flatten)]
+    pub act: ActOptions,
+}
+
 /// A new release.
 pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out: &mut Output) -> Result<Exit, Failure> {
     let intent = Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy };
@@ -55,6 +65,11 @@ pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out:
 pub(in super::super) async fn rollback(desk: &dyn Records, args: &RollbackArgs, out: &mut Output) -> Result<Exit, Failure> {
     let intent = Intent::Rollback { fleet: FleetName::new(&args.fleet), to: args.to.clone() };
     act(desk, &intent, &args.act, out).await
+}
+
+/// Fresh servers of the same image.
+pub(in super::super) async fn recycle(desk: &dyn Records, args: &RecycleArgs, out: &mut Output) -> Result<Exit, Failure> {
+    act(desk, &Intent::Recycle { fleet: FleetName::new(&args.fleet) }, &args.act, out).await
 }
 
 async fn act(desk: &dyn Records, intent: &Intent, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
