@@ -11,6 +11,7 @@
 
 mod bench;
 mod commands;
+mod rolling;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
