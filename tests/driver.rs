@@ -9,7 +9,7 @@ use quarterdeck::adapters::store::{NewOperation, Store};
 use quarterdeck::domain::ids::{FleetName, OperationId};
 use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::command::Who;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::freeze::{FreezeBody, FreezeEntry};
 use quarterdeck::operation::intent::Intent;
 use quarterdeck::ports::desk::{Desk, Records};
@@ -194,4 +194,31 @@ async fn a_store_of_an_older_version_is_brought_up_to_date_once_nobody_drives_an
     let renewed = Store::open(dir).unwrap();
     assert_eq!(renewed.operations(1).unwrap().len(), 1, "what was in it stays");
     renewed.add_freeze(&everything_frozen(Desk::now(&*yard.office))).unwrap();
+}
+
+#[tokio::test]
+async fn gates_run_as_programs_and_one_veto_backs_the_deploy_out() {
+    let yard = yard().await;
+    let write = |veto: &str| {
+        let gates = format!("gates = [[\"/bin/grep\", \"-q\", \"web-prod-b\"], [\"/bin/sh\", \"-c\", \"{veto}\"]]");
+        std::fs::write(
+            &yard.office.settings.fleets_file,
+            format!("[fleet.web-prod]\nslots = [\"web-prod-a\", \"web-prod-b\"]\nfloor = 8\n{gates}\n"),
+        )
+        .unwrap();
+    };
+    write("echo no such page; exit 1");
+    let id = yard.confirm(deploy("2.14.0")).await;
+    assert_eq!(drive(&yard.office, &id).await.unwrap(), OperationState::BackedOut);
+    let reason = yard.office.operation(&id).unwrap().progress.reason;
+    assert!(reason.contains("gate sh does not let 2.14.0 pass") && reason.contains("no such page"), "{reason}");
+    write("exit 0");
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.state().is_final()).await;
+    driver.abort();
+    let view = yard.office.operation(&id).unwrap();
+    assert_eq!(view.state(), OperationState::Succeeded, "{}", view.progress.reason);
+    let passed = view.events.iter().filter(|event| matches!(&event.body, EventBody::GateEnded { outcome, .. } if outcome.passed)).count();
+    assert_eq!(passed, 2);
 }

@@ -1,8 +1,10 @@
-//! The notify hook as a process: one at a time, on a thread of its own, with a time limit; nothing waits for it but the end of the driver.
+//! People's own programs as processes, with a time limit. Notify hooks run one at a time on a thread of their own; nothing waits for them but the
+//! end of the driver.
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -71,7 +73,7 @@ impl Drop for HookRunner {
 fn run_all(waiting: &Receiver<(Hook, String)>, limit: Duration) {
     while let Ok((hook, document)) = waiting.recv() {
         let name = hook.0.first().map(|program| escape(program)).unwrap_or_default();
-        match run(&hook, &document, limit) {
+        match run(&hook.0, &document, limit, &AtomicBool::new(false)) {
             Ok(told) => tracing::info!("notify: {name}: {}{}", told.end, printed(&told.output)),
             Err(why) => tracing::warn!("notify: {name}: {why}"),
         }
@@ -82,17 +84,19 @@ fn printed(output: &Untrusted) -> String {
     if output.raw().trim().is_empty() { String::new() } else { format!(", it said: {}", output.shown()) }
 }
 
-/// What became of a hook.
-struct Told {
+/// What became of a program that ended well.
+pub(super) struct Told {
     end: String,
-    output: Untrusted,
+    /// The beginning of what it printed.
+    pub(super) output: Untrusted,
 }
 
-fn run(hook: &Hook, document: &str, limit: Duration) -> Result<Told, String> {
-    let mut child = start(hook)?;
+/// Runs a program to its end, or to `limit`, or until it is not wanted any more. An error says how it failed and what it printed.
+pub(super) fn run(arguments: &[String], document: &str, limit: Duration, unwanted: &AtomicBool) -> Result<Told, String> {
+    let mut child = start(arguments)?;
     let output = collected(&mut child);
     feed(&mut child, document);
-    let ended = wait(&mut child, limit);
+    let ended = wait(&mut child, limit, unwanted);
     // Whatever it left behind goes with it: a hook that starts something of its own has to detach it.
     end_group(&child);
     let output = Untrusted::new(output.recv_timeout(Duration::from_millis(500)).unwrap_or_default());
@@ -103,8 +107,8 @@ fn run(hook: &Hook, document: &str, limit: Duration) -> Result<Told, String> {
     }
 }
 
-fn start(hook: &Hook) -> Result<Child, String> {
-    let (program, arguments) = hook.0.split_first().ok_or("it names no program")?;
+fn start(arguments: &[String]) -> Result<Child, String> {
+    let (program, arguments) = arguments.split_first().ok_or("it names no program")?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir("/").process_group(0);
     command.envs(PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -146,13 +150,13 @@ fn beginning(mut end: Box<dyn Read + Send>) -> String {
 }
 
 /// How it ended; none if it had not by its limit.
-fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+fn wait(child: &mut Child, limit: Duration, unwanted: &AtomicBool) -> Option<ExitStatus> {
     let began = Instant::now();
     loop {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
-        if began.elapsed() >= limit {
+        if began.elapsed() >= limit || unwanted.load(Ordering::Relaxed) {
             end_group(child);
             let _ended = child.wait();
             return None;
@@ -177,6 +181,10 @@ mod tests {
         Hook(vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()])
     }
 
+    fn ran(hook: &Hook, document: &str, limit: Duration) -> Result<Told, String> {
+        run(&hook.0, document, limit, &AtomicBool::new(false))
+    }
+
     fn written(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap_or_default()
     }
@@ -196,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_hook_sees_no_secret_of_this_process() {
-        let told = run(&shell("env"), "{}", TIME_LIMIT).ok().unwrap();
+        let told = ran(&shell("env"), "{}", TIME_LIMIT).ok().unwrap();
         let names: Vec<&str> = told.output.raw().lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
         let harmless = |name: &&str| PASSED_ON.contains(name) || matches!(*name, "PWD" | "SHLVL" | "_" | "OLDPWD");
         assert!(names.iter().all(harmless), "{names:?}");
@@ -208,7 +216,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("late");
         let began = Instant::now();
-        let why = run(&shell(&format!("(sleep 2; echo late > {}) & sleep 60", file.display())), "{}", Duration::from_millis(200)).err().unwrap();
+        let why = ran(&shell(&format!("(sleep 2; echo late > {}) & sleep 60", file.display())), "{}", Duration::from_millis(200)).err().unwrap();
         assert!(why.contains("did not end"), "{why}");
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         std::thread::sleep(Duration::from_millis(2_300));
@@ -217,17 +225,17 @@ mod tests {
 
     #[test]
     fn a_hook_that_reads_nothing_and_prints_much_is_no_trouble() {
-        let told = run(&shell("yes | head -c 1000000"), &"x".repeat(1_000_000), TIME_LIMIT).ok().unwrap();
+        let told = ran(&shell("yes | head -c 1000000"), &"x".repeat(1_000_000), TIME_LIMIT).ok().unwrap();
         assert!(told.output.raw().len() <= 4_096);
     }
 
     #[test]
     fn a_hook_that_fails_or_is_not_there_is_said_with_its_words() {
-        let why = run(&shell("echo no pager today >&2; exit 3"), "{}", TIME_LIMIT).err().unwrap();
+        let why = ran(&shell("echo no pager today >&2; exit 3"), "{}", TIME_LIMIT).err().unwrap();
         assert!(why.contains("exit status: 3") && why.contains("no pager today"), "{why}");
-        let why = run(&Hook(vec!["/nowhere/page".to_owned()]), "{}", TIME_LIMIT).err().unwrap();
+        let why = ran(&Hook(vec!["/nowhere/page".to_owned()]), "{}", TIME_LIMIT).err().unwrap();
         assert!(why.contains("cannot be started"), "{why}");
-        let why = run(&Hook(Vec::new()), "{}", TIME_LIMIT).err().unwrap();
+        let why = ran(&Hook(Vec::new()), "{}", TIME_LIMIT).err().unwrap();
         assert!(why.contains("no program"), "{why}");
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod budget;
+pub mod gate;
 pub mod hook;
 pub mod host;
 pub mod sim;

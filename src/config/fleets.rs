@@ -19,7 +19,7 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 15] = [
+const FLEET: [&str; 17] = [
     "app",
     "env",
     "slots",
@@ -35,6 +35,8 @@ const FLEET: [&str; 15] = [
     "notify",
     "steps",
     "require_verified",
+    "gates",
+    "hold",
 ];
 /// What one question to CloudWatch can name.
 const MOST_ALARMS: usize = 100;
@@ -154,6 +156,8 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         steps: steps(reader, section).unwrap_or_else(|| bare.steps.clone()),
         idle_size: reader.number(section, "idle_size", 0..=1, "0 or 1").unwrap_or(bare.idle_size),
         require_verified: reader.boolean(section, "require_verified").unwrap_or(bare.require_verified),
+        gates: gates(reader, section).unwrap_or_default(),
+        hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
         alarms: alarms(reader, section).unwrap_or_default(),
         ..bare
     }
@@ -290,6 +294,16 @@ fn hook(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Hook> {
         reader.mistake(span, format!("{}: 'notify' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
     }
     Some(Hook(named.into_iter().map(|(argument, _)| argument).collect()))
+}
+
+/// Programs with their arguments, each a list of its own.
+fn gates(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<Vec<String>>> {
+    let expected = "programs with their arguments, such as [[\"/usr/local/bin/smoke\", \"--quick\"]]";
+    let gates = reader.lists(section, "gates", expected)?;
+    for (program, span) in gates.iter().filter_map(|gate| gate.first()).filter(|(program, _)| !program.starts_with('/')) {
+        reader.mistake(span, format!("{}: 'gates' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
+    }
+    Some(gates.into_iter().map(|gate| gate.into_iter().map(|(argument, _)| argument).collect()).collect())
 }
 
 fn image_owners(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Vec<String> {

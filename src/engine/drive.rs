@@ -74,7 +74,7 @@ pub trait Hands: Send {
     /// Gives the lease back.
     async fn release_lease(&mut self) -> Result<(), Self::Error>;
 
-    /// Starts a gate, in place of any that still runs.
+    /// Starts a gate.
     async fn start_gate(&mut self, run: &GateRun);
 
     /// How the gate that was started last ended, once it has; told once.

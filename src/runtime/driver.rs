@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::cloud::{Cloud, Urgency};
 use super::notifier::Notifier;
 use super::office::{BUILD, Office};
+use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
@@ -20,6 +21,7 @@ use crate::engine::drive::{Driver, Hands, Nap};
 use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{EventBody, OperationState};
+use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::CALL_TIMEOUT;
 use crate::operation::notice::NoticeKind;
 use crate::operation::plan::{OperationKind, Refusal};
@@ -76,6 +78,7 @@ fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<D
         epoch: lease.epoch,
         store_version: 0,
         notifier: notifier.clone(),
+        gate: None,
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
@@ -92,6 +95,7 @@ struct ProcessHands {
     epoch: u64,
     store_version: u64,
     notifier: Arc<Notifier>,
+    gate: Option<GateProcess>,
 }
 
 #[async_trait]
@@ -154,6 +158,16 @@ impl Hands for ProcessHands {
 
     async fn release_lease(&mut self) -> Result<(), DeskError> {
         Ok(self.store.release_lease(&self.operation.id, self.epoch)?)
+    }
+
+    async fn start_gate(&mut self, run: &GateRun) {
+        self.gate = Some(GateProcess::start(run));
+    }
+
+    async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        let outcome = self.gate.as_ref()?.ended()?;
+        self.gate = None;
+        Some(outcome)
     }
 
     async fn sleep(&mut self, span: Millis) {

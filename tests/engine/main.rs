@@ -11,6 +11,7 @@
 
 mod bench;
 mod commands;
+mod gates;
 mod rolling;
 
 use bench::Bench;

@@ -52,7 +52,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        let usual = |kind| Ok(self.median(Some(fleet), kind)?.or(self.median(None, kind)?));
+        let usual = |kind| match self.median(Some(fleet), kind)? {
+            Some(median) => Ok(Some(median)),
+            None => self.median(None, kind),
+        };
         let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
         Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
