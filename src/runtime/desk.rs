@@ -216,7 +216,7 @@ impl Office {
         let StoreError::Held(holder) = &error else { return error.into() };
         let same = |first: &OperationView| first.operation.plan.kind == plan.kind && first.operation.plan.to.image == plan.to.image;
         match self.store.operation(holder) {
-            Ok(first) if plan.kind == OperationKind::Rollback && same(&first) => rolls_back_already(&first).into(),
+            Ok(first) if plan.kind == OperationKind::Rollback && same(&first) => rolls_back_already(&first, &plan.to.label()).into(),
             _ => error.into(),
         }
     }

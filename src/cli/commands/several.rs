@@ -10,7 +10,6 @@ use super::super::operation_document::OperationDoc;
 use super::super::output::Output;
 use super::super::plan_document::PlanDoc;
 use super::super::table::Table;
-use super::super::words::fleet_state;
 use super::act::{RollbackArgs, may_change};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -18,7 +17,7 @@ use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Plan};
 use crate::operation::record::OperationView;
 use crate::operation::status::FleetStatus;
-use crate::ports::desk::{Desk, DeskError, Records};
+use crate::ports::desk::{DeskError, Records};
 use crate::runtime::batch::{Order, Work, roll_back, together};
 
 /// So many rollbacks are started at once unless told otherwise.
