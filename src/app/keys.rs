@@ -75,6 +75,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Deploy => return deploy(model),
         CommandId::Rollback => return rollback(model),
+        CommandId::Recycle => return recycle(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
@@ -162,6 +163,11 @@ fn deploy(model: &mut Model) -> Vec<Effect> {
 fn rollback(model: &mut Model) -> Vec<Effect> {
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     sheet_keys::open_plan(model, Intent::Rollback { fleet, to: None })
+}
+
+fn recycle(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    sheet_keys::open_plan(model, Intent::Recycle { fleet })
 }
 
 /// Opens the list of the images of a fleet's app.

@@ -18,7 +18,7 @@ pub const TOO_OLD: Millis = Millis::mins(2);
 #[must_use]
 pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
-        CommandId::Deploy => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
+        CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
