@@ -13,6 +13,7 @@ mod alarms;
 mod bench;
 mod commands;
 mod gates;
+mod rolling;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -89,6 +89,7 @@ impl Checker {
                 self.stable = to;
                 self.excuse(from, world.now());
             }
+            OperationKind::Recycle => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
                 self.left_pin = self.live_sizes.min;
