@@ -47,6 +47,18 @@ pub(super) fn held(situation: &Situation<'_>, hold: Move) -> Step {
     Step { events: raised_need(situation), then: hold }
 }
 
+/// What is needed is re-read, and both groups stay able to carry what they have.
+pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
+    let raised = raised_need(situation);
+    let share = situation.share_pct(situation.to().slot).unwrap_or(0);
+    if share == 0 || !raised.is_empty() {
+        return Step { events: raised, then: otherwise };
+    }
+    let need = situation.progress.need;
+    let pin = situation.raise(situation.from().slot, need).or_else(|| situation.raise(situation.to().slot, share_of(need, share)));
+    pin.map_or(otherwise, |call| Move::call(call, format!("{need} servers are needed now"))).into()
+}
+
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
 fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {
@@ -93,29 +105,44 @@ fn claim(situation: &Situation<'_>) -> Step {
 }
 
 fn template(situation: &Situation<'_>) -> Move {
-    let (from, to) = (situation.from(), situation.to());
-    let (Some(version), Some(group)) = (situation.to_version(), situation.group(to.slot)) else {
-        let Some(source_version) = from.template_version else {
-            return Move::Fail { why: format!("{} launches no numbered template version", from.group) };
-        };
-        let call = CloudCall::CreateTemplateVersion {
-            template: to.template.clone(),
-            source_template: from.template.clone(),
-            source_version,
-            image: to.image.clone(),
-            content_hash: situation.plan.content_hash(),
-        };
-        return Move::call(call, format!("what {} launches, with {}", from.group, to.label()));
-    };
-    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == to.template && pin.number() == Some(version));
-    if pinned {
-        return Move::done(format!("{} launches version {version}", to.group));
+    let Some(group) = situation.group(situation.to().slot) else { return make_and_pin(situation) };
+    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > 0 && situation.plan.idle_size == 0 {
+        return Move::hold(format!("{} is not empty any more", group.name));
     }
-    if group.total() > 0 && situation.plan.idle_size == 0 {
-        return Move::hold(format!("{} is not empty any more", to.group));
+    make_and_pin(situation)
+}
+
+/// The group launches the version that was made for it.
+fn is_pinned(situation: &Situation<'_>) -> bool {
+    let pin = situation.group(situation.to().slot).and_then(|group| group.template.as_ref());
+    pin.is_some_and(|pin| pin.id == situation.to().template && pin.number().is_some() && pin.number() == situation.to_version())
+}
+
+/// The version is made, or adopted if it is there, and the group pinned to it.
+pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(version) = situation.to_version() else { return make_version(situation) };
+    if is_pinned(situation) {
+        return Move::done(format!("{} launches version {version}", to.group));
     }
     let call = CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version };
     Move::call(call, format!("{} launches {}", to.group, to.label()))
+}
+
+fn make_version(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(source) = situation.plan.template_source() else {
+        return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };
+    };
+    let why = format!("what {} version {} launches, with {}", source.template, source.version, to.label());
+    let call = CloudCall::CreateTemplateVersion {
+        template: to.template.clone(),
+        source_template: source.template,
+        source_version: source.version,
+        image: to.image.clone(),
+        content_hash: situation.plan.content_hash(),
+    };
+    Move::call(call, why)
 }
 
 /// Grows the candidate to `wanted` servers and waits until they are healthy; none once they are.
@@ -169,11 +196,11 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
     let need = situation.progress.need;
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
+    }
     if !situation.has_weights(step.weight_pct) {
         return approach(situation, step, need);
-    }
-    if situation.healthy(situation.to().slot) == Some(0) {
-        return Move::BackOut { why: format!("no server of {} is healthy any more", situation.to().group) }.into();
     }
     if let Some(call) = situation.raise(situation.from().slot, need) {
         return Move::call(call, format!("{} stays able to carry everything", situation.from().group)).into();
@@ -182,6 +209,22 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
         return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
     }
     soak(situation, step)
+}
+
+/// The candidate gets traffic that it cannot serve, while stable stands by with all its servers: at once if none of its own is healthy, after
+/// the time a launch may take if they are too few.
+fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
+    let slot = situation.to().slot;
+    let share = situation.share_pct(slot).filter(|share| *share > 0)?;
+    let healthy = situation.healthy(slot)?;
+    let group = &situation.to().group;
+    if healthy == 0 {
+        return Some(Move::BackOut { why: format!("no server of {group} is healthy any more") });
+    }
+    let wanted = share_of(situation.progress.need, share);
+    let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
+    let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
+    (healthy < wanted && long).then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy") })
 }
 
 /// Size before weight: stable pinned, candidate grown and healthy, then the weights.
@@ -307,6 +350,9 @@ fn stable(situation: &Situation<'_>) -> Step {
     let (slot, need) = (situation.to().slot, situation.progress.need);
     if let Some(call) = situation.raise(situation.from().slot, need).or_else(|| situation.raise(slot, need)) {
         return Move::call(call, format!("{need} servers are needed now")).into();
+    }
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
     }
     let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {

@@ -35,6 +35,9 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
         CloudCall::RaiseMin { group, .. } | CloudCall::ReleaseMin { group, .. } | CloudCall::PinTemplate { group, .. } => {
             owned(situation, group).map(|_| ())
         }
+        CloudCall::StartInstanceRefresh { group, .. } | CloudCall::CancelInstanceRefresh { group } | CloudCall::RollbackInstanceRefresh { group } => {
+            owned(situation, group).map(|_| ())
+        }
         CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
         CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),
         CloudCall::CreateTemplateVersion { .. } => Err(broken("S11", "a template outside the plan would be written")),
@@ -94,6 +97,7 @@ fn parked(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
         OperationKind::Deploy if !empties && situation.progress.state != OperationState::BackingOut => {
             Err(broken("S4", "a deploy would lower its candidate on the way forward"))
         }
+        OperationKind::Rollback if slot == situation.plan.to.slot && situation.makes_room() => Ok(()),
         OperationKind::Rollback | OperationKind::Retire if slot == situation.plan.to.slot => {
             Err(broken("S4", "the group that serves would be lowered"))
         }

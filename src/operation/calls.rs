@@ -77,10 +77,13 @@ fn park(side: &Side, size: u32) -> CloudCall {
 
 /// The number of the version is only known once it is made.
 fn template(plan: &Plan) -> Vec<Named> {
-    let (from, to) = (&plan.from, &plan.to);
-    let source = from.template_version.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let to = &plan.to;
+    if let Some(version) = to.template_version {
+        return vec![named(&CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version })];
+    }
+    let source = plan.template_source().map_or_else(|| "?".to_owned(), |source| format!("{} version {}", source.template, source.version));
     vec![
-        ("CreateLaunchTemplateVersion", format!("{} new version: {} version {source} with {}", to.template, from.template, to.image)),
+        ("CreateLaunchTemplateVersion", format!("{} new version: {source} with {}", to.template, to.image)),
         ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template)),
     ]
 }

@@ -5,6 +5,7 @@ pub mod claim;
 pub mod command;
 pub mod consequence;
 pub mod event;
+pub mod freeze;
 pub mod history;
 pub mod intent;
 pub mod lease;

@@ -281,10 +281,24 @@ pub struct Plan {
     pub level: Option<WayBackLevel>,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
+    /// The template version whose data, with the image replaced, the target is launched from; none where that is the one of `from`.
+    #[serde(default)]
+    pub source: Option<TemplateSource>,
     /// When the facts were read.
     pub as_of: WorldTime,
     /// The account and region.
     pub place: String,
+}
+
+/// A template version whose data is taken for a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateSource {
+    /// The template.
+    pub template: TemplateId,
+    /// Its version.
+    pub version: u64,
+    /// Digest of its data without the image, where it could be read.
+    pub digest: Option<String>,
 }
 
 impl Plan {
@@ -312,16 +326,27 @@ impl Plan {
         self
     }
 
+    /// Where the data of a new template version comes from; none if that launches no numbered version.
+    #[must_use]
+    pub fn template_source(&self) -> Option<TemplateSource> {
+        let of_from = || {
+            let (template, digest) = (self.from.template.clone(), self.from.digest.clone());
+            self.from.template_version.map(|version| TemplateSource { template, version, digest })
+        };
+        self.source.clone().or_else(of_from)
+    }
+
     /// The content hash of the candidate's template version: same stable data and image, same version.
     #[must_use]
     pub fn content_hash(&self) -> String {
+        let source = self.template_source();
         let identity = format!(
             "{}|{}|{}|{:?}|{}",
             self.to.template.as_str(),
             self.to.image.as_str(),
-            self.from.template.as_str(),
-            self.from.template_version,
-            self.from.digest.as_deref().unwrap_or("?"),
+            source.as_ref().map_or(self.from.template.as_str(), |source| source.template.as_str()),
+            source.as_ref().map(|source| source.version),
+            source.as_ref().and_then(|source| source.digest.as_deref()).unwrap_or("?"),
         );
         hex_digest(identity.as_bytes(), 16)
     }

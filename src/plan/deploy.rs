@@ -1,6 +1,7 @@
 //! Planning a deploy: every reason not to, then the steps.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use super::image::find_image;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
 use crate::domain::group::ServerGroup;
@@ -19,6 +20,7 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
     facts.drivable()?;
     let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
+    guards::not_frozen(facts)?;
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
@@ -191,6 +193,8 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
     plan.supersedes = facts.superseded();
     plan.differences = differences(facts);
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
+    // The candidate launches the same data with another image.
+    plan.to.digest.clone_from(&plan.from.digest);
     plan.steps = steps(facts, plan, other);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::domain::reading::Listing;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::RouteActions;
+use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
@@ -29,6 +30,8 @@ pub struct FleetRecord {
     pub operations: Vec<OperationView>,
     /// How long things took in it.
     pub history: FleetHistory,
+    /// The freezes that hold for it.
+    pub freezes: Vec<Freeze>,
 }
 
 /// One round of reads, and what the store knows.
@@ -129,6 +132,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         healthy,
         desired,
         operation: shown.map(OperationView::brief),
+        freezes: record.freezes.clone(),
     }
 }
 

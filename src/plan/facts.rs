@@ -12,6 +12,7 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::event::OperationState;
+use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{Check, CheckLevel, OperationKind, Plan, Refusal, Side, Timing};
@@ -28,6 +29,18 @@ pub struct Setting {
     pub time_scale: u32,
     /// Somebody counts requests and errors here.
     pub judged: bool,
+}
+
+/// The template version a release ran with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ReleaseTemplate {
+    /// Nobody asked, or the answer did not come: what was recorded is believed.
+    #[default]
+    NotRead,
+    /// It is there.
+    There(TemplateData),
+    /// It was deleted.
+    Gone,
 }
 
 impl Setting {
@@ -60,12 +73,16 @@ pub struct Facts<'a> {
     pub live_template: Option<TemplateData>,
     /// The data of the other slot's template version, where it could be read.
     pub other_template: Option<TemplateData>,
+    /// The data of the template version a rollback's target ran with, where no group launches it any more.
+    pub release_template: ReleaseTemplate,
     /// Attributes of both target groups; empty where they could not be read.
     pub target_groups: Vec<TargetGroupFacts>,
     /// Policies of both groups; none where they could not be read.
     pub policies: Option<Vec<GroupPolicies>>,
     /// How long things took before.
     pub history: FleetHistory,
+    /// The freezes that hold for it.
+    pub freezes: &'a [Freeze],
     /// World time.
     pub now: WorldTime,
 }
@@ -271,6 +288,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         supersedes: None,
         level: None,
         differences: Vec::new(),
+        source: None,
         as_of: facts.seen.at,
         place: facts.place(),
     }

@@ -3,9 +3,12 @@
 pub mod deploy;
 pub mod estate;
 mod facts;
+mod guards;
 mod image;
+mod relaunch;
 pub mod rollback;
+mod target;
 pub mod way_back;
 
-pub use facts::{Facts, Setting};
+pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;

@@ -1,22 +1,36 @@
 //! Planning a rollback: where to, by which path, and what it takes the wheel from.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
+use super::relaunch;
+use super::target::{Images, choose, launches};
 use crate::domain::fleet::{BySlot, Slot};
-use crate::domain::image::{Image, ImageState};
+use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
+use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
-use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
+use crate::operation::consequence::touched_nothing;
+use crate::operation::event::OperationState;
+use crate::operation::ledger::{KnownRelease, known_releases};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
+use crate::operation::record::OperationView;
 use crate::operation::status::WayBackLevel;
+
+/// Whoever confirmed a rollback starts its driver within this, or ends it.
+const STARTING: Millis = Millis::secs(60);
 
 /// Where a rollback goes and how sure that is.
 struct Target {
     release: Release,
+    /// The slot it will serve from.
+    slot: Slot,
     /// It is the newest unmarked release of the ledger.
     last_good: bool,
     /// Nothing in the ledger says it was ever good.
     unproved: bool,
+    /// Newer releases that are not gone back to, with the reason.
+    passed_over: Vec<(Release, String)>,
 }
 
 /// Plans a rollback to `to` (a version or an image id), or to the last known good release.
@@ -27,11 +41,9 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     facts.drivable()?;
     let target = target(facts, to)?;
     not_running_already(facts, &target)?;
-    let slot = target.release.slot;
-    let mut to_side = facts.side(slot)?;
-    if to_side.template != target.release.template || to_side.template_version != Some(target.release.template_version) {
-        return Err(needs_new_launch(facts, &target.release));
-    }
+    let slot = target.slot;
+    let anew = !is_pinned(facts, &target.release, slot);
+    let mut to_side = if anew { relaunch::side(facts, &target.release, slot)? } else { facts.side(slot)? };
     to_side.version = target.release.version.clone().or(to_side.version);
     let from = facts.side_going_away(slot.other())?;
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
@@ -45,12 +57,17 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         .max(from_group.sizes.desired)
         .max(frozen_need)
         .min(plan.live_sizes.max.max(facts.spec.floor));
-    let level = level(facts, &plan, slot);
-    if level == WayBackLevel::R1 {
-        launchable(facts, &plan.to.image)?;
+    let level = if anew { WayBackLevel::R2 } else { level(facts, &plan, slot) };
+    if level != WayBackLevel::R0 {
+        launchable(facts, &target.release)?;
     }
     plan.level = Some(level);
-    plan.steps = steps(facts, &plan, level);
+    if anew {
+        relaunch::out_of_traffic(facts, &plan, &target.release)?;
+        plan.source = relaunch::source(facts, &target.release, &plan)?;
+        plan.steps = relaunch::steps(facts, &plan);
+    }
+    plan.steps.extend(steps(facts, &plan, level));
     plan.supersedes = facts.superseded();
     plan.checks = checks(facts, &plan, &target);
     plan.friction = friction(facts, &target);
@@ -58,39 +75,77 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
 }
 
 fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
-    let good = default_target(facts);
-    let Some(wanted) = to else {
-        return good.ok_or_else(|| {
-            Refusal::new(
-                format!("{} has no way back: its ledger holds no other release that was stable and is not marked bad", facts.spec.name),
-                "deploy a version you trust: `qd images` lists them",
-            )
-        });
-    };
+    let (good, passed_over) = default_target(facts);
+    let Some(wanted) = to else { return good.ok_or_else(|| no_way_back(facts, &passed_over)) };
     if let Some(good) = good.filter(|good| is_meant(&good.release, wanted)) {
         return Ok(good);
     }
     let known = known_releases(facts.ledger);
     match known.iter().find(|known| is_meant(&known.release, wanted)) {
-        Some(known) => Ok(Target { release: known.release.clone(), last_good: false, unproved: false }),
+        Some(known) => {
+            let release = known.release.clone();
+            let slot = going_away(facts).map_or(release.slot, |(_, slot)| slot.other());
+            Ok(Target { release, slot, last_good: false, unproved: false, passed_over: Vec::new() })
+        }
         None => Err(not_in_ledger(facts, &known, wanted)),
     }
 }
 
+/// What a rollback without a named target would launch anew, so that what it ran with can be read before the plan is made.
+#[must_use]
+pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
+    let target = target(facts, to).ok()?;
+    Some(target.release).filter(|release| !is_pinned(facts, release, target.slot))
+}
+
+fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
+    let name = &facts.spec.name;
+    let why = match passed_over {
+        [] => "its ledger holds no other release that was stable and is not marked bad".to_owned(),
+        _ => passed_over.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "),
+    };
+    Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
+}
+
+/// The slot's group launches this release.
+fn is_pinned(facts: &Facts<'_>, release: &Release, slot: Slot) -> bool {
+    facts.seen.group(slot).is_some_and(|group| launches(group, release))
+}
+
 /// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
-/// the other slot holds then is marked bad, or never became stable.
-fn default_target(facts: &Facts<'_>) -> Option<Target> {
-    let (bad, from_ledger) = going_away(facts)?;
-    let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
-    if let Some(known) = last_known_good(facts.ledger, is_bad) {
-        return Some(Target { release: known.release, last_good: true, unproved: false });
+/// the other slot holds then is marked bad, or never became stable. Beside it, what was passed over and why.
+fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>) {
+    let Some((bad, leaves)) = going_away(facts) else { return (None, Vec::new()) };
+    let slot = leaves.other();
+    let live = live_release(facts, leaves);
+    let is_bad = |release: &Release| {
+        let is_pinned = bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
+        is_pinned || live.as_ref().is_some_and(|live| live.is_same_content(release))
+    };
+    let images = images(facts);
+    let warm = |release: &Release| is_pinned(facts, release, slot) && facts.seen.healthy(slot).is_some_and(|healthy| healthy > 0);
+    let hindrance = |release: &Release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release)));
+    let choice = choose(facts.ledger, is_bad, hindrance);
+    if let Some(known) = choice.target {
+        let passed_over = choice.passed_over;
+        return (Some(Target { release: known.release, slot, last_good: true, unproved: false, passed_over }), Vec::new());
     }
     if !facts.ledger.is_empty() {
-        return None;
+        return (None, choice.passed_over);
     }
-    let other = from_ledger.other();
-    let side = facts.side(other).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
-    Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
+    let side = facts.side(slot).ok().filter(|_| facts.seen.group(slot).is_some_and(|group| group.total() > 0));
+    let release = side.and_then(|side| Some(side.release(side.template_version?)));
+    (release.map(|release| Target { release, slot, last_good: true, unproved: true, passed_over: Vec::new() }), Vec::new())
+}
+
+const fn images<'a>(facts: &Facts<'a>) -> Images<'a> {
+    Images { listed: facts.images, complete: facts.images_missing.is_none() }
+}
+
+/// What the group that is left launches, as a release.
+fn live_release(facts: &Facts<'_>, slot: Slot) -> Option<Release> {
+    let side = facts.side(slot).ok()?;
+    Some(side.release(side.template_version?))
 }
 
 type Pinned = (crate::domain::ids::TemplateId, u64);
@@ -98,9 +153,11 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder().map(|view| &view.operation.plan) {
-        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
-        Some(rollback) => rollback.from.slot,
+    let slot = match facts.holder() {
+        // It replaced nothing yet: what stood by before it still does.
+        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
+        Some(rollback) => rollback.operation.plan.from.slot,
         None => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
@@ -127,10 +184,16 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
     )
 }
 
+/// A rollback to the same release that goes on already is joined. One that was paused, or has lost its driver, is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
-    let Some(running) = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback) else { return Ok(()) };
-    let (id, plan) = (&running.operation.id, &running.operation.plan);
-    if plan.to.image == target.release.image {
+    let Some(running) = running_rollback(facts).filter(|view| view.operation.plan.to.image == target.release.image) else { return Ok(()) };
+    let (id, plan, since) = (&running.operation.id, &running.operation.plan, facts.now.since(running.operation.created_at));
+    let goes_on = match running.state() {
+        OperationState::Paused => false,
+        OperationState::Planned => running.driver_alive || since < STARTING,
+        _ => running.driver_alive,
+    };
+    if goes_on {
         return Err(Refusal::new(
             format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
             format!("watch it: `qd watch {id}`"),
@@ -139,12 +202,8 @@ fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal
     Ok(())
 }
 
-fn needs_new_launch(facts: &Facts<'_>, release: &Release) -> Refusal {
-    let name = &facts.spec.name;
-    Refusal::new(
-        format!("{} is on no group of {name} any more: its group launches something else by now", release.label()),
-        format!("launch it anew: `qd deploy {name} --image {}`", release.image),
-    )
+fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
+    facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
 }
 
 fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
@@ -155,13 +214,19 @@ fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
     if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
 }
 
-/// The image must exist to be launched again.
-fn launchable(facts: &Facts<'_>, image: &crate::domain::ids::ImageId) -> Result<(), Refusal> {
-    let usable = |found: &Image| found.id == *image && found.state == ImageState::Available;
-    if facts.images.iter().any(usable) || facts.images_missing.is_some() {
-        return Ok(());
+/// The image must exist, and be allowed, to be launched again.
+fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Refusal> {
+    let images = images(facts);
+    if let Some(why) = images.forbidden(release) {
+        return Err(Refusal::new(format!("{why}: nothing new is launched from it"), "take the block off, or roll back to another release"));
     }
-    Err(Refusal::new(format!("{image} is gone, so its servers cannot be launched again"), "deploy a version that exists: `qd images` lists them"))
+    match images.gone(release) {
+        Some(why) => Err(Refusal::new(
+            format!("{why} ({}), so its servers cannot be launched again", release.image),
+            "deploy a version that exists: `qd images` lists them",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
@@ -180,12 +245,19 @@ fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
 fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
     let mut checks = vec![match healthy {
+        _ if plan.level == Some(WayBackLevel::R2) => {
+            Check::new(CheckLevel::Warning, format!("no group launches {}: {} servers are launched anew", plan.to.label(), plan.need))
+        }
         Some(healthy) if healthy >= plan.need => {
             Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need))
         }
         Some(healthy) => Check::new(CheckLevel::Warning, format!("{} has {healthy} of {} servers healthy: it grows first", plan.to.group, plan.need)),
         None => Check::new(CheckLevel::Unknown, format!("the health of {} is unknown", plan.to.group)),
     }];
+    if plan.level == Some(WayBackLevel::R2) {
+        checks.extend(relaunch::checks(facts, plan, &target.release));
+    }
+    checks.extend(target.passed_over.iter().map(|(_, why)| Check::new(CheckLevel::Warning, format!("passed over: {why}"))));
     if target.unproved {
         checks.push(Check::new(CheckLevel::Warning, "no ledger entry says that this release was ever good"));
     }
@@ -208,12 +280,13 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
 }
 
 fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
-    let other_runs = facts.holder().is_some_and(|view| view.operation.plan.kind == OperationKind::Rollback);
+    let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {
         let reason = mark.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", Untrusted::shown(reason)));
@@ -221,6 +294,9 @@ fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
     }
     if target.unproved {
         return Friction::Typed { because: "nothing says that this release was ever good".to_owned() };
+    }
+    if let Some(why) = images(facts).forbidden(&target.release) {
+        return Friction::Typed { because: why };
     }
     if !target.last_good {
         return Friction::Typed { because: "it is not the last known good release".to_owned() };

@@ -13,13 +13,15 @@ use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, RouteReading, TemplateData};
 use crate::domain::reading::Listing;
+use crate::domain::release::Release;
 use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
+use crate::operation::freeze::{Freeze, of_fleet};
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::sighting::Sighting;
-use crate::plan::Facts;
 use crate::plan::estate::FleetRecord;
+use crate::plan::{Facts, ReleaseTemplate};
 use crate::ports::desk::DeskError;
 
 /// The newest operations of a fleet that matter to plans and rows.
@@ -93,10 +95,11 @@ impl Office {
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
         let (live, other) = self.templates(&seen).await;
-        let record = record(&self.store, &spec.name)?;
+        let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
-        Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
+        let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
+        Ok(Gathered { seen, images, record, identity, live, other, release_template: ReleaseTemplate::NotRead, target_groups, policies, now })
     }
 
     /// All images. A listing that fails leaves a gap: a way back known from the ledger does not need it, and a deploy says what is missing.
@@ -137,6 +140,16 @@ impl Office {
         tokio::join!(data(pin(live)), data(pin(live.other())))
     }
 
+    /// What a release ran with. Only a clear answer says that it is gone.
+    async fn template_of(&self, release: &Release) -> ReleaseTemplate {
+        let reader = self.cloud.reader(Urgency::Opened);
+        match reader.template(&release.template, release.template_version).await {
+            Ok(data) => ReleaseTemplate::There(data),
+            Err(error) if error.kind == crate::domain::call::CloudErrorKind::NotFound => ReleaseTemplate::Gone,
+            Err(_) => ReleaseTemplate::NotRead,
+        }
+    }
+
     /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does, or one with gaps, and
     /// what that could not see stands in nobody's way.
     async fn spec_to_go_back(&self, name: &FleetName) -> Result<FleetSpec, DeskError> {
@@ -158,8 +171,13 @@ impl Office {
             Intent::Deploy { fleet, .. } => self.spec(fleet).await?.0,
             Intent::Rollback { fleet, .. } => self.spec_to_go_back(fleet).await?,
         };
-        let gathered = self.gather(&spec).await?;
+        let mut gathered = self.gather(&spec).await?;
         let setting = self.setting();
+        if let Intent::Rollback { to, .. } = intent
+            && let Some(release) = crate::plan::rollback::launched_anew(&gathered.facts(&setting, &spec), to.as_deref())
+        {
+            gathered.release_template = self.template_of(&release).await;
+        }
         let facts = gathered.facts(&setting, &spec);
         let plan = match intent {
             Intent::Deploy { image, strategy, .. } => crate::plan::deploy::plan(&facts, image, *strategy),
@@ -191,13 +209,23 @@ pub(super) fn fleets_in(
     find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
 }
 
-/// What a store knows of these fleets.
-pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
-    specs.iter().map(|spec| Ok((spec.name.clone(), record(store, &spec.name)?))).collect()
+/// What a store knows of these fleets; freezes as they stand at `now`.
+pub(super) fn records(store: &Store, specs: &[FleetSpec], now: WorldTime) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
+    let freezes = store.freezes(now)?;
+    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, &spec.name, &freezes)?))).collect()
 }
 
-fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
-    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?, history: store.history(fleet)? })
+fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecord, StoreError> {
+    recorded(store, fleet, &store.freezes(now)?)
+}
+
+fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+    Ok(FleetRecord {
+        ledger: store.ledger(fleet)?,
+        operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
+        history: store.history(fleet)?,
+        freezes: of_fleet(freezes, fleet),
+    })
 }
 
 /// What was read for a plan.
@@ -208,6 +236,7 @@ pub(super) struct Gathered {
     identity: Identity,
     live: Option<TemplateData>,
     other: Option<TemplateData>,
+    release_template: ReleaseTemplate,
     pub target_groups: Vec<crate::domain::observation::TargetGroupFacts>,
     pub policies: Option<Vec<crate::domain::observation::GroupPolicies>>,
     pub now: WorldTime,
@@ -226,9 +255,11 @@ impl Gathered {
             operations: &self.record.operations,
             live_template: self.live.clone(),
             other_template: self.other.clone(),
+            release_template: self.release_template.clone(),
             target_groups: self.target_groups.clone(),
             policies: self.policies.clone(),
             history: self.record.history,
+            freezes: &self.record.freezes,
             now: self.now,
         }
     }

@@ -5,6 +5,7 @@ pub mod aws_desk;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
+mod freezer;
 mod gather;
 pub mod launch;
 pub mod office;

@@ -1,10 +1,11 @@
 //! What people, policies and accidents do to a world behind an operation's back; for tests.
 
 use super::World;
-use super::state::{Group, Vigour};
+use super::state::{Group, ImageRecord, TemplateVersion, Vigour};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
 use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
@@ -131,6 +132,43 @@ pub enum Disturbance {
         /// The image.
         image: ImageId,
     },
+    /// Somebody else's tool starts an instance refresh.
+    StartRefresh {
+        /// The group.
+        group: GroupName,
+        /// The template version it launches.
+        template: DesiredTemplate,
+        /// Its preferences.
+        preferences: Box<RefreshPreferences>,
+        /// How it gets its servers.
+        strategy: RefreshStrategy,
+    },
+    /// Somebody cancels the instance refresh of a group.
+    CancelRefresh {
+        /// The group.
+        group: GroupName,
+    },
+    /// An alarm that the instance refresh of a group watches goes off.
+    RefreshAlarm {
+        /// The group.
+        group: GroupName,
+        /// What it says.
+        why: String,
+    },
+    /// Somebody brings an image back from the recycle bin.
+    RestoreImage {
+        /// What there was.
+        record: Box<ImageRecord>,
+    },
+    /// Somebody makes a version of a launch template again.
+    RestoreTemplateVersion {
+        /// The template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+        /// What it said.
+        data: Box<TemplateVersion>,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -170,9 +208,31 @@ impl World {
             Disturbance::Resume { group, process } => {
                 self.groups.get_mut(&group).map(|group| group.suspended.retain(|suspended| *suspended != process)).is_some()
             }
+            Disturbance::RestoreImage { record } => self.images.insert(record.image.id.clone(), *record).is_none(),
+            Disturbance::RestoreTemplateVersion { template, version, data } => {
+                self.templates.get_mut(&template).map(|found| found.versions.insert(version, *data)).is_some()
+            }
             Disturbance::RemoveImage { image } => self.images.remove(&image).is_some(),
+            Disturbance::StartRefresh { group, template: DesiredTemplate { id, version: PinnedVersion::Number(number) }, preferences, strategy } => {
+                self.start_refresh(&group, (&id, number), &preferences, strategy).is_ok()
+            }
+            Disturbance::StartRefresh { .. } => false,
+            Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
+            Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
+    }
+
+    /// All there is to know of an image, to bring it back later.
+    #[must_use]
+    pub fn image_record(&self, image: &ImageId) -> Option<&ImageRecord> {
+        self.images.get(image)
+    }
+
+    /// All a version of a launch template says, to bring it back later.
+    #[must_use]
+    pub fn template_version(&self, template: &TemplateId, version: u64) -> Option<&TemplateVersion> {
+        self.templates.get(template)?.versions.get(&version)
     }
 
     /// From now on nothing breaks by itself: what happens to this world is what somebody lets happen.

@@ -13,6 +13,9 @@ mod disturb;
 pub mod draw;
 mod harm;
 mod read;
+mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod scenario;
 mod servers;
 pub mod state;

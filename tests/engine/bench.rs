@@ -62,9 +62,11 @@ impl Bench {
             operations: &[],
             live_template: None,
             other_template: None,
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),
+            freezes: &[],
             now: START,
         });
         bench.progress = Progress::new(&bench.plan, START);
@@ -218,9 +220,11 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
             operations: &[],
             live_template: None,
             other_template: None,
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),
+            freezes: &[],
             now: START,
         },
         "2.14.0",

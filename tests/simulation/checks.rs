@@ -14,6 +14,7 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
 use quarterdeck::operation::plan::{OperationKind, StepKind};
+use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, LoggedCall, World};
 
 use crate::cloud::STALE;
@@ -40,6 +41,8 @@ pub struct Arrival<'a> {
     pub stale: bool,
     pub at: usize,
     pub epoch: u64,
+    /// When it was decided.
+    pub intended: WorldTime,
 }
 
 /// What is going on while the world goes on.
@@ -74,8 +77,8 @@ pub struct Checker {
     lagged_at: Option<WorldTime>,
     /// Servers lost that the twin does not have: so many may be missing until then.
     losses: Vec<(WorldTime, u32)>,
-    /// The candidate's own servers fail since.
-    ill_since: Option<WorldTime>,
+    /// For how long servers are missing that only the candidate's own illness accounts for, while somebody drives.
+    ill: Millis,
     foreign: Foreign,
     last_look: WorldTime,
     /// The newest epoch that took the lease of each operation.
@@ -111,7 +114,7 @@ impl Checker {
             lately: BySlot::from_fn(|_| VecDeque::new()),
             lagged_at: None,
             losses: Vec::new(),
-            ill_since: None,
+            ill: Millis::ZERO,
             foreign: Foreign::default(),
             last_look: world.now(),
             epochs: BTreeMap::new(),
@@ -168,8 +171,8 @@ impl Checker {
         }
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
-        (self.foreign.weights, self.foreign.actions, self.foreign.template, self.ill_since) = (None, None, None, None);
-        self.backing_out_since = None;
+        (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
+        (self.ill, self.backing_out_since) = (Millis::ZERO, None);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
@@ -231,20 +234,18 @@ impl Checker {
     }
 
     /// A fault struck the world.
-    pub fn harmed(&mut self, fault: Fault, world: &World, record: Option<&Record>) {
+    pub fn harmed(&mut self, fault: Fault, world: &World) {
         let now = world.now();
         let loses = |span: Millis| (now.plus(span), 1);
         match fault {
             Fault::ServerLost | Fault::OldVersion => self.losses.push(loses(LAUNCH.plus(Millis::secs(61)))),
             Fault::ServerSick => self.losses.push(loses(REPLACED)),
-            Fault::Flapping | Fault::LateCrash => self.ill_since = Some(now),
             Fault::ForeignWeights => self.foreign.weights = Some(now),
             Fault::ForeignActions => self.foreign.actions = Some(now),
             Fault::ForeignTemplate => self.foreign.template = Some(now),
             Fault::ForeignSizes => self.foreign.sizes = true,
             _ => {}
         }
-        let _ = record;
     }
 
     /// With the driver dead nobody grows what is served by a share of a raised need: a death may be longer than any growth takes.
@@ -267,6 +268,7 @@ impl Checker {
     /// S1 at this tick, and how fast a back out takes the candidate out of the traffic.
     pub fn tick(&mut self, world: &World, moment: &Moment<'_>) -> Result<(), String> {
         let now = world.now();
+        let passed = now.since(self.ticked_at);
         self.pass(now, moment.driven);
         if moment.record.is_some() {
             self.follow_unpinned(world);
@@ -275,8 +277,15 @@ impl Checker {
         let Some(record) = moment.record else { return Ok(()) };
         let actions = self.actions(world);
         let short = self.short(world, actions);
-        let allowed = self.allowed(record, now);
-        if short > allowed && self.grace == Millis::ZERO {
+        let allowed = self.allowed(record);
+        let missing = short > allowed && self.grace == Millis::ZERO;
+        if missing && self.is_ill(world, record, passed, moment.driven) {
+            return self.out_in_time(world, moment, record);
+        }
+        if !missing {
+            self.ill = Millis::ZERO;
+        }
+        if missing {
             let of = |slot| format!("{} {} healthy for {:.2}", slot_word(slot), self.healthy(world, slot), self.share(actions, slot));
             return Err(format!(
                 "S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {}, {}",
@@ -300,13 +309,25 @@ impl Checker {
     }
 
     /// How many servers may be missing now.
-    fn allowed(&self, record: &Record, now: WorldTime) -> u32 {
+    fn allowed(&self, record: &Record) -> u32 {
         let twin = self.twin_short.iter().map(|(_, short)| *short).max().unwrap_or(0);
         let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
-        let ill = self.ill_since.is_some_and(|since| now.since(since) < record.operation.plan.timing.launch_limit.times(2));
-        let candidate = if ill { self.need } else { 0 };
         let back = if goes_back(record) { self.need - threshold(self.need) } else { 0 };
-        (twin + lost).max(candidate).max(back)
+        (twin + lost).max(back)
+    }
+
+    /// The candidate's servers fail by themselves, which its twin cannot show: it is out of the traffic within the time a launch may take, two
+    /// periods, and the launch of what stable has to have.
+    fn is_ill(&mut self, world: &World, record: &Record, passed: Millis, driven: bool) -> bool {
+        let plan = &record.operation.plan;
+        let image = if plan.kind == OperationKind::Deploy { &plan.to.image } else { &plan.from.image };
+        let ill = world.image_record(image).is_none_or(|found| found.behaviour.vigour != Vigour::Sound);
+        if driven {
+            self.ill = self.ill.plus(passed);
+        }
+        let bound = plan.timing.launch_limit.plus(plan.timing.period_soak.times(2)).plus(FOLLOWS);
+        let recovers = self.ill > Millis::ZERO && self.ill < REPLACED;
+        (ill || recovers) && self.ill < bound
     }
 
     /// Healthy servers as they may have been read for a call that arrives now.
@@ -323,7 +344,9 @@ impl Checker {
         let plan = &record.operation.plan;
         let share = self.share(self.actions(world), plan.to.slot);
         let can = self.healthy(world, plan.from.slot) >= self.need.max(record.progress.need);
-        let due = record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can;
+        // What another hand sets while our own write may still be spreading is taken for that.
+        let spreads = record.progress.written_at.is_some_and(|at| world.now().since(at) <= plan.timing.settle);
+        let due = record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
         if !due {
             self.backing_out_since = None;
             return Ok(());
@@ -359,10 +382,11 @@ impl Checker {
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
             CloudCall::RaiseMin { group, .. } | CloudCall::PinTemplate { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
+            CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
+                Err("an instance refresh in a fleet of two groups".to_owned())
+            }
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
-            #[allow(unreachable_patterns)]
-            _ => Ok(()),
         }
     }
 
@@ -395,7 +419,7 @@ impl Checker {
     /// The change came after the look that led to this call.
     fn raced(&self, changed: Option<WorldTime>, arrival: &Arrival<'_>) -> bool {
         let lags = self.lagged_at.is_some_and(|at| arrival.logged.at.since(at) <= STALE);
-        changed.is_some_and(|at| at >= self.last_look || lags)
+        changed.is_some_and(|at| at >= self.last_look || at.plus(LOOK_TO_CALL) >= arrival.intended || lags)
     }
 
     /// S3: a call that comes late leaves no group with weight that serves nothing.
@@ -478,7 +502,10 @@ impl Checker {
         let share = self.share(self.actions(world), slot);
         // Somebody gave it traffic after the look.
         let raced = self.raced(self.foreign.weights, arrival);
-        if (slot == self.stable || share > 0.0 || effective > 0.0) && !raced {
+        let step = plan.steps.get(progress.current).map(|step| step.kind);
+        // A rollback that launches its target anew first empties the slot for it.
+        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
             return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
         }
         if arrival.stale {

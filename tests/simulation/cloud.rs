@@ -38,8 +38,8 @@ pub struct Flight {
     pub to: Option<u32>,
     /// The answer is lost.
     pub mute: bool,
-    /// When it was sent.
-    pub sent: WorldTime,
+    /// When its intent was recorded.
+    pub intended: WorldTime,
 }
 
 /// The longest a read lags behind.
@@ -150,7 +150,7 @@ impl Sim {
 
     /// Sends a call whose intent is durable.
     pub fn send(&mut self, process: &mut Process, call: CloudCall) -> Result<(), Broke> {
-        let (call_no, intended) = process.intent.clone().ok_or("S7: a call is sent without an intent")?;
+        let (call_no, intended, intended_at) = process.intent.clone().ok_or("S7: a call is sent without an intent")?;
         if intended != call {
             return Err("S7: another call is sent than the one that was intended".to_owned());
         }
@@ -162,7 +162,7 @@ impl Sim {
             let kind = self.chance.pick(&[CloudErrorKind::Throttled, CloudErrorKind::Network, CloudErrorKind::Denied, CloudErrorKind::Conflict]);
             return Ok(self.not_sent(process, &call, kind));
         }
-        let mut flight = Flight { call, at: process.at, epoch: process.epoch, call_no, to: Some(process.pid), mute: false, sent: self.clock };
+        let mut flight = Flight { call, at: process.at, epoch: process.epoch, call_no, to: Some(process.pid), mute: false, intended: intended_at };
         if self.hits(Fault::LostCall) {
             self.no_answer(process, &flight.call);
             return Ok(());
@@ -239,7 +239,7 @@ impl Sim {
             if logged.call != flight.call {
                 return Err("S18: the cloud saw another call than the one that was intended".to_owned());
             }
-            let arrival = Arrival { logged: &logged, before: &before, record: &self.store.records[flight.at], stale, at: flight.at, epoch: flight.epoch };
+            let arrival = Arrival { logged: &logged, before: &before, record: &self.store.records[flight.at], stale, at: flight.at, epoch: flight.epoch, intended: flight.intended };
             if stale {
                 self.totals.one("call of a driver that is not at work any more");
             }

@@ -126,6 +126,8 @@ words! {
         Holding = "deploy/holding",
         Paused = "deploy/paused",
         BackingOut = "deploy/backing-out",
+        EmptyAnew = "rollback/empty",
+        TemplateAnew = "rollback/template",
         Grow = "rollback/grow",
         Shift = "rollback/shift",
         Settle = "rollback/settle",
@@ -149,9 +151,11 @@ impl Phase {
             state if state.is_final() => return None,
             _ => {}
         }
-        let retires = plan.kind == OperationKind::Retire;
+        let (retires, back) = (plan.kind == OperationKind::Retire, plan.kind == OperationKind::Rollback);
         Some(match plan.steps.get(progress.current)?.kind {
             StepKind::Claim => Self::Claim,
+            StepKind::EmptySlot if back => Self::EmptyAnew,
+            StepKind::Template if back => Self::TemplateAnew,
             StepKind::EmptySlot => Self::Empty,
             StepKind::Template => Self::Template,
             StepKind::OneBox => Self::OneBox,

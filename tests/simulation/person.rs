@@ -7,7 +7,7 @@ use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
-use quarterdeck::plan::Facts;
+use quarterdeck::plan::{Facts, ReleaseTemplate};
 
 use crate::cloud::Flight;
 use crate::fault::Fault;
@@ -132,7 +132,7 @@ impl Sim {
         }
     }
 
-    fn with_facts<T>(&mut self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
+    fn with_facts<T>(&mut self, plan: impl Fn(&Facts<'_>) -> T) -> T {
         let mut seen = self.world.observe(&self.spec.scope(), Depth::Full);
         if self.is_spelled(Fault::Credentials) {
             seen = quarterdeck::domain::observation::FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
@@ -151,7 +151,7 @@ impl Sim {
         let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
         let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
         let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
-        plan(&Facts {
+        let mut facts = Facts {
             setting: &self.setting,
             identity: &self.world.identity(),
             spec: &self.spec,
@@ -162,11 +162,18 @@ impl Sim {
             operations: &operations,
             live_template: template(live),
             other_template: template(live.other()),
+            release_template: ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),
+            freezes: &[],
             now: self.clock,
-        })
+        };
+        if let Some(release) = quarterdeck::plan::rollback::launched_anew(&facts, None) {
+            let found = self.world.template(&release.template, release.template_version);
+            facts.release_template = found.map_or(ReleaseTemplate::Gone, ReleaseTemplate::There);
+        }
+        plan(&facts)
     }
 
     fn confirm(&mut self, plan: Plan) -> Result<(), Broke> {

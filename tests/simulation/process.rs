@@ -41,8 +41,8 @@ pub struct Process {
     pub still_until: Option<WorldTime>,
     /// How far its world clock is off, in milliseconds.
     pub skew: i64,
-    /// The last intent it recorded.
-    pub intent: Option<(u64, CloudCall)>,
+    /// The last intent it recorded, and when.
+    pub intent: Option<(u64, CloudCall, WorldTime)>,
     desk: Arc<Mutex<Desk>>,
     future: Pin<Box<dyn Future<Output = Ended> + Send>>,
 }
@@ -175,8 +175,8 @@ impl Sim {
                     Err(ended) => return self.left(process, ended),
                 },
                 Stage::Do(ask) => {
-                    if let Some(intent) = intent_in(&ask) {
-                        process.intent = Some(intent);
+                    if let Some((call_no, call)) = intent_in(&ask) {
+                        process.intent = Some((call_no, call, self.clock));
                     }
                     let trapped = ask.clone();
                     self.perform(process, ask)?;
@@ -353,7 +353,7 @@ fn is_at(process: &Process, ask: &Ask, after: bool, call_no: Option<u64>, point:
     match point {
         Point::BeforeIntent => !after && intent_in(ask).is_some_and(|(no, _)| meant(no)),
         Point::AfterIntent => after && intent_in(ask).is_some_and(|(no, _)| meant(no)),
-        Point::AfterSend => after && matches!(ask, Ask::Send(_)) && process.intent.as_ref().is_some_and(|(no, _)| meant(*no)),
+        Point::AfterSend => after && matches!(ask, Ask::Send(_)) && process.intent.as_ref().is_some_and(|(no, ..)| meant(*no)),
         Point::AfterReply => !after && outcome_in(ask).is_some_and(meant),
         Point::AfterOutcome => after && outcome_in(ask).is_some_and(meant),
     }

@@ -2,7 +2,7 @@
 
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::group::PinnedVersion;
-use quarterdeck::domain::ids::InstanceId;
+use quarterdeck::domain::ids::{ImageId, InstanceId};
 use quarterdeck::domain::time::Millis;
 use quarterdeck::domain::traffic::{RouteAction, RouteActions};
 use quarterdeck::operation::claim::CLAIM_KEY;
@@ -133,8 +133,7 @@ impl Sim {
         }
         if any {
             self.struck(fault);
-            let active = self.store.active().map(|at| &self.store.records[at]);
-            self.checker.harmed(fault, &self.world, active);
+            self.checker.harmed(fault, &self.world);
             self.claim_may_remain |= fault == Fault::ForeignClaim;
         }
     }
@@ -160,12 +159,12 @@ impl Sim {
                 vec![Disturbance::BreakInstance { instance: self.any_server(slot)?, group }]
             }
             Fault::NoCapacity => {
-                let limit = u32::try_from(self.chance.between(0, 4)).unwrap();
+                // None at all: what an operation launches must not take away what its twin would have had.
                 self.later(60, 2_000, vec![Disturbance::LimitCapacity { servers: None }]);
-                vec![Disturbance::LimitCapacity { servers: Some(limit) }]
+                vec![Disturbance::LimitCapacity { servers: Some(0) }]
             }
             Fault::Flapping | Fault::LateCrash => {
-                let image = self.candidate_image()?;
+                let image = self.candidate_image().filter(|image| self.is_sound(image))?;
                 let vigour = if fault == Fault::Flapping { Vigour::Flapping } else { Vigour::NeverHealthy };
                 self.later(300, 3_000, vec![Disturbance::ChangeVigour { image: image.clone(), vigour: Vigour::Sound }]);
                 vec![Disturbance::ChangeVigour { image, vigour }]
@@ -188,10 +187,18 @@ impl Sim {
                 self.trouble(until);
                 vec![Disturbance::StuckDraining { group, span }]
             }
-            Fault::ImageGone => vec![Disturbance::RemoveImage { image: self.some_image(slot)? }],
+            Fault::ImageGone => {
+                let image = self.world.group(&group)?.template?.image?;
+                let record = Box::new(self.world.image_record(&image)?.clone());
+                self.later(60, 3_000, vec![Disturbance::RestoreImage { record }]);
+                vec![Disturbance::RemoveImage { image }]
+            }
             Fault::TemplateGone => {
                 let pin = self.world.group(&group)?.template?;
-                vec![Disturbance::RemoveTemplateVersion { version: pin.number()?, template: pin.id }]
+                let (template, version) = (pin.id.clone(), pin.number()?);
+                let data = Box::new(self.world.template_version(&template, version)?.clone());
+                self.later(60, 3_000, vec![Disturbance::RestoreTemplateVersion { template: template.clone(), version, data }]);
+                vec![Disturbance::RemoveTemplateVersion { version, template }]
             }
             other => return self.foreign(other, slot),
         })
@@ -250,17 +257,16 @@ impl Sim {
         Some(group.instances[self.chance.between(0, last) as usize].id.clone())
     }
 
+    fn is_sound(&self, image: &ImageId) -> bool {
+        self.world.image_record(image).is_some_and(|record| record.behaviour.vigour == Vigour::Sound)
+    }
+
     /// What the active deploy brings, once its servers are launched.
-    fn candidate_image(&self) -> Option<quarterdeck::domain::ids::ImageId> {
+    fn candidate_image(&self) -> Option<ImageId> {
         let record = self.active().filter(|record| record.kind() == OperationKind::Deploy)?;
         let launched = |body: &EventBody| matches!(body, EventBody::Launched { .. });
         let going = record.progress.state != OperationState::BackingOut;
         (going && record.events.iter().any(|event| launched(&event.body))).then(|| record.operation.plan.to.image.clone())
-    }
-
-    /// What a group launches: not what serves alone, which nobody could replace from then on.
-    fn some_image(&self, slot: Slot) -> Option<quarterdeck::domain::ids::ImageId> {
-        self.world.group(self.pair.groups.get(slot))?.template?.image
     }
 }
 

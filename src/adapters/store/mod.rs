@@ -3,6 +3,7 @@
 mod budget;
 mod commands;
 mod error;
+mod freezes;
 mod leases;
 mod ledger;
 mod operations;
@@ -100,7 +101,7 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history"] {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes"] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

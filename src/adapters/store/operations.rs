@@ -3,15 +3,13 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::commands::{CommandAnswer, put_answer};
-use super::{Store, StoreError, leases, ledger};
-use crate::adapters::host;
+use super::{Store, StoreError, freezes, leases, ledger};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::Who;
 use crate::operation::consequence::{self, Consequence};
 use crate::operation::event::{Event, EventBody, OperationState};
-use crate::operation::lease::HolderProcess;
 use crate::operation::ledger::{How, LedgerBody};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
@@ -34,7 +32,7 @@ impl Store {
     /// Writes a confirmed plan down. A rollback takes the wheel from what holds the fleet, and both from a waiting retire, in the same transaction.
     ///
     /// # Errors
-    /// Another operation holds the fleet than the one the plan was made against.
+    /// Another operation holds the fleet than the one the plan was made against, or the fleet is frozen and this goes forward.
     pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
         if new.plan.kind == OperationKind::Deploy && !self.dir().join(super::RESERVE_NAME).exists() {
             // Going forward waits until there is room to come to rest; going back does not.
@@ -42,6 +40,10 @@ impl Store {
         }
         self.write(|transaction| {
             let sql = |error| self.sql(error);
+            if new.plan.kind == OperationKind::Deploy {
+                // Somebody may have frozen the fleet since the plan was made.
+                freezes::none_holds(self, transaction, &new.plan.fleet, new.at)?;
+            }
             let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;
             if let Some(holder) = &holder
                 && (new.plan.kind != OperationKind::Rollback || new.plan.supersedes.as_ref() != Some(holder))
@@ -148,13 +150,7 @@ impl Store {
         let operation: Operation = parse(body)?;
         let events = self.read_events(&operation.id)?;
         let lease = self.lease(&operation.id)?;
-        let driver_alive = lease.as_ref().and_then(|lease| lease.holder.as_ref().map(|holder| (lease, holder))).is_some_and(|(lease, holder)| {
-            match host::holder_process(holder) {
-                HolderProcess::Alive => true,
-                HolderProcess::Gone => false,
-                HolderProcess::Elsewhere => lease.deadline > host::boot_now(),
-            }
-        });
+        let driver_alive = lease.as_ref().is_some_and(|lease| lease.holder.as_ref().is_some_and(|holder| leases::drives(holder, lease.deadline)));
         Ok(OperationView { progress: Progress::of(&operation.plan, &events), operation, events, lease, driver_alive })
     }
 
@@ -279,7 +275,10 @@ fn follow(
         operation: Some(operation.id.clone()),
     };
     match follows {
-        Consequence::Stable(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how: How::Deployed }))?,
+        Consequence::Stable(release) => {
+            let how = if operation.plan.kind == OperationKind::Rollback { How::RolledBack } else { How::Deployed };
+            ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how }))?;
+        }
         Consequence::Mark(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Marked))?,
         Consequence::Retire(plan) => return begin_retire(store, transaction, operation, plan, at).map(Some),
         Consequence::RetireAgain(earlier) => {
