@@ -202,9 +202,10 @@ impl World {
             Disturbance::StuckDraining { group, span } => self.slow_down(&group, span),
             Disturbance::LaunchStranger { group, version } => self.launch_stranger(&group, version),
             Disturbance::Tag { group, key, value } => self.groups.get_mut(&group).map(|group| put_tag(group, key, value)).is_some(),
-            Disturbance::RemoveTemplateVersion { template, version } => {
-                self.templates.get_mut(&template).is_some_and(|template| template.versions.remove(&version).is_some())
-            }
+            Disturbance::RemoveTemplateVersion { template, version } => self.templates.get_mut(&template).is_some_and(|found| {
+                found.spent = found.spent.max(version);
+                found.versions.remove(&version).is_some()
+            }),
             Disturbance::Resume { group, process } => {
                 self.groups.get_mut(&group).map(|group| group.suspended.retain(|suspended| *suspended != process)).is_some()
             }

@@ -19,6 +19,9 @@ use crate::person::Act;
 use crate::sim::{Broke, Sim};
 use crate::store::Gone;
 
+/// A driver that asks for so much in one moment never rests.
+const SPINNING: u32 = 2_000;
+
 type Ended = Result<(OperationState, Option<OperationId>), Gone>;
 
 /// What a process does next.
@@ -158,7 +161,7 @@ impl Sim {
 
     /// False when the process is gone.
     fn go_on(&mut self, process: &mut Process) -> Result<bool, Broke> {
-        loop {
+        for _ in 0..SPINNING {
             match std::mem::replace(&mut process.stage, Stage::Waits) {
                 Stage::Waits => return Ok(true),
                 Stage::Begin => match process.poll(self.boot(), None) {
@@ -189,6 +192,7 @@ impl Sim {
                 return Ok(true);
             }
         }
+        Err(format!("liveness: the driver of {} spins", self.store.records[process.at].operation.id))
     }
 
     /// Springs the traps; false when the process dies. `after` is whether the ask was carried out.

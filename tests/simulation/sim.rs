@@ -23,6 +23,7 @@ use crate::person::Act;
 use crate::process::{Process, Trap};
 use crate::script::Script;
 use crate::store::{Gone, Record, Store};
+use crate::strike::Relief;
 use crate::totals::Totals;
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
@@ -268,6 +269,12 @@ impl Sim {
             self.plan_act(Act::Recover(at), 0, gap);
         }
         let paused = self.store.records[at].progress.state == OperationState::Paused;
+        let takes_back = self.store.records[at].progress.state == OperationState::Holding && self.store.records[at].kind() != OperationKind::Deploy;
+        if takes_back && self.checker.is_foreign() && !self.is_planned(|act| matches!(act, Act::Relieve(_))) {
+            let actions = self.checker.all_on_stable();
+            let place = self.pair.place.arn().clone();
+            self.plan_act(Act::Relieve(Relief::World(vec![Disturbance::SetWeights { place, weights: actions }])), 10, 600);
+        }
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }
