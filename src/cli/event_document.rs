@@ -39,9 +39,12 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::Observed { added, streak } => ("observed", json!({"added_secs": secs(*added), "streak": streak})),
         EventBody::SoakBegan { counts } => ("soak_began", json!({"a": counts.a.map(counted), "b": counts.b.map(counted)})),
         EventBody::Judged { step, verdict } => ("judged", judged(*step, verdict)),
+        EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
+        EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
         EventBody::Launched { instances } => ("launched", json!({"instances": instances})),
         EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
         EventBody::Promoted { step } => ("promoted", json!({"step": step + 1})),
+        EventBody::AlarmsRead { against } => ("alarms_read", json!({"against": against})),
         EventBody::NeedRaised { need } => ("need_raised", json!({"need": need})),
         EventBody::StateChanged { to, reason, deadline } => ("state_changed", json!({"state": to, "reason": reason, "until": deadline.map(moment)})),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {

@@ -1,5 +1,6 @@
 //! Forward: claim, template, one box or full size, weights step by step, stable.
 
+use super::gates;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
@@ -31,6 +32,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             let need = situation.progress.need;
             launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy at weight 0")).into())
         }
+        StepKind::Gates => gates::next(situation),
+        StepKind::Approve => approve(situation).into(),
         StepKind::Weight(weight) => weigh(situation, weight),
         StepKind::Stable => stable(situation),
         _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
@@ -192,6 +195,13 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
     let launched = situation.progress.launched.len();
     let bound = 2 * wanted as usize + 2;
     (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
+}
+
+fn approve(situation: &Situation<'_>) -> Move {
+    if situation.progress.promoted {
+        return Move::done("a person said yes");
+    }
+    Move::hold(format!("{} is ready at weight 0: promote to send it all traffic", situation.to().label()))
 }
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {

@@ -3,12 +3,14 @@
 //! Each period is a full observation, then at most one mutation, then another observation. Nothing here remembers: everything is read
 //! from the plan, the fold of the events and what was just seen, so that any driver on any host continues where another one stopped.
 
+mod alarms;
 pub mod answer;
 mod back_out;
 mod calls;
 mod deploy;
 pub mod drive;
 mod foreign;
+mod gates;
 mod guards;
 mod lower;
 mod relaunch;
@@ -27,6 +29,7 @@ use crate::domain::observation::Depth;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::CLAIM_KEY;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
+use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 
@@ -50,6 +53,8 @@ pub struct Decision {
     pub wait: Millis,
     /// What it waits for, for people.
     pub waiting_for: String,
+    /// The gate that is to be run while it waits.
+    pub gate: Option<GateRun>,
 }
 
 /// What a step wants to happen.
@@ -58,6 +63,8 @@ enum Move {
     Call(WantedCall),
     /// Look again after a while.
     Wait { why: String, period: Millis },
+    /// Let this gate be run, and look again after a while.
+    Gate { run: GateRun, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
@@ -149,10 +156,13 @@ fn forward(situation: &Situation<'_>) -> Step {
         return Move::Fail { why: "the plan has no such step".to_owned() }.into();
     };
     match situation.plan.kind {
-        OperationKind::Deploy => match foreign::change(situation) {
-            Some(hold) => deploy::held(situation, hold),
-            None => deploy::next(situation, step.kind),
-        },
+        OperationKind::Deploy => {
+            let wanted = match foreign::change(situation) {
+                Some(hold) => deploy::held(situation, hold),
+                None => deploy::next(situation, step.kind),
+            };
+            alarms::gated(situation, wanted)
+        }
         OperationKind::Rollback => rollback::next(situation, step.kind),
         OperationKind::Retire => retire::next(situation, step.kind),
     }
@@ -174,6 +184,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Wait { why, period } => {
             decision.wait = period;
             decision.waiting_for = why;
+        }
+        Move::Gate { run, period } => {
+            decision.wait = period;
+            decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
+            decision.gate = Some(run);
         }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),

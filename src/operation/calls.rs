@@ -49,7 +49,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
         StepKind::Shift => weights(plan, 100).into_iter().collect(),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
-        StepKind::Window => Vec::new(),
+        StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
         StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min }), named(&untag(plan))],
     }

@@ -39,10 +39,8 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
     }
 }
 
-/// A release that served when it was rolled back from is bad. What only stood by, before a deploy got as far as replacing it, is not.
 fn marked(plan: &Plan) -> Option<Release> {
-    let served = plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0);
-    plan.from.template_version.filter(|_| served).map(|version| plan.from.release(version))
+    plan.from.template_version.filter(|_| plan.leaves_bad).map(|version| plan.from.release(version))
 }
 
 /// What a rollback launched anew serves from another place than the ledger knows.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::gate::Gate;
 use super::status::WayBackLevel;
 use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
@@ -93,6 +94,10 @@ pub enum StepKind {
     OneBox,
     /// The candidate at full size, weight 0.
     FullSize,
+    /// Programs of the fleet's owner look at the candidate at weight 0.
+    Gates,
+    /// A person says that the switch may be made.
+    Approve,
     /// Grow to the share, shift, read back, soak, judge.
     Weight(WeightStep),
     /// Three complete observations a minute apart: then it is stable.
@@ -267,6 +272,9 @@ pub struct Plan {
     pub timing: Timing,
     /// How long the old group is kept.
     pub window: Millis,
+    /// What looks at the candidate before it gets traffic.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
@@ -279,6 +287,9 @@ pub struct Plan {
     pub supersedes: Option<OperationId>,
     /// The way a rollback takes.
     pub level: Option<WayBackLevel>,
+    /// What a rollback leaves served when somebody first decided to leave it, so that it is marked bad. What only stood by is not.
+    #[serde(default)]
+    pub leaves_bad: bool,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
     /// The template version whose data, with the image replaced, the target is launched from; none where that is the one of `from`.

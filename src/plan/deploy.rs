@@ -1,5 +1,6 @@
 //! Planning a deploy: every reason not to, then the steps.
 
+use super::drift;
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
@@ -10,6 +11,8 @@ use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::drift::Drift;
+use crate::operation::gate::Gate;
 use crate::operation::ledger::{LedgerBody, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
 
@@ -24,6 +27,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
+    guards::alarms_green(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -33,8 +37,10 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
+    let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
-    plan.friction = friction(facts, &plan);
+    plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
+    plan.friction = friction(facts, &plan, &drift);
     Ok(plan.sealed())
 }
 
@@ -190,6 +196,7 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
         ));
     }
     plan.baseline = facts.counts(live);
+    plan.gates = facts.spec.gates.iter().cloned().map(Gate).collect();
     plan.supersedes = facts.superseded();
     plan.differences = differences(facts);
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
@@ -210,16 +217,26 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     match plan.strategy {
         Strategy::BlueGreen => {
             steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
+            if facts.spec.hold {
+                steps.push(step(StepKind::Approve, "hold: promote to switch".to_owned(), None));
+            }
             let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
             steps.push(weight_step(100, soak));
         }
         Strategy::Canary | Strategy::Rolling => {
             steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
             steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
         }
     }
     steps.push(step(StepKind::Stable, "stable".to_owned(), Some(plan.timing.stable_gap.times(2))));
     steps
+}
+
+fn gates(plan: &Plan) -> Option<PlanStep> {
+    let names: Vec<String> = plan.gates.iter().map(Gate::name).collect();
+    (!names.is_empty()).then(|| PlanStep { kind: StepKind::Gates, title: format!("gates: {}", names.join(", ")), expected: None })
 }
 
 fn weight_step(weight_pct: u32, soak: Millis) -> PlanStep {
@@ -259,6 +276,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.push(guards::alarm_check(facts));
     checks.extend(marked(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
@@ -297,9 +315,12 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
     warnings
 }
 
-fn friction(facts: &Facts<'_>, plan: &Plan) -> Friction {
+fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
     if facts.waiting_retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
+    }
+    if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {
+        return Friction::Typed { because };
     }
     if plan.production { Friction::Reason } else { Friction::Confirm }
 }

@@ -5,6 +5,7 @@ use super::guards;
 use super::relaunch;
 use super::target::{Images, choose, launches};
 use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
@@ -14,7 +15,7 @@ use crate::operation::consequence::touched_nothing;
 use crate::operation::event::OperationState;
 use crate::operation::ledger::{KnownRelease, known_releases};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
-use crate::operation::record::OperationView;
+use crate::operation::record::{Operation, OperationView};
 use crate::operation::status::WayBackLevel;
 
 /// Whoever confirmed a rollback starts its driver within this, or ends it.
@@ -69,6 +70,7 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     }
     plan.steps.extend(steps(facts, &plan, level));
     plan.supersedes = facts.superseded();
+    plan.leaves_bad = leaves_bad(facts, &plan);
     plan.checks = checks(facts, &plan, &target);
     plan.friction = friction(facts, &target);
     Ok(plan.sealed())
@@ -184,22 +186,36 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
     )
 }
 
-/// A rollback to the same release that goes on already is joined. One that was paused, or has lost its driver, is taken the wheel from.
+/// What goes back to the same release already is joined: a rollback, or a deploy that backs out. One that was paused, or has lost its driver,
+/// is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
-    let Some(running) = running_rollback(facts).filter(|view| view.operation.plan.to.image == target.release.image) else { return Ok(()) };
-    let (id, plan, since) = (&running.operation.id, &running.operation.plan, facts.now.since(running.operation.created_at));
-    let goes_on = match running.state() {
-        OperationState::Paused => false,
-        OperationState::Planned => running.driver_alive || since < STARTING,
-        _ => running.driver_alive,
-    };
-    if goes_on {
-        return Err(Refusal::new(
-            format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
-            format!("watch it: `qd watch {id}`"),
-        ));
+    let Some(running) = facts.holder().filter(|view| leads_to(view) == Some(&target.release.image)) else { return Ok(()) };
+    let starts = running.state() == OperationState::Planned && facts.now.since(running.operation.created_at) < STARTING;
+    if running.state() == OperationState::Paused || !running.driver_alive && !starts {
+        return Ok(());
     }
-    Ok(())
+    Err(rolls_back_already(running, &target.release.label()))
+}
+
+/// A second person who wants the same has nothing to do but watch the first one's operation.
+#[must_use]
+pub fn rolls_back_already(first: &OperationView, label: &str) -> Refusal {
+    let Operation { id, by, plan, .. } = &first.operation;
+    let how = match plan.kind {
+        OperationKind::Deploy => format!("{} {id} is backing out, {}", first.operation.word(), first.progress.reason),
+        _ => format!("rollback {id} by {}", by.short()),
+    };
+    Refusal::new(format!("{} rolls back to {label} already: {how}", plan.fleet), format!("watch it: `qd watch {id}`"))
+}
+
+/// The image an operation on its way back leads to.
+fn leads_to(view: &OperationView) -> Option<&ImageId> {
+    let plan = &view.operation.plan;
+    match (plan.kind, view.state()) {
+        (OperationKind::Rollback, _) => Some(&plan.to.image),
+        (OperationKind::Deploy, OperationState::BackingOut) => Some(&plan.from.image),
+        _ => None,
+    }
 }
 
 fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
@@ -212,6 +228,17 @@ fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
     // Servers of a group that was just asked for fewer are healthy until they end.
     let kept = facts.seen.group(slot).is_some_and(|group| group.sizes.desired >= plan.need);
     if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
+}
+
+/// A release that serves when it is rolled back from is bad; so is one that served until a rollback before this one took its traffic away.
+fn leaves_bad(facts: &Facts<'_>, plan: &Plan) -> bool {
+    let serves = if plan.scope.is_weighted() {
+        plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0)
+    } else {
+        facts.seen.group(plan.from.slot).is_some_and(|group| group.serving() > 0)
+    };
+    let before = running_rollback(facts).map(|view| &view.operation.plan).filter(|before| before.from.slot == plan.from.slot);
+    serves || before.is_some_and(|before| before.leaves_bad)
 }
 
 /// The image must exist, and be allowed, to be launched again.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::cloud::Urgency;
 use super::office::Office;
+use super::proofs::noted;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::find_fleets;
-use crate::domain::fleet::{FleetSource, FleetSpec, Slot};
+use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
@@ -54,10 +55,10 @@ impl Office {
 
     /// A screen is open for days: what is written down is read again each time, and a mistake in it is said.
     fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Result<Vec<FleetSpec>, DeskError> {
-        if let Some(declared) = self.cloud.declared_fleets() {
-            return Ok(declared);
-        }
         let written = crate::config::load(&self.settings.fleets_file)?;
+        if let Some(declared) = self.cloud.declared_fleets() {
+            return Ok(declared.into_iter().map(|spec| rewritten(spec, &written.fleets)).collect());
+        }
         Ok(fleets_in(&written.fleets, groups, routes, &written.tags))
     }
 
@@ -220,7 +221,11 @@ fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecor
 }
 
 fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+    let (proof, rehearsal, first_seen) = noted(store, fleet)?;
     Ok(FleetRecord {
+        proof,
+        rehearsal,
+        first_seen,
         ledger: store.ledger(fleet)?,
         operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
         history: store.history(fleet)?,
@@ -262,6 +267,20 @@ impl Gathered {
             freezes: &self.record.freezes,
             now: self.now,
         }
+    }
+}
+
+/// A fleet of the simulated cloud with what is written about the same groups; its route need not be written again.
+fn rewritten(declared: FleetSpec, written: &[FleetSpec]) -> FleetSpec {
+    let same = |spec: &&FleetSpec| spec.name == declared.name && spec.groups == declared.groups;
+    let Some(spec) = written.iter().find(same).filter(|spec| spec.route == declared.route || spec.route == Route::None) else { return declared };
+    FleetSpec {
+        route: declared.route,
+        account: declared.account,
+        region: declared.region,
+        app: spec.app.clone().or(declared.app),
+        env: spec.env.clone().or(declared.env),
+        ..spec.clone()
     }
 }
 

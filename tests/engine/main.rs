@@ -9,8 +9,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alarms;
 mod bench;
 mod commands;
+mod gates;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -14,6 +14,7 @@ use quarterdeck::engine::answer::Answer;
 use quarterdeck::engine::drive::{Hands, Nap};
 use quarterdeck::operation::command::Command;
 use quarterdeck::operation::event::EventBody;
+use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::record::Appended;
 
 use crate::store::Gone;
@@ -136,6 +137,13 @@ impl Hands for SimHands {
     }
 
     async fn rests(&mut self, _at: WorldTime) {}
+
+    async fn start_gate(&mut self, _run: &GateRun) {}
+
+    /// The fleets of the simulation have no gates.
+    async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        None
+    }
 
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Gone> {
         told!(self, Ask::Nap(until, renew_at), Told::Napped)
