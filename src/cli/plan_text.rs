@@ -23,8 +23,8 @@ fn head(plan: &Plan) -> String {
     text.push_str(&format!("  from  {}\n  to    {}\n", side(&plan.from), side(&plan.to)));
     text.push_str(&format!("  at least {} healthy servers all the time (floor {})", plan.need, plan.floor));
     match plan.kind {
-        OperationKind::Deploy => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
-        OperationKind::Rollback | OperationKind::Retire => text.push('\n'),
+        OperationKind::Deploy if plan.refresh.is_none() => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
+        _ => text.push('\n'),
     }
     if let Some(superseded) = &plan.supersedes {
         text.push_str(&format!("  takes the wheel from {superseded}\n"));
@@ -34,6 +34,7 @@ fn head(plan: &Plan) -> String {
 
 fn how(plan: &Plan) -> String {
     match plan.kind {
+        OperationKind::Recycle => "every server replaced by a fresh one".to_owned(),
         OperationKind::Rollback | OperationKind::Retire => plan.way_words().unwrap_or_else(|| "in the steps below".to_owned()),
         OperationKind::Deploy => plan.strategy.word().to_owned(),
     }

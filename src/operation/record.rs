@@ -29,7 +29,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// `canary`, `blue-green`, `rollback` or `retire`.
+    /// `canary`, `blue-green`, `rolling`, `rollback`, `retire` or `recycle`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match (self.plan.kind, self.plan.strategy) {
@@ -38,6 +38,7 @@ impl Operation {
             (OperationKind::Deploy, Strategy::Rolling) => "rolling",
             (OperationKind::Rollback, _) => "rollback",
             (OperationKind::Retire, _) => "retire",
+            (OperationKind::Recycle, _) => "recycle",
         }
     }
 }
@@ -84,7 +85,7 @@ impl OperationView {
     #[must_use]
     pub fn asked_pct(&self) -> Option<u32> {
         match (self.operation.plan.kind, self.progress.state) {
-            (OperationKind::Rollback | OperationKind::Retire, _) => Some(100),
+            (OperationKind::Rollback | OperationKind::Retire | OperationKind::Recycle, _) => Some(100),
             (OperationKind::Deploy, OperationState::BackingOut) => Some(0),
             (OperationKind::Deploy, _) => {
                 let steps = self.operation.plan.steps.iter().take(self.progress.current + 1);

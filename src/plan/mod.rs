@@ -7,9 +7,11 @@ mod facts;
 mod guards;
 mod image;
 pub mod live;
+mod one_group;
 pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
+pub mod rolling;
 mod target;
 pub mod way_back;
 

@@ -42,6 +42,7 @@ pub fn title(sheet: &Sheet) -> String {
     let fleet = sheet.fleet();
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
         Subject::Batch(batch) => {
@@ -55,6 +56,7 @@ pub fn title(sheet: &Sheet) -> String {
 pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => "recycle now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
         Subject::Command(errand) => match errand.ask {
             Ask::Command(CommandKind::Pause) => "pause now",
@@ -157,7 +159,9 @@ fn side_words(side: &Side) -> String {
 
 fn how_words(plan: &Plan) -> String {
     match plan.kind {
+        OperationKind::Recycle => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
         OperationKind::Rollback | OperationKind::Retire => plan.way_words().unwrap_or_else(|| format!("{} in the steps below", plan.kind.word())),
+        OperationKind::Deploy if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
         OperationKind::Deploy if plan.judged => format!("{}, judged by request and error counts", plan.strategy.word()),
         OperationKind::Deploy => format!("{}, soaks are only timed: nobody counts requests", plan.strategy.word()),
     }
@@ -213,6 +217,8 @@ fn effect_words(plan: &Plan) -> String {
         OperationKind::Rollback => {
             format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(plan.until_on_target()))
         }
+        OperationKind::Recycle => format!("all of it {total}; {capacity}"),
+        OperationKind::Deploy if plan.refresh.is_some() => format!("all of it {total}; {capacity}"),
         OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }
@@ -238,6 +244,7 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 fn command_words(intent: &Intent, plan: &Plan) -> String {
     match intent {
         Intent::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {}", plan.to.label()),
+        Intent::Recycle { fleet } => format!("qd recycle {fleet}"),
         Intent::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
         Intent::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {}", plan.to.label()),
     }

@@ -13,6 +13,7 @@ mod alarms;
 mod bench;
 mod commands;
 mod gates;
+mod rolling;
 mod routes;
 
 use bench::Bench;

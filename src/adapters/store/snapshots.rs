@@ -12,6 +12,7 @@ use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
 use crate::operation::sighting::Sighting;
+use crate::operation::status::WayBackLevel;
 
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
@@ -55,7 +56,8 @@ impl Store {
             Some(median) => Ok(Some(median)),
             None => self.median(None, kind),
         };
-        Ok(FleetHistory { shift: usual("shift")?, grow: usual("grow")?, template: usual("template")?, empty: usual("empty")? })
+        let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
+        Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
 
     fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
@@ -108,6 +110,8 @@ fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
     let grew = !plan.scope.is_weighted() && plan.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
     match (plan.kind, step) {
         (OperationKind::Rollback, StepKind::Shift) if !grew => Some("shift"),
+        (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
+        (_, StepKind::Refresh) => Some("refresh"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
         (_, StepKind::Template) => Some("template"),
         (_, StepKind::EmptySlot) => Some("empty"),
