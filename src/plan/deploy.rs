@@ -28,6 +28,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     fully_seen(facts)?;
     unclaimed(facts)?;
     guards::alarms_green(facts)?;
+    guards::credentials_last(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -277,6 +278,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
     checks.push(guards::alarm_check(facts));
+    checks.push(guards::credentials_check(facts, plan));
     checks.extend(marked(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
