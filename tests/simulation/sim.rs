@@ -240,7 +240,14 @@ impl Sim {
     }
 
     /// The answer to a command, in the same transaction as what it does.
-    pub fn answered(&mut self, at: usize, epoch: u64, command: u64, answer: &Answer, now: WorldTime) -> Result<Result<Option<Appended>, Gone>, Broke> {
+    pub fn answered(
+        &mut self,
+        at: usize,
+        epoch: u64,
+        command: u64,
+        answer: &Answer,
+        now: WorldTime,
+    ) -> Result<Result<Option<Appended>, Gone>, Broke> {
         let before = self.store.records.len();
         let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
         let appended = self.store.append_answer(at, epoch, command, answer, now);
