@@ -14,6 +14,7 @@ mod bench;
 mod commands;
 mod credentials;
 mod gates;
+mod mill;
 mod rolling;
 mod routes;
 
