@@ -338,7 +338,6 @@ pub fn deploy_plan() -> Plan {
         ]),
         timing: Timing::default(),
         window: Millis::mins(60),
-        gates: Vec::new(),
         judged: true,
         baseline: None,
         friction: Friction::Reason,
