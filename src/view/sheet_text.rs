@@ -91,7 +91,7 @@ fn rehearsal_rows(state: &RehearsalState, paint: &Paint<'_>, columns: usize) -> 
     };
     let mut rows = Vec::new();
     if rehearsal.is_proved() {
-        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took);
+        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took_words());
         rows.extend(wrapped("rehearsed", &text, Tone::Good, columns));
     }
     for obstacle in &rehearsal.obstacles {

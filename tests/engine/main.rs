@@ -12,6 +12,7 @@
 mod bench;
 mod commands;
 mod gates;
+mod relaunch;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
