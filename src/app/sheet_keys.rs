@@ -230,6 +230,7 @@ fn friction(view: &OperationView, ask: Ask) -> Friction {
         CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
         CommandKind::Promote if view.state() == OperationState::Waiting => typed("the fast way back ends with the window"),
         CommandKind::Promote if view.progress.failed_verdict().is_some() => typed("the judge fails this step"),
+        CommandKind::Promote if let Some(against) = &view.progress.alarms_against => typed(against),
         CommandKind::Promote if view.operation.plan.production => Friction::Reason,
         CommandKind::Promote => Friction::Confirm,
     }

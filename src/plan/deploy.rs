@@ -27,6 +27,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
+    guards::alarms_green(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -275,6 +276,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.push(guards::alarm_check(facts));
     checks.extend(marked(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
