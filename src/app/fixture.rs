@@ -185,6 +185,7 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
+        releases: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -348,6 +349,7 @@ pub fn deploy_plan() -> Plan {
         level: None,
         leaves_bad: false,
         source: None,
+        gates: Vec::new(),
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),
