@@ -8,6 +8,7 @@ use crate::domain::fleet::FleetSource;
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, ImageId, InstanceId, OperationId};
 use crate::domain::image::{BakeProgress, Block, Image, ImageState};
+use crate::domain::observation::AlarmReading;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -361,6 +362,8 @@ pub(super) struct DetailDoc<'a> {
     instances: Vec<InstanceDoc<'a>>,
     requests: Vec<CountsDoc>,
     refresh: Option<serde_json::Value>,
+    /// Empty where it names none, or they could not be read: `unknowns` says which.
+    alarms: &'a [AlarmReading],
     unknowns: &'a [String],
 }
 
@@ -391,7 +394,7 @@ impl<'a> DetailDoc<'a> {
         let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
         let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
         let refresh = detail.refresh.as_ref().map(super::event_document::refresh_document);
-        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, refresh, unknowns: &detail.unknowns }
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, refresh, alarms: &detail.alarms, unknowns: &detail.unknowns }
     }
 }
 

@@ -49,7 +49,8 @@ pub(super) fn may_go_forward(facts: &Facts<'_>) -> Result<(), Refusal> {
     guards::not_frozen(facts)?;
     not_busy(facts)?;
     fully_seen(facts)?;
-    unclaimed(facts)
+    unclaimed(facts)?;
+    guards::alarms_green(facts)
 }
 
 fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
@@ -285,6 +286,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.push(guards::alarm_check(facts));
     checks.extend(marked_before(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));

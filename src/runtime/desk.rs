@@ -196,7 +196,10 @@ impl Office {
             status = self.status_in(&round, name)?;
         }
         let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), refresh, unknowns: seen.unknowns() })
+        let alarms = seen.alarms.value().cloned().unwrap_or_default();
+        let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
+        let unknowns = seen.unknowns().into_iter().chain(unread).collect();
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), refresh, alarms, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

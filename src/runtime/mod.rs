@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod desk;
 pub mod driver;
 mod freezer;
+mod gates;
 mod gather;
 pub mod launch;
 mod notifier;

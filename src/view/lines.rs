@@ -33,6 +33,7 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
+        EventBody::AlarmsRead { against } => against.clone().unwrap_or_else(|| "all alarms are green".to_owned()),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {

@@ -3,7 +3,8 @@
 use super::World;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::observation::AlarmState;
 use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
@@ -90,6 +91,18 @@ pub enum Disturbance {
         /// What it says.
         why: String,
     },
+    /// An alarm says this from now on, whatever it sees; none lets it see again.
+    SetAlarm {
+        /// The alarm.
+        alarm: AlarmName,
+        /// What it says.
+        state: Option<AlarmState>,
+    },
+    /// Alarms cannot be read for a while.
+    UnreadableAlarms {
+        /// For how long.
+        span: Millis,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -120,6 +133,8 @@ impl World {
             Disturbance::StartRefresh { .. } => false,
             Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
+            Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
+            Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }
