@@ -128,8 +128,8 @@ fn c_opens_the_sheet_of_a_recycle_and_nothing_is_done_before_y() {
     screen.wait_for(&["> legacy-prod"]);
     screen.send("C");
     screen.wait_for(&["RECYCLE legacy-prod", "skip matching off", "recycle now"]);
-    screen.send("n");
-    screen.wait_until("the sheet to close", |shown| !shown.contains("RECYCLE"));
+    screen.send_after_reading("n");
+    screen.wait_until("the sheet to close", |shown| !shown.contains("RECYCLE legacy-prod"));
     screen.send("q");
     assert_eq!(screen.ends().0, 0);
     assert!(yard.run(&["ops", "--all", "--json"]).code(0).json()["operations"].as_array().unwrap().is_empty());
