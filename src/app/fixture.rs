@@ -277,8 +277,8 @@ pub fn detail(view: &OperationView) -> FleetDetail {
         status,
         target_states: target_states.into_iter().collect(),
         counts: BySlot::from_fn(|_| Some(Counts { requests: 12_000, errors: 20, p99_ms: Some(398) })),
-        refresh: None,
         alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok }],
+        refresh: None,
         unknowns: Vec::new(),
     }
 }

@@ -77,7 +77,6 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Deploy => return deploy(model),
         CommandId::Rollback => return rollback(model),
-        CommandId::Recycle => return recycle(model),
         CommandId::Mark => mark(model),
         CommandId::Rehearse => return rehearse(model),
         CommandId::BackOut if several(model) => {
@@ -85,6 +84,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
                 return sheet_keys::open_batch(model, batch);
             }
         }
+        CommandId::Recycle => return recycle(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),

@@ -361,9 +361,9 @@ pub(super) struct DetailDoc<'a> {
     fleet: FleetDoc<'a>,
     instances: Vec<InstanceDoc<'a>>,
     requests: Vec<CountsDoc>,
-    refresh: Option<serde_json::Value>,
     /// Empty where it names none, or they could not be read: `unknowns` says which.
     alarms: &'a [AlarmReading],
+    refresh: Option<serde_json::Value>,
     unknowns: &'a [String],
 }
 
@@ -394,7 +394,7 @@ impl<'a> DetailDoc<'a> {
         let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
         let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
         let refresh = detail.refresh.as_ref().map(super::event_document::refresh_document);
-        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, refresh, alarms: &detail.alarms, unknowns: &detail.unknowns }
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, alarms: &detail.alarms, refresh, unknowns: &detail.unknowns }
     }
 }
 

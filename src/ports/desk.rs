@@ -49,10 +49,10 @@ pub struct FleetDetail {
     pub target_states: BTreeMap<InstanceId, TargetState>,
     /// Requests and errors of each slot since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
-    /// The newest instance refresh of the group AWS's engine may be at work on; none where there is none, or it was not asked.
-    pub refresh: Option<InstanceRefresh>,
     /// The alarms that gate its deploys, where they could be read.
     pub alarms: Vec<AlarmReading>,
+    /// The newest instance refresh of the group AWS's engine may be at work on; none where there is none, or it was not asked.
+    pub refresh: Option<InstanceRefresh>,
     /// What could not be read, in words.
     pub unknowns: Vec<String>,
 }

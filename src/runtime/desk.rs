@@ -195,11 +195,11 @@ impl Office {
         if self.proved_by(&status, &seen) {
             status = self.status_in(&round, name)?;
         }
-        let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
         let alarms = seen.alarms.value().cloned().unwrap_or_default();
         let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
         let unknowns = seen.unknowns().into_iter().chain(unread).collect();
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), refresh, alarms, unknowns })
+        let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, refresh, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

@@ -104,7 +104,9 @@ impl Sim {
         }
         let to = record.operation.plan.to.slot;
         let all = |slot: Slot| self.world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(slot)));
-        let there = all(to) == Some(1.0) && self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        let serves = self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        // Whatever struck may have struck just now.
+        let there = all(to) == Some(1.0) && (serves || record.disturbed) || self.checker.is_foreign();
         if record.progress.state == OperationState::Succeeded && there {
             Ok(())
         } else {
