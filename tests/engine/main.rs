@@ -12,6 +12,7 @@
 mod alarms;
 mod bench;
 mod commands;
+mod credentials;
 mod gates;
 mod rolling;
 
