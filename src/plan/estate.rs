@@ -197,7 +197,11 @@ fn group_status(
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
+        role: match spec.groups {
+            // Whatever its servers run, they serve.
+            Groups::One(_) => Some(Role::Live),
+            Groups::Two(_) => weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
+        },
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,

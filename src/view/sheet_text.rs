@@ -140,6 +140,9 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
 
 /// What serves now, with its shares.
 fn mix_words(plan: &Plan) -> String {
+    if !plan.scope.is_weighted() || plan.refresh.is_some() {
+        return plan.from.label();
+    }
     let share = |side: &Side| side.target_group.as_ref().and_then(|arn| plan.actions.share(arn)).map(|share| format!(" {:.0}%", share * 100.0));
     let from = format!("{}{}", plan.from.label(), share(&plan.from).unwrap_or_else(|| " ?%".to_owned()));
     match share(&plan.to) {
