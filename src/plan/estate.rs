@@ -19,7 +19,7 @@ use crate::domain::traffic::RouteActions;
 use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
-use crate::operation::ledger::LedgerEntry;
+use crate::operation::ledger::{LedgerEntry, known_releases};
 use crate::operation::plan::OperationKind;
 use crate::operation::proof::{Rehearsal, StandbyProof};
 use crate::operation::record::OperationView;
@@ -155,6 +155,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         healthy,
         desired,
         operation: shown.map(OperationView::brief),
+        releases: known_releases(&record.ledger),
         freezes: record.freezes.clone(),
     }
 }
