@@ -224,9 +224,10 @@ impl Sim {
     /// A call reaches the cloud.
     pub fn arrive(&mut self, flight: &Flight) -> Result<Result<CallReply, CloudError>, Broke> {
         let record = &self.store.records[flight.at];
-        let intended = record.events.iter().any(
-            |event| matches!(&event.body, EventBody::CallIntended { call_no, call, .. } if *call_no == flight.call_no && *call == flight.call),
-        );
+        let intended = record
+            .events
+            .iter()
+            .any(|event| matches!(&event.body, EventBody::CallIntended { call_no, call, .. } if *call_no == flight.call_no && *call == flight.call));
         if !intended {
             return Err(format!("S7: the cloud sees {} without a durable intent", flight.call.summary()));
         }
@@ -234,12 +235,21 @@ impl Sim {
         self.totals.one(&format!("call {}", flight.call.aws_name()));
         let before = self.world.clone();
         let reply = self.world.apply(&flight.call, self.clock);
-        let stale = record.is_final() || record.epoch() != flight.epoch || record.progress.in_flight.as_ref().is_none_or(|now| now.call_no != flight.call_no);
+        let stale =
+            record.is_final() || record.epoch() != flight.epoch || record.progress.in_flight.as_ref().is_none_or(|now| now.call_no != flight.call_no);
         for logged in self.world.take_calls() {
             if logged.call != flight.call {
                 return Err("S18: the cloud saw another call than the one that was intended".to_owned());
             }
-            let arrival = Arrival { logged: &logged, before: &before, record: &self.store.records[flight.at], stale, at: flight.at, epoch: flight.epoch, intended: flight.intended };
+            let arrival = Arrival {
+                logged: &logged,
+                before: &before,
+                record: &self.store.records[flight.at],
+                stale,
+                at: flight.at,
+                epoch: flight.epoch,
+                intended: flight.intended,
+            };
             if stale {
                 self.totals.one("call of a driver that is not at work any more");
             }

@@ -127,18 +127,7 @@ impl Sim {
         let epoch = lease.epoch;
         let driver = Driver::new(hands, record.operation.clone(), &record.events, claimant, lease);
         let (stage, wake) = (Stage::Begin, self.clock);
-        self.processes.push(Process {
-            pid,
-            at,
-            epoch,
-            stage,
-            wake,
-            still_until: None,
-            skew,
-            intent: None,
-            desk,
-            future: Box::pin(driver.run()),
-        });
+        self.processes.push(Process { pid, at, epoch, stage, wake, still_until: None, skew, intent: None, desk, future: Box::pin(driver.run()) });
     }
 
     /// Whether somebody drives this operation and does not stand still.
