@@ -63,7 +63,7 @@ pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
 }
 
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
-fn blind(situation: &Situation<'_>) -> Step {
+pub(super) fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {
         return Move::hold(&situation.progress.reason).into();
     }
@@ -83,7 +83,7 @@ fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
     if need > situation.progress.need { vec![EventBody::NeedRaised { need }] } else { Vec::new() }
 }
 
-fn claim(situation: &Situation<'_>) -> Step {
+pub(super) fn claim(situation: &Situation<'_>) -> Step {
     let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
     if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
         return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
@@ -95,7 +95,7 @@ fn claim(situation: &Situation<'_>) -> Step {
     if left > Millis::ZERO {
         return Move::wait("somebody else's claim may still appear", left).into();
     }
-    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
+    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == situation.plan.groups().len() {
         return Move::done("claimed").into();
     }
     if situation.now.since(claimed_at) >= situation.plan.timing.settle {
@@ -132,7 +132,7 @@ pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
     Move::call(call, format!("{} launches {}", to.group, to.label()))
 }
 
-fn make_version(situation: &Situation<'_>) -> Move {
+pub(super) fn make_version(situation: &Situation<'_>) -> Move {
     let to = situation.to();
     let Some(source) = situation.plan.template_source() else {
         return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };

@@ -161,6 +161,7 @@ impl Checker {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
             }
+            OperationKind::Recycle => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
                 self.left_pin = self.live_sizes.min;

@@ -21,6 +21,7 @@ impl Sim {
         match record.kind() {
             OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
             OperationKind::Rollback => self.rollback_kept(record),
+            OperationKind::Recycle => Err("nobody recycles here".to_owned()),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
