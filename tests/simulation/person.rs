@@ -19,6 +19,8 @@ use crate::strike::Relief;
 pub enum Act {
     /// Somebody wants a new release, or back.
     Wish,
+    /// Somebody wants back.
+    RollBack,
     /// Somebody asks something of the operation that is at work.
     Command(CommandKind),
     /// A fault strikes.
@@ -34,7 +36,7 @@ pub enum Act {
 impl Act {
     /// Whether it keeps things from settling.
     pub const fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Wish)
+        !matches!(self, Self::Wish | Self::RollBack)
     }
 }
 
@@ -54,6 +56,7 @@ impl Sim {
     pub fn act(&mut self, act: Act) -> Result<(), Broke> {
         match act {
             Act::Wish => self.wish(),
+            Act::RollBack => self.roll_back(false),
             Act::Command(kind) => {
                 self.command(kind, false);
                 Ok(())
@@ -195,6 +198,7 @@ impl Sim {
             self.totals.one(&format!("superseded: {}", self.store.records[before].operation.word()));
             self.wake_nappers(before);
         }
+        self.lay_trap(at);
         self.checker.begins(&self.world, &self.store.records[at])?;
         self.store.check()?;
         self.plan_act(Act::Recover(at), 0, 2);

@@ -50,6 +50,10 @@ pub struct Sim {
     pub processes: Vec<Process>,
     next_pid: u32,
     pub traps: Vec<Trap>,
+    /// A trap that is laid when an operation of this kind begins.
+    pub lay_at: Option<(OperationKind, Trap)>,
+    /// So many seconds after the first deploy became stable somebody rolls back.
+    pub roll_back_after: Option<u64>,
     pub spells: Vec<Spell>,
     /// What was seen lately, for reads that lag.
     pub past: Vec<FleetObservation>,
@@ -103,6 +107,8 @@ impl Sim {
             processes: Vec::new(),
             next_pid: 100,
             traps: Vec::new(),
+            lay_at: None,
+            roll_back_after: None,
             spells: Vec::new(),
             past: Vec::new(),
             skew: 0,
@@ -260,11 +266,20 @@ impl Sim {
     }
 
     fn began(&mut self, at: usize, before: usize) -> Result<(), Broke> {
+        self.phase_entered();
         for new in before..self.store.records.len() {
+            self.lay_trap(new);
             self.checker.begins(&self.world, &self.store.records[new])?;
             self.store.records[new].disturbed = self.store.records[at].disturbed;
         }
         Ok(())
+    }
+
+    pub fn lay_trap(&mut self, at: usize) {
+        let kind = self.store.records[at].kind();
+        if let Some((_, trap)) = self.lay_at.take_if(|(wanted, _)| *wanted == kind) {
+            self.traps.push(trap);
+        }
     }
 
     /// An operation without a driver finds one sooner or later.
@@ -308,6 +323,11 @@ impl Sim {
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
+            if kind == OperationKind::Deploy
+                && let Some(secs) = self.roll_back_after.take()
+            {
+                self.plan_act(Act::RollBack, secs, secs);
+            }
             if kind != OperationKind::Retire && state != OperationState::Superseded {
                 self.wish_again();
             }
