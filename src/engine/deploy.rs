@@ -196,11 +196,11 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
     let need = situation.progress.need;
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
+    }
     if !situation.has_weights(step.weight_pct) {
         return approach(situation, step, need);
-    }
-    if situation.healthy(situation.to().slot) == Some(0) {
-        return Move::BackOut { why: format!("no server of {} is healthy any more", situation.to().group) }.into();
     }
     if let Some(call) = situation.raise(situation.from().slot, need) {
         return Move::call(call, format!("{} stays able to carry everything", situation.from().group)).into();
@@ -209,6 +209,22 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
         return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
     }
     soak(situation, step)
+}
+
+/// The candidate gets traffic that it cannot serve, while stable stands by with all its servers: at once if none of its own is healthy, after
+/// the time a launch may take if they are too few.
+fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
+    let slot = situation.to().slot;
+    let share = situation.share_pct(slot).filter(|share| *share > 0)?;
+    let healthy = situation.healthy(slot)?;
+    let group = &situation.to().group;
+    if healthy == 0 {
+        return Some(Move::BackOut { why: format!("no server of {group} is healthy any more") });
+    }
+    let wanted = share_of(situation.progress.need, share);
+    let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
+    let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
+    (healthy < wanted && long).then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy") })
 }
 
 /// Size before weight: stable pinned, candidate grown and healthy, then the weights.
@@ -334,6 +350,9 @@ fn stable(situation: &Situation<'_>) -> Step {
     let (slot, need) = (situation.to().slot, situation.progress.need);
     if let Some(call) = situation.raise(situation.from().slot, need).or_else(|| situation.raise(slot, need)) {
         return Move::call(call, format!("{need} servers are needed now")).into();
+    }
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
     }
     let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {

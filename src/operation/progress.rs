@@ -262,8 +262,7 @@ impl Progress {
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
-                self.refusals = 0;
-                self.last_refusal = None;
+                self.forget_refusals(&ended.call);
                 if let Some(version) = reply.template_version {
                     self.candidate_version = Some(version);
                 }
@@ -284,6 +283,16 @@ impl Progress {
                 self.calls.unknown += 1;
                 self.remember_effect(&ended.call, at);
             }
+        }
+    }
+
+    /// A claim that is renewed while something else is refused says nothing of that.
+    fn forget_refusals(&mut self, accepted: &CloudCall) {
+        let hint = matches!(accepted, CloudCall::Tag { .. });
+        let refused = self.last_refusal.as_ref().is_some_and(|last| last.api != accepted.aws_name());
+        if !(hint && refused) {
+            self.refusals = 0;
+            self.last_refusal = None;
         }
     }
 

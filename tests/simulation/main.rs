@@ -15,12 +15,16 @@
 
 mod chance;
 mod checks;
-mod driver;
+mod cloud;
 mod ends;
+mod fault;
+mod hands;
 mod person;
+mod process;
 mod script;
 mod sim;
 mod store;
+mod strike;
 mod totals;
 
 use sim::Sim;
@@ -44,7 +48,6 @@ fn run(seed: u64, totals: &mut Totals) -> Result<(), String> {
     let ended = sim.run();
     sim.totals.one("seeds");
     sim.totals.add("ticks", sim.world.tick().unsigned_abs());
-    sim.totals.add("calls", sim.seen_calls);
     totals.merge(&sim.totals);
     ended.map_err(|broke| format!("seed {seed}, tick {}: {broke}\n{}", sim.world.tick(), last_events(&sim, LAST)))
 }
