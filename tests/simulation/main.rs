@@ -20,12 +20,14 @@ mod ends;
 mod fault;
 mod hands;
 mod person;
+mod planted;
 mod process;
 mod script;
 mod sim;
 mod store;
 mod strike;
 mod totals;
+mod witness;
 
 use sim::Sim;
 use totals::Totals;

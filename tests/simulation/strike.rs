@@ -7,7 +7,7 @@ use quarterdeck::domain::time::Millis;
 use quarterdeck::domain::traffic::{RouteAction, RouteActions};
 use quarterdeck::operation::claim::CLAIM_KEY;
 use quarterdeck::operation::command::CommandKind;
-use quarterdeck::operation::event::{OperationState, EventBody};
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::world::Disturbance;
 use quarterdeck::world::state::Vigour;
@@ -211,7 +211,8 @@ impl Sim {
         Some(match fault {
             Fault::ForeignWeights => {
                 let healthy = |slot| self.world.healthy_targets(self.pair.target_groups.get(slot)) > 0;
-                let pct: u32 = if Slot::BOTH.into_iter().all(healthy) { self.chance.pick(&[100, 90, 60, 50, 0]) } else { self.chance.pick(&[100, 0]) };
+                let pct: u32 =
+                    if Slot::BOTH.into_iter().all(healthy) { self.chance.pick(&[100, 90, 60, 50, 0]) } else { self.chance.pick(&[100, 0]) };
                 let serving = if pct == 0 { Slot::B } else { Slot::A };
                 if !healthy(serving) {
                     return None;
@@ -272,11 +273,9 @@ impl Sim {
 
 fn with_stickiness(actions: &RouteActions, secs: u32) -> RouteActions {
     let changed = actions.0.iter().map(|action| match action {
-        RouteAction::Forward { weights, fingerprint, .. } => RouteAction::Forward {
-            weights: weights.clone(),
-            stickiness_secs: Some(secs),
-            fingerprint: format!("{fingerprint}-{secs}"),
-        },
+        RouteAction::Forward { weights, fingerprint, .. } => {
+            RouteAction::Forward { weights: weights.clone(), stickiness_secs: Some(secs), fingerprint: format!("{fingerprint}-{secs}") }
+        }
         other => other.clone(),
     });
     RouteActions(changed.collect())
