@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod budget;
+pub mod gate;
+pub mod hook;
 pub mod host;
 pub mod sim;
 pub mod store;

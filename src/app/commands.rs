@@ -16,6 +16,9 @@ pub enum CommandId {
     Promote,
     Pause,
     TakeOver,
+    Mark,
+    Rehearse,
+    Recycle,
     Down,
     Up,
     PageDown,
@@ -113,6 +116,7 @@ pub struct Command {
 const LISTS: &[Place] = &[Place::Main, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const OPENED: &[Place] = &[Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
 
 macro_rules! command {
@@ -132,6 +136,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Promote, [Key::Char('P')], "P", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
     command!(Pause, [Key::Char('Z')], "Z", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
     command!(TakeOver, [Key::Char('T')], "T", "take over", Change, ACTING, 4, "start a driver for an operation that has none"),
+    command!(Recycle, [Key::Char('C')], "C", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
     command!(Confirm, [Key::Char('y')], "y", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
     command!(Cancel, [Key::Char('n'), Key::Esc], "n esc", "cancel", Sheet, &[Place::Sheet], 2, "close the sheet; nothing is changed"),
     command!(Reason, [Key::Char('i')], "i", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
@@ -147,6 +152,17 @@ pub const COMMANDS: &[Command] = &[
     command!(PageUp, [Key::Ctrl('u'), Key::PageUp], "ctrl-u", "page up", Look, LISTS, 0, "up a page"),
     command!(Top, [Key::Char('g'), Key::Home], "g", "top", Look, LISTS, 0, "to the top"),
     command!(End, [Key::Char('G'), Key::End], "G", "end", Look, LISTS, 0, "to the end"),
+    command!(
+        Mark,
+        [Key::Char(' ')],
+        "space",
+        "mark",
+        Look,
+        &[Place::Main],
+        0,
+        "mark the fleet, or take its mark off: R and A are for all marked ones"
+    ),
+    command!(Rehearse, [Key::Char('h')], "h", "rehearse", Look, REHEARSING, 7, "try the way back out up to its first write: changes nothing"),
     command!(Filter, [Key::Char('/')], "/", "filter", Look, &[Place::Main], 7, "show only fleets whose name holds a text"),
     command!(NextPane, [Key::Tab, Key::BackTab], "tab", "pane", Look, &[Place::Main], 8, "between images and fleets"),
     command!(ImagesPane, [Key::Char('1')], "1", "images", Look, &[Place::Main], 0, "to the images"),
@@ -200,6 +216,7 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
         CommandId::Name => sheet.needs_name(),
         CommandId::OtherTarget => super::sheet_keys::is_rollback(sheet),
         CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. }),
+        CommandId::Rehearse => super::sheet_keys::is_rollback(sheet),
         _ => true,
     }
 }

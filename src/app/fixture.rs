@@ -7,6 +7,7 @@ use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RouteP
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, InstanceId, OperationId, PlaceArn, TargetGroupArn};
 use crate::domain::image::{BakeProgress, Block, Image, ImageState, SchemaRange};
+use crate::domain::observation::{AlarmReading, AlarmState};
 use crate::domain::release::Release;
 use crate::domain::sizes::{Role, Sizes};
 use crate::domain::time::{BootTime, Millis, WorldTime};
@@ -155,6 +156,20 @@ pub fn release(version: &str, fleet: &str) -> Release {
     }
 }
 
+/// A rehearsal that proved everything.
+pub fn rehearsal(plan: &Plan) -> crate::operation::proof::Rehearsal {
+    crate::operation::proof::Rehearsal {
+        at: NOW,
+        by: "ann@bastion".into(),
+        took: Millis(400),
+        target: plan.to.release(4),
+        level: WayBackLevel::R0,
+        expected: Millis::secs(5),
+        findings: plan.checks.clone(),
+        obstacles: Vec::new(),
+    }
+}
+
 fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     WayBack {
         level: Some(level),
@@ -162,13 +177,15 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
         proved: true,
         target: Some(release(version, fleet)),
         expected: Some(if level == WayBackLevel::R0 { Millis::secs(5) } else { Millis::mins(4) }),
-        blockers: Vec::new(),
         proved_at: Some(NOW),
+        ..WayBack::default()
     }
 }
 
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
+        drift: Vec::new(),
+        past_age: None,
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -260,6 +277,8 @@ pub fn detail(view: &OperationView) -> FleetDetail {
         status,
         target_states: target_states.into_iter().collect(),
         counts: BySlot::from_fn(|_| Some(Counts { requests: 12_000, errors: 20, p99_ms: Some(398) })),
+        alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok }],
+        refresh: None,
         unknowns: Vec::new(),
     }
 }
@@ -323,8 +342,10 @@ pub fn deploy_plan() -> Plan {
         ]),
         timing: Timing::default(),
         window: Millis::mins(60),
+        gates: Vec::new(),
         judged: true,
         baseline: None,
+        refresh: None,
         friction: Friction::Reason,
         checks: vec![Check::new(CheckLevel::Ok, "image exists and is not blocked"), Check::new(CheckLevel::Warning, "credentials end in 42m")],
         supersedes: None,

@@ -8,13 +8,16 @@ use crate::domain::fleet::FleetSource;
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, ImageId, InstanceId, OperationId};
 use crate::domain::image::{BakeProgress, Block, Image, ImageState};
+use crate::domain::observation::AlarmReading;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
+use crate::operation::drift::{Drift, DriftKind};
 use crate::operation::event::OperationState;
 use crate::operation::freeze::Freeze;
 use crate::operation::plan::OperationKind;
+use crate::operation::proof::Rehearsal;
 use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, OperationBrief, WayBack};
 use crate::ports::desk::FleetDetail;
 
@@ -134,6 +137,10 @@ pub(super) struct FleetDoc<'a> {
     desired: Option<u32>,
     state: &'static str,
     why: Option<String>,
+    drift: Vec<DriftDoc<'a>>,
+    max_age_secs: Option<Number>,
+    past_max_age: Option<u32>,
+    age_unknown: Option<u32>,
     operation: Option<BriefDoc<'a>>,
     way_back: WayBackDoc<'a>,
     freezes: Vec<FreezeDoc<'a>>,
@@ -183,6 +190,28 @@ struct WayBackDoc<'a> {
     blockers: &'a [String],
     proved: bool,
     proved_at: Option<String>,
+    stale: bool,
+    rehearsed: Option<RehearsedDoc<'a>>,
+}
+
+/// The last rehearsal of a way back.
+#[derive(Serialize)]
+struct RehearsedDoc<'a> {
+    at: String,
+    took_secs: Number,
+    proved: bool,
+    obstacles: &'a [String],
+}
+
+/// What another hand changed.
+#[derive(Serialize)]
+struct DriftDoc<'a> {
+    kind: DriftKind,
+    subject: &'a str,
+    expected: &'a str,
+    found: &'a str,
+    since: Option<String>,
+    remedy: &'a str,
 }
 
 impl<'a> FleetDoc<'a> {
@@ -198,6 +227,10 @@ impl<'a> FleetDoc<'a> {
             desired: fleet.desired,
             state: state_word(&fleet.state),
             why: why(&fleet.state),
+            drift: fleet.drift.iter().map(DriftDoc::new).collect(),
+            max_age_secs: fleet.spec.max_age.map(secs),
+            past_max_age: fleet.past_age.map(|age| age.past),
+            age_unknown: fleet.past_age.map(|age| age.unknown),
             operation: fleet.operation.as_ref().map(BriefDoc::new),
             way_back: WayBackDoc::new(&fleet.way_back),
             freezes: fleet.freezes.iter().filter(|freeze| freeze.until > now).map(FreezeDoc::new).collect(),
@@ -214,6 +247,7 @@ const fn state_word(state: &FleetState) -> &'static str {
         FleetState::Unknown { .. } => "unknown",
         FleetState::Busy => "busy",
         FleetState::Mixed => "mixed",
+        FleetState::Drifted => "drifted",
         FleetState::Degraded { .. } => "degraded",
         FleetState::Steady => "steady",
     }
@@ -223,7 +257,7 @@ fn why(state: &FleetState) -> Option<String> {
     match state {
         FleetState::Unknown { why } => Some(why.clone()),
         FleetState::Degraded { bad } => Some(format!("{bad} servers are missing or bad")),
-        FleetState::Busy | FleetState::Mixed | FleetState::Steady => None,
+        FleetState::Busy | FleetState::Mixed | FleetState::Drifted | FleetState::Steady => None,
     }
 }
 
@@ -300,7 +334,23 @@ impl<'a> WayBackDoc<'a> {
             blockers: &way.blockers,
             proved: way.proved,
             proved_at: way.proved_at.map(moment),
+            stale: way.stale,
+            rehearsed: way.rehearsal.as_ref().map(RehearsedDoc::new),
         }
+    }
+}
+
+impl<'a> RehearsedDoc<'a> {
+    fn new(rehearsal: &'a Rehearsal) -> Self {
+        let (at, took_secs) = (moment(rehearsal.at), secs(rehearsal.took));
+        Self { at, took_secs, proved: rehearsal.is_proved(), obstacles: &rehearsal.obstacles }
+    }
+}
+
+impl<'a> DriftDoc<'a> {
+    fn new(drift: &'a Drift) -> Self {
+        let Drift { kind, subject, expected, found, since, remedy } = drift;
+        Self { kind: *kind, subject, expected, found, since: since.map(moment), remedy }
     }
 }
 
@@ -311,6 +361,9 @@ pub(super) struct DetailDoc<'a> {
     fleet: FleetDoc<'a>,
     instances: Vec<InstanceDoc<'a>>,
     requests: Vec<CountsDoc>,
+    /// Empty where it names none, or they could not be read: `unknowns` says which.
+    alarms: &'a [AlarmReading],
+    refresh: Option<serde_json::Value>,
     unknowns: &'a [String],
 }
 
@@ -340,7 +393,8 @@ impl<'a> DetailDoc<'a> {
         let groups = detail.status.groups.iter();
         let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
         let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
-        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, unknowns: &detail.unknowns }
+        let refresh = detail.refresh.as_ref().map(super::event_document::refresh_document);
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, alarms: &detail.alarms, refresh, unknowns: &detail.unknowns }
     }
 }
 

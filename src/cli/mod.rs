@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 pub use exit::Exit;
 pub use failure::report;
+pub use json::to_string as json_line;
 pub use options::{ActOptions, GlobalOptions};
 pub use output::Output;
 pub use parse::{Command, Early, Invocation, Work, parse, parse_from};
@@ -57,6 +58,7 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Fleet(args) => fleet::run(desk, args, out).await,
         Command::Deploy(args) => act::deploy(desk, args, out).await,
         Command::Rollback(args) => act::rollback(desk, args, out).await,
+        Command::Recycle(args) => act::recycle(desk, args, out).await,
         Command::Ops(args) => ops::list(desk, args, out),
         Command::Op(args) => ops::show(desk, args, out),
         Command::Watch(args) => watch::events(desk, args, out).await,

@@ -12,6 +12,9 @@ use crate::domain::suggest::nearest;
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
 
+/// A text and where it stands.
+pub(super) type Placed = (String, Range<usize>);
+
 /// A value with where it stands.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -42,11 +45,6 @@ impl<'t> Reader<'t> {
     /// One more mistake.
     pub(super) fn mistake(&mut self, span: &Range<usize>, what: impl AsRef<str>) {
         self.mistakes.push((self.line(span.start), escape(what.as_ref())));
-    }
-
-    /// A sentence about a line that is no mistake.
-    pub(super) fn remark(&self, span: &Range<usize>, what: &str) -> String {
-        format!("{}:{}: {}", self.file, self.line(span.start), escape(what))
     }
 
     /// Nothing, if nothing is wrong; else every mistake in the order of the lines.
@@ -133,7 +131,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of strings that say something, each with where it stands.
-    pub(super) fn strings(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<(String, Range<usize>)>> {
+    pub(super) fn strings(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Placed>> {
         let value = section.table.get(key)?;
         let items = match value.get_ref() {
             DeValue::Array(items) => texts(items),
@@ -143,6 +141,23 @@ impl<'t> Reader<'t> {
             self.wrong(section, key, value, expected);
         }
         items
+    }
+
+    /// A list of lists of texts, none of them empty.
+    pub(super) fn lists(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Vec<Placed>>> {
+        let value = section.table.get(key)?;
+        let inner = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::Array(items) => texts(items).filter(|texts| !texts.is_empty()),
+            _ => None,
+        };
+        let lists = match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(inner).collect(),
+            _ => None,
+        };
+        if lists.is_none() {
+            self.wrong(section, key, value, expected);
+        }
+        lists
     }
 
     /// A table inside another.
@@ -175,7 +190,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn texts(items: &DeArray<'_>) -> Option<Vec<(String, Range<usize>)>> {
+fn texts(items: &DeArray<'_>) -> Option<Vec<Placed>> {
     items
         .iter()
         .map(|item| match item.get_ref() {

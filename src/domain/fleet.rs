@@ -276,8 +276,15 @@ pub struct FleetSpec {
     pub idle_size: u32,
     /// Refuse images without gate records.
     pub require_verified: bool,
+    /// Programs with their arguments that look at a candidate before it gets traffic.
+    pub gates: Vec<Vec<String>>,
+    /// A blue-green deploy waits for a person before its switch.
+    pub hold: bool,
     /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
     pub alarms: Vec<AlarmName>,
+    /// Servers older than this should be recycled.
+    #[serde(default)]
+    pub max_age: Option<Millis>,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -303,7 +310,10 @@ impl FleetSpec {
             steps: default_steps(),
             idle_size: 0,
             require_verified: false,
+            gates: Vec::new(),
+            hold: false,
             alarms: Vec::new(),
+            max_age: None,
             source,
             problems: Vec::new(),
         }

@@ -42,6 +42,14 @@ impl<T> Reading<T> {
         }
     }
 
+    /// Why it is not known; none if it is.
+    pub const fn why(&self) -> Option<&Untrusted> {
+        match self {
+            Self::Known { .. } => None,
+            Self::Unknown { why } => Some(why),
+        }
+    }
+
     /// How old the fact is; unknown facts have no age.
     pub fn age(&self, now: WorldTime) -> Option<Millis> {
         match self {

@@ -1,5 +1,6 @@
 //! Forward: claim, template, one box or full size, weights step by step, stable.
 
+use super::gates;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
@@ -31,6 +32,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             let need = situation.progress.need;
             launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy at weight 0")).into())
         }
+        StepKind::Gates => gates::next(situation),
+        StepKind::Approve => approve(situation).into(),
         StepKind::Weight(weight) => weigh(situation, weight),
         StepKind::Stable => stable(situation),
         _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
@@ -60,7 +63,7 @@ pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
 }
 
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
-fn blind(situation: &Situation<'_>) -> Step {
+pub(super) fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {
         return Move::hold(&situation.progress.reason).into();
     }
@@ -80,7 +83,7 @@ fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
     if need > situation.progress.need { vec![EventBody::NeedRaised { need }] } else { Vec::new() }
 }
 
-fn claim(situation: &Situation<'_>) -> Step {
+pub(super) fn claim(situation: &Situation<'_>) -> Step {
     let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
     if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
         return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
@@ -92,7 +95,7 @@ fn claim(situation: &Situation<'_>) -> Step {
     if left > Millis::ZERO {
         return Move::wait("somebody else's claim may still appear", left).into();
     }
-    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
+    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == situation.plan.groups().len() {
         return Move::done("claimed").into();
     }
     if situation.now.since(claimed_at) >= situation.plan.timing.settle {
@@ -129,7 +132,7 @@ pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
     Move::call(call, format!("{} launches {}", to.group, to.label()))
 }
 
-fn make_version(situation: &Situation<'_>) -> Move {
+pub(super) fn make_version(situation: &Situation<'_>) -> Move {
     let to = situation.to();
     let Some(source) = situation.plan.template_source() else {
         return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };
@@ -192,6 +195,13 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
     let launched = situation.progress.launched.len();
     let bound = 2 * wanted as usize + 2;
     (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
+}
+
+fn approve(situation: &Situation<'_>) -> Move {
+    if situation.progress.promoted {
+        return Move::done("a person said yes");
+    }
+    Move::hold(format!("{} is ready at weight 0: promote to send it all traffic", situation.to().label()))
 }
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {

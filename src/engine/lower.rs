@@ -31,12 +31,13 @@ impl Situation<'_> {
             let reset = evidence.is_some().then_some(EventBody::LowerEvidence { found: false });
             return Step { events: reset.into_iter().collect(), then: Move::wait(why, period) };
         }
-        let Some(first) = evidence else {
-            let events = vec![EventBody::LowerEvidence { found: true }];
-            return Step { events, then: Move::wait("a second reading before anything is lowered", period) };
-        };
-        if self.now.since(first) < self.plan.timing.lower_gap {
-            return Move::wait("a second reading before anything is lowered", period).into();
+        let again = || Move::wait("a second reading before anything is lowered", period);
+        if evidence.is_none() {
+            return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
+        }
+        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart.
+        if self.progress.observed.plus(self.observed_now(period)) < self.plan.timing.lower_gap {
+            return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();
         let why = format!("{group} serves nothing any more");

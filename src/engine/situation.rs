@@ -89,10 +89,11 @@ impl Situation<'_> {
         Some(self.seen.strangers(slot, self.frozen_version(slot)?)?.len())
     }
 
-    /// How many of the two groups are seen with a claim like this.
+    /// How many of the plan's groups are seen with a claim like this.
     pub(super) fn groups_claimed(&self, like: impl Fn(&Claim) -> bool) -> usize {
+        let ours = self.plan.groups();
         let groups = Slot::BOTH.into_iter().filter_map(|slot| self.group(slot));
-        groups.filter_map(claim_on).filter(|claim| like(claim)).count()
+        groups.filter(|group| ours.contains(&group.name)).filter_map(claim_on).filter(|claim| like(claim)).count()
     }
 
     /// How long the current step waits already.
@@ -125,6 +126,11 @@ impl Situation<'_> {
         (sizes.min > min).then(|| CloudCall::ReleaseMin { group: self.side(slot).group.clone(), min })
     }
 
+    /// The gap since the last observation that counted, capped at two periods.
+    pub(super) fn observed_now(&self, period: Millis) -> Millis {
+        self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last)).min(period.times(2))
+    }
+
     /// The event that counts this observation, if enough time passed since the last one that counted. Observed time is the gap between
     /// complete and good observations, each capped at two periods: a dead driver soaks nothing.
     pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
@@ -137,7 +143,7 @@ impl Situation<'_> {
         if !good && self.progress.streak == 0 && !first {
             return None;
         }
-        let added = if good && self.progress.streak > 0 { gap.min(period.times(2)) } else { Millis::ZERO };
+        let added = if good && self.progress.streak > 0 { self.observed_now(period) } else { Millis::ZERO };
         Some(EventBody::Observed { added, streak })
     }
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::{CommandKind, Who};
+use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::Counts;
@@ -197,6 +199,18 @@ pub enum EventBody {
         /// What came out.
         verdict: Verdict,
     },
+    /// A gate was started.
+    GateStarted {
+        /// Its number in the plan, from 0.
+        gate: usize,
+    },
+    /// A gate ended: it passed, or it vetoed the release.
+    GateEnded {
+        /// Its number in the plan, from 0.
+        gate: usize,
+        /// How.
+        outcome: GateOutcome,
+    },
     /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
     Launched {
         /// Their ids.
@@ -216,6 +230,11 @@ pub enum EventBody {
     NeedRaised {
         /// The new need.
         need: u32,
+    },
+    /// The fleet's alarms say something else than before.
+    AlarmsRead {
+        /// What they say against going forward, in words; none if nothing.
+        against: Option<String>,
     },
     /// The operation is in another state.
     StateChanged {
@@ -238,6 +257,11 @@ pub enum EventBody {
         accepted: bool,
         /// The answer in words.
         answer: String,
+    },
+    /// What AWS's own engine says of the instance refresh, whenever that changed.
+    RefreshSeen {
+        /// It.
+        refresh: Box<InstanceRefresh>,
     },
     /// All traffic is on the target: the end of what a rollback is for.
     TrafficOnTarget,

@@ -1,16 +1,18 @@
 //! What is known of an operation: the fold of its events and nothing else, so that any process comes to the same answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::ids::{InstanceId, OperationId, RefreshId};
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
@@ -52,6 +54,23 @@ pub struct RefusedCall {
     pub message: Untrusted,
     /// When.
     pub at: WorldTime,
+}
+
+/// The instance refresh an operation asked for last, as far as its calls and looks tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshMemory {
+    /// Its id; none after a start without an answer.
+    pub id: Option<RefreshId>,
+    /// The template version it launches.
+    pub version: Option<u64>,
+    /// When it was asked for.
+    pub sent_at: Option<WorldTime>,
+    /// When it was asked to stop or to turn round.
+    pub turned_at: Option<WorldTime>,
+    /// How many were asked for.
+    pub starts: u32,
+    /// What AWS said of it last.
+    pub seen: Option<InstanceRefresh>,
 }
 
 /// How many calls ended how.
@@ -96,6 +115,9 @@ pub struct Progress {
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
     pub lower_evidence_at: Option<WorldTime>,
+    /// Gates that ended in this step, by their numbers.
+    #[serde(default)]
+    pub gates: BTreeMap<usize, GateOutcome>,
     /// Servers of the candidate seen in this step.
     pub launched: BTreeSet<InstanceId>,
     /// The call whose outcome is not known yet.
@@ -109,6 +131,9 @@ pub struct Progress {
     pub promoted: bool,
     /// When the claim's tags were last written; none once they are given back.
     pub claimed_at: Option<WorldTime>,
+    /// What is known of the instance refresh.
+    #[serde(default)]
+    pub refresh: RefreshMemory,
     /// The stable release is mirrored as a tag.
     pub mirrored: bool,
     /// When the step's wait began: launching, claiming, holding.
@@ -123,6 +148,9 @@ pub struct Progress {
     pub refusals: u32,
     /// The last refusal.
     pub last_refusal: Option<RefusedCall>,
+    /// What the fleet's alarms say against going forward.
+    #[serde(default)]
+    pub alarms_against: Option<String>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
     /// The last command that was accepted, and who asked: whoever asks the same again is told.
@@ -149,12 +177,14 @@ impl Progress {
             last_observed_at: None,
             soak_counts: None,
             lower_evidence_at: None,
+            gates: BTreeMap::new(),
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
             written_at: None,
             promoted: false,
             claimed_at: None,
+            refresh: RefreshMemory::default(),
             mirrored: false,
             step_started_at: None,
             traffic_on_target_at: None,
@@ -162,6 +192,7 @@ impl Progress {
             calls: CallTally::default(),
             refusals: 0,
             last_refusal: None,
+            alarms_against: None,
             paused_from: None,
             obeyed: None,
             superseded_by: None,
@@ -206,12 +237,16 @@ impl Progress {
                     status.verdict = Some(verdict.clone());
                 }
             }
+            EventBody::GateStarted { .. } => {}
+            EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
-            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
             EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),
+            EventBody::RefreshSeen { refresh } => self.refresh.seen = Some(*refresh.clone()),
             EventBody::BecameStable => self.stable = true,
             EventBody::SupersededBy { operation } => {
                 self.superseded_by = Some(operation.clone());
@@ -243,8 +278,19 @@ impl Progress {
         self.last_observed_at = None;
         self.soak_counts = None;
         self.lower_evidence_at = None;
+        self.gates.clear();
         self.launched.clear();
         self.promoted = false;
+    }
+
+    /// From the first reading on, observed time counts towards the second.
+    fn find_evidence(&mut self, found: bool, at: WorldTime) {
+        self.lower_evidence_at = found.then_some(at);
+        if found {
+            self.observed = Millis::ZERO;
+            self.last_observed_at = Some(at);
+            self.streak = self.streak.max(1);
+        }
     }
 
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {
@@ -270,6 +316,9 @@ impl Progress {
                     self.expected_routes.clear();
                 }
                 self.remember_effect(&ended.call, at);
+                if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
+                    self.refresh.id = Some(id.clone());
+                }
             }
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
@@ -303,6 +352,11 @@ impl Progress {
                 self.expected_routes.push(actions.clone());
                 self.written_at = Some(at);
             }
+            CloudCall::StartInstanceRefresh { version, .. } => {
+                let starts = self.refresh.starts + 1;
+                self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
+            }
+            CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
             CloudCall::Tag { .. } => self.mirrored = true,
             CloudCall::Untag { .. } => self.claimed_at = None,

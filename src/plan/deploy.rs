@@ -1,15 +1,19 @@
 //! Planning a deploy: every reason not to, then the steps.
 
+use super::drift;
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
-use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use super::rolling;
+use crate::domain::fleet::{Groups, Slot, Strategy, WeightStep};
 use crate::domain::group::ServerGroup;
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::drift::Drift;
+use crate::operation::gate::Gate;
 use crate::operation::ledger::{LedgerBody, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
 
@@ -18,12 +22,12 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
+    if matches!(facts.spec.groups, Groups::One(_)) {
+        return rolling::plan(facts, image, strategy);
+    }
     facts.drivable()?;
     let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
-    guards::not_frozen(facts)?;
-    not_busy(facts)?;
-    fully_seen(facts)?;
-    unclaimed(facts)?;
+    may_go_forward(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -33,17 +37,29 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
+    let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
-    plan.friction = friction(facts, &plan);
+    plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
+    plan.friction = friction(facts, &plan, &drift);
     Ok(plan.sealed())
+}
+
+/// What every way forward begins with.
+pub(super) fn may_go_forward(facts: &Facts<'_>) -> Result<(), Refusal> {
+    guards::not_frozen(facts)?;
+    not_busy(facts)?;
+    fully_seen(facts)?;
+    unclaimed(facts)?;
+    guards::alarms_green(facts)
 }
 
 fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
     match strategy {
         Strategy::Canary | Strategy::BlueGreen => Ok(strategy),
-        Strategy::Rolling => {
-            Err(Refusal::new("rolling deploys are not offered by this version of Quarterdeck", "use --strategy canary or blue-green on an A/B fleet"))
-        }
+        Strategy::Rolling => Err(Refusal::new(
+            "rolling is for fleets of one group: with two groups the old one stays as the way back",
+            "use --strategy canary or blue-green",
+        )),
     }
 }
 
@@ -52,7 +68,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
     let remedy = match holder.operation.plan.kind {
-        OperationKind::Deploy => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+        OperationKind::Deploy | OperationKind::Recycle => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
         OperationKind::Rollback | OperationKind::Retire => format!("wait for it: `qd watch {id}`"),
     };
     Err(Refusal::new(
@@ -95,7 +111,7 @@ fn split(facts: &Facts<'_>) -> Refusal {
     )
 }
 
-fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
+pub(super) fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
     let version = from.template_version.unwrap_or_default();
     let strangers = facts.seen.strangers(from.slot, version).map_or(0, |strangers| strangers.len());
     if strangers == 0 {
@@ -110,7 +126,7 @@ fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
     ))
 }
 
-fn wanted_image<'a>(facts: &Facts<'a>, from: &Side, image: &str) -> Result<&'a Image, Refusal> {
+pub(super) fn wanted_image<'a>(facts: &Facts<'a>, from: &Side, image: &str) -> Result<&'a Image, Refusal> {
     let arch = facts.images.iter().find(|found| found.id == from.image).and_then(|found| found.arch.clone());
     let found = find_image(facts.images, facts.spec, arch.as_ref(), image).map_err(|refusal| match &facts.images_missing {
         Some(why) => Refusal::new(format!("{} (the listing of images is incomplete: {why})", refusal.reason), refusal.remedy),
@@ -148,7 +164,7 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
     Ok(())
 }
 
-fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     let Some(policies) = &facts.policies else { return Ok(()) };
     if let Some(scheduled) = policies.iter().find(|group| !group.scheduled.is_empty()) {
         let names: Vec<String> = scheduled.scheduled.iter().map(Untrusted::shown).collect();
@@ -166,7 +182,7 @@ fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn candidate(slot: Side, image: &Image) -> Side {
+pub(super) fn candidate(slot: Side, image: &Image) -> Side {
     Side { image: image.id.clone(), version: image.version.clone(), template_version: None, digest: None, ..slot }
 }
 
@@ -190,6 +206,7 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
         ));
     }
     plan.baseline = facts.counts(live);
+    plan.gates = facts.spec.gates.iter().cloned().map(Gate).collect();
     plan.supersedes = facts.superseded();
     plan.differences = differences(facts);
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
@@ -210,16 +227,26 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     match plan.strategy {
         Strategy::BlueGreen => {
             steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
+            if facts.spec.hold {
+                steps.push(step(StepKind::Approve, "hold: promote to switch".to_owned(), None));
+            }
             let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
             steps.push(weight_step(100, soak));
         }
         Strategy::Canary | Strategy::Rolling => {
             steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
             steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
         }
     }
     steps.push(step(StepKind::Stable, "stable".to_owned(), Some(plan.timing.stable_gap.times(2))));
     steps
+}
+
+fn gates(plan: &Plan) -> Option<PlanStep> {
+    let names: Vec<String> = plan.gates.iter().map(Gate::name).collect();
+    (!names.is_empty()).then(|| PlanStep { kind: StepKind::Gates, title: format!("gates: {}", names.join(", ")), expected: None })
 }
 
 fn weight_step(weight_pct: u32, soak: Millis) -> PlanStep {
@@ -259,7 +286,8 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
-    checks.extend(marked(facts, image));
+    checks.push(guards::alarm_check(facts));
+    checks.extend(marked_before(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
     checks
@@ -270,7 +298,8 @@ fn timed_only(plan: &Plan) -> Check {
     Check::new(CheckLevel::Warning, format!("nobody counts requests and errors here: soaks are timed only{promote}"))
 }
 
-fn marked(facts: &Facts<'_>, image: &Image) -> Option<Check> {
+/// The image was rolled back from before.
+pub(super) fn marked_before(facts: &Facts<'_>, image: &Image) -> Option<Check> {
     let last = facts.ledger.iter().rev().find(|entry| entry.release.image == image.id)?;
     let reason = last.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.shown()));
     (last.body == LedgerBody::Marked)
@@ -297,9 +326,12 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
     warnings
 }
 
-fn friction(facts: &Facts<'_>, plan: &Plan) -> Friction {
+fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
     if facts.waiting_retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
+    }
+    if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {
+        return Friction::Typed { because };
     }
     if plan.production { Friction::Reason } else { Friction::Confirm }
 }

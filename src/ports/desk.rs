@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
+use crate::domain::observation::AlarmReading;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
@@ -15,6 +17,7 @@ use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::{Estate, FleetStatus};
 
@@ -46,6 +49,10 @@ pub struct FleetDetail {
     pub target_states: BTreeMap<InstanceId, TargetState>,
     /// Requests and errors of each slot since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
+    /// The alarms that gate its deploys, where they could be read.
+    pub alarms: Vec<AlarmReading>,
+    /// The newest instance refresh of the group AWS's engine may be at work on; none where there is none, or it was not asked.
+    pub refresh: Option<InstanceRefresh>,
     /// What could not be read, in words.
     pub unknowns: Vec<String>,
 }
@@ -141,6 +148,9 @@ pub trait Desk: Send + Sync {
         reason: Option<Untrusted>,
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError>;
+
+    /// Tries a rollback out up to its first write and keeps the result for everybody; changes nothing in the cloud.
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError>;
 
     /// Starts a driver for an operation whose driver is gone. An error if it has one.
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;

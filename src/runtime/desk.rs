@@ -9,21 +9,23 @@ use super::cloud::{Cloud, Urgency};
 use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
+use super::proofs::begin_now;
 use crate::adapters::host;
-use crate::adapters::store::{CommandAnswer, NewOperation};
+use crate::adapters::store::{CommandAnswer, NewOperation, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::observation::Depth;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetStatus};
 use crate::plan::estate::{closer, estate, looked_at};
+use crate::plan::rollback::rolls_back_already;
 use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
 
 /// How long a driver may take to show up before its operation is given up.
@@ -65,7 +67,13 @@ impl Desk for Office {
             return self.estate_of(&seen);
         }
         let seen = self.look_around().await?;
-        self.estate_of(&seen)
+        let mut estate = self.estate_of(&seen)?;
+        if self.prove_standbys(&seen, &estate).await {
+            estate = self.estate_of(&seen)?;
+        }
+        self.note_drift(&estate);
+        begin_now(&mut estate);
+        Ok(estate)
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
@@ -92,7 +100,7 @@ impl Desk for Office {
         let plan = if self.still_stands(plan)? { plan.clone() } else { self.plan_again(intent, plan).await? };
         confirmed(&plan, reason.as_ref(), typed.as_ref())?;
         let new = NewOperation { plan, by: self.who().await, reason, at: Self::now(self) };
-        let id = self.store.create(&new)?;
+        let id = self.store.create(&new).map_err(|error| self.was_faster(error, &new.plan))?;
         let child = start_driver(self, &id);
         self.await_driver(&id, child).await?;
         Ok(id)
@@ -128,6 +136,10 @@ impl Desk for Office {
             self.start_for_command(operation, kind, number)?;
         }
         self.await_answer(operation, number).await
+    }
+
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError> {
+        self.try_out(intent).await
     }
 
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
@@ -175,11 +187,19 @@ impl Office {
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
+        let seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        let status = self.status_in(&looked_at(round, &seen), name)?;
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
+        let round = looked_at(round, &seen);
+        let mut status = self.status_in(&round, name)?;
+        if self.proved_by(&status, &seen) {
+            status = self.status_in(&round, name)?;
+        }
+        let alarms = seen.alarms.value().cloned().unwrap_or_default();
+        let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
+        let unknowns = seen.unknowns().into_iter().chain(unread).collect();
+        let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, refresh, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {
@@ -192,6 +212,16 @@ impl Office {
             return Err(Refusal::new("nothing can be changed in read-only mode", "leave --read-only away").into());
         }
         Ok(())
+    }
+
+    /// Somebody else confirmed the same rollback in the same moment: there is one of them, and this says whose.
+    fn was_faster(&self, error: StoreError, plan: &Plan) -> DeskError {
+        let StoreError::Held(holder) = &error else { return error.into() };
+        let same = |first: &OperationView| first.operation.plan.kind == plan.kind && first.operation.plan.to.image == plan.to.image;
+        match self.store.operation(holder) {
+            Ok(first) if plan.kind == OperationKind::Rollback && same(&first) => rolls_back_already(&first, &plan.to.label()).into(),
+            _ => error.into(),
+        }
     }
 
     /// The world may have moved since the sheet was opened: a deploy that would do something else is refused, a rollback with the same ends goes on.

@@ -2,15 +2,20 @@
 
 #[cfg(feature = "aws")]
 pub mod aws_desk;
+pub mod batch;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
 mod freezer;
+mod gates;
 mod gather;
 pub mod launch;
+mod notifier;
 pub mod office;
 mod plain;
+mod proofs;
 mod records;
+mod rehearse;
 pub mod run;
 mod time_scale;
 pub mod ui;

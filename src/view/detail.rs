@@ -26,10 +26,12 @@ use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
 use crate::domain::ids::FleetName;
+use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::progress::StepStatus;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, GroupStatus};
 
@@ -39,6 +41,7 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
     let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
     let mut below = operation.map(|view| below_rows(model, view, usize::from(area.width))).unwrap_or_default();
+    below.extend(alarm_rows(model, name));
     below.extend(freeze_rows(model, name, usize::from(area.width)));
     let below_height = u16::try_from(below.len()).unwrap_or(0);
     let wanted = u16::try_from(steps.len().max(servers.len())).unwrap_or(u16::MAX).saturating_add(2);
@@ -148,6 +151,14 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
     rows
 }
 
+/// Alarms that are not green: no deploy begins under them.
+fn alarm_rows(model: &Model, name: &FleetName) -> Vec<Row> {
+    let alarms = model.detail_of(name).map_or(&[][..], |detail| &detail.value.alarms);
+    let bad: Vec<String> =
+        alarms.iter().filter(|alarm| alarm.state != AlarmState::Ok).map(|alarm| format!("{} {}", alarm.name, alarm.state.word())).collect();
+    if bad.is_empty() { Vec::new() } else { vec![paint::toned(format!(" ! alarm {}", bad.join(", ")), Tone::Bad)] }
+}
+
 /// Why nothing new goes forward, and what lifts that.
 fn freeze_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
     let Some(freeze) = model.fleet_status(name).and_then(|status| words::frozen(model, status)) else { return Vec::new() };
@@ -186,8 +197,14 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     for group in &status.groups {
         rows.extend(group_rows(model, status, group, paint, columns));
     }
-    rows.push(way_back_row(status, paint));
+    rows.extend(refresh_rows(model, name, columns));
+    rows.extend(age_rows(status, columns));
+    rows.push(way_back_row(model, status, paint));
     rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
+    if let Some(rehearsal) = &status.way_back.rehearsal {
+        rows.extend(rehearsal_rows(model, rehearsal, columns));
+    }
+    rows.extend(drift_rows(model, status, paint, columns));
     let unknowns = model.detail_of(name).map(|detail| detail.value.unknowns.as_slice()).unwrap_or_default();
     rows.extend(unknowns.iter().map(|unknown| paint::toned(format!("{} {unknown}", paint.glyphs.unknown), Tone::Unknown)));
     if let Some(problem) = &model.detail_problem {
@@ -196,10 +213,54 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows
 }
 
-fn way_back_row(status: &FleetStatus, paint: &Paint<'_>) -> Row {
+/// What AWS's own engine does: it goes on whether or not anybody watches.
+fn refresh_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
+    let Some(refresh) = model.detail_of(name).and_then(|detail| detail.value.refresh.as_ref()).filter(|refresh| refresh.status.is_running()) else {
+        return Vec::new();
+    };
+    let text = format!("refresh {}. AWS drives it; it goes on without us", refresh.words());
+    text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Working)).collect()
+}
+
+/// Servers older than the fleet allows.
+fn age_rows(status: &FleetStatus, columns: usize) -> Vec<Row> {
+    let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age.filter(|age| age.past > 0)) else { return Vec::new() };
+    let text = format!("{} servers are older than {max_age}: C recycles", age.past);
+    text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)).collect()
+}
+
+fn way_back_row(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
     let (back, tone) = words::way_back(&status.way_back, paint.glyphs);
     let target = status.way_back.target.as_ref().map(|release| format!("{} ", release.label())).unwrap_or_default();
-    vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone)]
+    vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone), piece(words::proof(model, &status.way_back, paint.glyphs), Tone::Dim)]
+}
+
+/// When the way back was tried out last, and what stood in it then.
+fn rehearsal_rows(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Vec<Row> {
+    let ago = about(words::fact_age(model, rehearsal.at));
+    let (text, tone) = if rehearsal.is_proved() {
+        (format!("rehearsed {ago} ago in {}: proved", rehearsal.took), Tone::Good)
+    } else {
+        let obstacles = crate::domain::text::escape(&rehearsal.obstacles.join("; "));
+        (format!("rehearsed {ago} ago: not proved: {obstacles}"), Tone::Bad)
+    };
+    text::wrap(&text, columns.saturating_sub(2)).into_iter().map(|line| paint::toned(format!("  {line}"), tone)).collect()
+}
+
+/// What another hand changed, and what to do about it.
+fn drift_rows(model: &Model, status: &FleetStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for drift in &status.drift {
+        let since = drift.since.map_or_else(String::new, |since| format!(", for {}", about(words::fact_age(model, since))));
+        let sentence = format!("{} {}{since}", paint.glyphs.mixed, crate::domain::text::escape(&drift.sentence()));
+        rows.extend(text::wrap(&sentence, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)));
+        rows.extend(
+            text::wrap(&crate::domain::text::escape(&drift.remedy), columns.saturating_sub(2))
+                .into_iter()
+                .map(|line| paint::plain(format!("  {line}"))),
+        );
+    }
+    rows
 }
 
 fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {

@@ -5,6 +5,7 @@ use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use crate::operation::gate::{Gate, GateOutcome};
 use crate::operation::plan::Plan;
 use crate::operation::record::OperationView;
 
@@ -28,8 +29,11 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::StepEnded { step, outcome, note, .. } => format!("{}: {}", step_name(plan, *step), ended_words(*outcome, note)),
         EventBody::CallIntended { call_no, call, why } => format!("call {call_no} {} {}: {why}", call.aws_name(), call.summary()),
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
+        EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.to.label()),
+        EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
+        EventBody::AlarmsRead { against } => against.clone().unwrap_or_else(|| "all alarms are green".to_owned()),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
@@ -37,6 +41,7 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
             let ruling = if *accepted { "accepted" } else { "refused" };
             format!("{} by {}{why} {ruling}: {answer}", kind.word(), by.short())
         }
+        EventBody::RefreshSeen { refresh } => format!("AWS: {}", refresh.words()),
         EventBody::TrafficOnTarget => format!("all traffic is on {}", plan.to.label()),
         EventBody::BecameStable => format!("{} is stable and in the ledger", plan.to.label()),
         EventBody::SupersededBy { operation } => format!("superseded by {operation}"),
@@ -118,6 +123,16 @@ fn outcome_words(outcome: &CallOutcome) -> String {
         CallOutcome::Refused { kind, message } => format!("refused ({}): {}", kind.word(), message.shown()),
         CallOutcome::Unknown { message } => format!("got no answer, so we look: {}", message.shown()),
     }
+}
+
+fn gate_name(plan: &Plan, gate: usize) -> String {
+    plan.gates.get(gate).map_or_else(|| "?".to_owned(), Gate::name)
+}
+
+fn gate_words(outcome: &GateOutcome) -> String {
+    let said = outcome.said.shown();
+    let said = if said.trim().is_empty() { String::new() } else { format!(": {said}") };
+    format!("{}{said}", if outcome.passed { "lets it pass" } else { "does not let it pass" })
 }
 
 fn state_words(to: OperationState, reason: &str, deadline: Option<WorldTime>) -> String {

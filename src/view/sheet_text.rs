@@ -4,12 +4,13 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
-use crate::app::sheet::{Ask, Errand, PlanState, Sheet, Subject};
+use crate::app::batch::BatchKind;
+use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
-use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side, StepKind};
+use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side};
 use crate::operation::status::WayBackLevel;
 
 /// Width of the column of names.
@@ -27,8 +28,13 @@ pub fn rows(sheet: &Sheet, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
             rows.push(paint::toned(" Nothing was changed.", Tone::Plain));
             rows
         }
-        Subject::Plan { intent, state: PlanState::Made(plan) } => plan_rows(intent, plan, paint, columns),
+        Subject::Plan { intent, state: PlanState::Made(plan) } => {
+            let mut rows = sheet.rehearsal.as_ref().map(|rehearsal| rehearsal_rows(rehearsal, paint, columns)).unwrap_or_default();
+            rows.extend(plan_rows(intent, plan, paint, columns));
+            rows
+        }
         Subject::Command(errand) => errand_rows(errand, columns),
+        Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
 
@@ -37,8 +43,13 @@ pub fn title(sheet: &Sheet) -> String {
     let fleet = sheet.fleet();
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Batch(batch) => {
+            let what = if batch.kind == BatchKind::RollBack { "ROLL BACK" } else { "BACK OUT" };
+            format!("{what} {} FLEETS", batch.lines.len())
+        }
     }
 }
 
@@ -46,6 +57,7 @@ pub fn title(sheet: &Sheet) -> String {
 pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => "recycle now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
         Subject::Command(errand) => match errand.ask {
             Ask::Command(CommandKind::Pause) => "pause now",
@@ -53,6 +65,10 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             Ask::Command(CommandKind::Promote) => "promote now",
             Ask::Command(CommandKind::BackOut) => "back out now",
             Ask::TakeOver => "take over now",
+        },
+        Subject::Batch(batch) => match batch.kind {
+            BatchKind::RollBack => "roll them back now",
+            BatchKind::BackOut => "back them out now",
         },
     }
 }
@@ -66,6 +82,26 @@ pub const fn verb(ask: Ask) -> &'static str {
         Ask::Command(CommandKind::BackOut) => "back out",
         Ask::TakeOver => "take over",
     }
+}
+
+/// What a rehearsal found, with what stands in the way first.
+fn rehearsal_rows(state: &RehearsalState, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let rehearsal = match state {
+        RehearsalState::Running => return vec![paint::toned(" Trying it out; nothing is changed", Tone::Working)],
+        RehearsalState::Failed(problem) => return wrapped("rehearsed", &problem.text, Tone::Bad, columns),
+        RehearsalState::Done(rehearsal) => rehearsal,
+    };
+    let mut rows = Vec::new();
+    if rehearsal.is_proved() {
+        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took);
+        rows.extend(wrapped("rehearsed", &text, Tone::Good, columns));
+    }
+    for obstacle in &rehearsal.obstacles {
+        let name = if rows.is_empty() { "rehearsed" } else { "" };
+        rows.extend(wrapped(name, &format!("{} {obstacle}", paint.glyphs.bad), Tone::Bad, columns));
+    }
+    rows.extend(rehearsal.untried().flat_map(|text| wrapped("", &format!("{} {text}", paint.glyphs.unknown), Tone::Unknown, columns)));
+    rows
 }
 
 fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
@@ -120,6 +156,10 @@ fn side_words(side: &Side) -> String {
 
 fn how_words(plan: &Plan) -> String {
     match (plan.kind, plan.level) {
+        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round".to_owned(),
+        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again".to_owned(),
+        (OperationKind::Recycle, _) => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
+        (OperationKind::Deploy, _) if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: the old group is warm, one weight change".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows first, then the weights".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew in the other slot, then the weights".to_owned(),
@@ -177,17 +217,13 @@ fn effect_words(plan: &Plan) -> String {
     let capacity = format!("never fewer than {} healthy servers (floor {})", plan.need, plan.floor);
     match plan.kind {
         OperationKind::Rollback => {
-            format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(until_shifted(plan)))
+            format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(plan.until_on_target()))
         }
+        OperationKind::Recycle => format!("all of it {total}; {capacity}"),
+        OperationKind::Deploy if plan.refresh.is_some() => format!("all of it {total}; {capacity}"),
         OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }
-}
-
-/// How long until the last shift is made.
-fn until_shifted(plan: &Plan) -> Millis {
-    let last = plan.steps.iter().rposition(|step| matches!(step.kind, StepKind::Shift)).map_or(plan.steps.len(), |at| at + 1);
-    plan.steps.iter().take(last).filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus)
 }
 
 fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
@@ -210,6 +246,7 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 fn command_words(intent: &Intent, plan: &Plan) -> String {
     match intent {
         Intent::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {}", plan.to.label()),
+        Intent::Recycle { fleet } => format!("qd recycle {fleet}"),
         Intent::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
         Intent::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {}", plan.to.label()),
     }

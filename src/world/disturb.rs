@@ -4,7 +4,8 @@ use super::World;
 use super::state::{Group, ImageRecord, TemplateVersion, Vigour};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::observation::AlarmState;
 use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
@@ -169,6 +170,18 @@ pub enum Disturbance {
         /// What it said.
         data: Box<TemplateVersion>,
     },
+    /// An alarm says this from now on, whatever it sees; none lets it see again.
+    SetAlarm {
+        /// The alarm.
+        alarm: AlarmName,
+        /// What it says.
+        state: Option<AlarmState>,
+    },
+    /// Alarms cannot be read for a while.
+    UnreadableAlarms {
+        /// For how long.
+        span: Millis,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -202,9 +215,10 @@ impl World {
             Disturbance::StuckDraining { group, span } => self.slow_down(&group, span),
             Disturbance::LaunchStranger { group, version } => self.launch_stranger(&group, version),
             Disturbance::Tag { group, key, value } => self.groups.get_mut(&group).map(|group| put_tag(group, key, value)).is_some(),
-            Disturbance::RemoveTemplateVersion { template, version } => {
-                self.templates.get_mut(&template).is_some_and(|template| template.versions.remove(&version).is_some())
-            }
+            Disturbance::RemoveTemplateVersion { template, version } => self.templates.get_mut(&template).is_some_and(|found| {
+                found.spent = found.spent.max(version);
+                found.versions.remove(&version).is_some()
+            }),
             Disturbance::Resume { group, process } => {
                 self.groups.get_mut(&group).map(|group| group.suspended.retain(|suspended| *suspended != process)).is_some()
             }
@@ -219,6 +233,8 @@ impl World {
             Disturbance::StartRefresh { .. } => false,
             Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
+            Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
+            Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }

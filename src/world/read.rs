@@ -89,6 +89,7 @@ impl World {
             target_groups: group.target_group.iter().cloned().collect(),
             suspended: group.suspended.iter().map(|process| Untrusted::new(process.clone())).collect(),
             unsupported: Vec::new(),
+            warmup_secs: Some(30),
             tags: group.tags.clone(),
         }
     }
@@ -142,7 +143,9 @@ impl World {
             }
             *seen.counts.get_mut(*slot) = scope.target_group(*slot).filter(|_| full && scope.is_weighted()).and_then(|arn| self.counts(arn));
         }
-        seen.alarms = Reading::known(Vec::new(), self.now());
+        if depth.is_full() {
+            seen.alarms = self.alarms(&scope.alarms);
+        }
         seen.refreshes = self.refresh_reading(scope, depth);
         seen
     }

@@ -1,7 +1,7 @@
 //! A fleet, a plan for it, and what the engine says to one look after another: no world goes on here, every look is put together by hand.
 
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
-use quarterdeck::domain::fleet::{BySlot, Slot, Strategy};
+use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::{Health, Instance, Lifecycle};
 use quarterdeck::domain::ids::{InstanceId, OperationId};
 use quarterdeck::domain::observation::{Depth, FleetObservation};
@@ -14,13 +14,14 @@ use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
-use quarterdeck::operation::plan::{Plan, StepKind};
+use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 
+#[derive(Clone)]
 pub struct Bench {
     pub plan: Plan,
     pub progress: Progress,
@@ -41,9 +42,19 @@ impl Bench {
         Self::new(true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), |bench| bench.servers_in(Slot::B, 12, 1))
     }
 
+    /// A deploy of 2.14.0 on web-prod with other settings.
+    pub fn of_spec(strategy: Strategy, adjust: impl FnOnce(&mut FleetSpec)) -> Self {
+        Self::adjusted(true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
+    }
+
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
+        Self::adjusted(judged, |_| {}, plan, prepare)
+    }
+
+    fn adjusted(judged: bool, adjust: impl FnOnce(&mut FleetSpec), plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
         let world = World::new(Scenario::Default, 1, START);
-        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        adjust(&mut spec);
         let seen = world.observe(&spec.scope(), Depth::Full);
         let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
         let mut bench =
@@ -205,7 +216,11 @@ fn instance(id: &InstanceId, version: u64, image: Option<quarterdeck::domain::id
 
 /// Stands in until the real plan is made.
 fn plan_of_nothing(seen: &FleetObservation) -> Plan {
-    let world = World::new(Scenario::Default, 1, START);
+    deploy_in(&World::new(Scenario::Default, 1, START), seen).unwrap()
+}
+
+/// A deploy of 2.14.0 to web-prod as it is seen in this world.
+pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
     let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
     quarterdeck::plan::deploy::plan(
@@ -230,5 +245,4 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
         "2.14.0",
         None,
     )
-    .unwrap()
 }

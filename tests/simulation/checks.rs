@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, WeightedPair};
-use quarterdeck::domain::ids::GroupName;
+use quarterdeck::domain::ids::{GroupName, TargetGroupArn};
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
@@ -161,6 +161,7 @@ impl Checker {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
             }
+            OperationKind::Recycle => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
                 self.left_pin = self.live_sizes.min;
@@ -207,6 +208,16 @@ impl Checker {
             self.need = wanted;
             self.grace = FOLLOWS;
         }
+    }
+
+    /// What the hand that changed weights would put back: everything on the stable group.
+    pub fn all_on_stable(&self) -> Vec<(TargetGroupArn, u32)> {
+        Slot::BOTH.into_iter().map(|slot| (self.pair.target_groups.get(slot).clone(), if slot == self.stable { 100 } else { 0 })).collect()
+    }
+
+    /// Another hand set weights, and nobody has put that right yet.
+    pub const fn is_foreign(&self) -> bool {
+        self.foreign.weights.is_some()
     }
 
     pub const fn reads_lag(&mut self, now: WorldTime) {

@@ -161,6 +161,7 @@ impl Phase {
             StepKind::OneBox => Self::OneBox,
             StepKind::FullSize => Self::FullSize,
             StepKind::Weight(_) => Self::Weight,
+            StepKind::Gates | StepKind::Approve => return None,
             StepKind::Stable => Self::Stable,
             StepKind::GrowTarget => Self::Grow,
             StepKind::Shift => Self::Shift,

@@ -15,6 +15,7 @@ use quarterdeck::engine::drive::{Hands, Nap};
 use quarterdeck::engine::{Broken, Decision, Situation};
 use quarterdeck::operation::command::Command;
 use quarterdeck::operation::event::EventBody;
+use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE};
 use quarterdeck::operation::record::Appended;
 
@@ -159,6 +160,13 @@ impl Hands for SimHands {
     }
 
     async fn rests(&mut self, _at: WorldTime) {}
+
+    async fn start_gate(&mut self, _run: &GateRun) {}
+
+    /// The fleets of the simulation have no gates.
+    async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        None
+    }
 
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Gone> {
         told!(self, Ask::Nap(until, renew_at), Told::Napped)

@@ -20,8 +20,8 @@ use crate::planted::Slip;
 use crate::sim::{Broke, Sim};
 use crate::store::Gone;
 
-/// No driver asks for so much in one moment.
-const SPINS: u32 = 2_000;
+/// A driver that asks for so much in one moment never rests.
+const SPINNING: u32 = 2_000;
 
 type Ended = Result<(OperationState, Option<OperationId>), Gone>;
 
@@ -166,13 +166,9 @@ impl Sim {
 
     /// False when the process is gone.
     fn go_on(&mut self, process: &mut Process) -> Result<bool, Broke> {
-        loop {
+        for _ in 0..SPINNING {
             if let Some(broken) = process.desk.lock().unwrap().broken.take() {
                 return Err(broken);
-            }
-            self.asks_now += 1;
-            if self.asks_now > SPINS {
-                return Err(format!("liveness: the driver of {} goes round and no time passes", self.store.records[process.at].operation.id));
             }
             match std::mem::replace(&mut process.stage, Stage::Waits) {
                 Stage::Waits => return Ok(true),
@@ -204,6 +200,7 @@ impl Sim {
                 return Ok(true);
             }
         }
+        Err(format!("liveness: the driver of {} spins", self.store.records[process.at].operation.id))
     }
 
     /// Springs the traps; false when the process dies. `after` is whether the ask was carried out.

@@ -24,6 +24,7 @@ use crate::planted::{Bug, Hook};
 use crate::process::{Process, Trap};
 use crate::script::Script;
 use crate::store::{Gone, Record, Store};
+use crate::strike::Relief;
 use crate::totals::Totals;
 use crate::witness::{Scene, Witness};
 
@@ -65,8 +66,6 @@ pub struct Sim {
     pub arrivals: BTreeMap<(usize, u64), u64>,
     /// How often a driver sent it.
     pub sends: BTreeMap<(usize, u64), u32>,
-    /// What drivers asked for since the clock moved.
-    pub asks_now: u32,
     pub claim_may_remain: bool,
     judged_ends: usize,
     pub witness: Witness,
@@ -119,7 +118,6 @@ impl Sim {
             phase: None,
             arrivals: BTreeMap::new(),
             sends: BTreeMap::new(),
-            asks_now: 0,
             claim_may_remain: false,
             judged_ends: 0,
             witness,
@@ -236,7 +234,6 @@ impl Sim {
         while self.clock < to {
             let next = self.world.next_change().min(self.checker.twin.next_change()).min(to);
             self.clock = next;
-            self.asks_now = 0;
             self.world.advance(next);
             self.checker.twin.advance(next);
             self.spells.retain(|spell| spell.until > next);
@@ -308,6 +305,12 @@ impl Sim {
             self.plan_act(Act::Recover(at), 0, gap);
         }
         let paused = self.store.records[at].progress.state == OperationState::Paused;
+        let takes_back = self.store.records[at].progress.state == OperationState::Holding && self.store.records[at].kind() != OperationKind::Deploy;
+        if takes_back && self.checker.is_foreign() && !self.is_planned(|act| matches!(act, Act::Relieve(_))) {
+            let actions = self.checker.all_on_stable();
+            let place = self.pair.place.arn().clone();
+            self.plan_act(Act::Relieve(Relief::World(vec![Disturbance::SetWeights { place, weights: actions }])), 10, 600);
+        }
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }

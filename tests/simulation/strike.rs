@@ -2,14 +2,14 @@
 
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::group::PinnedVersion;
-use quarterdeck::domain::ids::{ImageId, InstanceId};
+use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
 use quarterdeck::domain::time::Millis;
 use quarterdeck::domain::traffic::{RouteAction, RouteActions};
 use quarterdeck::operation::claim::CLAIM_KEY;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
-use quarterdeck::world::Disturbance;
+use quarterdeck::world::{Disturbance, World};
 use quarterdeck::world::state::Vigour;
 
 use crate::cloud::Spell;
@@ -24,6 +24,8 @@ pub enum Relief {
     Disk,
     Skew,
     World(Vec<Disturbance>),
+    /// The other tool takes its servers back.
+    Strangers(Slot),
 }
 
 impl Sim {
@@ -111,6 +113,11 @@ impl Sim {
         match relief {
             Relief::Disk => self.store.free_disk(),
             Relief::Skew => self.skew = 0,
+            Relief::Strangers(slot) => {
+                let group = self.pair.groups.get(*slot).clone();
+                take_back(&mut self.world, &group);
+                take_back(&mut self.checker.twin, &group);
+            }
             Relief::World(disturbances) => {
                 for disturbance in disturbances {
                     self.world.disturb(disturbance.clone());
@@ -180,7 +187,10 @@ impl Sim {
                 self.trouble(until);
                 vec![Disturbance::ZoneOutage { zone, span }]
             }
-            Fault::OldVersion => vec![Disturbance::LaunchStranger { group, version: 1 }],
+            Fault::OldVersion => {
+                self.plan_act(Act::Relieve(Relief::Strangers(slot)), 60, 2_000);
+                vec![Disturbance::LaunchStranger { group, version: 1 }]
+            }
             Fault::StuckDraining => {
                 let span = Millis::secs(self.chance.pick(&[60, 600, 1_800]));
                 let until = self.clock.plus(span);
@@ -189,7 +199,8 @@ impl Sim {
             }
             Fault::ImageGone => {
                 let image = self.world.group(&group)?.template?.image?;
-                let record = Box::new(self.world.image_record(&image)?.clone());
+                // How servers behave whose image is gone nobody could say.
+                let record = Box::new(self.world.image_record(&image).filter(|record| self.is_sound(&record.image.id))?.clone());
                 self.later(60, 3_000, vec![Disturbance::RestoreImage { record }]);
                 vec![Disturbance::RemoveImage { image }]
             }
@@ -259,7 +270,7 @@ impl Sim {
     }
 
     fn is_sound(&self, image: &ImageId) -> bool {
-        self.world.image_record(image).is_some_and(|record| record.behaviour.vigour == Vigour::Sound)
+        self.world.image_record(image).is_some_and(|record| record.behaviour.vigour == Vigour::Sound && record.behaviour.error_ppm <= 2_000)
     }
 
     /// What the active deploy brings, once its servers are launched.
@@ -268,6 +279,15 @@ impl Sim {
         let launched = |body: &EventBody| matches!(body, EventBody::Launched { .. });
         let going = record.progress.state != OperationState::BackingOut;
         (going && record.events.iter().any(|event| launched(&event.body))).then(|| record.operation.plan.to.image.clone())
+    }
+}
+
+/// Servers that do not run what their group launches.
+fn take_back(world: &mut World, group: &GroupName) {
+    let Some(found) = world.group(group) else { return };
+    let pinned = found.template.as_ref().and_then(|pin| pin.number());
+    for instance in found.instances.into_iter().filter(|instance| instance.template_version != pinned) {
+        world.disturb(Disturbance::KillInstance { group: group.clone(), instance: instance.id });
     }
 }
 

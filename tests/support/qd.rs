@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
+use super::proxy::Proxy;
 
 /// How much faster than real time every wait of an operation passes.
 pub const TIME_SCALE: &str = "100";
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Qd {
     dir: tempfile::TempDir,
     env: Vec<(String, String)>,
+    /// For the test's own looks at the store, which must not fail with what is between `qd` and its endpoint.
+    looks_through: Option<String>,
 }
 
 /// What a finished `qd` said.
@@ -74,9 +77,21 @@ impl Qd {
         qd
     }
 
+    /// Somebody behind a proxy; what the test itself asks goes past it.
+    pub fn behind(proxy: &Proxy, endpoint: &Endpoint) -> Self {
+        let mut qd = Self::with_env(proxy.env());
+        qd.looks_through = Some(endpoint.url());
+        qd
+    }
+
     /// The same at the speed of real life.
     pub fn unhurried(env: Vec<(String, String)>) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env }
+        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None }
+    }
+
+    /// The access key its calls are signed with.
+    pub fn access_key(&self) -> &str {
+        self.env.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").map_or("", |(_, key)| key)
     }
 
     /// The written-down fleets.
@@ -127,7 +142,8 @@ impl Qd {
     pub fn json(&self, args: &[&str]) -> Value {
         let mut all = args.to_vec();
         all.push("--json");
-        self.run(&all).ok().json()
+        let past: Vec<_> = self.looks_through.iter().map(|url| ("AWS_ENDPOINT_URL", Some(url.as_str()))).collect();
+        self.run_with(&past, &all).ok().json()
     }
 
     /// Starts an operation and returns its id; its driver goes on by itself.
@@ -167,6 +183,11 @@ impl Qd {
         self.json(&["ops", "--all"])["operations"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The newest operation of a kind, if there is one.
+    pub fn newest(&self, kind: &str) -> Option<String> {
+        self.ops().into_iter().find(|op| op["kind"] == kind).and_then(|op| op["id"].as_str().map(str::to_owned))
+    }
+
     /// What a driver wrote.
     pub fn driver_log(&self, id: &str) -> String {
         logs(&self.state_dir()).into_iter().filter(|path| path.ends_with(format!("{id}.log"))).map(|path| read(&path)).collect()
@@ -179,8 +200,12 @@ impl Qd {
 
     /// Kills the driver of an operation, as the kernel does: it cannot say good-bye.
     pub fn kill_driver(&self, id: &str) {
-        let pid = self.op(id)["driver"]["pid"].as_u64().unwrap_or_else(|| panic!("{id} has no driver"));
-        kill(pid);
+        self.kill_pid(&self.op(id));
+    }
+
+    /// The same, as the operation was when it was looked at: its driver may be gone by now.
+    pub fn kill_pid(&self, op: &Value) {
+        kill(op["driver"]["pid"].as_u64().unwrap_or_else(|| panic!("no driver: {op:#}")));
     }
 }
 

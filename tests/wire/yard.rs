@@ -1,8 +1,12 @@
 //! An endpoint and somebody's `qd`, and the questions every test asks of both.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 
 use crate::support::endpoint::{Call, Endpoint};
+use crate::support::proxy::Proxy;
 use crate::support::qd::Qd;
 
 /// An endpoint of its own, and somebody who works with it.
@@ -10,7 +14,7 @@ pub struct Yard {
     /// AWS. Dropped after `qd`, which is asked for its drivers first.
     pub qd: Qd,
     /// What is there.
-    pub aws: Endpoint,
+    pub aws: Arc<Endpoint>,
 }
 
 /// Steps short enough for a test; a soak of a minute takes 0.6 s.
@@ -18,8 +22,13 @@ const STEPS: &str = "steps = [ { weight = 5, soak = \"1m\" }, { weight = 25, soa
 
 impl Yard {
     pub fn new() -> Self {
-        let aws = Endpoint::start();
+        let aws = Arc::new(Endpoint::start());
         Self { qd: Qd::new(&aws), aws }
+    }
+
+    /// Somebody else at the same endpoint, with a store and an access key of their own.
+    pub fn sharing(aws: &Arc<Endpoint>, key: &str) -> Self {
+        Self { qd: Qd::with_env(aws.env_with_key(key)), aws: Arc::clone(aws) }
     }
 
     /// With these fleets adopted, and steps and windows that suit a test.
@@ -27,6 +36,13 @@ impl Yard {
         let yard = Self::new();
         yard.adopt(fleets);
         yard
+    }
+
+    /// The same with the fault proxy between `qd` and the endpoint.
+    pub fn behind_proxy() -> (Self, Proxy) {
+        let aws = Arc::new(Endpoint::start());
+        let proxy = Proxy::before(&aws);
+        (Self { qd: Qd::behind(&proxy, &aws), aws }, proxy)
     }
 
     pub fn adopt(&self, fleets: &[&str]) {
@@ -47,6 +63,11 @@ impl Yard {
 
     pub fn target_group(&self, fleet: &str, slot: &str) -> String {
         self.aws.seed()["fleets"][fleet]["slots"][slot]["target_groups"][0].as_str().unwrap().to_owned()
+    }
+
+    /// The group in a slot of a fleet.
+    pub fn group(&self, fleet: &str, slot: &str) -> String {
+        self.aws.seed()["fleets"][fleet]["slots"][slot]["name"].as_str().unwrap().to_owned()
     }
 
     pub fn image(&self, name: &str) -> String {
@@ -77,6 +98,53 @@ impl Yard {
 
     pub fn tags(&self, group: &str) -> Value {
         self.aws.state()["groups"][group]["tags"].clone()
+    }
+
+    /// Nothing is borrowed any more: all traffic on the live slot, the sizes of the roles, no claim, nothing suspended.
+    pub fn at_rest(&self, fleet: &str, live: &str) {
+        let idle = if live == "a" { "b" } else { "a" };
+        let seeded = [4, 12, 4, 4];
+        for (slot, sizes) in [(live, seeded), (idle, [0, 0, 0, 0])] {
+            let group = format!("{fleet}-{slot}");
+            let state = self.aws.state()["groups"][&group].clone();
+            assert_eq!(self.sizes(&group), sizes, "{group}: {state:#}");
+            assert!(state["tags"].get("qd:claim").is_none() && state["suspended"] == json!([]), "{group}: {state:#}");
+        }
+    }
+
+    /// S18: what was accepted arrived, and nothing arrived that no driver had meant: counted by call.
+    ///
+    /// A version of a template that is there already is taken over, so that call may be accepted without being sent.
+    pub fn calls_are_intents(&self) {
+        let (mut meant, mut accepted) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+        for op in self.qd.ops() {
+            let op = self.qd.op(op["id"].as_str().unwrap());
+            let mut names = BTreeMap::new();
+            for event in op["events"].as_array().into_iter().flatten() {
+                let number = event["call_no"].as_u64();
+                if let Some(api) = event["api"].as_str() {
+                    *meant.entry(api.to_owned()).or_default() += 1;
+                    names.insert(number, api.to_owned());
+                } else if event["outcome"] == "accepted" && names[&number] != "CreateLaunchTemplateVersion" {
+                    *accepted.entry(names[&number].clone()).or_default() += 1;
+                }
+            }
+        }
+        let mut seen = BTreeMap::<String, usize>::new();
+        for call in self.own_writes() {
+            *seen.entry(call.action.clone()).or_default() += 1;
+        }
+        let of = |counts: &BTreeMap<String, usize>, api: &String| counts.get(api).copied().unwrap_or(0);
+        for api in meant.keys().chain(seen.keys()) {
+            let (least, arrived, most) = (of(&accepted, api), of(&seen, api), of(&meant, api));
+            assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.own_writes()));
+        }
+        assert!(!meant.is_empty());
+    }
+
+    /// The writes of this `qd`, told by its access key.
+    pub fn own_writes(&self) -> Vec<Call> {
+        self.aws.writes().into_iter().filter(|call| call.access_key == self.qd.access_key()).collect()
     }
 
     /// Nobody changed anything at the endpoint, and no driver was started.

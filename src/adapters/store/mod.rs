@@ -8,6 +8,7 @@ mod leases;
 mod ledger;
 mod operations;
 mod place;
+mod remarks;
 mod schema;
 mod snapshots;
 

@@ -56,6 +56,9 @@ impl Eyes {
 /// The first of two readings is enough.
 pub fn one_reading(eyes: &mut Eyes) {
     eyes.progress.lower_evidence_at = Some(eyes.now.minus(eyes.plan.timing.lower_gap));
+    if !eyes.is_forward() {
+        eyes.progress.observed = eyes.progress.observed.max(eyes.plan.timing.lower_gap);
+    }
 }
 
 pub fn settles_at_once(eyes: &mut Eyes) {
