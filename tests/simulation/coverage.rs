@@ -35,8 +35,11 @@ pub fn never_hit(totals: &Totals) -> Vec<String> {
 
 pub fn summary(totals: &Totals, never: &[String]) -> String {
     let cells = table().iter().flat_map(|line| &line.cells).filter(|(_, can)| *can).count();
-    let hits: Vec<u64> =
-        Fault::ALL.iter().flat_map(|fault| Phase::ALL.iter().map(move |phase| (fault, phase))).map(|(f, p)| totals.get(&format!("cell {f} {p}"))).collect();
+    let hits: Vec<u64> = Fault::ALL
+        .iter()
+        .flat_map(|fault| Phase::ALL.iter().map(move |phase| (fault, phase)))
+        .map(|(f, p)| totals.get(&format!("cell {f} {p}")))
+        .collect();
     let rarest = hits.iter().filter(|hit| **hit > 0).min().copied().unwrap_or(0);
     let named = if never.len() > 40 { String::new() } else { format!(": {}", never.join(", ")) };
     format!("fault x phase: {} of {cells} cells hit, the rarest {rarest} times; never{named}", cells - never.len())

@@ -171,6 +171,8 @@ impl Phase {
             StepKind::GiveBack if retires => Self::RetireGiveBack,
             StepKind::GiveBack => Self::GiveBack,
             StepKind::Window => Self::Window,
+            // Of fleets that are not simulated here.
+            StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
         })
     }
 }

@@ -93,7 +93,9 @@ impl Sim {
         world.advance(clock);
         let checker = Checker::new(&world, pair.clone(), &spec);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: script.judged };
-        let witness = Witness::new(pair.clone());
+        let swarm = &script.swarm;
+        let jumps = swarm.kinds.contains(&Fault::ClockJump) || swarm.aims.iter().any(|aim| aim.fault == Fault::ClockJump);
+        let witness = Witness::new(pair.clone(), jumps);
         let mut sim = Self {
             wishes: script.operations,
             chance,

@@ -9,8 +9,8 @@ use quarterdeck::operation::claim::CLAIM_KEY;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
-use quarterdeck::world::{Disturbance, World};
 use quarterdeck::world::state::Vigour;
+use quarterdeck::world::{Disturbance, World};
 
 use crate::cloud::Spell;
 use crate::fault::Fault;
