@@ -85,7 +85,7 @@ fn backed_out(step: Step, why: &str) -> Step {
 
 fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
     let wanted = match step.then {
-        Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. } | Move::Hold { .. } => {
+        Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. } | Move::Hold { .. } | Move::Stand { .. } => {
             return Step { events: kept(step.events), then: step.then };
         }
         Move::Call(wanted) => Some(wanted).filter(only_keeps_able),

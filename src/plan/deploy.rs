@@ -50,7 +50,8 @@ pub(super) fn may_go_forward(facts: &Facts<'_>) -> Result<(), Refusal> {
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
-    guards::alarms_green(facts)
+    guards::alarms_green(facts)?;
+    guards::credentials_last(facts)
 }
 
 fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
@@ -287,6 +288,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
     checks.push(guards::alarm_check(facts));
+    checks.push(guards::credentials_check(facts, plan));
     checks.extend(marked_before(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));

@@ -57,6 +57,9 @@ impl World {
     }
 
     fn answer(&mut self, call: &CloudCall) -> Result<CallReply, Refusal> {
+        if let Some(why) = self.credentials_gone() {
+            return refuse(CloudErrorKind::Auth, why);
+        }
         match call {
             CloudCall::CreateTemplateVersion { template, source_template, source_version, image, content_hash } => {
                 self.create_version(&NewVersion { template, source_template, source_version: *source_version, image, content_hash })

@@ -182,6 +182,11 @@ pub enum Disturbance {
         /// For how long.
         span: Millis,
     },
+    /// Our credentials end after so long, or have no end that is told: they are renewed.
+    CredentialsEnd {
+        /// After so long; none where no end is told.
+        after: Option<Millis>,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -235,6 +240,10 @@ impl World {
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
             Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
             Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
+            Disturbance::CredentialsEnd { after } => {
+                self.credentials_end = after.map(|after| self.tick.saturating_add_unsigned(after.as_secs()));
+                true
+            }
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }

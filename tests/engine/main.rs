@@ -12,7 +12,9 @@
 mod alarms;
 mod bench;
 mod commands;
+mod credentials;
 mod gates;
+mod relaunch;
 mod rolling;
 
 use bench::Bench;

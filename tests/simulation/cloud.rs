@@ -171,11 +171,13 @@ impl Sim {
         }
         process.wake = self.clock;
         if self.is_spelled(Fault::Credentials) {
-            return Ok(self.not_sent(process, &call, CloudErrorKind::Auth));
+            self.not_sent(process, &call, CloudErrorKind::Auth);
+            return Ok(());
         }
         if self.hits(Fault::Throttled) {
             let kind = self.chance.pick(&[CloudErrorKind::Throttled, CloudErrorKind::Network, CloudErrorKind::Denied, CloudErrorKind::Conflict]);
-            return Ok(self.not_sent(process, &call, kind));
+            self.not_sent(process, &call, kind);
+            return Ok(());
         }
         let mut flight = Flight {
             call,

@@ -161,7 +161,7 @@ impl Phase {
             StepKind::OneBox => Self::OneBox,
             StepKind::FullSize => Self::FullSize,
             StepKind::Weight(_) => Self::Weight,
-            StepKind::Gates | StepKind::Approve => return None,
+            StepKind::Gates | StepKind::Approve | StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
             StepKind::Stable => Self::Stable,
             StepKind::GrowTarget => Self::Grow,
             StepKind::Shift => Self::Shift,
@@ -171,8 +171,6 @@ impl Phase {
             StepKind::GiveBack if retires => Self::RetireGiveBack,
             StepKind::GiveBack => Self::GiveBack,
             StepKind::Window => Self::Window,
-            // Of fleets that are not simulated here.
-            StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
         })
     }
 }
