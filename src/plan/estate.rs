@@ -20,7 +20,7 @@ use crate::domain::traffic::RouteActions;
 use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
-use crate::operation::ledger::LedgerEntry;
+use crate::operation::ledger::{LedgerEntry, known_releases};
 use crate::operation::plan::OperationKind;
 use crate::operation::proof::{Rehearsal, StandbyProof};
 use crate::operation::record::OperationView;
@@ -159,6 +159,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         healthy,
         desired,
         operation: shown.map(OperationView::brief),
+        releases: known_releases(&record.ledger),
         freezes: record.freezes.clone(),
     }
 }
@@ -246,7 +247,8 @@ fn role(part: &Part<'_>, weight: Option<u32>) -> Option<Role> {
     let is_candidate = plan.is_some_and(|plan| plan.kind == OperationKind::Deploy && part.slot == Some(plan.to.slot));
     let is_old = plan.is_some_and(|plan| plan.kind != OperationKind::Deploy && part.slot == Some(plan.from.slot));
     let serves = match (&part.spec.route, &part.spec.groups) {
-        (_, Groups::One(_)) => return None,
+        // Whatever its servers run, they serve.
+        (_, Groups::One(_)) => return Some(Role::Live),
         (Route::Weighted { .. }, _) => weight? > 0,
         (Route::Attached { .. }, _) => working(&part.spec.route, part.group) > 0,
         // Nothing tells workers that are kept from workers that are wanted but the operation that keeps them.

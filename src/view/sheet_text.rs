@@ -87,16 +87,16 @@ pub const fn verb(ask: Ask) -> &'static str {
 fn rehearsal_rows(state: &RehearsalState, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let rehearsal = match state {
         RehearsalState::Running => return vec![paint::toned(" Trying it out; nothing is changed", Tone::Working)],
-        RehearsalState::Failed(problem) => return wrapped("rehearsed", &problem.text, Tone::Bad, columns),
+        RehearsalState::Failed(problem) => return wrapped("tried", &problem.text, Tone::Bad, columns),
         RehearsalState::Done(rehearsal) => rehearsal,
     };
     let mut rows = Vec::new();
     if rehearsal.is_proved() {
-        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took);
-        rows.extend(wrapped("rehearsed", &text, Tone::Good, columns));
+        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took_words());
+        rows.extend(wrapped("tried", &text, Tone::Good, columns));
     }
     for obstacle in &rehearsal.obstacles {
-        let name = if rows.is_empty() { "rehearsed" } else { "" };
+        let name = if rows.is_empty() { "tried" } else { "" };
         rows.extend(wrapped(name, &format!("{} {obstacle}", paint.glyphs.bad), Tone::Bad, columns));
     }
     rows.extend(rehearsal.untried().flat_map(|text| wrapped("", &format!("{} {text}", paint.glyphs.unknown), Tone::Unknown, columns)));
@@ -139,6 +139,9 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
 
 /// What serves now, with its shares.
 fn mix_words(plan: &Plan) -> String {
+    if plan.refresh.is_some() {
+        return plan.from.label();
+    }
     if !plan.scope.is_weighted() {
         let both = plan.from.served && plan.to.served;
         return if both { format!("{} + {}", plan.from.label(), plan.to.label()) } else { plan.from.label() };
