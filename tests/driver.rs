@@ -136,7 +136,7 @@ async fn events_that_are_missing_make_a_store_damaged_not_shorter() {
     let file = rusqlite::Connection::open(yard.office.store.dir().join("store.sqlite")).unwrap();
     file.execute("DELETE FROM events WHERE seq = 2", []).unwrap();
     let error = yard.office.operation(&id).unwrap_err();
-    assert!(error.to_string().contains("events of operation op-1 are missing"), "{error}");
+    assert!(error.to_string().contains("event 2 is missing"), "{error}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod claim;
 pub mod command;
 pub mod consequence;
+pub mod damage;
 pub mod event;
 pub mod history;
 pub mod intent;

@@ -46,6 +46,9 @@ fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
 }
 
 fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if let Some(damaged) = facts.damage.holder() {
+        return Err(Refusal::new(damaged.sentence(), damaged.remedy()));
+    }
     let Some(holder) = facts.holder() else { return Ok(()) };
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
@@ -294,7 +297,7 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
 }
 
 fn friction(facts: &Facts<'_>, plan: &Plan) -> Friction {
-    if facts.waiting_retire().is_some() {
+    if facts.waiting_retire().is_some() || facts.damage.retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
     }
     if plan.production { Friction::Reason } else { Friction::Confirm }

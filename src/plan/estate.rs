@@ -13,6 +13,7 @@ use crate::domain::reading::Listing;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::RouteActions;
+use crate::operation::damage::{DamagedOperation, FleetDamage};
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
@@ -29,6 +30,8 @@ pub struct FleetRecord {
     pub operations: Vec<OperationView>,
     /// How long things took in it.
     pub history: FleetHistory,
+    /// What of these records cannot be read.
+    pub damage: FleetDamage,
 }
 
 /// One round of reads, and what the store knows.
@@ -46,7 +49,8 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
     let round = Round { specs: &seen.specs, groups: &seen.groups, routes: seen.routes.as_ref(), images: seen.images.as_ref(), records };
     let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(&round, spec)).collect();
     let images = images(&round, &fleets);
-    Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.clone() }
+    let damage = records.values().flat_map(|record| record.damage.sentences());
+    Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.iter().cloned().chain(damage).collect() }
 }
 
 /// The round with what a close look at one fleet tells, so that nothing older of it is drawn beside that.
@@ -110,7 +114,10 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
     let mix = mix_labels(round, &listed);
     FleetStatus {
-        state: state(spec, round, all_listed, holder.is_some(), &listed, healthy),
+        state: match record.damage.holder().map(DamagedOperation::sentence) {
+            Some(why) => FleetState::Unknown { why },
+            None => state(spec, round, all_listed, holder.is_some(), &listed, healthy),
+        },
         way_back: way_back(&Ground {
             spec,
             groups: &listed,
@@ -118,6 +125,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             images: round.images.map_or(&[], Listing::items),
             images_complete: round.images.is_some_and(|images| images.missing().is_none()),
             ledger: &record.ledger,
+            damage: &record.damage,
             holder,
             history: record.history,
             as_of: round.groups.as_of(),

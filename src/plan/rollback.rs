@@ -6,6 +6,7 @@ use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::claim::foreign_claim;
+use crate::operation::damage::DamagedOperation;
 use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
 use crate::operation::status::WayBackLevel;
@@ -37,7 +38,8 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
     let mut plan = draft(facts, OperationKind::Rollback, from, to_side);
     plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
-    let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(0, |view| view.progress.need);
+    let planned_need = facts.held_plan().map_or(0, |plan| plan.need);
+    let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(planned_need, |view| view.progress.need);
     plan.need = facts
         .spec
         .floor
@@ -61,6 +63,9 @@ fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
     let good = default_target(facts);
     let Some(wanted) = to else {
         return good.ok_or_else(|| {
+            if let Some(damaged) = facts.damage.holder() {
+                return unsaid(facts, damaged);
+            }
             Refusal::new(
                 format!("{} has no way back: its ledger holds no other release that was stable and is not marked bad", facts.spec.name),
                 "deploy a version you trust: `qd images` lists them",
@@ -80,6 +85,9 @@ fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
 /// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
 /// the other slot holds then is marked bad, or never became stable.
 fn default_target(facts: &Facts<'_>) -> Option<Target> {
+    if let Some(damaged) = facts.damage.holder().filter(|damaged| damaged.plan.is_none()) {
+        return left_by(facts, damaged);
+    }
     let (bad, from_ledger) = going_away(facts)?;
     let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
     if let Some(known) = last_known_good(facts.ledger, is_bad) {
@@ -93,12 +101,27 @@ fn default_target(facts: &Facts<'_>) -> Option<Target> {
     Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
 }
 
+/// Where to, when nobody can say what the operation that holds the fleet was doing. A deploy leaves what was stable before it in the ledger; of a
+/// rollback only its own record said where it went.
+fn left_by(facts: &Facts<'_>, damaged: &DamagedOperation) -> Option<Target> {
+    let known = last_known_good(facts.ledger, |_| false).filter(|_| damaged.kind.raw() == OperationKind::Deploy.word())?;
+    Some(Target { release: known.release, last_good: true, unproved: false })
+}
+
+fn unsaid(facts: &Facts<'_>, damaged: &DamagedOperation) -> Refusal {
+    let known: Vec<String> = known_releases(facts.ledger).iter().map(|known| known.release.label()).collect();
+    Refusal::new(
+        format!("{}, so nobody can say where to go back to", damaged.sentence()),
+        format!("say it: `qd rollback {} --to VERSION` (stable so far: {})", facts.spec.name, known.join(", ")),
+    )
+}
+
 type Pinned = (crate::domain::ids::TemplateId, u64);
 
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder().map(|view| &view.operation.plan) {
+    let slot = match facts.held_plan() {
         Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
         Some(rollback) => rollback.from.slot,
         None => heavier(facts)?,
@@ -195,6 +218,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         Some(image) if image.state == ImageState::Available => Check::new(CheckLevel::Ok, "the image exists"),
         _ => Check::new(CheckLevel::Warning, "the image is gone: lost servers could not be replaced"),
     });
+    checks.extend(facts.damage.sentences().into_iter().map(|sentence| Check::new(CheckLevel::Warning, sentence)));
     if let Some(view) = facts.holder() {
         checks
             .push(Check::new(CheckLevel::Warning, format!("stops {} {} by {}", view.operation.word(), view.operation.id, view.operation.by.short())));
@@ -213,6 +237,12 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
 }
 
 fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
+    if let Some(damaged) = facts.damage.holder().filter(|damaged| damaged.plan.is_none()) {
+        return Friction::Typed { because: format!("{}: nobody can say how far it got", damaged.sentence()) };
+    }
+    if let Some(entry) = facts.damage.ledger.first() {
+        return Friction::Typed { because: format!("{entry}: it may be a mark") };
+    }
     let other_runs = facts.holder().is_some_and(|view| view.operation.plan.kind == OperationKind::Rollback);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {

@@ -6,6 +6,7 @@ use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::damage::FleetDamage;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::{LedgerEntry, last_known_good};
 use crate::operation::plan::OperationKind;
@@ -26,6 +27,8 @@ pub struct Ground<'a> {
     pub images_complete: bool,
     /// The fleet's ledger.
     pub ledger: &'a [LedgerEntry],
+    /// What of its records cannot be read.
+    pub damage: &'a FleetDamage,
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -54,6 +57,9 @@ fn none(why: &str) -> WayBack {
 /// Which of two groups serves is told by the weights, or by the operation that holds the fleet.
 fn unreadable(ground: &Ground<'_>) -> Option<&'static str> {
     let routed = matches!(ground.spec.groups, Groups::Two(_)) && ground.groups.iter().any(|group| !group.target_groups.is_empty());
+    if ground.damage.holder().is_some() {
+        return Some("the record of the operation that holds it is damaged: a rollback plans it from the cloud and the ledger");
+    }
     let by_weights = routed && !matches!(ground.spec.route, Route::Attached { .. });
     (by_weights && ground.route.is_none() && ground.holder.is_none()).then_some("its route could not be read")
 }

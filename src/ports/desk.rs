@@ -11,6 +11,7 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::command::CommandKind;
+use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::intent::Intent;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -150,6 +151,12 @@ pub trait Desk: Send + Sync {
 pub trait Records: Desk {
     /// One operation by its id.
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
+
+    /// Operations whose record is damaged, newest first: all that are not finished, and those among the newest `finished` of the others.
+    fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError>;
+
+    /// An operation as the bytes the store has of it, readable or not.
+    fn raw_operation(&self, id: &OperationId) -> Result<RawOperation, DeskError>;
 
     /// The ledger of a fleet, oldest entry first.
     fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError>;

@@ -19,7 +19,7 @@ use crate::domain::time::WorldTime;
 use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::intent::Intent;
-use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
+use crate::operation::plan::{BUILD, Friction, OperationKind, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetStatus};
@@ -122,6 +122,9 @@ impl Desk for Office {
             sent_at: host::boot_now(),
             boot_id: host::boot_id(),
         };
+        if !view.driver_alive {
+            drivable(&view)?;
+        }
         let number = self.store.send_command(operation, &command)?;
         if !view.driver_alive {
             self.start_for_command(operation, kind, number)?;
@@ -138,6 +141,7 @@ impl Desk for Office {
         if view.driver_alive {
             return Err(Refusal::new(format!("{id} has a driver"), format!("watch it: `qd watch {id}`")).into());
         }
+        drivable(&view)?;
         let mut child = start_driver(self, id)?;
         let before = view.lease.map_or(0, |lease| lease.epoch);
         let asked = std::time::Instant::now();
@@ -271,6 +275,11 @@ impl Office {
             format!("look at it: `qd op {id}`"),
         ))
     }
+}
+
+/// A driver that would only refuse is not started.
+pub(super) fn drivable(view: &OperationView) -> Result<(), DeskError> {
+    view.undrivable(BUILD).map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 fn told(id: &OperationId, answer: CommandAnswer) -> Result<String, DeskError> {

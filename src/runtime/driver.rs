@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cloud::{Cloud, Urgency};
-use super::office::{BUILD, Office};
+use super::office::Office;
 use crate::adapters::host;
 use crate::adapters::store::{Appended, CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
@@ -16,7 +16,7 @@ use crate::engine::{self, Broken, Decision, Situation, WantedCall};
 use crate::operation::claim::Claimant;
 use crate::operation::event::{CallOutcome, EventBody, OperationState};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
-use crate::operation::plan::{OperationKind, Refusal};
+use crate::operation::plan::{BUILD, OperationKind, Refusal};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
 use crate::ports::cloud::{CloudRead, CloudWrite};
@@ -80,11 +80,8 @@ impl Driver {
         if office.settings.read_only {
             return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
         }
-        let plan = &office.store.operation(id)?.operation.plan;
-        if plan.build != BUILD {
-            let (build, fleet) = (&plan.build, &plan.fleet);
-            let message = format!("operation {id} was planned by Quarterdeck {build}, this is {BUILD}");
-            return Err(DeskError::other(message, format!("drive it with that version, or plan again: `qd rollback {fleet}`")));
+        if let Some(refusal) = office.store.operation(id)?.undrivable(BUILD) {
+            return Err(refusal.into());
         }
         let lease = office.store.take_lease(id)?;
         // Only now: the driver before may have recorded something until its lease was taken.
@@ -127,8 +124,13 @@ impl Driver {
     /// then servers that are about to end look healthy, and a way back would lead to them.
     async fn outwait_lowering(&mut self) -> Result<(), DeskError> {
         let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
-        let in_flight = self.store.operation(&before)?.progress.in_flight;
-        if in_flight.is_some_and(|in_flight| matches!(in_flight.call, CloudCall::Park { .. })) {
+        let lowers = match self.store.operation(&before) {
+            Ok(view) => view.progress.in_flight.is_some_and(|in_flight| matches!(in_flight.call, CloudCall::Park { .. })),
+            // Nobody can say what it asked for last.
+            Err(StoreError::Record(_)) => true,
+            Err(error) => return Err(error.into()),
+        };
+        if lowers {
             tokio::time::sleep(CALL_TIMEOUT.std()).await;
             self.renew_lease()?;
         }

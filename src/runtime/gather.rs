@@ -16,6 +16,7 @@ use crate::domain::reading::Listing;
 use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
+use crate::operation::damage::FleetDamage;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::sighting::Sighting;
 use crate::plan::Facts;
@@ -171,7 +172,11 @@ impl Office {
     /// The last rollback plan still stands if nothing took the wheel since: its own first look checks the rest.
     pub(super) fn still_stands(&self, plan: &Plan) -> Result<bool, StoreError> {
         let fresh = self.now().since(plan.as_of) < crate::domain::time::Millis::mins(2);
-        let holder = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?.into_iter().find(|view| !view.state().is_final());
+        let listed = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?;
+        if listed.damaged.iter().any(|damaged| damaged.unfinished) {
+            return Ok(false);
+        }
+        let holder = listed.whole.into_iter().find(|view| !view.state().is_final());
         // A retire that left its window may have asked for fewer servers already.
         let shrinks = holder.as_ref().is_some_and(|view| view.operation.plan.kind == OperationKind::Retire && view.progress.current > 0);
         let marked_since = self.store.ledger(&plan.fleet)?.iter().any(|entry| entry.at > plan.as_of);
@@ -197,7 +202,9 @@ pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<Fle
 }
 
 fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
-    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?, history: store.history(fleet)? })
+    let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
+    let damage = FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? };
+    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: listed.whole, history: store.history(fleet)?, damage })
 }
 
 /// What was read for a plan.
@@ -224,6 +231,7 @@ impl Gathered {
             images_missing: self.images.missing().map(Untrusted::shown),
             ledger: &self.record.ledger,
             operations: &self.record.operations,
+            damage: &self.record.damage,
             live_template: self.live.clone(),
             other_template: self.other.clone(),
             target_groups: self.target_groups.clone(),

@@ -11,6 +11,7 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -60,6 +61,7 @@ impl Bench {
             images_missing: None,
             ledger: &ledger,
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             target_groups: Vec::new(),
@@ -216,6 +218,7 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
             images_missing: None,
             ledger: &[],
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             target_groups: Vec::new(),

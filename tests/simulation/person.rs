@@ -5,6 +5,7 @@ use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
@@ -147,6 +148,7 @@ impl Sim {
             images_missing: None,
             ledger: &self.store.ledger,
             operations: &operations,
+            damage: &FleetDamage::default(),
             live_template: template(live),
             other_template: template(live.other()),
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),

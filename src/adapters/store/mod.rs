@@ -9,6 +9,7 @@ mod operations;
 mod place;
 mod schema;
 mod snapshots;
+mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ pub use error::StoreError;
 pub use ledger::NewEntry;
 pub use operations::{Appended, NewOperation};
 pub use place::trust_root;
+pub use views::Listed;
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;

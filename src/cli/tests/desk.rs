@@ -12,6 +12,7 @@ use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::CommandKind;
+use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -35,12 +36,20 @@ pub struct Fake {
     pub estate: Estate,
     pub read_only: bool,
     pub asked: Mutex<Vec<Asked>>,
+    pub damaged: Vec<DamagedOperation>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
         let view = fixture::canary();
-        Self { plan: Ok(fixture::deploy_plan()), estate: fixture::estate_with(&view), view, read_only: false, asked: Mutex::default() }
+        Self {
+            plan: Ok(fixture::deploy_plan()),
+            estate: fixture::estate_with(&view),
+            view,
+            read_only: false,
+            asked: Mutex::default(),
+            damaged: Vec::new(),
+        }
     }
 }
 
@@ -125,6 +134,17 @@ impl Desk for Fake {
 impl Records for Fake {
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
+    }
+
+    fn damaged(&self, _: usize) -> Result<Vec<DamagedOperation>, DeskError> {
+        Ok(self.damaged.clone())
+    }
+
+    fn raw_operation(&self, id: &OperationId) -> Result<RawOperation, DeskError> {
+        let found = self.damaged.iter().find(|damaged| damaged.id == *id).ok_or_else(|| DeskError::other("none", "look"))?;
+        let event = RawEvent { seq: 4, epoch: 1, record: "{\"seq\":4}".into() };
+        let (fleet, kind) = (found.fleet.clone(), found.kind.clone());
+        Ok(RawOperation { id: id.clone(), fleet, kind, finished: !found.unfinished, record: "{".into(), events: vec![event] })
     }
 
     fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError> {

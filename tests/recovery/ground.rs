@@ -1,0 +1,55 @@
+//! A simulated cloud whose store is edited behind everybody's back.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::yard::Yard;
+
+/// The store's file, for somebody with an editor.
+pub fn store(yard: &Yard) -> Connection {
+    let connection = Connection::open(yard.world_dir().join("store.sqlite")).unwrap();
+    connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    connection
+}
+
+/// Runs one statement on the store; how many rows it changed.
+pub fn edit(yard: &Yard, sql: &str) -> usize {
+    store(yard).execute(sql, []).unwrap()
+}
+
+/// A deploy of 2.14.0 that had reached its first weight when its driver was killed.
+pub fn killed_deploy(yard: &Yard) -> String {
+    let id = yard.deploy("web-prod", "2.14.0");
+    yard.wait_op(&id, "its first weight", |op| op["step"]["index"].as_u64() >= Some(4) && weights(yard) != [100, 0]);
+    yard.kill_driver(&id);
+    id
+}
+
+/// The weights of web-prod's two groups.
+pub fn weights(yard: &Yard) -> [u64; 2] {
+    group_numbers(yard, "weight")
+}
+
+/// The least sizes of web-prod's two groups.
+pub fn minimums(yard: &Yard) -> [u64; 2] {
+    group_numbers(yard, "min")
+}
+
+fn group_numbers(yard: &Yard, field: &str) -> [u64; 2] {
+    let fleet = yard.run(&["fleet", "web-prod", "--json"]).code(0).json();
+    let groups = fleet["server_groups"].as_array().unwrap_or_else(|| panic!("no groups in {fleet:#}"));
+    [0, 1].map(|at| groups[at][field].as_u64().unwrap_or_else(|| panic!("no {field} in {fleet:#}")))
+}
+
+/// Everything is back where it was before anybody deployed.
+pub fn is_at_rest_on_the_old_release(yard: &Yard) {
+    assert_eq!((weights(yard), minimums(yard)), ([100, 0], [10, 0]));
+}
+
+/// Rolls web-prod back and waits until nothing is left to do.
+pub fn roll_back(yard: &Yard, more: &[&str]) -> Value {
+    yard.speed(100);
+    let ran = yard.run(&[&["rollback", "web-prod", "--yes", "--detach", "--json"], more].concat()).code(0);
+    let id = ran.json()["id"].as_str().unwrap().to_owned();
+    yard.wait_op(&id, "its end", |op| op["state"] == "succeeded")
+}
