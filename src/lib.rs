@@ -4,7 +4,8 @@
 //! - [`domain`]: nouns and pure rules: image, fleet, server group, instance, health, traffic, sizes by role, text from outside.
 //! - [`operation`]: what viewer and driver share and the store keeps: plan, event, command, lease, ledger, progress as the fold of events.
 //! - [`plan`]: intent and facts in, a frozen plan or a refusal out; and what fleets look like from the same facts.
-//! - [`engine`]: sans-IO: what is known and one look at the world in, events and at most one call out; its guards are named by invariant.
+//! - [`engine`]: sans-IO: what is known and one look at the world in, events and at most one call out; its guards are named by invariant;
+//!   and the order in which a driver does all this, over hands it is given.
 //! - [`judge`]: canary analysis.
 //! - [`world`]: the simulated cloud as a value.
 //! - [`app`]: what the screen knows: model, messages, `update`, commands.

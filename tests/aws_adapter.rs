@@ -155,7 +155,7 @@ fn fleets_are_found() {
         assert!(matches!(find("search-prod").route, Route::Attached { .. }));
         assert_eq!((find("worker-prod").groups, find("worker-prod").route), (Groups::One("worker-prod".into()), Route::None));
         assert_eq!(find("web-prod").env, Some("prod".into()));
-        assert_eq!(fleets.len(), 12);
+        assert_eq!(fleets.len(), 14);
     });
 }
 
@@ -364,8 +364,8 @@ fn a_missing_page_is_said() {
         let cloud = connect(aws).await;
         aws.settings(json!({"page_size_cap": 3}));
         let whole = cloud.groups().await.unwrap();
-        assert!(whole.missing().is_none() && whole.items().len() == 16, "{}", whole.items().len());
-        assert_eq!(cloud.images().await.unwrap().items().len(), 17);
+        assert!(whole.missing().is_none() && whole.items().len() == 19, "{}", whole.items().len());
+        assert_eq!(cloud.images().await.unwrap().items().len(), 21);
         aws.fault(Fault::error("autoscaling", "DescribeAutoScalingGroups", 400, "ValidationError").skip(2));
         let part = cloud.groups().await.unwrap();
         assert_eq!(part.items().len(), 6);

@@ -47,6 +47,18 @@ pub(super) fn held(situation: &Situation<'_>, hold: Move) -> Step {
     Step { events: raised_need(situation), then: hold }
 }
 
+/// What is needed is re-read, and both groups stay able to carry what they have.
+pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
+    let raised = raised_need(situation);
+    let share = situation.share_pct(situation.to().slot).unwrap_or(0);
+    if share == 0 || !raised.is_empty() {
+        return Step { events: raised, then: otherwise };
+    }
+    let need = situation.progress.need;
+    let pin = situation.raise(situation.from().slot, need).or_else(|| situation.raise(situation.to().slot, share_of(need, share)));
+    pin.map_or(otherwise, |call| Move::call(call, format!("{need} servers are needed now"))).into()
+}
+
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
 fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {

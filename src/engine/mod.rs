@@ -7,6 +7,7 @@ pub mod answer;
 mod back_out;
 mod calls;
 mod deploy;
+pub mod drive;
 mod foreign;
 mod guards;
 mod lower;
@@ -114,7 +115,7 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
     let decision = match situation.progress.state {
         state if state.is_final() => Decision::default(),
         OperationState::Planned => return begin(situation),
-        OperationState::Paused => carry_out(situation, Move::wait(&situation.progress.reason, situation.plan.timing.period_soak).into()),
+        OperationState::Paused => carry_out(situation, paused(situation)),
         OperationState::BackingOut => carry_out(situation, back_out::next(situation)),
         _ => carry_out(situation, forward(situation)),
     };
@@ -134,6 +135,12 @@ fn begin(situation: &Situation<'_>) -> Result<Decision, Broken> {
     let first = decide(&Situation { plan, progress: &progress, seen, now, claimant })?;
     events.extend(first.events);
     Ok(Decision { events, ..first })
+}
+
+/// Nothing goes on, but groups that serve stay able to: pins follow what is needed, upwards only.
+fn paused(situation: &Situation<'_>) -> Step {
+    let wait = || Move::wait(&situation.progress.reason, situation.plan.timing.period_soak);
+    if situation.plan.kind == OperationKind::Deploy && situation.seen.is_complete() { deploy::kept_up(situation, wait()) } else { wait().into() }
 }
 
 fn forward(situation: &Situation<'_>) -> Step {
@@ -212,8 +219,16 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
             }
         }
+        None if holding => {
+            decision.call = meanwhile;
+            if situation.progress.reason != why {
+                decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: None });
+            }
+        }
         _ => {
-            let deadline = Some(situation.now.plus(situation.plan.timing.hold_deadline));
+            // Only a deploy has something to go back to by itself.
+            let backs_out = situation.plan.kind == OperationKind::Deploy;
+            let deadline = backs_out.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
             decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
         }
     }

@@ -10,13 +10,22 @@ use crate::operation::plan::StepKind;
 pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::Window => window(situation),
-        StepKind::Park => situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size),
+        StepKind::Park => park(situation),
         StepKind::GiveBack => match situation.group(situation.to().slot) {
             Some(_) => give_back(situation, situation.to().slot, "nothing borrowed is left").into(),
             None => Move::wait("the group cannot be read", situation.plan.timing.period_moving).into(),
         },
         _ => Move::Fail { why: "a retire has no such step".to_owned() }.into(),
     }
+}
+
+/// A group that another hand gave traffic again is not parked: people have to say what they want.
+fn park(situation: &Situation<'_>) -> Step {
+    let old = situation.from();
+    if situation.weight(old.slot).is_some_and(|weight| weight > 0) && situation.seen.is_complete() {
+        return Move::hold(format!("another hand gave {} traffic again: it is parked once that is taken back", old.group)).into();
+    }
+    situation.park(old.slot, situation.to().slot, situation.plan.idle_size)
 }
 
 fn window(situation: &Situation<'_>) -> Step {

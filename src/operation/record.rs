@@ -42,6 +42,15 @@ impl Operation {
     }
 }
 
+/// What an append came to.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The events as recorded.
+    pub events: Vec<Event>,
+    /// The retire that follows, if one began.
+    pub retire: Option<OperationId>,
+}
+
 /// An operation with everything that is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationView {

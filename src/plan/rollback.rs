@@ -5,11 +5,18 @@ use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
+use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::damage::DamagedOperation;
+use crate::operation::event::OperationState;
 use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
+use crate::operation::record::OperationView;
 use crate::operation::status::WayBackLevel;
+
+/// Whoever confirmed a rollback starts its driver within this, or ends it.
+const STARTING: Millis = Millis::secs(60);
 
 /// Where a rollback goes and how sure that is.
 struct Target {
@@ -121,10 +128,12 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.held_plan() {
-        Some(plan) if plan.kind == OperationKind::Deploy => plan.to.slot,
-        Some(rollback) => rollback.from.slot,
-        None => heavier(facts)?,
+    let slot = match (facts.holder(), facts.held_plan()) {
+        // It replaced nothing yet: what stood by before it still does.
+        (Some(view), _) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        (_, Some(plan)) if plan.kind == OperationKind::Deploy => plan.to.slot,
+        (_, Some(rollback)) => rollback.from.slot,
+        (_, None) => heavier(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
     Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
@@ -150,16 +159,26 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
     )
 }
 
+/// A rollback to the same release that goes on already is joined. One that was paused, or has lost its driver, is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
-    let Some(running) = facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback) else { return Ok(()) };
-    let (id, plan) = (&running.operation.id, &running.operation.plan);
-    if plan.to.image == target.release.image {
+    let Some(running) = running_rollback(facts).filter(|view| view.operation.plan.to.image == target.release.image) else { return Ok(()) };
+    let (id, plan, since) = (&running.operation.id, &running.operation.plan, facts.now.since(running.operation.created_at));
+    let goes_on = match running.state() {
+        OperationState::Paused => false,
+        OperationState::Planned => running.driver_alive || since < STARTING,
+        _ => running.driver_alive,
+    };
+    if goes_on {
         return Err(Refusal::new(
             format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
             format!("watch it: `qd watch {id}`"),
         ));
     }
     Ok(())
+}
+
+fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
+    facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
 }
 
 fn needs_new_launch(facts: &Facts<'_>, release: &Release) -> Refusal {
@@ -243,7 +262,7 @@ fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
     if let Some(entry) = facts.damage.ledger.first() {
         return Friction::Typed { because: format!("{entry}: it may be a mark") };
     }
-    let other_runs = facts.holder().is_some_and(|view| view.operation.plan.kind == OperationKind::Rollback);
+    let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {
         let reason = mark.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", Untrusted::shown(reason)));

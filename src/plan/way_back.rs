@@ -6,6 +6,7 @@ use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::consequence::touched_nothing;
 use crate::operation::damage::FleetDamage;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::{LedgerEntry, last_known_good};
@@ -71,7 +72,8 @@ fn target(ground: &Ground<'_>) -> Option<Release> {
 }
 
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {
-    if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy) {
+    let touches = |view: &&OperationView| !touched_nothing(&view.operation.plan, &view.progress);
+    if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).filter(touches) {
         return Some(deploy.operation.plan.to.slot);
     }
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {

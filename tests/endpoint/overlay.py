@@ -22,7 +22,18 @@ from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_
 from werkzeug.serving import make_server
 
 from emu import quick  # noqa: F401
-from emu import group_calls, groups, health, images, refresh, routing, templates, wire
+from emu import (
+    alarms,
+    group_calls,
+    groups,
+    health,
+    images,
+    refresh,
+    refresh_calls,
+    routing,
+    templates,
+    wire,
+)
 from emu.control import control
 from emu.gate import Gate
 from emu.world import SETTINGS
@@ -43,7 +54,8 @@ class Handler(MotoRequestHandler):
 
 def install():
     """Patch moto. Target health comes first: groups look at it when they catch up."""
-    for part in (images, templates, health, routing, groups, refresh, group_calls):
+    patches = (images, templates, health, routing, groups, alarms, refresh, refresh_calls, group_calls)
+    for part in patches:
         part.install()
 
 

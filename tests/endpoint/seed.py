@@ -42,6 +42,10 @@ IMAGES = [
     ("worker", "3.4.0", {}),
     ("legacy", "0.9.8", {}),
     ("legacy", "0.9.9", {}),
+    ("mail", "1.0.0", {}),
+    ("mail", "1.1.0", {}),
+    ("queue", "7.0.0", {}),
+    ("queue", "7.1.0", {}),
     ("base", "2026.10", {"owner_id": OTHER_ACCOUNT}),
 ]
 
@@ -276,6 +280,23 @@ def search(s):
     s.made["fleets"]["search-prod"] = {**place, "slots": slots}
 
 
+def queue(s):
+    """Workers in two groups, behind no load balancer."""
+    slots = {
+        "a": s.group("queue-prod-a", "queue 7.0.0", (4, 12, 4), _fleet_tags("queue-prod", "a")),
+        "b": s.group("queue-prod-b", "queue 7.0.0", None, _fleet_tags("queue-prod", "b")),
+    }
+    s.made["fleets"]["queue-prod"] = {"slots": slots}
+
+
+def mail(s):
+    """One group behind a load balancer, saved with a number: what an instance refresh can roll back."""
+    targets = s.target_group("mail-prod")
+    place = s.listener("mail", forward({targets: 1}))
+    slot = s.group("mail-prod", "mail 1.0.0", (4, 8, 4), _fleet_tags("mail-prod"), [targets])
+    s.made["fleets"]["mail-prod"] = {**place, "slots": {"a": slot}}
+
+
 def lone_groups(s):
     """A fleet without a route, one that a saved `$Latest` keeps from rolling back, and plain ones."""
     worker = s.group("worker-prod", "worker 3.3.0", (2, 6, 2), _fleet_tags("worker-prod"))
@@ -294,7 +315,7 @@ def seed(url):
     seeder = Seeder(url)
     seeder.network()
     seeder.images()
-    for part in (web, api, shop, search, lone_groups):
+    for part in (web, api, shop, search, queue, mail, lone_groups):
         part(seeder)
     return seeder.made
 

@@ -11,6 +11,8 @@ import unittest
 
 import selftest_base
 
+MODULES = [f"selftest_{part}" for part in ("servers", "routes", "refresh", "alarms", "control")]
+
 
 def main():
     """Run all tests against the endpoint."""
@@ -23,7 +25,7 @@ def main():
     selftest_base.URL = arguments.url
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{name}*" for name in arguments.names] or None
-    suite = loader.loadTestsFromNames(["selftest_servers", "selftest_routes", "selftest_control"])
+    suite = loader.loadTestsFromNames(MODULES)
     outcome = unittest.TextTestRunner(verbosity=2).run(suite)
     sys.exit(not outcome.wasSuccessful())
 

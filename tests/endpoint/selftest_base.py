@@ -3,10 +3,12 @@
 import json
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 import boto3
 import botocore.exceptions
+import cbor2
 from botocore.config import Config
 
 URL = ""
@@ -26,6 +28,24 @@ def client(service, key="testing", timeout=10):
     config = Config(retries={"max_attempts": 0}, read_timeout=timeout)
     session = boto3.session.Session(key, "testing", region_name="us-east-1")
     return session.client(service, endpoint_url=URL, config=config)
+
+
+def cbor(operation, **values):
+    """A CloudWatch call in the protocol of today's SDKs: status and document."""
+    scope = "Credential=testing/20260101/us-east-1/monitoring/aws4_request"
+    headers = {
+        "smithy-protocol": "rpc-v2-cbor",
+        "Content-Type": "application/cbor",
+        "Accept": "application/cbor",
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0",
+    }
+    path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+    request = urllib.request.Request(URL + path, cbor2.dumps(values), headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, cbor2.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, cbor2.loads(error.read())
 
 
 class Case(unittest.TestCase):

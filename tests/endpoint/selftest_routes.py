@@ -239,11 +239,27 @@ class Health(Routes):
             "LoadBalancerArns"
         ]
         self.assertEqual(len(used_by), 1)
-        self.elb.delete_rule(RuleArn=rule)
-        self.asg.detach_load_balancer_target_groups(
-            AutoScalingGroupName="search-prod-a", TargetGroupARNs=[arn]
+        attach, detach = (
+            self.asg.attach_load_balancer_target_groups,
+            self.asg.detach_load_balancer_target_groups,
         )
+        named = {"AutoScalingGroupName": "search-prod-a", "TargetGroupARNs": [arn]}
+        control("settings", {"drain_seconds": 0.4})
+        detach(**named)
+        self.assertEqual((set(self.health(arn).values()), self.attachment(arn)), ({"draining"}, "Removing"))
+        attach(**named)
+        self.until(lambda: list(self.health(arn).values()) == ["healthy"] * 3)
+        self.assertEqual(self.attachment(arn), "InService", "attached again, they register again")
+        detach(**named)
         self.until(lambda: not self.health(arn))
+        self.assertEqual(self.attachment(arn), None)
+        self.elb.delete_rule(RuleArn=rule)
+
+    def attachment(self, arn):
+        """How Auto Scaling calls this target group of the group, or None."""
+        found = self.asg.describe_load_balancer_target_groups(AutoScalingGroupName="search-prod-a")
+        states = {g["LoadBalancerTargetGroupARN"]: g["State"] for g in found["LoadBalancerTargetGroups"]}
+        return states.get(arn)
 
     def test_seeded_targets(self):
         for name, size in (("web-prod-a", 4), ("api-prod-a", 4), ("search-prod", 3)):

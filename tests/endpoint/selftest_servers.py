@@ -1,4 +1,4 @@
-"""Images, launch templates, groups, instances, refreshes."""
+"""Images, launch templates, groups, instances."""
 
 import base64
 import time
@@ -120,6 +120,28 @@ class Templates(Case):
             LaunchTemplateIds=["lt-00000000000000000"],
         )
 
+    def test_deleted_versions_are_gone(self):
+        template = self.template("lt-batch-4")["LaunchTemplateId"]
+        for n in range(2):
+            self.ec2.create_launch_template_version(
+                LaunchTemplateId=template, SourceVersion="2", LaunchTemplateData={"ImageId": f"ami-{n}"}
+            )
+        answer = self.ec2.delete_launch_template_versions(LaunchTemplateId=template, Versions=["4", "1"])
+        gone = [v["VersionNumber"] for v in answer["SuccessfullyDeletedLaunchTemplateVersions"]]
+        kept = [v["VersionNumber"] for v in answer["UnsuccessfullyDeletedLaunchTemplateVersions"]]
+        self.assertEqual((gone, kept), ([4], [1]), "the default version stays")
+        self.refused(
+            "InvalidLaunchTemplateId.VersionNotFound",
+            self.ec2.describe_launch_template_versions,
+            LaunchTemplateId=template,
+            Versions=["4"],
+        )
+        self.assertEqual(self.version(template, "$Latest")["VersionNumber"], 3)
+        self.ec2.create_launch_template_version(
+            LaunchTemplateId=template, SourceVersion="2", LaunchTemplateData={"ImageId": "ami-5"}
+        )
+        self.assertEqual(self.version(template, "$Latest")["VersionNumber"], 5, "a number is given once")
+
 
 class Groups(Case):
     def test_instances_keep_their_version(self):
@@ -204,6 +226,18 @@ class Groups(Case):
         self.refused("ValidationError", self.asg.describe_auto_scaling_groups, MaxRecords=101)
         control("settings", {"page_size_cap": 2})
         self.assertEqual(len(self.asg.describe_auto_scaling_groups(MaxRecords=100)["AutoScalingGroups"]), 2)
+
+    def test_an_image_may_crash(self):
+        control("settings", {"pending_seconds": 0, "terminating_seconds": 0})
+        image = self.image("worker", "3.3.0")
+        group = self.group("batch-3")
+        self.assertEqual(group["Instances"][0]["LifecycleState"], "InService")
+        first = group["Instances"][0]["InstanceId"]
+        control("tag", {"id": first, "key": "emu:crash-after", "value": "0.1"})
+        ids = lambda: [i["InstanceId"] for i in self.group("batch-3")["Instances"]]
+        self.until(lambda: ids() and first not in ids())
+        self.assertEqual(self.group("batch-3")["Instances"][0]["LifecycleState"], "InService")
+        self.assertEqual(self.ec2.describe_images(ImageIds=[image])["Images"][0]["State"], "available")
 
     def test_suspended_launch(self):
         self.asg.suspend_processes(AutoScalingGroupName="batch-6", ScalingProcesses=["Launch"])
@@ -321,53 +355,3 @@ class Groups(Case):
         self.refused(
             "ValidationError", self.asg.create_or_update_tags, Tags=[{**tag, "ResourceId": "nobody"}]
         )
-
-
-class Refresh(Case):
-    def test_latest_cannot_roll_back_a_number_can(self):
-        control("settings", {"refresh_step_seconds": 0.3})
-        group = self.group("legacy-prod")
-        template = group["LaunchTemplate"]["LaunchTemplateId"]
-        self.ec2.create_launch_template_version(
-            LaunchTemplateId=template,
-            SourceVersion="2",
-            LaunchTemplateData={"ImageId": self.image("legacy", "0.9.9")},
-        )
-        wanted = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": "3"}}
-        self.asg.start_instance_refresh(AutoScalingGroupName="legacy-prod", DesiredConfiguration=wanted)
-        self.refused(
-            "InstanceRefreshInProgress", self.asg.start_instance_refresh, AutoScalingGroupName="legacy-prod"
-        )
-        self.refused(
-            "IrreversibleInstanceRefresh",
-            self.asg.rollback_instance_refresh,
-            AutoScalingGroupName="legacy-prod",
-        )
-        self.until(lambda: self.newest()["Status"] == "Successful")
-        group = self.group("legacy-prod")
-        self.assertEqual(group["LaunchTemplate"]["Version"], "3")
-        self.assertEqual(
-            {
-                i["LaunchTemplate"]["Version"]
-                for i in group["Instances"]
-                if i["LifecycleState"] == "InService"
-            },
-            {"3"},
-        )
-        wanted["LaunchTemplate"]["Version"] = "2"
-        self.asg.start_instance_refresh(AutoScalingGroupName="legacy-prod", DesiredConfiguration=wanted)
-        time.sleep(0.4)
-        self.assertEqual(self.newest()["Status"], "InProgress")
-        self.assertEqual(self.group("legacy-prod")["LaunchTemplate"]["Version"], "3")
-        self.asg.rollback_instance_refresh(AutoScalingGroupName="legacy-prod")
-        self.until(lambda: self.newest()["Status"] == "RollbackSuccessful")
-        self.refused(
-            "ActiveInstanceRefreshNotFound",
-            self.asg.cancel_instance_refresh,
-            AutoScalingGroupName="legacy-prod",
-        )
-
-    def newest(self):
-        return self.asg.describe_instance_refreshes(AutoScalingGroupName="legacy-prod")["InstanceRefreshes"][
-            0
-        ]

@@ -316,3 +316,39 @@ fn a_stale_read_does_not_give_traffic_back_to_what_failed() {
     let again = bench.call().unwrap();
     assert_eq!(bench.shares(&again), Some((91, 9)), "by now it would be read: another hand put it back");
 }
+
+#[test]
+fn pins_follow_what_is_needed_while_a_person_has_paused() {
+    let mut bench = soaking(50, true);
+    bench.happens(EventBody::StateChanged { to: OperationState::Paused, reason: "paused by ann".to_owned(), deadline: None });
+    assert!(bench.call().is_err(), "nothing to do");
+    bench.pinned(Slot::A, 16);
+    bench.later(15);
+    assert!(bench.turn().events.contains(&EventBody::NeedRaised { need: 16 }));
+    bench.pinned(Slot::B, 6);
+    bench.later(15);
+    assert_eq!(bench.call().unwrap(), CloudCall::RaiseMin { group: "web-prod-b".into(), min: 8, max: None });
+    assert_eq!(bench.state(), OperationState::Paused);
+}
+
+#[test]
+fn a_standby_that_another_hand_gave_traffic_is_not_parked_and_people_are_told() {
+    use quarterdeck::operation::consequence::{self, Consequence};
+    let mut bench = soaking(100, true);
+    bench.progress.candidate_version = Some(2);
+    let follows = consequence::of(&bench.plan, &bench.progress, &EventBody::BecameStable);
+    let retire = follows.into_iter().find_map(|follows| if let Consequence::Retire(plan) = follows { Some(*plan) } else { None }).unwrap();
+    bench.progress = quarterdeck::operation::progress::Progress::new(&retire, bench.now);
+    bench.plan = retire;
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.weights(50, 50);
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.deadline), (OperationState::Holding, None), "a retire has nothing to back out to");
+    bench.later(3_600);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding);
+    bench.weights(0, 100);
+    bench.later(15);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Running);
+}

@@ -27,7 +27,7 @@ fn images_and_fleets_are_listed() {
         (&json!("2026-10-01T12:00:00Z"), &Value::Null, &json!({"min": null, "max": null}))
     );
     let order: Vec<&str> = images["images"].as_array().unwrap().iter().filter_map(|image| image["created_at"].as_str()).collect();
-    assert!(order.is_sorted_by(|newer, older| newer >= older) && order.len() == 17, "{order:?}");
+    assert!(order.is_sorted_by(|newer, older| newer >= older) && order.len() == 21, "{order:?}");
 
     let text = yard.qd.run(&["fleets"]).ok().out;
     let line = |fleet: &str| text.lines().find(|line| line.starts_with(fleet)).unwrap_or_else(|| panic!("no {fleet} in {text}")).to_owned();
@@ -35,7 +35,7 @@ fn images_and_fleets_are_listed() {
     assert!(line("shop-prod").contains("1.4.0") && line("shop-prod").contains("2/2"), "{text}");
 
     let fleets = yard.qd.json(&["fleets"]);
-    assert_eq!(fleets["fleets"].as_array().map(Vec::len), Some(12));
+    assert_eq!(fleets["fleets"].as_array().map(Vec::len), Some(14));
     let web = find(&fleets["fleets"], "name", "web-prod");
     assert_eq!((&web["app"], &web["env"], &web["route"], &web["source"]), (&json!("web"), &json!("prod"), &json!("weighted"), &json!("tagged")));
     assert_eq!((&web["healthy"], &web["desired"], &web["state"]), (&json!(4), &json!(4), &json!("steady")));

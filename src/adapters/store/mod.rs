@@ -21,7 +21,7 @@ pub use budget::StoreBudget;
 pub use commands::CommandAnswer;
 pub use error::StoreError;
 pub use ledger::NewEntry;
-pub use operations::{Appended, NewOperation};
+pub use operations::NewOperation;
 pub use place::trust_root;
 pub use views::Listed;
 

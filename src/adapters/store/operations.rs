@@ -14,7 +14,7 @@ use crate::operation::event::{Event, EventBody, OperationState};
 use crate::operation::ledger::{How, LedgerBody};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
-use crate::operation::record::Operation;
+use crate::operation::record::{Appended, Operation};
 
 /// A plan somebody confirmed.
 #[derive(Clone, Debug)]
@@ -27,15 +27,6 @@ pub struct NewOperation {
     pub reason: Option<Untrusted>,
     /// When, in world time.
     pub at: WorldTime,
-}
-
-/// What an append came to.
-#[derive(Clone, Debug)]
-pub struct Appended {
-    /// The events as recorded.
-    pub events: Vec<Event>,
-    /// The retire that follows, if one began.
-    pub retire: Option<OperationId>,
 }
 
 impl Store {

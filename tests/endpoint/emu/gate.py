@@ -10,7 +10,7 @@ import traceback
 from botocore.model import OperationNotFoundError
 from werkzeug.test import run_wsgi_app
 
-from . import access, budget, faults, wire
+from . import access, budget, cbor, faults, wire
 from .world import LOCK, tick
 
 # werkzeug needs a status line to accept a response object; the socket is closed before it is sent.
@@ -95,7 +95,10 @@ class Gate:
     def _performed(self, call, environ):
         """moto's answer; what moto cannot do becomes an error a client can read."""
         try:
-            return self._moto(environ)
+            if call.document is None:
+                return self._moto(environ)
+            answer = self._moto(cbor.as_json(environ, call.document))
+            return wire.Answer(*cbor.from_json(environ, answer.status, answer.body, answer.headers))
         except (NotImplementedError, OperationNotFoundError):
             message = f"The action {call.action} is not valid for this web service."
             return wire.error(call.service, 400, "InvalidAction", message)

@@ -8,6 +8,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 
 from . import groups, health, paging
+from .world import SETTINGS, now
 
 # These name a group that must exist; moto fails with a Python error where AWS has a sentence.
 NEED_GROUP = (
@@ -139,7 +140,9 @@ def _set_instance_health(self):
 def _attach_target_groups(self):
     arns = self._get_param("TargetGroupARNs", [])
     health.check_exist(self.autoscaling_backend, arns)
-    _group(self).append_target_groups(arns)
+    group = _group(self)
+    group.append_target_groups(arns)
+    group.detached = {arn: until for arn, until in group.detached.items() if arn not in arns}
     return EmptyResult()
 
 
@@ -147,8 +150,29 @@ def _detach_target_groups(self):
     group, arns = _group(self), self._get_param("TargetGroupARNs", [])
     for state in group.instance_states:
         health.deregister(group, state.instance.id, arns)
+        state.known_to -= set(arns)  # attached again, they register again
+    group.detached = {**group.detached, **{arn: now() + SETTINGS.drain_seconds for arn in arns}}
     group.target_group_arns = [arn for arn in group.target_group_arns if arn not in arns]
     return EmptyResult()
+
+
+def _describe_target_groups(self):
+    """Each with its state; one that was detached shows until its targets have drained."""
+    group = _group(self)
+    shown = [(arn, _attachment(group, arn)) for arn in group.target_group_arns]
+    shown += [(arn, "Removing") for arn, until in group.detached.items() if now() < until]
+    return ActionResult(
+        {"LoadBalancerTargetGroups": [{"LoadBalancerTargetGroupARN": a, "State": s} for a, s in shown]}
+    )
+
+
+def _attachment(group, arn):
+    in_service = [s for s in group.instance_states if s.lifecycle_state == "InService"]
+    if any(arn not in s.known_to for s in in_service):
+        return "Adding"
+    target_group = next(tg for tg in health.groups_of(group) if tg.arn == arn)
+    healthy = [s for s in in_service if health.state_of(target_group, s.instance.id) == "healthy"]
+    return "InService" if healthy else "Added"
 
 
 def _enter_standby(original):
@@ -201,6 +225,7 @@ def install():
         "terminate_instance_in_auto_scaling_group": _terminate_instance,
         "attach_load_balancer_target_groups": _attach_target_groups,
         "detach_load_balancer_target_groups": _detach_target_groups,
+        "describe_load_balancer_target_groups": _describe_target_groups,
     }.items():
         setattr(AutoScalingResponse, name, call)
     AutoScalingBackend.enter_standby_instances = _enter_standby(AutoScalingBackend.enter_standby_instances)

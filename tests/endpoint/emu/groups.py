@@ -137,6 +137,8 @@ def _why_not(group, version):
     image = group.ec2_backend.amis.get(image_id)
     if image is None:
         return f"The image id '[{image_id}]' does not exist. Launching EC2 instance failed."
+    if getattr(version, "deleted", False):
+        return "The launch template version does not exist. Launching EC2 instance failed."
     if image.state != "available":
         return f"The image '{image_id}' is not available ({image.state}). Launching EC2 instance failed."
     room = SETTINGS.capacity.get(group.name)
@@ -158,7 +160,7 @@ def _launch_missing(group, missing):
 def settle(group):
     """Launch what is missing and retire what is too much, unless that process is suspended."""
     suspended = group._suspended_processes
-    missing = (group.desired_capacity or 0) - len(members(group))
+    missing = (group.desired_capacity or 0) + group.surge - len(members(group))
     if missing > 0 and "Launch" not in suspended:
         _launch_missing(group, missing)
     for _ in range(-missing if "Terminate" not in suspended else 0):
@@ -184,6 +186,18 @@ def _depart(group):
     running = [s.instance.id for s in gone if s.instance.state != "terminated"]
     if running:
         group.ec2_backend.terminate_instances(running)
+
+
+def _crash(group):
+    """An image may say that its server dies some seconds after it came into service."""
+    dead = [s for s in group.instance_states if s.lifecycle_state == "InService" and _has_crashed(s)]
+    if dead:
+        group.ec2_backend.terminate_instances([s.instance.id for s in dead])
+
+
+def _has_crashed(state):
+    after = health.wish(state.instance.ec2_backend, state.instance, health.CRASH)
+    return after is not None and now() >= state.in_service_at + float(after)
 
 
 def _forget_terminated(group):
@@ -212,6 +226,7 @@ def _load_balancer_says_no(group, state):
 def _tick():
     for backend in backends_in_use(models.autoscaling_backends):
         for group in list(backend.autoscaling_groups.values()):
+            _crash(group)
             _forget_terminated(group)
             _arrive(group)
             _judge(group)
@@ -303,8 +318,9 @@ def _set_desired(self, capacity):
 
 
 def _init_group(self, *args, **kwargs):
-    self.leaving, self.activities, self.refreshes = [], [], []
-    self.refresh_version, self.next_complaint = None, 0
+    self.leaving, self.activities, self.refreshes, self.detached = [], [], [], {}
+    # A refresh launches before it terminates: `surge` instances more than desired.
+    self.refresh_version, self.surge, self.next_complaint = None, 0, 0
     _init_group_of_moto(self, *args, **kwargs)
     self.created_time = datetime.datetime.now(datetime.UTC)  # moto's has no zone
 
@@ -312,7 +328,7 @@ def _init_group(self, *args, **kwargs):
 def _init_state(self, *args, **kwargs):
     _init_state_of_moto(self, *args, **kwargs)
     self.template, self.due, self.in_service_at = None, 0, now()
-    self.said_unhealthy, self.known_to = False, set()
+    self.said_unhealthy, self.known_to, self.ready_at = False, set(), None
 
 
 def install():

@@ -1,7 +1,8 @@
 """Target health: initial, healthy, unhealthy, draining, unused, as AWS reports them.
 
 Which it is comes from the tag `emu:health` on the instance or, without one, on its image:
-`healthy` (default), `unhealthy` (after the initial time) or `initial` (for ever).
+`healthy` (default), `unhealthy` (after the initial time) or `initial` (for ever). With the tag
+`emu:crash-after` the instance ends that many seconds after it came into service.
 """
 
 from moto.autoscaling.exceptions import ValidationError
@@ -11,7 +12,7 @@ from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from .world import ON_TICK, SETTINGS, backends_in_use, now
 
-TAG = "emu:health"
+TAG, CRASH = "emu:health", "emu:crash-after"
 
 # state -> (reason, description)
 WORDS = {
@@ -87,17 +88,16 @@ def state_of(target_group, target_id):
 
 
 def _checked(target_group, target, instance):
-    wish = _wish(target_group.ec2_backend, instance)
-    if wish == "initial" or now() < max(target["judged_at"], target_group.judged_at):
+    told = wish(target_group.ec2_backend, instance, TAG, "healthy") if instance else "healthy"
+    if told == "initial" or now() < max(target["judged_at"], target_group.judged_at):
         return "initial"
-    return "unhealthy" if wish == "unhealthy" else "healthy"
+    return "unhealthy" if told == "unhealthy" else "healthy"
 
 
-def _wish(ec2, instance):
-    if instance is None:
-        return "healthy"
-    own = ec2.tags.get(instance.id, {}).get(TAG)
-    return own or ec2.tags.get(instance.image_id, {}).get(TAG, "healthy")
+def wish(ec2, instance, tag, otherwise=None):
+    """What a tag of the instance, or else of its image, asks for."""
+    own = ec2.tags.get(instance.id, {}).get(tag)
+    return own or ec2.tags.get(instance.image_id, {}).get(tag, otherwise)
 
 
 def _health_for(self, target, _ec2):

@@ -3,6 +3,7 @@
 import functools
 
 from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.cloudwatch.exceptions import InvalidParameterValue
 from moto.ec2.exceptions import EC2ClientError
 from moto.elbv2.exceptions import ELBClientError
 
@@ -26,6 +27,12 @@ EC2 = Dialect(
 )
 AUTOSCALING = Dialect(
     ("MaxRecords", "NextToken", "NextToken"), AutoscalingClientError, "InvalidNextToken", "ValidationError"
+)
+CLOUDWATCH = Dialect(
+    ("MaxRecords", "NextToken", "NextToken"),
+    lambda _code, message: InvalidParameterValue(message),
+    "InvalidNextToken",
+    "InvalidParameterValue",
 )
 ELB = Dialect(("PageSize", "Marker", "NextMarker"), ELBClientError, "ValidationError", "ValidationError")
 

@@ -31,8 +31,20 @@ def _group(group):
         "suspended": sorted(group._suspended_processes),
         "tags": {t["Key"]: t["Value"] for t in group.tags},
         "target_groups": list(group.target_group_arns),
-        "refreshes": [{"id": r["InstanceRefreshId"], "status": r["Status"]} for r in group.refreshes],
+        "refreshes": [_refresh(r) for r in group.refreshes],
         "instances": [_instance(s) for s in group.instances],
+    }
+
+
+def _refresh(refresh):
+    shown = {k: v for k, v in refresh.shown().items() if k in ("Preferences", "DesiredConfiguration")}
+    return {
+        "id": refresh.id,
+        "status": refresh.status,
+        "reason": refresh.reason,
+        "percent": refresh.percent,
+        "left": len(refresh.todo),
+        **shown,
     }
 
 
@@ -67,6 +79,7 @@ def _template(template):
     versions = [
         {"number": v.number, "description": v.description, "image": v.image_id, "data": v.data}
         for v in template.versions
+        if not getattr(v, "deleted", False)
     ]
     return {"name": template.name, "default": template.default_version_number, "versions": versions}
 

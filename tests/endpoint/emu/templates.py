@@ -107,7 +107,7 @@ def _chosen_versions(self, template, wanted):
         return [(template, template.get_version(v)) for v in wanted]
     low = int(self._get_param("MinVersion") or 1)
     high = int(self._get_param("MaxVersion") or len(template.versions))
-    return [(template, v) for v in reversed(template.versions) if low <= v.number <= high]
+    return [(template, v) for v in reversed(_there(template)) if low <= v.number <= high]
 
 
 def _describe_versions(self):
@@ -150,12 +150,39 @@ def _get_version(self, number):
     # moto reads version 0 as the last one and fails on words.
     word = str(number).lower()
     if word == "$latest":
-        return self.versions[-1]
+        return _there(self)[-1]
     if word == "$default":
         return self.default_version()
-    if not word.isdigit() or not 1 <= int(word) <= len(self.versions):
+    if word not in [str(v.number) for v in _there(self)]:
         raise InvalidLaunchTemplateVersionNotFound(template_id=self.id, version=number)
     return self.versions[int(word) - 1]
+
+
+def _there(template):
+    """The versions that were not deleted; a number is never given twice."""
+    return [v for v in template.versions if not getattr(v, "deleted", False)]
+
+
+def _delete_versions(self):
+    """Delete numbered versions; the default one stays, and each is answered for."""
+    template = _template(self)
+    self.error_on_dryrun()
+    gone, kept = [], []
+    for number in self._get_param("Versions", []):
+        shown = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "VersionNumber": number}
+        found = next((v for v in _there(template) if str(v.number) == str(number)), None)
+        if found is None or template.is_default(found):
+            code = "launchTemplateVersionDoesNotExist" if found is None else "unexpectedError"
+            kept.append({**shown, "ResponseError": {"Code": code, "Message": f"Version {number} stays."}})
+        else:
+            found.deleted = True
+            gone.append(shown)
+    return ActionResult(
+        {
+            "SuccessfullyDeletedLaunchTemplateVersions": gone,
+            "UnsuccessfullyDeletedLaunchTemplateVersions": kept,
+        }
+    )
 
 
 def install():
@@ -164,6 +191,7 @@ def install():
     _create_template_once = LaunchTemplates.create_launch_template
     LaunchTemplates.create_launch_template = _create_template
     LaunchTemplates.create_launch_template_version = _create_version
+    LaunchTemplates.delete_launch_template_versions = _delete_versions
     LaunchTemplates.describe_launch_template_versions = _describe_versions
     LaunchTemplates.describe_launch_templates = _describe_templates
     LaunchTemplate.get_version = _get_version

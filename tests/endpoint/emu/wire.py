@@ -1,4 +1,4 @@
-"""Reading a signed query call, and answering an error in the format of its service."""
+"""Reading a signed call, and answering an error in the format of its service."""
 
 import email.utils
 import io
@@ -8,6 +8,7 @@ import uuid
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from . import cbor
 from .world import SETTINGS
 
 NAMESPACES = {
@@ -23,13 +24,18 @@ CODE = re.compile(rb"<Code>(.*?)</Code>")
 
 
 class ApiCall:
-    """Who calls what, taken from the signature's scope and the form."""
+    """Who calls what, taken from the signature's scope and the form or CBOR document."""
 
     def __init__(self, environ):
         scope = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         self.access_key, self.region, signed = scope.groups() if scope else (None, None, "unknown")
         self.service = SIGNING_NAMES.get(signed, signed)
-        self.params = dict(parse_qsl(_body(environ), keep_blank_values=True))
+        self.document = None
+        if cbor.speaks(environ):
+            self.document = cbor.document(environ, _raw(environ))
+            self.params, self.action = cbor.flat(self.document), cbor.operation(environ)[1]
+            return
+        self.params = dict(parse_qsl(_form(environ), keep_blank_values=True))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         self.action = self.params.pop("Action", None) or target.rpartition(".")[2] or environ["PATH_INFO"]
         self.params.pop("Version", None)
@@ -43,9 +49,14 @@ class ApiCall:
         return not self.action.startswith(("Describe", "Get", "List", "Head", "/"))
 
 
-def _body(environ):
+def _raw(environ):
     raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(raw)
+    return raw
+
+
+def _form(environ):
+    raw = _raw(environ)
     form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
     return raw.decode("utf-8") if form else ""
 
@@ -53,18 +64,24 @@ def _body(environ):
 class Answer:
     """A whole answer; `status` None means the connection closes without one."""
 
-    def __init__(self, status, body, headers=()):
-        self.status, self.body, self.headers = status, body, list(headers)
+    def __init__(self, status, body, headers=(), code=None):
+        self.status, self.body, self.headers, self.code = status, body, list(headers), code
 
     def error_code(self):
         """The error code in the answer, for the log."""
+        if self.code:
+            return self.code
         found = CODE.search(self.body) if self.status and self.status >= 400 else None
         return found.group(1).decode() if found else None
 
 
 def error(service, status, code, message):
-    """An error as this service writes it: EC2 and the query services differ."""
-    request_id, code, message = str(uuid.uuid4()), escape(code), escape(message)
+    """An error as this service writes it: EC2, the query services and CloudWatch differ."""
+    request_id = str(uuid.uuid4())
+    if service == "cloudwatch":
+        body, headers = cbor.error(code, message, request_id)
+        return Answer(status, body, headers, code)
+    code, message = escape(code), escape(message)
     if service == "ec2":
         inner = f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         text = f"<Response>{inner}<RequestID>{request_id}</RequestID></Response>"

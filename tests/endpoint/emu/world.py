@@ -24,7 +24,8 @@ class Settings:
     pending_seconds: float = 0.2  # an instance is `Pending` this long
     terminating_seconds: float = 0.2  # an instance is `Terminating` at least this long
     image_pending_seconds: float = 2.0  # an image from CreateImage or CopyImage is `pending` this long
-    refresh_step_seconds: float = 0.5  # an instance refresh replaces one instance this often
+    refresh_step_seconds: float = 0.2  # an instance refresh launches or terminates this often
+    time_scale: float = 1.0  # waits a caller asks AWS for (warm-up, bake, checkpoint) pass so much faster
     page_size_cap: int = 0  # > 0: no list answers more per page, however many were asked for
     date_offset_seconds: float = 0.0  # shift of the Date header, for clocks that disagree
     replace_unhealthy: bool = False  # groups replace instances their health check calls unhealthy

@@ -1,0 +1,251 @@
+//! How an operation is driven: look, decide, record, act or wait, in an order that a crash anywhere leaves safe.
+//!
+//! What it needs of a store, a cloud and a clock are [`Hands`]: those of the process that drives, or those of the simulation, in which every
+//! await is a place where this driver may die, sleep for minutes or find that somebody else has its lease.
+
+use async_trait::async_trait;
+
+use super::answer::{self, Answer, Reading};
+use super::{Broken, Decision, Situation, WantedCall, decide, depth};
+use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
+use crate::domain::ids::OperationId;
+use crate::domain::observation::{Depth, FleetObservation};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{BootTime, Millis, WorldTime};
+use crate::operation::claim::Claimant;
+use crate::operation::command::Command;
+use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
+use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::progress::Progress;
+use crate::operation::record::{Appended, Operation};
+
+/// How a nap ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nap {
+    /// The time has come.
+    Over,
+    /// There are commands.
+    News,
+    /// It was only a part.
+    Part,
+}
+
+/// What a driver does its work with. Each append and renewal is one transaction that begins with a look at the lease's epoch.
+#[async_trait]
+pub trait Hands: Send {
+    /// Why a driver has to leave: its lease is lost, or the store cannot be read or written.
+    type Error: Send;
+
+    /// This host's clock.
+    fn boot_now(&self) -> BootTime;
+
+    /// This boot.
+    fn boot_id(&self) -> String;
+
+    /// This process, as people find it: its host and its number.
+    fn process(&self) -> (Untrusted, u32);
+
+    /// What time it is in the world, if it tells.
+    async fn world_now(&mut self) -> Option<WorldTime>;
+
+    /// One look at the fleet.
+    async fn look(&mut self, depth: Depth) -> FleetObservation;
+
+    /// Makes the call once.
+    async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError>;
+
+    /// Appends events.
+    async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, Self::Error>;
+
+    /// Appends the answer to a command and what it does; nothing at all if its sender has withdrawn it.
+    async fn append_answer(&mut self, command: u64, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Self::Error>;
+
+    /// Commands nobody has answered yet, oldest first.
+    async fn commands(&mut self) -> Result<Vec<Command>, Self::Error>;
+
+    /// The call of another operation whose outcome nobody recorded.
+    async fn in_flight(&mut self, operation: &OperationId) -> Result<Option<CloudCall>, Self::Error>;
+
+    /// Keeps the lease for another while; its new deadline.
+    async fn renew_lease(&mut self) -> Result<BootTime, Self::Error>;
+
+    /// Gives the lease back.
+    async fn release_lease(&mut self) -> Result<(), Self::Error>;
+
+    /// Lets real time pass.
+    async fn sleep(&mut self, span: Millis);
+
+    /// Everything is done until later.
+    async fn rests(&mut self, at: WorldTime);
+
+    /// Sleeps towards `until`, at most until `renew_at`, and looks whether somebody wants something or has taken the lease.
+    async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Self::Error>;
+}
+
+/// A driver under its lease.
+pub struct Driver<H> {
+    hands: H,
+    operation: Operation,
+    progress: Progress,
+    claimant: Claimant,
+    lease: Lease,
+    lease_since: BootTime,
+    renewed_at: BootTime,
+    now: WorldTime,
+    retire: Option<OperationId>,
+}
+
+impl<H: Hands> Driver<H> {
+    /// A driver that has just taken the lease. `events` were read after that: the driver before may have recorded something until then.
+    pub fn new(hands: H, operation: Operation, events: &[Event], claimant: Claimant, lease: Lease) -> Self {
+        let progress = Progress::of(&operation.plan, events);
+        let now = events.last().map_or(operation.created_at, |event| event.at);
+        let since = hands.boot_now();
+        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None }
+    }
+
+    /// Drives to the end: the state it ended in, and the retire that follows.
+    ///
+    /// # Errors
+    /// The lease is lost, or the store failed: somebody else goes on.
+    pub async fn run(mut self) -> Result<(OperationState, Option<OperationId>), H::Error> {
+        let (host, pid) = self.hands.process();
+        self.append(&[EventBody::DriverStarted { epoch: self.lease.epoch, host, pid }]).await?;
+        // Somebody may have started this driver to stop the operation: that comes before everything.
+        self.answer_commands().await?;
+        self.resolve_call_in_flight().await?;
+        self.outwait_lowering().await?;
+        while !self.progress.state.is_final() {
+            self.turn().await?;
+        }
+        self.hands.release_lease().await?;
+        Ok((self.progress.state, self.retire))
+    }
+
+    /// A driver before us may have died between sending a call and hearing its answer. Its call is given time to arrive, then the world is looked at.
+    async fn resolve_call_in_flight(&mut self) -> Result<(), H::Error> {
+        let Some(in_flight) = self.progress.in_flight.clone() else { return Ok(()) };
+        self.hands.sleep(CALL_TIMEOUT).await;
+        self.renew_lease().await?;
+        let outcome = CallOutcome::Unknown { message: "the driver before died before the answer came".into() };
+        self.append(&[EventBody::CallEnded { call_no: in_flight.call_no, outcome }]).await
+    }
+
+    /// The operation this one took the wheel from may have asked for fewer servers in the same moment. That call is given time to arrive: until
+    /// then servers that are about to end look healthy, and a way back would lead to them.
+    async fn outwait_lowering(&mut self) -> Result<(), H::Error> {
+        let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
+        if let Some(CloudCall::Park { .. }) = self.hands.in_flight(&before).await? {
+            self.hands.sleep(CALL_TIMEOUT).await;
+            self.renew_lease().await?;
+        }
+        Ok(())
+    }
+
+    /// One period: commands, a look, a decision, at most one call.
+    async fn turn(&mut self) -> Result<(), H::Error> {
+        self.keep_lease().await?;
+        self.answer_commands().await?;
+        if self.progress.state.is_final() {
+            return Ok(());
+        }
+        let seen = self.hands.look(depth(&self.operation.plan, &self.progress)).await;
+        self.now = self.hands.world_now().await.unwrap_or(seen.at).max(self.now);
+        match self.decide(&seen) {
+            Ok(decision) => self.carry_out(decision).await,
+            Err(broken) => self.stop_in_place(&broken).await,
+        }
+    }
+
+    fn decide(&self, seen: &FleetObservation) -> Result<Decision, Broken> {
+        decide(&Situation { plan: &self.operation.plan, progress: &self.progress, seen, now: self.now, claimant: &self.claimant })
+    }
+
+    async fn carry_out(&mut self, decision: Decision) -> Result<(), H::Error> {
+        if !decision.events.is_empty() {
+            self.append(&decision.events).await?;
+        }
+        match decision.call {
+            Some(wanted) => self.make_call(wanted).await,
+            None if decision.wait == Millis::ZERO => Ok(()),
+            None => self.rest(decision.wait).await,
+        }
+    }
+
+    async fn stop_in_place(&mut self, broken: &Broken) -> Result<(), H::Error> {
+        self.append(&[EventBody::StateChanged { to: OperationState::Failed, reason: broken.to_string(), deadline: None }]).await
+    }
+
+    /// Intent durable before the call, outcome after it.
+    async fn make_call(&mut self, wanted: WantedCall) -> Result<(), H::Error> {
+        if !self.lease.covers_a_call(self.hands.boot_now()) {
+            self.renew_lease().await?;
+        }
+        let call_no = self.progress.calls.intended;
+        self.append(&[EventBody::CallIntended { call_no, call: wanted.call.clone(), why: wanted.why }]).await?;
+        let outcome = if self.lease.covers_a_call(self.hands.boot_now()) {
+            outcome_of(self.hands.send(&wanted.call).await)
+        } else {
+            CallOutcome::Refused { kind: CloudErrorKind::Network, message: "not sent: the lease ran short while its intent was recorded".into() }
+        };
+        self.now = self.hands.world_now().await.unwrap_or(self.now).max(self.now);
+        self.append(&[EventBody::CallEnded { call_no, outcome }]).await
+    }
+
+    async fn answer_commands(&mut self) -> Result<(), H::Error> {
+        for command in self.hands.commands().await? {
+            let boot_id = self.hands.boot_id();
+            let reading = Reading { now: self.hands.boot_now(), boot_id: &boot_id, lease_since: self.lease_since };
+            let answer = answer::answer(&self.operation.plan, &self.progress, &command, &reading);
+            if let Some(appended) = self.hands.append_answer(command.id, &answer, self.now).await? {
+                self.take_in(appended);
+            }
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, bodies: &[EventBody]) -> Result<(), H::Error> {
+        let appended = self.hands.append(bodies, self.now).await?;
+        self.take_in(appended);
+        Ok(())
+    }
+
+    fn take_in(&mut self, appended: Appended) {
+        for event in &appended.events {
+            self.progress.apply(event);
+        }
+        self.retire = appended.retire.or_else(|| self.retire.take());
+    }
+
+    async fn keep_lease(&mut self) -> Result<(), H::Error> {
+        if self.hands.boot_now() >= self.renew_at() { self.renew_lease().await } else { Ok(()) }
+    }
+
+    const fn renew_at(&self) -> BootTime {
+        self.renewed_at.plus(LEASE_RENEW)
+    }
+
+    async fn renew_lease(&mut self) -> Result<(), H::Error> {
+        self.lease.deadline = self.hands.renew_lease().await?;
+        self.renewed_at = self.hands.boot_now();
+        Ok(())
+    }
+
+    /// Waits for `wait` of world time; a command ends it early.
+    async fn rest(&mut self, wait: Millis) -> Result<(), H::Error> {
+        let until = self.now.plus(wait);
+        self.hands.rests(self.now).await;
+        while self.hands.nap(until, self.renew_at()).await? == Nap::Part {
+            self.keep_lease().await?;
+        }
+        Ok(())
+    }
+}
+
+fn outcome_of(answered: Result<CallReply, CloudError>) -> CallOutcome {
+    match answered {
+        Ok(reply) => CallOutcome::Accepted(reply),
+        Err(error) if error.kind == CloudErrorKind::OutcomeUnknown => CallOutcome::Unknown { message: error.message },
+        Err(error) => CallOutcome::Refused { kind: error.kind, message: error.message },
+    }
+}
