@@ -62,7 +62,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.seen.is_complete() {
         return Ok(());
     }
@@ -72,7 +72,7 @@ fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
     let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
     match foreign_claim(groups, &facts.setting.store, facts.now) {
         Some(claim) => Err(Refusal::new(

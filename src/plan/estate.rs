@@ -145,8 +145,14 @@ fn find<'a>(round: &'a Round<'_>, name: &crate::domain::ids::GroupName) -> Optio
 }
 
 fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActions> {
+    route_of_fleet(round.routes, spec)
+}
+
+/// The actions of a fleet's route in a listing; none if it has no weights or its place is not in it.
+#[must_use]
+pub fn route_of_fleet<'a>(routes: Option<&'a Listing<RouteReading>>, spec: &FleetSpec) -> Option<&'a RouteActions> {
     let Route::Weighted { place, .. } = &spec.route else { return None };
-    round.routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
+    routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
 fn group_status(

@@ -3,7 +3,9 @@
 pub mod deploy;
 pub mod estate;
 mod facts;
+pub mod give_back;
 mod image;
+pub mod loans;
 pub mod rollback;
 pub mod way_back;
 

@@ -167,8 +167,46 @@ pub trait Records: Desk {
     /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;
 
+    /// Picks up what nobody drives: every operation whose driver is gone, and what operations left that cannot go on.
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError>;
+
     /// What works, what does not and why: credentials, permissions, clock, store, and with a fleet its route, policies and claim.
     async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError>;
+}
+
+/// What picking an operation up came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// It has a driver again.
+    Started,
+    /// Another operation goes to the same release in its place.
+    PlannedAgain,
+    /// Another operation gives back what it left.
+    GivesBack,
+    /// It is over, and left nothing.
+    NothingLeft,
+    /// It was confirmed and never began: it is over, nothing was changed.
+    Ended,
+    /// It waits for a person.
+    NeedsPerson,
+    /// It did not work.
+    Failed,
+}
+
+/// One operation that was picked up, or was not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Recovered {
+    /// The operation.
+    pub operation: OperationId,
+    /// Its fleet.
+    pub fleet: FleetName,
+    /// What it came to.
+    pub outcome: Recovery,
+    /// In words.
+    pub text: String,
+    /// What a person can do, where one is needed.
+    pub hint: Option<String>,
 }
 
 /// What adopting a fleet did.

@@ -10,7 +10,7 @@ use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
 use crate::adapters::host;
-use crate::adapters::store::{CommandAnswer, NewOperation};
+use crate::adapters::store::CommandAnswer;
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::Depth;
@@ -91,11 +91,7 @@ impl Desk for Office {
         confirmed(plan, reason.as_ref(), typed.as_ref())?;
         let plan = if self.still_stands(plan)? { plan.clone() } else { self.plan_again(intent, plan).await? };
         confirmed(&plan, reason.as_ref(), typed.as_ref())?;
-        let new = NewOperation { plan, by: self.who().await, reason, at: Self::now(self) };
-        let id = self.store.create(&new)?;
-        let child = start_driver(self, &id);
-        self.await_driver(&id, child).await?;
-        Ok(id)
+        self.begin(plan, reason).await
     }
 
     async fn command(
@@ -232,7 +228,7 @@ impl Office {
         }
     }
 
-    fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
+    pub(super) fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
         let ended = (|| {
             let view = self.store.operation(id)?;
             let lease = self.store.take_lease(id)?;

@@ -16,7 +16,7 @@ use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
-use crate::ports::desk::{Adopted, DeskError, Finding, Records};
+use crate::ports::desk::{Adopted, DeskError, Finding, Records, Recovered};
 
 #[async_trait]
 impl Records for Office {
@@ -80,10 +80,16 @@ impl Records for Office {
         })
     }
 
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError> {
+        self.recover_all().await
+    }
+
     async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
         let mut findings = vec![self.examine_identity().await, self.examine_clock().await, self.examine_store()];
+        findings.extend(self.examine_records());
         findings.extend(self.examine_listings().await);
         findings.extend(self.examine_operations()?);
+        findings.extend(self.examine_loans(fleet).await);
         if let Some(fleet) = fleet {
             findings.extend(self.examine_fleet(fleet).await?);
         }

@@ -1,6 +1,7 @@
 //! The store: operations, events, commands, leases, ledger and snapshots in one SQLite file, shared by all processes of a host.
 
 mod budget;
+mod check;
 mod commands;
 mod error;
 mod leases;

@@ -39,6 +39,9 @@ impl Store {
             // Going forward waits until there is room to come to rest; going back does not.
             return Err(super::no_reserve(self.dir()));
         }
+        if new.plan.kind == OperationKind::Deploy {
+            self.must_be_sound()?;
+        }
         self.write(|transaction| {
             let sql = |error| self.sql(error);
             let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;
@@ -142,9 +145,17 @@ fn unfinished(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Res
     statement.query_map([fleet.as_str()], |row| row.get::<_, String>(0).map(OperationId::new))?.collect()
 }
 
+/// The next number. Events whose operation was removed keep theirs.
 fn next_id(transaction: &Transaction<'_>) -> rusqlite::Result<OperationId> {
     let last: Option<i64> = transaction.query_row("SELECT max(no) FROM operations", [], |row| row.get(0))?;
-    Ok(OperationId::new(format!("op-{}", last.unwrap_or(0) + 1)))
+    let mut number = last.unwrap_or(0) + 1;
+    loop {
+        let id = format!("op-{number}");
+        if !transaction.query_row("SELECT EXISTS (SELECT 1 FROM events WHERE operation = ?1)", [&id], |row| row.get(0))? {
+            return Ok(OperationId::new(id));
+        }
+        number += 1;
+    }
 }
 
 fn insert(store: &Store, transaction: &Transaction<'_>, id: &OperationId, new: &NewOperation) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Seen};
+use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen};
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub struct Fake {
     pub read_only: bool,
     pub asked: Mutex<Vec<Asked>>,
     pub damaged: Vec<DamagedOperation>,
+    pub recovered: Vec<Recovered>,
 }
 
 impl Default for Fake {
@@ -49,6 +50,7 @@ impl Default for Fake {
             read_only: false,
             asked: Mutex::default(),
             damaged: Vec::new(),
+            recovered: Vec::new(),
         }
     }
 }
@@ -176,6 +178,10 @@ impl Records for Fake {
             ledger: "2.13.2 is taken for good".to_owned(),
             ignore_changes: "all of it".to_owned(),
         })
+    }
+
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError> {
+        Ok(self.recovered.clone())
     }
 
     async fn doctor(&self, _: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
