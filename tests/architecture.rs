@@ -42,9 +42,11 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The code of a file without comments: doc links to other modules are no dependencies.
+/// The code of a file without comments, as doc links to other modules are no dependencies, and without its own unit tests, which may build on
+/// other modules' fixtures.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 

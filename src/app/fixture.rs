@@ -13,6 +13,7 @@ use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteAction, RouteActions, TargetState};
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use crate::operation::freeze::Freeze;
 use crate::operation::lease::{Holder, Lease};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Side, StepKind, Timing};
 use crate::operation::progress::Progress;
@@ -177,7 +178,14 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
         state: FleetState::Steady,
         operation: None,
         way_back: way_back(WayBackLevel::R1, "2.13.1", name),
+        freezes: Vec::new(),
     }
+}
+
+/// A freeze by ada that ends after so long.
+pub fn freeze(fleet: Option<&str>, length: Millis) -> Freeze {
+    let reason = Some("release week".into());
+    Freeze { fleet: fleet.map(FleetName::from), since: NOW.minus(Millis::mins(60)), until: NOW.plus(length), by: who(), reason }
 }
 
 fn mixed() -> FleetStatus {

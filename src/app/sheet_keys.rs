@@ -160,6 +160,16 @@ pub fn errand(view: &OperationView, ask: Ask) -> Option<Errand> {
     })
 }
 
+/// A back-out passes a freeze and says so.
+pub fn past_freezes(model: &Model, mut errand: Errand) -> Errand {
+    if errand.ask == Ask::Command(CommandKind::BackOut) {
+        let freezes = model.fleet_status(&errand.fleet).map_or(&[][..], |status| &status.freezes);
+        let held = freezes.iter().filter(|freeze| freeze.until > model.clock.world);
+        errand.effects.extend(held.map(|freeze| format!("skips the freeze: {}", freeze.described())));
+    }
+    errand
+}
+
 fn friction(view: &OperationView, ask: Ask) -> Friction {
     let Ask::Command(kind) = ask else { return Friction::Confirm };
     let typed = |because: &str| Friction::Typed { because: because.to_owned() };

@@ -13,6 +13,7 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::event::OperationState;
+use crate::operation::freeze::Freeze;
 use crate::operation::plan::OperationKind;
 use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, OperationBrief, WayBack};
 use crate::ports::desk::FleetDetail;
@@ -135,6 +136,7 @@ pub(super) struct FleetDoc<'a> {
     why: Option<String>,
     operation: Option<BriefDoc<'a>>,
     way_back: WayBackDoc<'a>,
+    freezes: Vec<FreezeDoc<'a>>,
     age_secs: Option<Number>,
     source: FleetSource,
     problems: &'a [String],
@@ -198,6 +200,7 @@ impl<'a> FleetDoc<'a> {
             why: why(&fleet.state),
             operation: fleet.operation.as_ref().map(BriefDoc::new),
             way_back: WayBackDoc::new(&fleet.way_back),
+            freezes: fleet.freezes.iter().filter(|freeze| freeze.until > now).map(FreezeDoc::new).collect(),
             age_secs: fleet.as_of.map(|at| secs(now.since(at))),
             source: fleet.spec.source,
             problems: &fleet.spec.problems,
@@ -257,6 +260,31 @@ impl<'a> BriefDoc<'a> {
             from: &brief.from,
             to: &brief.to,
             driver_alive: brief.driver_alive,
+        }
+    }
+}
+
+/// A freeze.
+#[derive(Serialize)]
+pub(super) struct FreezeDoc<'a> {
+    /// Null where it holds for all fleets.
+    fleet: Option<&'a FleetName>,
+    since: String,
+    until: String,
+    by: String,
+    reason: Option<&'a Untrusted>,
+    lifted_by: String,
+}
+
+impl<'a> FreezeDoc<'a> {
+    pub(super) fn new(freeze: &'a Freeze) -> Self {
+        Self {
+            fleet: freeze.fleet.as_ref(),
+            since: moment(freeze.since),
+            until: moment(freeze.until),
+            by: freeze.by.short(),
+            reason: freeze.reason.as_ref(),
+            lifted_by: freeze.lifted_by(),
         }
     }
 }

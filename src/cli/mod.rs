@@ -32,7 +32,7 @@ pub use parse::{Command, Early, Invocation, Work, parse, parse_from};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;
-use commands::{act, doctor, fleet, fleets, images, ledger, ops, steer, watch};
+use commands::{act, doctor, fleet, fleets, freeze, images, ledger, ops, steer, watch};
 use failure::{Failure, report_failure, sentence};
 
 /// Runs a command that asks the desk, and says how it ended. What went wrong is on standard error by then.
@@ -66,6 +66,8 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Promote(args) => steer::run(desk, CommandKind::Promote, args, out).await,
         Command::BackOut(args) => steer::run(desk, CommandKind::BackOut, args, out).await,
         Command::Ledger(args) => ledger::run(desk, args, out).await,
+        Command::Freeze(args) => freeze::freeze(desk, args, out).await,
+        Command::Unfreeze(args) => freeze::unfreeze(desk, args, out).await,
         Command::Doctor(args) => doctor::run(desk, args, out).await,
         Command::Drive(args) => match &args.operation {
             Some(id) if args.take_over => watch::take_over(desk, id, out).await,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::fleet::{Slot, Strategy};
 use crate::domain::time::Millis;
+use crate::operation::freeze::{LONGEST_FREEZE, SHORTEST_FREEZE};
 use crate::world::Scenario;
 
 /// What holds for the screen and every command.
@@ -102,6 +103,16 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 /// A duration such as `5m`.
 pub(super) fn duration(text: &str) -> Result<Millis, String> {
     Millis::parse(text)
+}
+
+/// How long a freeze lasts.
+pub(super) fn freeze_length(text: &str) -> Result<Millis, String> {
+    let length = Millis::parse(text)?;
+    if (SHORTEST_FREEZE..=LONGEST_FREEZE).contains(&length) {
+        Ok(length)
+    } else {
+        Err(format!("expected a duration from {SHORTEST_FREEZE} to {LONGEST_FREEZE}, such as 4h"))
+    }
 }
 
 /// A strategy by its word.

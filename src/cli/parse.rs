@@ -8,6 +8,7 @@ use super::commands::act::{DeployArgs, RollbackArgs};
 use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
+use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
 use super::commands::images::ImagesArgs;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
@@ -65,6 +66,10 @@ pub enum Command {
     Drive(DriveArgs),
     /// Releases that were stable, and marks on them
     Ledger(LedgerArgs),
+    /// For a while nothing new goes forward in a fleet, or in any; a rollback does
+    Freeze(FreezeArgs),
+    /// Lift a freeze before it ends by itself
+    Unfreeze(UnfreezeArgs),
     /// What works, what does not, and why
     Doctor(DoctorArgs),
     /// The simulated cloud

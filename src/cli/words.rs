@@ -41,8 +41,13 @@ pub(super) fn mix(fleet: &FleetStatus) -> String {
     }
 }
 
-/// What a fleet is doing: its operation first.
+/// What a fleet is doing: its operation first; and until when it is frozen.
 pub(super) fn fleet_state(fleet: &FleetStatus, now: WorldTime) -> String {
+    let frozen = fleet.freezes.iter().find(|freeze| freeze.until > now).map(|freeze| format!(", frozen {}", about(freeze.until.since(now))));
+    format!("{}{}", doing(fleet, now), frozen.unwrap_or_default())
+}
+
+fn doing(fleet: &FleetStatus, now: WorldTime) -> String {
     let base = match &fleet.state {
         FleetState::Unknown { .. } => "?".to_owned(),
         FleetState::Busy => "busy".to_owned(),

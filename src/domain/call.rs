@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::fleet::RoutePlace;
-use super::ids::{GroupName, ImageId, TemplateId};
+use super::ids::{GroupName, ImageId, RefreshId, TemplateId};
+use super::refresh::RefreshPreferences;
 use super::sizes::Sizes;
 use super::text::Untrusted;
 use super::traffic::RouteActions;
@@ -64,6 +65,27 @@ pub enum CloudCall {
         /// All actions, in order.
         actions: RouteActions,
     },
+    /// StartInstanceRefresh: AWS's own engine replaces every server of the group by one of this numbered version, and goes on without us.
+    StartInstanceRefresh {
+        /// The group.
+        group: GroupName,
+        /// The template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+        /// Every preference.
+        preferences: RefreshPreferences,
+    },
+    /// CancelInstanceRefresh: the refresh stops; what was replaced stays replaced.
+    CancelInstanceRefresh {
+        /// The group.
+        group: GroupName,
+    },
+    /// RollbackInstanceRefresh: the refresh that runs turns round and brings back what the group launched before.
+    RollbackInstanceRefresh {
+        /// The group.
+        group: GroupName,
+    },
     /// CreateOrUpdateTags: the courtesy claim, and the release that is stable.
     Tag {
         /// The groups.
@@ -88,6 +110,9 @@ impl CloudCall {
             Self::CreateTemplateVersion { .. } => "CreateLaunchTemplateVersion",
             Self::PinTemplate { .. } | Self::RaiseMin { .. } | Self::ReleaseMin { .. } | Self::Park { .. } => "UpdateAutoScalingGroup",
             Self::SetWeights { place, .. } => place.write_call(),
+            Self::StartInstanceRefresh { .. } => "StartInstanceRefresh",
+            Self::CancelInstanceRefresh { .. } => "CancelInstanceRefresh",
+            Self::RollbackInstanceRefresh { .. } => "RollbackInstanceRefresh",
             Self::Tag { .. } => "CreateOrUpdateTags",
             Self::Untag { .. } => "DeleteTags",
         }
@@ -108,6 +133,11 @@ impl CloudCall {
                 let what = if matches!(place, RoutePlace::Rule(_)) { "rule" } else { "listener" };
                 format!("{what} weights {}", weights.join(", "))
             }
+            Self::StartInstanceRefresh { group, template, version, preferences } => {
+                format!("{group} to {template} version {version} ({})", preferences.words())
+            }
+            Self::CancelInstanceRefresh { group } => format!("{group} stops replacing servers"),
+            Self::RollbackInstanceRefresh { group } => format!("{group} goes back to what it launches"),
             Self::Tag { groups, tags } => format!("{} on {}", keys(tags.iter().map(|(key, _)| key)), names(groups)),
             Self::Untag { groups, keys: gone } => format!("{} off {}", keys(gone.iter()), names(groups)),
         }
@@ -131,6 +161,9 @@ pub struct CallReply {
     pub template_version: Option<u64>,
     /// The actions after a SetWeights: its first read-back.
     pub actions: Option<RouteActions>,
+    /// The refresh that StartInstanceRefresh began, or the one that was cancelled or rolled back.
+    #[serde(default)]
+    pub refresh: Option<RefreshId>,
 }
 
 /// What kind of failure it is, and so what to do about it.

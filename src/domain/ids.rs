@@ -55,6 +55,8 @@ id! {
     InstanceId;
     /// The ARN of a listener rule or of a listener.
     PlaceArn;
+    /// An instance refresh's id.
+    RefreshId;
     /// An operation's id: short, unique in its store.
     OperationId;
     /// A plan's id: a digest of the plan's identity.

@@ -10,6 +10,7 @@ pub mod image;
 pub mod mix;
 pub mod observation;
 pub mod reading;
+pub mod refresh;
 pub mod release;
 pub mod sizes;
 pub mod suggest;

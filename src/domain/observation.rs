@@ -6,6 +6,7 @@ use super::fleet::{BySlot, Route, Scope, Slot};
 use super::group::{Instance, Lifecycle, ServerGroup, count};
 use super::ids::{AlarmName, InstanceId, TargetGroupArn};
 use super::reading::Reading;
+use super::refresh::InstanceRefresh;
 use super::time::WorldTime;
 use super::traffic::{Counts, RouteActions, TargetHealth, TargetState};
 
@@ -14,8 +15,18 @@ use super::traffic::{Counts, RouteActions, TargetHealth, TargetState};
 pub enum Depth {
     /// Everything.
     Full,
+    /// Everything, and the instance refreshes of one slot's group.
+    WithRefreshes(Slot),
     /// The route and the health of one slot's targets: what a fast rollback needs before its first write.
     RouteAndTargets(Slot),
+}
+
+impl Depth {
+    /// Every group, the route, all health and counts.
+    #[must_use]
+    pub const fn is_full(self) -> bool {
+        matches!(self, Self::Full | Self::WithRefreshes(_))
+    }
 }
 
 /// What a CloudWatch alarm says.
@@ -56,6 +67,9 @@ pub struct FleetObservation {
     pub health: BySlot<Reading<TargetHealth>>,
     /// Requests and errors of each slot's target group since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
+    /// The newest instance refreshes of the group they were asked of, newest first; none where they were not asked for.
+    #[serde(default)]
+    pub refreshes: Option<Reading<Vec<InstanceRefresh>>>,
     /// The fleet's alarms, in the order of its scope; empty where it names none.
     pub alarms: Reading<Vec<AlarmReading>>,
 }
@@ -72,6 +86,7 @@ impl FleetObservation {
             health: BySlot::from_fn(|_| Reading::unknown(why)),
             counts: BySlot::default(),
             alarms: Reading::unknown(why),
+            refreshes: None,
         }
     }
 
@@ -79,6 +94,7 @@ impl FleetObservation {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.route.value().is_some()
+            && self.refreshes.as_ref().is_none_or(|refreshes| refreshes.value().is_some())
             && self.scope.slots().iter().all(|slot| self.groups.get(*slot).value().is_some() && self.health.get(*slot).value().is_some())
     }
 
@@ -96,7 +112,16 @@ impl FleetObservation {
             note(format!("group {}", slot.letter()), why(self.groups.get(*slot)));
             note(format!("target health {}", slot.letter()), why(self.health.get(*slot)));
         }
+        if let Some(refreshes) = &self.refreshes {
+            note("instance refreshes".to_owned(), why(refreshes));
+        }
         unknowns
+    }
+
+    /// The newest instance refreshes, newest first; none where they were not asked for or could not be read.
+    #[must_use]
+    pub fn refreshes(&self) -> Option<&[InstanceRefresh]> {
+        self.refreshes.as_ref()?.value().map(Vec::as_slice)
     }
 
     /// The group of a slot, if it could be read.

@@ -35,6 +35,9 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
         CloudCall::RaiseMin { group, .. } | CloudCall::ReleaseMin { group, .. } | CloudCall::PinTemplate { group, .. } => {
             owned(situation, group).map(|_| ())
         }
+        CloudCall::StartInstanceRefresh { group, .. } | CloudCall::CancelInstanceRefresh { group } | CloudCall::RollbackInstanceRefresh { group } => {
+            owned(situation, group).map(|_| ())
+        }
         CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
         CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),
         CloudCall::CreateTemplateVersion { .. } => Err(broken("S11", "a template outside the plan would be written")),

@@ -6,6 +6,7 @@ pub mod command;
 pub mod consequence;
 pub mod damage;
 pub mod event;
+pub mod freeze;
 pub mod history;
 pub mod intent;
 pub mod lease;

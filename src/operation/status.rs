@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::OperationState;
+use super::freeze::Freeze;
 use super::plan::OperationKind;
 use crate::domain::fleet::{FleetSpec, Slot};
 use crate::domain::group::Instance;
@@ -164,6 +165,9 @@ pub struct FleetStatus {
     pub operation: Option<OperationBrief>,
     /// The way back.
     pub way_back: WayBack,
+    /// Why nothing new goes forward in it, if nothing may: the freeze that ends last first.
+    #[serde(default)]
+    pub freezes: Vec<Freeze>,
 }
 
 /// An image with where it runs.

@@ -1,6 +1,7 @@
 //! Planning a deploy: every reason not to, then the steps.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use super::image::find_image;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
 use crate::domain::group::ServerGroup;
@@ -19,6 +20,7 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
     facts.drivable()?;
     let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
+    guards::not_frozen(facts)?;
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
@@ -92,7 +94,7 @@ fn split(facts: &Facts<'_>) -> Refusal {
             weight(Slot::A),
             weight(Slot::B)
         ),
-        "put all weight on the group that is good, then deploy",
+        format!("bring it back to one release first: `qd rollback {}`", facts.spec.name),
     )
 }
 

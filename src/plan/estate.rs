@@ -14,6 +14,7 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::RouteActions;
 use crate::operation::damage::{DamagedOperation, FleetDamage};
+use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
@@ -32,6 +33,8 @@ pub struct FleetRecord {
     pub history: FleetHistory,
     /// What of these records cannot be read.
     pub damage: FleetDamage,
+    /// The freezes that hold for it.
+    pub freezes: Vec<Freeze>,
 }
 
 /// One round of reads, and what the store knows.
@@ -137,6 +140,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         healthy,
         desired,
         operation: shown.map(OperationView::brief),
+        freezes: record.freezes.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::damage::FleetDamage;
 use crate::operation::event::OperationState;
+use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{Check, CheckLevel, OperationKind, Plan, Refusal, Side, Timing};
@@ -69,6 +70,8 @@ pub struct Facts<'a> {
     pub policies: Option<Vec<GroupPolicies>>,
     /// How long things took before.
     pub history: FleetHistory,
+    /// The freezes that hold for it.
+    pub freezes: &'a [Freeze],
     /// World time.
     pub now: WorldTime,
 }

@@ -4,6 +4,7 @@ pub mod deploy;
 pub mod estate;
 mod facts;
 pub mod give_back;
+mod guards;
 mod image;
 pub mod loans;
 pub mod rollback;

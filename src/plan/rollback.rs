@@ -1,6 +1,7 @@
 //! Planning a rollback: where to, by which path, and what it takes the wheel from.
 
 use super::facts::{Facts, draft, hurried};
+use super::guards;
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
@@ -95,6 +96,9 @@ fn default_target(facts: &Facts<'_>) -> Option<Target> {
     if let Some(damaged) = facts.damage.holder().filter(|damaged| damaged.plan.is_none()) {
         return left_by(facts, damaged);
     }
+    if let Some(known) = stable_of_both(facts) {
+        return Some(Target { release: known.release, last_good: true, unproved: false });
+    }
     let (bad, from_ledger) = going_away(facts)?;
     let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
     if let Some(known) = last_known_good(facts.ledger, is_bad) {
@@ -106,6 +110,15 @@ fn default_target(facts: &Facts<'_>) -> Option<Target> {
     let other = from_ledger.other();
     let side = facts.side(other).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
     Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
+}
+
+/// Both groups serve and no operation explains it: what was stable last is where to go, if one of them still launches it.
+fn stable_of_both(facts: &Facts<'_>) -> Option<KnownRelease> {
+    let serves = |slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0);
+    let unexplained = facts.held_plan().is_none() && Slot::BOTH.into_iter().all(serves);
+    let known = last_known_good(facts.ledger, |_| false).filter(|_| unexplained)?;
+    let pin = facts.seen.group(known.release.slot)?.template.as_ref()?;
+    (pin.id == known.release.template && pin.number() == Some(known.release.template_version)).then_some(known)
 }
 
 /// Where to, when nobody can say what the operation that holds the fleet was doing. A deploy leaves what was stable before it in the ledger; of a
@@ -228,6 +241,9 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         Some(healthy) => Check::new(CheckLevel::Warning, format!("{} has {healthy} of {} servers healthy: it grows first", plan.to.group, plan.need)),
         None => Check::new(CheckLevel::Unknown, format!("the health of {} is unknown", plan.to.group)),
     }];
+    if stable_of_both(facts).is_some() {
+        checks.push(Check::new(CheckLevel::Warning, "both groups serve and no operation explains it: back to what was stable last"));
+    }
     if target.unproved {
         checks.push(Check::new(CheckLevel::Warning, "no ledger entry says that this release was ever good"));
     }
@@ -251,6 +267,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
 }

@@ -66,9 +66,22 @@ fn unreadable(ground: &Ground<'_>) -> Option<&'static str> {
 }
 
 fn target(ground: &Ground<'_>) -> Option<Release> {
+    if let Some(stable) = stable_of_both(ground) {
+        return Some(stable);
+    }
     let bad_slot = going_away(ground);
     let bad = bad_slot.and_then(|slot| group(ground, slot)).or_else(|| ground.groups.first().copied())?.template.as_ref()?;
     last_known_good(ground.ledger, |release| release.template == bad.id && Some(release.template_version) == bad.number()).map(|known| known.release)
+}
+
+/// Both groups serve and no operation explains it: what was stable last, if one of them still launches it.
+fn stable_of_both(ground: &Ground<'_>) -> Option<Release> {
+    let Route::Weighted { target_groups, .. } = &ground.spec.route else { return None };
+    let serves = |slot| ground.route.and_then(|route| route.weight(target_groups.get(slot))).is_some_and(|weight| weight > 0);
+    let unexplained = ground.holder.is_none() && Slot::BOTH.into_iter().all(serves);
+    let known = last_known_good(ground.ledger, |_| false).filter(|_| unexplained)?.release;
+    let pin = group(ground, known.slot)?.template.as_ref()?;
+    (pin.id == known.template && pin.number() == Some(known.template_version)).then_some(known)
 }
 
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {

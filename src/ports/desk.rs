@@ -8,10 +8,11 @@ use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
+use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawOperation};
+use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -163,6 +164,15 @@ pub trait Records: Desk {
 
     /// Marks a release (version or image id) of the ledger as bad, or takes the mark off. The answer in words.
     async fn mark(&self, fleet: &FleetName, release: &str, bad: bool, reason: Untrusted) -> Result<String, DeskError>;
+
+    /// The freezes in force, the one that ends last first; as of world time as well as it is known without asking anybody.
+    fn freezes(&self) -> Result<Vec<Freeze>, DeskError>;
+
+    /// Lets nothing new go forward in a fleet, or in any, for so long. What is under way goes on.
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError>;
+
+    /// Lifts the freeze of a fleet, or of all; the one that was lifted, if there was one.
+    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError>;
 
     /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;

@@ -146,7 +146,7 @@ impl Desk for AwsDesk {
         let Some(store) = &self.remembered else { return Ok(None) };
         let Some(seen) = store.snapshot()? else { return Ok(None) };
         let specs = super::gather::fleets_in(&self.wiring.fleets.fleets, &seen.groups, seen.routes.as_ref(), &self.wiring.fleets.tags);
-        let records = super::gather::records(store, &specs)?;
+        let records = super::gather::records(store, &specs, seen.as_of)?;
         Ok(Some(estate(&Sighting { specs, ..seen }, &records)))
     }
 

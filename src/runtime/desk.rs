@@ -170,7 +170,7 @@ impl Office {
     }
 
     fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {
-        Ok(estate(seen, &records(&self.store, &seen.specs)?))
+        Ok(estate(seen, &records(&self.store, &seen.specs, seen.as_of)?))
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {

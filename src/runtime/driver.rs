@@ -109,7 +109,7 @@ impl Hands for ProcessHands {
     }
 
     async fn look(&mut self, depth: Depth) -> FleetObservation {
-        let reader = if depth == Depth::Full { &self.read } else { &self.first_look };
+        let reader = if depth.is_full() { &self.read } else { &self.first_look };
         reader.observe(&self.operation.plan.scope, depth).await
     }
 

@@ -16,7 +16,10 @@ impl Office {
     pub(super) fn examine_records(&self) -> Vec<Finding> {
         let found = match self.store.check() {
             Ok(found) => found,
-            Err(error) => vec![DeskError::from(error).to_string()],
+            Err(error) => {
+                let error = DeskError::from(error);
+                vec![format!("{error}\n{}", error.hint())]
+            }
         };
         if found.is_empty() {
             return vec![finding(CheckLevel::Ok, "records", "every record of the store can be read".to_owned())];
@@ -35,7 +38,7 @@ impl Office {
 
     async fn all_loans(&self, only: Option<&FleetName>) -> Result<Vec<Loan>, DeskError> {
         let seen = self.look_around().await?;
-        let records = records(&self.store, &seen.specs)?;
+        let records = records(&self.store, &seen.specs, self.now())?;
         let mut all = Vec::new();
         for spec in seen.specs.iter().filter(|spec| only.is_none_or(|only| spec.name == *only)) {
             let Some(record) = records.get(&spec.name) else { continue };

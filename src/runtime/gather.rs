@@ -17,6 +17,8 @@ use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::damage::FleetDamage;
+use crate::operation::freeze::{Freeze, of_fleet};
+use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::sighting::Sighting;
 use crate::plan::Facts;
@@ -94,7 +96,7 @@ impl Office {
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
         let (live, other) = self.templates(&seen).await;
-        let record = record(&self.store, &spec.name)?;
+        let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
         Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
@@ -196,15 +198,33 @@ pub(super) fn fleets_in(
     find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
 }
 
-/// What a store knows of these fleets.
-pub(super) fn records(store: &Store, specs: &[FleetSpec]) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
-    specs.iter().map(|spec| Ok((spec.name.clone(), record(store, &spec.name)?))).collect()
+/// What a store knows of these fleets; freezes as they stand at `now`.
+pub(super) fn records(store: &Store, specs: &[FleetSpec], now: WorldTime) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
+    let freezes = store.freezes(now)?;
+    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, &spec.name, &freezes)?))).collect()
 }
 
-fn record(store: &Store, fleet: &FleetName) -> Result<FleetRecord, StoreError> {
+fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecord, StoreError> {
+    recorded(store, fleet, &store.freezes(now)?)
+}
+
+fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
     let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
-    let damage = FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? };
-    Ok(FleetRecord { ledger: store.ledger(fleet)?, operations: listed.whole, history: store.history(fleet)?, damage })
+    Ok(FleetRecord {
+        ledger: store.ledger(fleet)?,
+        operations: listed.whole,
+        damage: FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? },
+        history: known_history(store, fleet),
+        freezes: of_fleet(freezes, fleet),
+    })
+}
+
+/// How long things took only says what to expect: where it cannot be read, nothing is expected.
+fn known_history(store: &Store, fleet: &FleetName) -> FleetHistory {
+    store.history(fleet).unwrap_or_else(|error| {
+        tracing::warn!("the history of {fleet} was not read: {error}");
+        FleetHistory::default()
+    })
 }
 
 /// What was read for a plan.
@@ -237,6 +257,7 @@ impl Gathered {
             target_groups: self.target_groups.clone(),
             policies: self.policies.clone(),
             history: self.record.history,
+            freezes: &self.record.freezes,
             now: self.now,
         }
     }

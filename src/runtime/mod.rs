@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod desk;
 pub mod driver;
 mod examine;
+mod freezer;
 mod gather;
 pub mod launch;
 pub mod office;

@@ -10,8 +10,10 @@ use crate::domain::group::ServerGroup;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
+use crate::domain::time::Millis;
 use crate::operation::claim::claim_on;
 use crate::operation::damage::{DamagedOperation, RawOperation};
+use crate::operation::freeze::Freeze;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::record::OperationView;
@@ -53,6 +55,18 @@ impl Records for Office {
         Ok(format!("{} is {} now", found.release.label(), if bad { "marked bad" } else { "not marked any more" }))
     }
 
+    fn freezes(&self) -> Result<Vec<Freeze>, DeskError> {
+        Ok(self.store.freezes(Self::now(self))?)
+    }
+
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
+        self.put_freeze(fleet, length, reason).await
+    }
+
+    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
+        self.lift_freeze(fleet, reason).await
+    }
+
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError> {
         self.may_write()?;
         let (spec, _) = self.spec(fleet).await?;
@@ -90,6 +104,7 @@ impl Records for Office {
         findings.extend(self.examine_listings().await);
         findings.extend(self.examine_operations()?);
         findings.extend(self.examine_loans(fleet).await);
+        findings.extend(self.examine_freezes(fleet)?);
         if let Some(fleet) = fleet {
             findings.extend(self.examine_fleet(fleet).await?);
         }

@@ -21,6 +21,7 @@ use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::sheet::Subject;
 use crate::domain::text::{Untrusted, escape};
+use crate::operation::freeze::Freeze;
 
 /// Draws the frame and gives the room for the view.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
@@ -46,6 +47,9 @@ pub fn place(model: &Model, paint: &Paint<'_>, wide: bool) -> Row {
     parts.push(data_age(model));
     if wide {
         parts.push(paint::plain(format!("store {}", header.store)));
+    }
+    if wide && let Some(freeze) = all_frozen(model) {
+        parts.push(toned(format!("FROZEN {}", words::frozen_for(model, freeze)), Tone::Waits));
     }
     if header.time_scale != 1 {
         parts.push(toned(format!("waits /{}", header.time_scale), Tone::Waits));
@@ -149,7 +153,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     }
     match model.screen() {
         Screen::Main => main_line(model),
-        Screen::Fleet(name) => fleet_crumbs(model, name, crumb),
+        Screen::Fleet(name) => fleet_crumbs(model, name, paint),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Help => paint::plain(" help"),
@@ -161,14 +165,27 @@ fn main_line(model: &Model) -> Row {
         None => toned(" Waiting for the first reading of fleets and images", Tone::Unknown),
         Some(_) if model.estate_remembered => toned(" Last known state from the store; reading afresh", Tone::Waits),
         Some(estate) if !estate.value.gaps.is_empty() => toned(format!(" Not all could be read: {}", estate.value.gaps.join("; ")), Tone::Unknown),
-        Some(_) => toned(" Nothing needs you", Tone::Dim),
+        Some(_) => match all_frozen(model) {
+            Some(freeze) => toned(format!(" Nothing needs you; {}", freeze.described()), Tone::Waits),
+            None => toned(" Nothing needs you", Tone::Dim),
+        },
     }
 }
 
-fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, crumb: &str) -> Row {
+/// The freeze of all fleets.
+fn all_frozen(model: &Model) -> Option<&Freeze> {
+    let mut held = model.fleets().iter().flat_map(|status| &status.freezes);
+    held.find(|freeze| freeze.fleet.is_none() && freeze.until > model.clock.world)
+}
+
+fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Paint<'_>) -> Row {
+    let crumb = paint.glyphs.crumb;
     let mut row = paint::plain(format!(" fleets {crumb} {name}"));
     if let Some(view) = model.operation_of(name) {
         row.push(piece(format!(" {crumb} {} {}  {}", view.operation.word(), view.operation.id, route_words(&view.operation.plan)), Tone::Plain));
+    }
+    if let Some(freeze) = model.fleet_status(name).and_then(|status| words::frozen(model, status)) {
+        row.push(piece(format!("  {} frozen {}", paint.glyphs.frozen, words::frozen_for(model, freeze)), Tone::Waits));
     }
     row
 }

@@ -38,7 +38,8 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     let operation = model.operation_of(name);
     let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
     let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
-    let below = operation.map(|view| below_rows(model, view, usize::from(area.width))).unwrap_or_default();
+    let mut below = operation.map(|view| below_rows(model, view, usize::from(area.width))).unwrap_or_default();
+    below.extend(freeze_rows(model, name, usize::from(area.width)));
     let below_height = u16::try_from(below.len()).unwrap_or(0);
     let wanted = u16::try_from(steps.len().max(servers.len())).unwrap_or(u16::MAX).saturating_add(2);
     let top_height = wanted.clamp(7, area.height.saturating_sub(below_height).max(7));
@@ -145,6 +146,13 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
         rows.push(paint::toned(format!(" Safe to close this screen: {} drives it", driver(view)), Tone::Dim));
     }
     rows
+}
+
+/// Why nothing new goes forward, and what lifts that.
+fn freeze_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
+    let Some(freeze) = model.fleet_status(name).and_then(|status| words::frozen(model, status)) else { return Vec::new() };
+    let text = format!("No new deploy (`{}` lifts that; R goes on): {}", freeze.lifted_by(), freeze.described());
+    text::wrap(&text, columns.saturating_sub(2)).into_iter().take(3).map(|line| paint::toned(format!(" {line}"), Tone::Waits)).collect()
 }
 
 fn driver(view: &OperationView) -> String {

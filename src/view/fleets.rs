@@ -108,10 +108,13 @@ impl Columns {
         let mark = paint.glyphs.cut;
         let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
         let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
-        let lead = if selected { "> " } else { "  " };
+        let lead = if selected { ">" } else { " " };
+        let frozen = words::frozen_mark(model, fleet, paint.glyphs);
         let lacking = words::lacks_servers(fleet);
         let mut row = vec![
-            piece(format!("{lead}{} ", text::left(&fleet.spec.name.to_string(), self.name, mark)), Tone::Plain),
+            piece(lead, Tone::Plain),
+            piece(frozen, Tone::Waits),
+            piece(format!("{} ", text::left(&fleet.spec.name.to_string(), self.name, mark)), Tone::Plain),
             piece(format!("{} ", bars::mix(fleet, self.mix, paint.glyphs)), mix_tone(fleet)),
             piece(self.versions(fleet, paint), Tone::Plain),
             piece(text::right(&words::healthy(fleet), 6, mark), healthy_tone(fleet)),

@@ -18,6 +18,8 @@ pub struct Glyphs {
     pub bad: &'static str,
     /// Mixed.
     pub mixed: &'static str,
+    /// Frozen: nothing new goes forward.
+    pub frozen: &'static str,
     /// Unknown.
     pub unknown: &'static str,
     /// Not begun.
@@ -60,6 +62,7 @@ const UNICODE: Glyphs = Glyphs {
     back: "◀",
     bad: "✗",
     mixed: "~",
+    frozen: "■",
     unknown: "?",
     later: "·",
     in_service: "●",
@@ -86,6 +89,7 @@ const ASCII: Glyphs = Glyphs {
     back: "<",
     bad: "X",
     mixed: "~",
+    frozen: "#",
     unknown: "?",
     later: ".",
     in_service: "o",

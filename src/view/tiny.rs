@@ -120,9 +120,11 @@ fn fleet_line(model: &Model, fleet: &FleetStatus, selected: bool, paint: &Paint<
     let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
     let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
     let lead = if selected { ">" } else { " " };
+    let frozen = words::frozen(model, fleet).is_some();
     vec![
         piece(format!("{lead}{} {} ", text::left(&fleet.spec.name.to_string(), 12, paint.glyphs.cut), words::healthy(fleet)), Tone::Plain),
-        piece(format!("{sign} {state}  "), tone),
+        piece(format!("{sign} {state} "), tone),
+        piece(if frozen { format!("{} ", paint.glyphs.frozen) } else { " ".to_owned() }, Tone::Waits),
         piece(back, back_tone),
     ]
 }

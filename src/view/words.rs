@@ -6,6 +6,7 @@ use crate::app::age::{about, countdown, stepped};
 use crate::app::model::Model;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::OperationState;
+use crate::operation::freeze::Freeze;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
@@ -29,8 +30,32 @@ pub const fn operation_sign(kind: OperationKind, state: OperationState, glyphs: 
     }
 }
 
-/// The state of a fleet: sign and words.
+/// The freeze that holds for a fleet now, the one that ends last.
+pub fn frozen<'a>(model: &Model, fleet: &'a FleetStatus) -> Option<&'a Freeze> {
+    fleet.freezes.iter().find(|freeze| freeze.until > model.clock.world)
+}
+
+/// Time until a freeze ends: `3h`.
+pub fn frozen_for(model: &Model, freeze: &Freeze) -> String {
+    about(freeze.until.since(model.clock.world))
+}
+
+/// The mark in front of a frozen fleet's name; a space in front of any other.
+pub fn frozen_mark(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> &'static str {
+    if frozen(model, fleet).is_some() { glyphs.frozen } else { " " }
+}
+
+/// The state of a fleet: sign and words. A freeze is named where there is nothing else to say; its mark is before the name.
 pub fn fleet_state(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) {
+    let (sign, words) = doing(model, fleet, glyphs);
+    match frozen(model, fleet) {
+        None => (sign, words),
+        Some(freeze) if words == "steady" => ((glyphs.frozen, Tone::Waits), format!("frozen {}", frozen_for(model, freeze))),
+        Some(_) => (sign, words),
+    }
+}
+
+fn doing(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) {
     if let Some(operation) = &fleet.operation
         && (matches!(fleet.state, FleetState::Busy) || operation.state == OperationState::Failed)
     {

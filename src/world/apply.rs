@@ -6,6 +6,7 @@ use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
 use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::refresh::RefreshStrategy;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -17,13 +18,13 @@ const MAX_WEIGHT: u32 = 999;
 const MAX_FORWARDS: usize = 5;
 
 /// A refusal before the name of the call is put to it.
-type Refusal = (CloudErrorKind, String);
+pub(super) type Refusal = (CloudErrorKind, String);
 
-fn refuse<T>(kind: CloudErrorKind, why: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(kind: CloudErrorKind, why: impl Into<String>) -> Result<T, Refusal> {
     Err((kind, why.into()))
 }
 
-fn not_found(what: &str, name: &impl std::fmt::Display) -> Refusal {
+pub(super) fn not_found(what: &str, name: &impl std::fmt::Display) -> Refusal {
     (CloudErrorKind::NotFound, format!("{what} {name} not found"))
 }
 
@@ -65,6 +66,11 @@ impl World {
             CloudCall::ReleaseMin { group, min } => self.resize(group, Some(*min), None, None),
             CloudCall::Park { group, sizes } => self.resize(group, Some(sizes.min), Some(sizes.max), Some(sizes.desired)),
             CloudCall::SetWeights { place, actions } => self.set_actions(place, actions),
+            CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
+                self.start_refresh(group, (template, *version), preferences, RefreshStrategy::Rolling)
+            }
+            CloudCall::CancelInstanceRefresh { group } => self.cancel_refresh(group),
+            CloudCall::RollbackInstanceRefresh { group } => self.roll_refresh_back(group),
             CloudCall::Tag { groups, tags } => self.tag(groups, |found| {
                 found.extend(tags.iter().map(|(key, value)| (key.clone(), Untrusted::new(value.clone()))));
             }),

@@ -44,7 +44,7 @@ impl World {
     fn next_of_group(&self, group: &Group) -> Option<Tick> {
         let servers = group.servers.iter().filter_map(|server| server.due).min();
         let balance = wants_change(group).then(|| group.retry_at.max(self.tick + 1));
-        [servers, balance, group.breaks_at].into_iter().flatten().min()
+        [servers, balance, group.breaks_at, group.refresh_due().map(|at| at.max(self.tick + 1))].into_iter().flatten().min()
     }
 
     /// Everything that happens at the present tick, in a fixed order.
@@ -52,6 +52,7 @@ impl World {
         self.settle_weights();
         self.draw_failures();
         self.servers_go_on();
+        self.refreshes_go_on();
         self.balance_groups();
     }
 
@@ -71,6 +72,6 @@ impl World {
 
 /// Whether the group has more or fewer servers than it wants and may do something about it.
 pub(super) fn wants_change(group: &Group) -> bool {
-    let (active, desired) = (count(group.servers.iter().filter(|server| server.is_active())), group.sizes.desired);
+    let (active, desired) = (count(group.servers.iter().filter(|server| server.is_active())), group.wanted());
     (active < desired && !group.is_suspended("Launch")) || (active > desired && !group.is_suspended("Terminate"))
 }

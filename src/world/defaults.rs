@@ -108,6 +108,7 @@ fn server_group(world: &mut World, line: &Line, fleet: &str, slot: Slot, name: &
         policies: policies(line.shape),
         retry_at: 0,
         breaks_at: None,
+        refreshes: Vec::new(),
     };
     if slot == Slot::A {
         populate(world, &mut group, line);

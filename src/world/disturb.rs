@@ -4,6 +4,7 @@ use super::World;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
 use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
 
@@ -66,6 +67,29 @@ pub enum Disturbance {
         /// The image.
         image: ImageId,
     },
+    /// Somebody else's tool starts an instance refresh.
+    StartRefresh {
+        /// The group.
+        group: GroupName,
+        /// The template version it launches.
+        template: DesiredTemplate,
+        /// Its preferences.
+        preferences: Box<RefreshPreferences>,
+        /// How it gets its servers.
+        strategy: RefreshStrategy,
+    },
+    /// Somebody cancels the instance refresh of a group.
+    CancelRefresh {
+        /// The group.
+        group: GroupName,
+    },
+    /// An alarm that the instance refresh of a group watches goes off.
+    RefreshAlarm {
+        /// The group.
+        group: GroupName,
+        /// What it says.
+        why: String,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -90,6 +114,12 @@ impl World {
             Disturbance::UnreadableHealth { target_group, span } => self.hide_health(&target_group, span),
             Disturbance::ChangeTemplate { group, version } => self.groups.get_mut(&group).map(|group| group.version = version).is_some(),
             Disturbance::RemoveImage { image } => self.images.remove(&image).is_some(),
+            Disturbance::StartRefresh { group, template: DesiredTemplate { id, version: PinnedVersion::Number(number) }, preferences, strategy } => {
+                self.start_refresh(&group, (&id, number), &preferences, strategy).is_ok()
+            }
+            Disturbance::StartRefresh { .. } => false,
+            Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
+            Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }

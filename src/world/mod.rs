@@ -12,6 +12,9 @@ mod defaults;
 mod disturb;
 pub mod draw;
 mod read;
+mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod scenario;
 mod servers;
 pub mod state;

@@ -10,6 +10,7 @@ use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateI
 use crate::domain::image::{BakeProgress, Image, ImageState};
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Reading;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::domain::traffic::{RouteActions, TargetHealth, TargetState};
@@ -93,8 +94,7 @@ impl World {
     }
 
     fn pin_of(&self, group: &Group) -> TemplatePin {
-        let launched = self.launches_now(group).map(|(number, _)| number);
-        let data = launched.and_then(|number| self.templates.get(&group.template)?.versions.get(&number));
+        let data = self.pinned_number(group).and_then(|number| self.templates.get(&group.template)?.versions.get(&number));
         TemplatePin { id: group.template.clone(), version: group.version, image: data.map(|data| data.image.clone()), digest: data.map(digest) }
     }
 
@@ -131,7 +131,7 @@ impl World {
         let mut seen = FleetObservation::blind(scope, self.now(), "not asked");
         seen.route = scope.route.place().map_or_else(|| Reading::known(RouteActions::default(), self.now()), |place| self.route_reading(place));
         for slot in scope.slots() {
-            let full = depth == Depth::Full;
+            let full = depth.is_full();
             if let Some(name) = scope.groups.get(*slot).filter(|_| full) {
                 *seen.groups.get_mut(*slot) = self.group_reading(name);
             }
@@ -143,7 +143,14 @@ impl World {
             *seen.counts.get_mut(*slot) = scope.target_group(*slot).filter(|_| full && scope.is_weighted()).and_then(|arn| self.counts(arn));
         }
         seen.alarms = Reading::known(Vec::new(), self.now());
+        seen.refreshes = self.refresh_reading(scope, depth);
         seen
+    }
+
+    fn refresh_reading(&self, scope: &Scope, depth: Depth) -> Option<Reading<Vec<InstanceRefresh>>> {
+        let Depth::WithRefreshes(slot) = depth else { return None };
+        let read = scope.groups.get(slot).and_then(|name| self.refreshes(name));
+        Some(read.map_or_else(|| Reading::unknown("Auto Scaling group not found"), |refreshes| Reading::known(refreshes, self.now())))
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {

@@ -20,9 +20,9 @@ const RETRY: Tick = 60;
 pub(super) const ZONES: [&str; 3] = ["sim-1a", "sim-1b", "sim-1c"];
 
 /// What a server's next step depends on besides itself.
-struct Surroundings {
+pub(super) struct Surroundings {
     seed: u64,
-    tick: Tick,
+    pub(super) tick: Tick,
     health_check: HealthCheck,
     registers: bool,
     checked: bool,
@@ -45,7 +45,7 @@ impl World {
         self.images.get(image).map_or(Vigour::Sound, |record| record.behaviour.vigour)
     }
 
-    fn surroundings(&self, group: &Group) -> Surroundings {
+    pub(super) fn surroundings(&self, group: &Group) -> Surroundings {
         Surroundings {
             seed: self.seed,
             tick: self.tick,
@@ -102,7 +102,7 @@ impl World {
     }
 
     fn balance(&mut self, group: &mut Group) {
-        let (active, desired) = (count(group.servers.iter().filter(|server| server.is_active())), group.sizes.desired);
+        let (active, desired) = (count(group.servers.iter().filter(|server| server.is_active())), group.wanted());
         for _ in active..desired {
             if !self.launch(group) {
                 group.retry_at = self.tick + RETRY;
@@ -110,8 +110,9 @@ impl World {
             }
         }
         let around = self.surroundings(group);
+        let pinned = self.launches_now(group).map(|(number, _)| number);
         for _ in desired..active {
-            scale_in_one(group, &around);
+            scale_in_one(group, pinned, &around);
         }
     }
 
@@ -138,13 +139,21 @@ impl World {
 
     /// The version and image the group would launch now.
     pub(super) fn launches_now(&self, group: &Group) -> Option<(u64, ImageId)> {
+        if let Some((template, number)) = group.refresh_launches() {
+            return self.templates.get(template)?.versions.get(&number).map(|version| (number, version.image.clone()));
+        }
+        let number = self.pinned_number(group)?;
+        self.templates.get(&group.template)?.versions.get(&number).map(|version| (number, version.image.clone()))
+    }
+
+    /// The number of the version the group itself names.
+    pub(super) fn pinned_number(&self, group: &Group) -> Option<u64> {
         let template = self.templates.get(&group.template)?;
-        let number = match group.version {
-            PinnedVersion::Number(number) => number,
-            PinnedVersion::Latest => *template.versions.keys().next_back()?,
-            PinnedVersion::Default => template.default,
-        };
-        template.versions.get(&number).map(|version| (number, version.image.clone()))
+        match group.version {
+            PinnedVersion::Number(number) => Some(number),
+            PinnedVersion::Latest => template.versions.keys().next_back().copied(),
+            PinnedVersion::Default => Some(template.default),
+        }
     }
 
     /// Begins the checks of a target group anew: it came into a rule, or went out of all of them.
@@ -255,11 +264,7 @@ fn break_server(server: &mut Server, around: &Surroundings) {
 }
 
 /// Ends the server that a scale-in would choose: never another template version's before a stranger's, then the fullest zone, then the oldest.
-fn scale_in_one(group: &mut Group, around: &Surroundings) {
-    let pinned = match group.version {
-        PinnedVersion::Number(number) => Some(number),
-        PinnedVersion::Latest | PinnedVersion::Default => None,
-    };
+fn scale_in_one(group: &mut Group, pinned: Option<u64>, around: &Surroundings) {
     let mut per_zone = [0_usize; 3];
     for server in group.servers.iter().filter(|server| server.is_active()) {
         if let Some(zone) = per_zone.get_mut(usize::from(server.zone)) {
@@ -277,7 +282,7 @@ fn scale_in_one(group: &mut Group, around: &Surroundings) {
 }
 
 /// Takes a server out: it drains if it is registered, and then it is gone.
-fn terminate(server: &mut Server, around: &Surroundings) {
+pub(super) fn terminate(server: &mut Server, around: &Surroundings) {
     let drains = matches!(server.target, Target::Initial | Target::Healthy | Target::Unhealthy);
     server.phase = Phase::Terminating;
     server.target = if drains { Target::Draining } else { Target::None };

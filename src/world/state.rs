@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::refresh::Refresh;
 use crate::domain::group::{HealthCheck, PinnedVersion};
 use crate::domain::ids::{ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
@@ -157,6 +158,9 @@ pub struct Group {
     pub retry_at: Tick,
     /// When one of its servers is going to break by itself.
     pub breaks_at: Option<Tick>,
+    /// Its instance refreshes, oldest first: the last one may run.
+    #[serde(default)]
+    pub refreshes: Vec<Refresh>,
 }
 
 impl Group {

@@ -67,6 +67,7 @@ impl Bench {
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),
+            freezes: &[],
             now: START,
         });
         bench.progress = Progress::new(&bench.plan, START);
@@ -224,6 +225,7 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),
+            freezes: &[],
             now: START,
         },
         "2.14.0",

@@ -146,6 +146,9 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::ReleaseMin { .. } => "give pin back",
         CloudCall::Park { .. } => "park",
         CloudCall::SetWeights { .. } => "weights",
+        CloudCall::StartInstanceRefresh { .. } => "start refresh",
+        CloudCall::CancelInstanceRefresh { .. } => "cancel refresh",
+        CloudCall::RollbackInstanceRefresh { .. } => "roll refresh back",
         CloudCall::Tag { .. } => "tag",
         CloudCall::Untag { .. } => "untag",
     }

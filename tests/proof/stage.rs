@@ -146,6 +146,7 @@ impl Stage {
             seen: &seen,
             images,
             images_missing: None,
+            freezes: &[],
             ledger: &self.book.ledger,
             operations: &self.book.views(),
             damage: &FleetDamage::default(),

@@ -40,6 +40,65 @@ fn a_gap_in_one_operation_s_events_stops_nothing_else_and_a_rollback_closes_it()
 }
 
 #[test]
+fn events_that_are_missing_at_the_end_are_missed_too() {
+    let yard = Yard::at_speed(100);
+    let id = killed_deploy(&yard);
+    let last = yard.op(&id)["events"].as_array().unwrap().len() - 1;
+    edit(&yard, &format!("DELETE FROM events WHERE seq = {last}"));
+    yard.run(&["op", &id]).refuses(1, &[&format!("event {last} is missing")]);
+    edit(&yard, "DELETE FROM events");
+    yard.run(&["drive", &id, "--take-over"]).refuses(1, &["all of its events are missing"]);
+    roll_back(&yard, &[]);
+    is_at_rest_on_the_old_release(&yard);
+}
+
+#[test]
+fn an_operation_that_was_removed_leaves_its_number_and_its_events() {
+    let yard = Yard::at_speed(100);
+    killed_deploy(&yard);
+    edit(&yard, "DELETE FROM operations");
+    let doctor = yard.run(&["doctor"]).code(0);
+    assert!(doctor.out.contains("the record of operation op-1 is missing, its events are there"), "{}", doctor.out);
+    let back = roll_back(&yard, &[]);
+    assert_eq!((back["id"].as_str(), weights(&yard)), (Some("op-2"), [100, 0]));
+}
+
+#[test]
+fn a_file_that_sqlite_finds_damaged_takes_no_deploy_and_a_new_store_takes_over_from_the_cloud() {
+    let yard = Yard::at_speed(100);
+    killed_deploy(&yard);
+    let file = yard.world_dir().join("store.sqlite");
+    let root: u64 = {
+        let store = store(&yard);
+        store.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+        store.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'history'", [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+    };
+    let page =
+        std::os::unix::fs::FileExt::write_all_at(&std::fs::OpenOptions::new().write(true).open(&file).unwrap(), &[0x5a; 4096], (root - 1) * 4096);
+    page.unwrap();
+    yard.run(&["deploy", "api-prod", "--image", "5.2.0", "--yes", "--reason", "a test"]).refuses(1, &["damaged", "move the file away"]);
+    let doctor = yard.run(&["doctor"]).code(0);
+    assert!(doctor.out.lines().any(|line| line.starts_with("!   records") && line.contains("damaged")), "{}", doctor.out);
+    assert!(doctor.out.contains("qd fleet adopt NAME"), "{}", doctor.out);
+    assert!(yard.run(&["fleets"]).code(0).out.contains("web-prod"));
+    yard.run(&["ops", "--json"]).code(0);
+
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::rename(yard.world_dir().join(format!("store.sqlite{end}")), yard.path().join(format!("old{end}")));
+    }
+    let deploy = ["deploy", "web-prod", "--image", "2.14.0", "--yes", "--reason", "a test"];
+    yard.run(&deploy).refuses(3, &["is claimed", "of another store"]);
+    yard.run(&["sim", "advance", "11m"]).code(0);
+    yard.run(&deploy).refuses(3, &["has no single live group", "qd rollback web-prod"]);
+    yard.run(&["fleet", "adopt", "web-prod"]).refuses(3, &["do not tell which group", "--live a"]);
+    let plan = yard.run(&["rollback", "web-prod", "--plan", "--json"]).code(0).json();
+    assert!(plan["friction"].to_string().contains("nothing says that this release was ever good"), "{plan:#}");
+    yard.run(&["fleet", "adopt", "web-prod", "--live", "a"]).code(0);
+    roll_back(&yard, &["--to", "2.13.2"]);
+    assert_eq!(weights(&yard), [100, 0]);
+}
+
+#[test]
 fn a_record_nobody_can_read_is_rolled_back_from_by_the_ledger() {
     let yard = Yard::at_speed(100);
     killed_deploy(&yard);

@@ -190,6 +190,9 @@ impl Checker {
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
             CloudCall::RaiseMin { group, .. } | CloudCall::PinTemplate { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
+            CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
+                Err("an instance refresh in a fleet of two groups".to_owned())
+            }
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
         }

@@ -154,6 +154,7 @@ impl Sim {
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),
+            freezes: &[],
             now: self.now(),
         })
     }

@@ -143,6 +143,8 @@ fn is_conflict(code: &str) -> bool {
             | "ResourceContention"
             | "IdempotentParameterMismatch"
             | "InstanceRefreshInProgress"
+            | "ActiveInstanceRefreshNotFound"
+            | "IrreversibleInstanceRefresh"
             | "IncorrectState"
             | "IncorrectInstanceState"
             | "PriorityInUse"

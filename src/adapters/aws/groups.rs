@@ -57,7 +57,7 @@ fn wanted(groups: &[asg::AutoScalingGroup]) -> Wanted {
 }
 
 /// Template and version; a specification without a version means the default one.
-fn read_spec(spec: &asg::LaunchTemplateSpecification) -> Option<(TemplateId, PinnedVersion)> {
+pub(super) fn read_spec(spec: &asg::LaunchTemplateSpecification) -> Option<(TemplateId, PinnedVersion)> {
     let version = match spec.version() {
         None | Some("" | "$Default") => PinnedVersion::Default,
         Some("$Latest") => PinnedVersion::Latest,

@@ -15,6 +15,7 @@ mod images;
 mod observe;
 mod pages;
 mod read;
+mod refresh;
 mod routes;
 mod template_writes;
 mod templates;

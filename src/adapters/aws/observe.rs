@@ -9,6 +9,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, TargetGroupArn};
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::reading::Reading;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::{RouteActions, TargetHealth};
 
 /// Why a part has no value that nobody asked for.
@@ -17,18 +18,20 @@ const NOT_ASKED: &str = "not asked";
 impl AwsCloud {
     /// Looks as deep as asked.
     pub(super) async fn look(&self, scope: &Scope, depth: Depth) -> FleetObservation {
-        let full = depth == Depth::Full;
+        let full = depth.is_full();
         let mut seen = FleetObservation::blind(scope, wall_clock(), NOT_ASKED);
         let asked = |slot| full || depth == Depth::RouteAndTargets(slot);
-        let (groups, route, a, b) = tokio::join!(
+        let (groups, route, a, b, refreshes) = tokio::join!(
             async { if full { Some(self.read_groups(&scope.groups).await) } else { None } },
             self.read_route(scope.route.place()),
             async { if asked(Slot::A) { Some(self.read_health(scope.target_group(Slot::A)).await) } else { None } },
             async { if asked(Slot::B) && !shares_targets(scope) { Some(self.read_health(scope.target_group(Slot::B)).await) } else { None } },
+            self.read_refreshes(scope, depth),
         );
         seen.at = wall_clock();
         seen.groups = groups.unwrap_or(seen.groups);
         seen.route = route;
+        seen.refreshes = refreshes;
         let b = b.or_else(|| a.clone().filter(|_| asked(Slot::B) && shares_targets(scope)));
         for (slot, health) in [(Slot::A, a), (Slot::B, b)] {
             if let Some(health) = health {
@@ -52,6 +55,16 @@ impl AwsCloud {
             }
             Err(error) => BySlot::from_fn(|_| unknown(&error)),
         }
+    }
+
+    /// One call, and only for whoever asks: fleets that are driven by weights pay nothing.
+    async fn read_refreshes(&self, scope: &Scope, depth: Depth) -> Option<Reading<Vec<InstanceRefresh>>> {
+        let Depth::WithRefreshes(slot) = depth else { return None };
+        let Some(group) = scope.groups.get(slot) else { return Some(Reading::unknown("there is no such slot")) };
+        Some(match self.refreshes_of(group).await {
+            Ok(refreshes) => Reading::known(refreshes, wall_clock()),
+            Err(error) => unknown(&error),
+        })
     }
 
     async fn read_route(&self, place: Option<&RoutePlace>) -> Reading<RouteActions> {

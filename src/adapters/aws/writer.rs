@@ -44,6 +44,11 @@ impl AwsWriter {
             CloudCall::ReleaseMin { group, min } => self.resize(group, Some(*min), None, None, sent).await,
             CloudCall::Park { group, sizes: Sizes { min, max, desired } } => self.resize(group, Some(*min), Some(*max), Some(*desired), sent).await,
             CloudCall::SetWeights { place, actions } => self.set_weights(place, actions, sent).await,
+            CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
+                self.start_refresh(group, (template, *version), preferences, sent).await
+            }
+            CloudCall::CancelInstanceRefresh { group } => self.cancel_refresh(group, sent).await,
+            CloudCall::RollbackInstanceRefresh { group } => self.roll_refresh_back(group, sent).await,
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
         }

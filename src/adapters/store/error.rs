@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::escape;
 use crate::operation::damage::DamagedOperation;
+use crate::operation::freeze::Freeze;
 use crate::operation::plan::Refusal;
 use crate::ports::desk::DeskError;
 
@@ -28,6 +29,14 @@ pub enum StoreError {
     /// Another operation holds the fleet.
     #[error("the fleet is held by operation {0}")]
     Held(OperationId),
+    /// Nothing goes forward in the fleet for now.
+    #[error("{fleet} is not changed now: {}", freeze.described())]
+    Frozen {
+        /// The fleet.
+        fleet: FleetName,
+        /// The freeze.
+        freeze: Box<Freeze>,
+    },
     /// The lease is not ours any more.
     #[error("the lease was lost to another process")]
     LeaseLost,
@@ -89,10 +98,11 @@ impl StoreError {
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
-        let refused = matches!(error, StoreError::Held(_) | StoreError::HasDriver(_) | StoreError::Finished(_));
+        let refused = matches!(error, StoreError::Held(_) | StoreError::Frozen { .. } | StoreError::HasDriver(_) | StoreError::Finished(_));
         let hint = match &error {
             StoreError::Place { hint, .. } => hint.clone(),
             StoreError::Held(id) => format!("look at it: `qd op {id}`"),
+            StoreError::Frozen { freeze, .. } => freeze.remedy(),
             StoreError::LeaseLost => "another driver goes on with it: `qd ops` shows it".to_owned(),
             StoreError::HasDriver(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Finished(id) => format!("look at it: `qd op {id}`"),

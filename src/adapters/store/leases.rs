@@ -139,6 +139,22 @@ pub(super) fn check(store: &Store, transaction: &Transaction<'_>, id: &Operation
     if current == Some(number(epoch)) { Ok(()) } else { Err(StoreError::LeaseLost) }
 }
 
+/// Every lease somebody holds: its operation, its holder as it was written, its deadline.
+pub(super) fn held(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(String, String, BootTime)>> {
+    let mut statement = transaction.prepare("SELECT operation, holder, deadline FROM leases WHERE holder IS NOT NULL")?;
+    let deadline = |millis: i64| BootTime(u64::try_from(millis).unwrap_or(0));
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, deadline(row.get(2)?))))?.collect()
+}
+
+/// Whether the holder of a lease still drives.
+pub(super) fn drives(holder: &Holder, deadline: BootTime) -> bool {
+    match host::holder_process(holder) {
+        HolderProcess::Alive => true,
+        HolderProcess::Gone => false,
+        HolderProcess::Elsewhere => deadline > host::boot_now(),
+    }
+}
+
 /// Takes the lease from whoever has it; the new epoch.
 pub(super) fn revoke(transaction: &Transaction<'_>, id: &OperationId) -> rusqlite::Result<u64> {
     let epoch: i64 = transaction.query_row(

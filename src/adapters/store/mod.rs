@@ -4,6 +4,7 @@ mod budget;
 mod check;
 mod commands;
 mod error;
+mod freezes;
 mod leases;
 mod ledger;
 mod operations;
@@ -103,7 +104,7 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history"] {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes"] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

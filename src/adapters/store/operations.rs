@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::commands::{CommandAnswer, put_answer};
 use super::views::whole;
-use super::{Store, StoreError, leases, ledger};
+use super::{Store, StoreError, freezes, leases, ledger};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -33,7 +33,7 @@ impl Store {
     /// Writes a confirmed plan down. A rollback takes the wheel from what holds the fleet, and both from a waiting retire, in the same transaction.
     ///
     /// # Errors
-    /// Another operation holds the fleet than the one the plan was made against.
+    /// Another operation holds the fleet than the one the plan was made against, or the fleet is frozen and this goes forward.
     pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
         if new.plan.kind == OperationKind::Deploy && !self.dir().join(super::RESERVE_NAME).exists() {
             // Going forward waits until there is room to come to rest; going back does not.
@@ -44,6 +44,10 @@ impl Store {
         }
         self.write(|transaction| {
             let sql = |error| self.sql(error);
+            if new.plan.kind == OperationKind::Deploy {
+                // Somebody may have frozen the fleet since the plan was made.
+                freezes::none_holds(self, transaction, &new.plan.fleet, new.at)?;
+            }
             let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;
             if let Some(holder) = &holder
                 && (new.plan.kind != OperationKind::Rollback || new.plan.supersedes.as_ref() != Some(holder))
@@ -121,7 +125,9 @@ impl Store {
                 .query_map([id.as_str()], |row| Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), row.get(1)?)))?
                 .collect()
         })();
-        let events = whole(&bodies.map_err(|error| self.sql(error))?);
+        let recorded: i64 =
+            transaction.query_row("SELECT events FROM operations WHERE id = ?1", [id.as_str()], |row| row.get(0)).map_err(|error| self.sql(error))?;
+        let events = whole(&bodies.map_err(|error| self.sql(error))?, u64::try_from(recorded).unwrap_or(0));
         events.map_err(|what| StoreError::Damaged(format!("the record of operation {id}: {what}")))
     }
 }
@@ -190,6 +196,9 @@ fn put(store: &Store, transaction: &Transaction<'_>, id: &OperationId, epoch: u6
             "INSERT INTO events (operation, seq, epoch, body) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_str(), number(event.seq), number(epoch), body],
         )
+        .map_err(|error| store.sql(error))?;
+    transaction
+        .execute("UPDATE operations SET events = ?2 WHERE id = ?1", params![id.as_str(), number(event.seq.saturating_add(1))])
         .map(|_| ())
         .map_err(|error| store.sql(error))
 }

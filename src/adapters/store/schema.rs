@@ -1,14 +1,16 @@
-//! The tables, and their version.
+//! The tables, their version, and how a store of an older version is brought up to it.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::StoreError;
+use super::operations::parse;
+use super::{StoreError, leases};
 
 /// Rises with every change of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 3;
 
+/// The tables of the first version.
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE version (changes INTEGER NOT NULL) STRICT;
@@ -44,6 +46,17 @@ CREATE TABLE budget (bucket TEXT PRIMARY KEY, boot TEXT NOT NULL, body TEXT NOT 
 CREATE TABLE history (fleet TEXT NOT NULL, kind TEXT NOT NULL, millis INTEGER NOT NULL) STRICT;
 ";
 
+/// What each later version added, with its number.
+const ADDED: [(i64, &str); 2] = [
+    (2, "CREATE TABLE freezes (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;"),
+    // How many events an operation has: nothing else tells that its last ones were removed.
+    (
+        3,
+        "ALTER TABLE operations ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
+         UPDATE operations SET events = (SELECT count(*) FROM events WHERE operation = operations.id);",
+    ),
+];
+
 /// Brings a connection to our settings and tables; the answer is the store's id.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String, StoreError> {
     let sql = |error| StoreError::sql(path, error);
@@ -61,20 +74,41 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String
         ));
     }
     if found < VERSION {
-        create(connection).map_err(sql)?;
+        bring_up_to_date(connection, path)?;
     }
     let id: Option<String> = connection.query_row("SELECT value FROM meta WHERE key = 'id'", [], |row| row.get(0)).optional().map_err(sql)?;
     id.ok_or_else(|| StoreError::Damaged(format!("{} has no id", crate::domain::text::escape(&path.display().to_string()))))
 }
 
 /// Two processes may come here at once: the second finds the tables made.
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found < VERSION {
-        transaction.execute_batch(TABLES)?;
-        transaction.execute("INSERT INTO meta (key, value) VALUES ('id', lower(hex(randomblob(6))))", [])?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let sql = |error| StoreError::sql(path, error);
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+    if found == 0 {
+        transaction.execute_batch(TABLES).map_err(sql)?;
+        transaction.execute("INSERT INTO meta (key, value) VALUES ('id', lower(hex(randomblob(6))))", []).map_err(sql)?;
+    } else if found < VERSION {
+        nobody_drives(&transaction, path)?;
     }
-    transaction.commit()
+    for (_, tables) in ADDED.iter().filter(|(version, _)| *version > found) {
+        transaction.execute_batch(tables).map_err(sql)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION.max(found)).map_err(sql)?;
+    transaction.commit().map_err(sql)
+}
+
+/// A driver of an older version would not see what it does not know: its store stays as it is until it is gone.
+fn nobody_drives(transaction: &Transaction<'_>, path: &Path) -> Result<(), StoreError> {
+    let held = leases::held(transaction).map_err(|error| StoreError::sql(path, error))?;
+    for (operation, holder, deadline) in held {
+        if leases::drives(&parse(&holder)?, deadline) {
+            return Err(StoreError::place(
+                path,
+                &format!("was made by an older version of Quarterdeck, and operation {operation} is driven by it now"),
+                "use that version until the operation is over; the store is brought up to date as soon as nobody drives anything",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -2,13 +2,12 @@
 
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::{Store, StoreError};
-use crate::adapters::host;
+use super::{Store, StoreError, leases};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::event::{Event, EventBody};
-use crate::operation::lease::{HolderProcess, Lease};
+use crate::operation::lease::Lease;
 use crate::operation::plan::Plan;
 use crate::operation::progress::Progress;
 use crate::operation::record::{Operation, OperationView};
@@ -30,9 +29,11 @@ struct Stored {
     holds: bool,
     finished: bool,
     body: String,
+    /// How many events it has.
+    events: u64,
 }
 
-const COLUMNS: &str = "id, fleet, kind, holds, final, body";
+const COLUMNS: &str = "id, fleet, kind, holds, final, body, events";
 
 impl Stored {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -44,6 +45,7 @@ impl Stored {
             holds: row.get(3)?,
             finished: row.get(4)?,
             body: text(5)?,
+            events: u64::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
         })
     }
 
@@ -130,7 +132,7 @@ impl Store {
     /// The operation, or what is wrong with its record.
     fn load(&self, stored: Stored) -> Result<Result<OperationView, DamagedOperation>, StoreError> {
         let bodies = self.event_bodies(&stored.id)?;
-        let (operation, events) = match (parsed::<Operation>(&stored.body), whole(&bodies)) {
+        let (operation, events) = match (parsed::<Operation>(&stored.body), whole(&bodies, stored.events)) {
             (Ok(operation), Ok(events)) => (operation, events),
             (Ok(operation), Err(what)) => return Ok(Err(stored.damaged(what, Some(operation.plan)))),
             (Err(why), _) => {
@@ -155,15 +157,11 @@ impl Store {
 }
 
 fn is_held(lease: &Lease) -> bool {
-    lease.holder.as_ref().is_some_and(|holder| match host::holder_process(holder) {
-        HolderProcess::Alive => true,
-        HolderProcess::Gone => false,
-        HolderProcess::Elsewhere => lease.deadline > host::boot_now(),
-    })
+    lease.holder.as_ref().is_some_and(|holder| leases::drives(holder, lease.deadline))
 }
 
-/// The events, if none is missing and all can be read; else what is wrong.
-pub(super) fn whole(bodies: &[(u64, String)]) -> Result<Vec<Event>, String> {
+/// The events, if none of the `recorded` ones is missing and all can be read; else what is wrong.
+pub(super) fn whole(bodies: &[(u64, String)], recorded: u64) -> Result<Vec<Event>, String> {
     let mut events = Vec::with_capacity(bodies.len());
     for (seq, body) in bodies {
         let next = events.len() as u64;
@@ -175,6 +173,10 @@ pub(super) fn whole(bodies: &[(u64, String)]) -> Result<Vec<Event>, String> {
             return Err(format!("event {seq} says that it is event {}", event.seq));
         }
         events.push(event);
+    }
+    let there = events.len() as u64;
+    if !events.is_empty() && there < recorded {
+        return Err(format!("{} missing", span(there, recorded - 1)));
     }
     match events.first().map(|event| &event.body) {
         Some(EventBody::Planned { .. }) => Ok(events),

@@ -122,6 +122,9 @@ fn text(detail: &FleetDetail, now: WorldTime, width: Option<usize>) -> String {
     }
     text.push_str(&operation(status.operation.as_ref(), now));
     text.push_str(&back(&status.way_back, now));
+    for freeze in status.freezes.iter().filter(|freeze| freeze.until > now) {
+        text.push_str(&format!("freeze     {}; `{}` lifts it\n", freeze.described(), freeze.lifted_by()));
+    }
     for problem in &status.spec.problems {
         text.push_str(&format!("problem    {problem}\n"));
     }

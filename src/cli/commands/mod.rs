@@ -4,6 +4,7 @@ pub mod act;
 pub mod doctor;
 pub mod fleet;
 pub mod fleets;
+pub mod freeze;
 pub mod images;
 pub mod ledger;
 pub mod ops;

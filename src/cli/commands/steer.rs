@@ -44,6 +44,11 @@ pub(in super::super) async fn run(desk: &dyn Records, kind: CommandKind, args: &
     let typed = name(&view, kind, args, out)?;
     let seen = Seen { step: view.progress.current, last_event: view.last_event().unwrap_or(0) };
     let answer = desk.command(&view.operation.id, kind, seen, reason, typed).await?;
+    if kind == CommandKind::BackOut {
+        for freeze in desk.freezes()?.iter().filter(|freeze| freeze.covers(&view.operation.plan.fleet)) {
+            out.notice(&format!("qd: skips the freeze: {}", freeze.described()));
+        }
+    }
     if args.json {
         out.json(&AnswerDoc { operation: &view.operation.id, command: kind.word(), answer: &answer });
     } else {

@@ -10,9 +10,10 @@ use crate::app::fixture;
 use crate::domain::fleet::Slot;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
+use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -27,6 +28,8 @@ pub enum Asked {
     Command(CommandKind, Seen, Option<Untrusted>, Option<Untrusted>),
     Mark(String, bool),
     TakeOver(OperationId),
+    Freeze(Option<FleetName>, Millis),
+    Unfreeze(Option<FleetName>),
 }
 
 /// The desk.
@@ -35,6 +38,7 @@ pub struct Fake {
     pub view: OperationView,
     pub estate: Estate,
     pub read_only: bool,
+    pub freezes: Vec<Freeze>,
     pub asked: Mutex<Vec<Asked>>,
     pub damaged: Vec<DamagedOperation>,
     pub recovered: Vec<Recovered>,
@@ -51,6 +55,7 @@ impl Default for Fake {
             asked: Mutex::default(),
             damaged: Vec::new(),
             recovered: Vec::new(),
+            freezes: Vec::new(),
         }
     }
 }
@@ -170,6 +175,23 @@ impl Records for Fake {
         }
         self.note(Asked::Mark(release.to_owned(), bad));
         Ok("noted".to_owned())
+    }
+
+    fn freezes(&self) -> Result<Vec<Freeze>, DeskError> {
+        Ok(self.freezes.clone())
+    }
+
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
+        if fleet.is_some_and(|fleet| fleet.as_str() != "web-prod") {
+            return Err(DeskError::other("no such fleet", "look"));
+        }
+        self.note(Asked::Freeze(fleet.cloned(), length));
+        Ok(Freeze { reason: Some(reason), ..fixture::freeze(fleet.map(FleetName::as_str), length) })
+    }
+
+    async fn unfreeze(&self, fleet: Option<&FleetName>, _: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
+        self.note(Asked::Unfreeze(fleet.cloned()));
+        Ok(Some(fixture::freeze(fleet.map(FleetName::as_str), Millis::mins(60))))
     }
 
     async fn adopt(&self, fleet: &FleetName, _: Option<Slot>) -> Result<Adopted, DeskError> {

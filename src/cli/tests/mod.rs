@@ -2,5 +2,6 @@
 
 mod act;
 mod desk;
+mod freeze;
 mod parsing;
 mod text;

@@ -68,7 +68,7 @@ fn fleets_and_ledgers_have_verbs_after_their_names() {
 fn mistakes_end_with_2_and_say_what_there_is() {
     for (words, said) in [
         ("fleetz", "similar subcommand"),
-        ("freeze web-prod", "unrecognized subcommand"),
+        ("thaw web-prod", "unrecognized subcommand"),
         ("deploy web-prod", "--image"),
         ("deploy web-prod --image 1 --detach --follow", "cannot be used with"),
         ("deploy web-prod --image 1 --plan --yes", "cannot be used with"),

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{Session, frame};
 use crate::app::message::Reply;
 use crate::app::{Effect, Message, Model, fixture};
+use crate::domain::time::Millis;
 
 /// Every screen there is, with something on it.
 pub fn scenes() -> Vec<(&'static str, Model)> {
@@ -27,6 +28,13 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
         session.take(Message::Reply { no, reply: Reply::Fleet("web-prod".into(), Ok(Box::new(detail))) });
         session.model
     };
+    let frozen = |mut model: Model| {
+        let estate = model.estate.as_mut().unwrap();
+        for fleet in &mut estate.value.fleets {
+            fleet.freezes = vec![fixture::freeze(None, Millis::mins(180))];
+        }
+        model
+    };
     vec![
         ("blank", fixture::blank(80, 24)),
         ("main", scene(None, "").model),
@@ -43,13 +51,15 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
         ("activity", scene(Some(fixture::holding()), ";").model),
         ("alerts", scene(Some(fixture::holding()), "!").model),
         ("help", scene(None, "?").model),
+        ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
+        ("fleet_frozen", frozen(scene(None, "enter").model)),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..15_usize, ascii in any::<bool>()) {
+    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..17_usize, ascii in any::<bool>()) {
         let (_, mut model) = scenes().swap_remove(scene);
         model.look.ascii = ascii;
         model.size = (width, height);
