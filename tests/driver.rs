@@ -7,7 +7,10 @@ use std::sync::Arc;
 use quarterdeck::adapters::sim::SimCloud;
 use quarterdeck::adapters::store::{NewOperation, Store};
 use quarterdeck::domain::ids::{FleetName, OperationId};
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::domain::time::Millis;
+use quarterdeck::operation::command::Who;
+use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::freeze::{FreezeBody, FreezeEntry};
 use quarterdeck::operation::intent::Intent;
 use quarterdeck::ports::desk::{Desk, Records};
 use quarterdeck::runtime::cloud::Cloud;
@@ -154,4 +157,68 @@ async fn of_two_people_who_confirm_at_once_one_is_first() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(results.iter().filter(|won| **won).count(), 1);
+}
+
+fn everything_frozen(now: quarterdeck::domain::time::WorldTime) -> FreezeEntry {
+    let until = now.plus(Millis::mins(60));
+    FreezeEntry { fleet: None, at: now, body: FreezeBody::Frozen { until }, by: Who::default(), reason: Some("audit".into()) }
+}
+
+#[tokio::test]
+async fn a_deploy_that_was_planned_before_a_freeze_is_not_begun_under_it() {
+    let yard = yard().await;
+    let new = yard.new_operation(&deploy("2.14.0")).await;
+    yard.office.store.add_freeze(&everything_frozen(new.at)).unwrap();
+    let error = yard.office.store.create(&new).unwrap_err();
+    assert!(error.to_string().contains("all fleets are frozen by") && error.to_string().contains("audit"), "{error}");
+    let later = NewOperation { at: new.at.plus(Millis::mins(60)), ..new };
+    yard.office.store.create(&later).expect("the freeze is over by then");
+}
+
+/// The store as the version before freezes left it.
+fn age(dir: &std::path::Path) {
+    let file = rusqlite::Connection::open(dir.join("store.sqlite")).unwrap();
+    file.execute_batch("DROP TABLE freezes; ALTER TABLE operations DROP COLUMN events; PRAGMA user_version = 1;").unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_an_older_version_is_brought_up_to_date_once_nobody_drives_an_operation_of_it() {
+    let yard = yard().await;
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let (store, dir) = (&yard.office.store, yard.office.store.dir());
+    let lease = store.take_lease(&id).unwrap();
+    age(dir);
+    let error = Store::open(dir).err().unwrap().to_string();
+    assert!(error.contains("older version") && error.contains("op-1"), "{error}");
+    store.release_lease(&id, lease.epoch).unwrap();
+    let renewed = Store::open(dir).unwrap();
+    assert_eq!(renewed.operations(1).unwrap().len(), 1, "what was in it stays");
+    renewed.add_freeze(&everything_frozen(Desk::now(&*yard.office))).unwrap();
+}
+
+#[tokio::test]
+async fn gates_run_as_programs_and_one_veto_backs_the_deploy_out() {
+    let yard = yard().await;
+    let write = |veto: &str| {
+        let gates = format!("gates = [[\"/bin/grep\", \"-q\", \"web-prod-b\"], [\"/bin/sh\", \"-c\", \"{veto}\"]]");
+        std::fs::write(
+            &yard.office.settings.fleets_file,
+            format!("[fleet.web-prod]\nslots = [\"web-prod-a\", \"web-prod-b\"]\nfloor = 8\n{gates}\n"),
+        )
+        .unwrap();
+    };
+    write("echo no such page; exit 1");
+    let id = yard.confirm(deploy("2.14.0")).await;
+    assert_eq!(drive(&yard.office, &id).await.unwrap(), OperationState::BackedOut);
+    let reason = yard.office.operation(&id).unwrap().progress.reason;
+    assert!(reason.contains("gate sh does not let 2.14.0 pass") && reason.contains("no such page"), "{reason}");
+    write("exit 0");
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.state().is_final()).await;
+    driver.abort();
+    let view = yard.office.operation(&id).unwrap();
+    assert_eq!(view.state(), OperationState::Succeeded, "{}", view.progress.reason);
+    let passed = view.events.iter().filter(|event| matches!(&event.body, EventBody::GateEnded { outcome, .. } if outcome.passed)).count();
+    assert_eq!(passed, 2);
 }

@@ -5,8 +5,11 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
-use support::yard::Yard;
+use support::yard::{Yard, ran};
 
 const FAST: u32 = 600;
 const DEPLOY: [&str; 7] = ["deploy", "web-prod", "--image", "2.14.0", "--yes", "--reason", "a test"];
@@ -58,4 +61,67 @@ fn nothing_is_frozen_in_read_only_mode() {
     let yard = Yard::at_speed(FAST);
     yard.run(&["--read-only", "freeze", "web-prod", "--for", "1h", "--reason", "x"]).refuses(3, &["read-only"]);
     assert_eq!(fleet(&yard, "web-prod")["freezes"], Value::Array(Vec::new()));
+}
+
+/// A hook that appends what it is told, and what it sees of its environment, to files beside the fleets.
+fn hooked(yard: &Yard) -> (String, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let (told, script, fleets) = (yard.path().join("told"), yard.path().join("page"), yard.path().join("fleets.toml"));
+    let text = format!("#!/bin/sh\ncat >> {0}\nenv >> {0}.env\necho paged \"$1\"\n", told.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::write(&fleets, format!("notify = [\"{}\", \"web team\"]\n", script.display())).unwrap();
+    (format!("--config={}", fleets.display()), told)
+}
+
+/// What was told so far, once it ends with this event.
+fn told(file: &Path, last: &str) -> Vec<Value> {
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let notices: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if notices.last().is_some_and(|notice| notice["event"] == last) {
+            return notices;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "nobody was told of {last}: {text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn people_are_told_when_a_deploy_backs_out_and_the_hook_gets_no_secret() {
+    let yard = Yard::at_speed(300);
+    let (config, file) = hooked(&yard);
+    let mut command = yard.command(&[config.as_str(), "deploy", "web-prod", "--image", "2.15.0", "--yes", "--reason", "a test"]);
+    command.env("AWS_SECRET_ACCESS_KEY", "planted-secret").env("AWS_SESSION_TOKEN", "planted-secret").env("PAGER_TOKEN", "planted-secret");
+    ran(command).code(4);
+    let notices = told(&file, "finished");
+    let events: Vec<&str> = notices.iter().map(|notice| notice["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["backing_out", "finished"]);
+    assert_eq!((&notices[0]["fleet"], &notices[0]["operation"], &notices[1]["state"]), (&"web-prod".into(), &"op-1".into(), &"backed_out".into()));
+    assert!(notices[0]["text"].as_str().unwrap().contains("worse than stable"), "{}", notices[0]);
+    assert_eq!(notices[0]["why"], "a test");
+    let seen = std::fs::read_to_string(file.with_extension("env")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains("planted"), "{seen}");
+    let log = std::fs::read_to_string(yard.world_dir().join("drivers/op-1.log")).unwrap();
+    assert!(log.contains("it said: paged web team") && !log.contains("planted"), "{log}");
+}
+
+#[test]
+fn a_hook_that_is_not_there_holds_nothing_up_and_is_said_in_the_log() {
+    let yard = Yard::at_speed(FAST);
+    let fleets = yard.path().join("fleets.toml");
+    std::fs::write(&fleets, "notify = [\"/nowhere/page\"]\n").unwrap();
+    let config = format!("--config={}", fleets.display());
+    yard.run(&[&[config.as_str()][..], &DEPLOY[..]].concat()).code(0);
+    yard.wait_op("op-1", "its end", |op| op["state"] == "succeeded");
+    let began = Instant::now();
+    loop {
+        let log = std::fs::read_to_string(yard.world_dir().join("drivers/op-1.log")).unwrap();
+        if log.contains("/nowhere/page: it cannot be started") {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{log}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 pub use exit::Exit;
 pub use failure::report;
+pub use json::to_string as json_line;
 pub use options::{ActOptions, GlobalOptions};
 pub use output::Output;
 pub use parse::{Command, Early, Invocation, Work, parse, parse_from};

@@ -110,6 +110,17 @@ pub fn section(spec: &FleetSpec) -> String {
     if spec.require_verified {
         line("require_verified", "true".to_owned());
     }
+    if !spec.gates.is_empty() {
+        let gates = spec.gates.iter().map(|gate| format!("[{}]", gate.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")));
+        line("gates", format!("[{}]", gates.collect::<Vec<_>>().join(", ")));
+    }
+    if spec.hold {
+        line("hold", "true".to_owned());
+    }
+    if !spec.alarms.is_empty() {
+        let names: Vec<String> = spec.alarms.iter().map(|alarm| quoted(alarm.as_str())).collect();
+        line("alarms", format!("[{}]", names.join(", ")));
+    }
     let steps: String = spec.steps.iter().map(|step| format!("  {{ weight = {}, soak = {} }},\n", step.weight_pct, duration(step.soak))).collect();
     line("steps", format!("[\n{steps}]"));
     text

@@ -11,14 +11,15 @@ use super::files::read;
 use super::reader::{Reader, Section};
 use super::route::route;
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, Strategy, WeightStep};
-use crate::domain::ids::{FleetName, GroupName};
+use crate::domain::ids::{AlarmName, FleetName, GroupName};
 use crate::domain::suggest::nearest;
 use crate::domain::tags::TagKeys;
 use crate::domain::text::is_treacherous;
 use crate::domain::time::Millis;
+use crate::ports::notify::Hook;
 
-const TOP: [&str; 3] = ["image_owners", "tags", "fleet"];
-const FLEET: [&str; 15] = [
+const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
+const FLEET: [&str; 17] = [
     "app",
     "env",
     "slots",
@@ -34,7 +35,13 @@ const FLEET: [&str; 15] = [
     "notify",
     "steps",
     "require_verified",
+    "gates",
+    "hold",
 ];
+/// What one question to CloudWatch can name.
+const MOST_ALARMS: usize = 100;
+/// CloudWatch's own limit.
+const LONGEST_ALARM: usize = 255;
 /// The shortest window: a shorter one is over before anybody has looked.
 const SHORTEST_WINDOW: Millis = Millis::mins(10);
 
@@ -47,8 +54,25 @@ pub struct FleetsFile {
     pub image_owners: Vec<String>,
     /// Which tags mean what.
     pub tags: TagKeys,
-    /// What the file says and this version does not act on, for people.
-    pub notices: Vec<String>,
+    /// Who is told what happens in which fleet.
+    pub hooks: Hooks,
+}
+
+/// The notify hooks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// For every fleet that names none of its own.
+    pub all: Option<Hook>,
+    /// Those of fleets that name one; an empty one tells nobody.
+    pub fleets: BTreeMap<FleetName, Hook>,
+}
+
+impl Hooks {
+    /// The hook of a fleet, if anybody is to be told.
+    #[must_use]
+    pub fn of(&self, fleet: &FleetName) -> Option<&Hook> {
+        self.fleets.get(fleet).or(self.all.as_ref()).filter(|hook| !hook.0.is_empty())
+    }
 }
 
 /// Reads the file; one that does not exist says nothing.
@@ -80,7 +104,7 @@ pub fn parse(path: &Path, text: &str) -> Result<FleetsFile, ConfigError> {
 
 fn file(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FleetsFile {
     reader.only(top, &TOP);
-    let mut notices = Vec::new();
+    let mut hooks = Hooks { all: hook(reader, top), fleets: BTreeMap::new() };
     let mut taken = Taken::default();
     let mut fleets = Vec::new();
     if let Some(section) = reader.table(top, "fleet", "sections such as [fleet.web-prod]") {
@@ -91,11 +115,11 @@ fn file(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FleetsFile {
             };
             let section = Section { name: format!("[fleet.{}]", name.get_ref()), table, span: name.span() };
             fleets.extend(fleet(reader, name.get_ref(), &section, &mut taken));
-            notices.extend(not_acted_on(reader, &section));
+            hooks.fleets.extend(hook(reader, &section).map(|hook| (FleetName::new(name.get_ref().as_ref()), hook)));
         }
     }
     let image_owners = image_owners(reader, top);
-    FleetsFile { fleets, image_owners, tags: tags(reader, top), notices }
+    FleetsFile { fleets, image_owners, tags: tags(reader, top), hooks }
 }
 
 /// What is in a fleet already, with which and where: no two fleets have one group or one place.
@@ -132,6 +156,9 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         steps: steps(reader, section).unwrap_or_else(|| bare.steps.clone()),
         idle_size: reader.number(section, "idle_size", 0..=1, "0 or 1").unwrap_or(bare.idle_size),
         require_verified: reader.boolean(section, "require_verified").unwrap_or(bare.require_verified),
+        gates: gates(reader, section).unwrap_or_default(),
+        hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
+        alarms: alarms(reader, section).unwrap_or_default(),
         ..bare
     }
 }
@@ -235,18 +262,48 @@ fn steps(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<Weigh
     Some(steps)
 }
 
-/// Keys of the format that this version reads and does nothing about: said, so that nobody relies on them.
-fn not_acted_on(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Vec<String> {
-    let mut notices = Vec::new();
-    for (key, expected, not) in
-        [("alarms", "a list of alarm names", "no alarm is looked at"), ("notify", "a program with its arguments, as a list", "nobody is notified")]
-    {
-        if reader.strings(section, key, expected).is_some_and(|named| !named.is_empty()) {
-            let at = section.table.get(key).map_or(section.span.clone(), toml::Spanned::span);
-            notices.push(reader.remark(&at, &format!("{}: '{key}' is not acted on by this version of Quarterdeck: {not}", section.name)));
+/// Alarms that gate, each once.
+fn alarms(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<AlarmName>> {
+    let named = reader.strings(section, "alarms", "a list of alarm names, such as [\"web-5xx\"]")?;
+    let mut alarms: Vec<AlarmName> = Vec::new();
+    for (name, span) in &named {
+        let alarm = AlarmName::new(name);
+        if name.chars().count() > LONGEST_ALARM || name.chars().any(is_treacherous) {
+            reader.mistake(
+                span,
+                format!("{}: 'alarms': \"{name}\" is no name of an alarm: expected at most {LONGEST_ALARM} visible characters", section.name),
+            );
+        } else if alarms.contains(&alarm) {
+            reader.mistake(span, format!("{}: 'alarms' names \"{name}\" twice", section.name));
         }
+        alarms.push(alarm);
     }
-    notices
+    if alarms.len() > MOST_ALARMS {
+        let (at, number) = (section.table.get("alarms").map_or(section.span.clone(), toml::Spanned::span), alarms.len());
+        reader
+            .mistake(&at, format!("{}: 'alarms' names {number}: expected at most {MOST_ALARMS}; a composite alarm can stand for many", section.name));
+    }
+    Some(alarms)
+}
+
+/// A program with its arguments. It runs without a shell and in no particular directory: only a whole path says which it is.
+fn hook(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Hook> {
+    let expected = "a program with its arguments, such as [\"/usr/local/bin/page\", \"--team\", \"web\"]";
+    let named = reader.strings(section, "notify", expected)?;
+    if let Some((program, span)) = named.first().filter(|(program, _)| !program.starts_with('/')) {
+        reader.mistake(span, format!("{}: 'notify' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
+    }
+    Some(Hook(named.into_iter().map(|(argument, _)| argument).collect()))
+}
+
+/// Programs with their arguments, each a list of its own.
+fn gates(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<Vec<String>>> {
+    let expected = "programs with their arguments, such as [[\"/usr/local/bin/smoke\", \"--quick\"]]";
+    let gates = reader.lists(section, "gates", expected)?;
+    for (program, span) in gates.iter().filter_map(|gate| gate.first()).filter(|(program, _)| !program.starts_with('/')) {
+        reader.mistake(span, format!("{}: 'gates' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
+    }
+    Some(gates.into_iter().map(|gate| gate.into_iter().map(|(argument, _)| argument).collect()).collect())
 }
 
 fn image_owners(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Vec<String> {

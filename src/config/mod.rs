@@ -13,5 +13,5 @@ mod tests;
 pub use adopt::{adopt, section};
 pub use error::ConfigError;
 pub use files::private_dir;
-pub use fleets::{FleetsFile, load, parse};
+pub use fleets::{FleetsFile, Hooks, load, parse};
 pub use places::{Places, StoreScope, Surroundings};

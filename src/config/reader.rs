@@ -44,11 +44,6 @@ impl<'t> Reader<'t> {
         self.mistakes.push((self.line(span.start), escape(what.as_ref())));
     }
 
-    /// A sentence about a line that is no mistake.
-    pub(super) fn remark(&self, span: &Range<usize>, what: &str) -> String {
-        format!("{}:{}: {}", self.file, self.line(span.start), escape(what))
-    }
-
     /// Nothing, if nothing is wrong; else every mistake in the order of the lines.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         if self.mistakes.is_empty() {
@@ -143,6 +138,23 @@ impl<'t> Reader<'t> {
             self.wrong(section, key, value, expected);
         }
         items
+    }
+
+    /// A list of lists of texts, none of them empty.
+    pub(super) fn lists(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Vec<(String, Range<usize>)>>> {
+        let value = section.table.get(key)?;
+        let inner = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::Array(items) => texts(items).filter(|texts| !texts.is_empty()),
+            _ => None,
+        };
+        let lists = match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(inner).collect(),
+            _ => None,
+        };
+        if lists.is_none() {
+            self.wrong(section, key, value, expected);
+        }
+        lists
     }
 
     /// A table inside another.

@@ -51,20 +51,26 @@ fn wrong(lines: &str) -> String {
 }
 
 #[test]
-fn the_example_of_the_manual_is_read_and_says_what_is_not_acted_on() {
+fn the_example_of_the_manual_is_read() {
     let file = read(&example()).unwrap();
     let web = &file.fleets[0];
     assert_eq!((web.name.as_str(), web.floor, web.window, web.source), ("web-prod", 8, Millis::mins(60), FleetSource::Adopted));
     assert_eq!(web.steps.iter().map(|step| step.weight_pct).collect::<Vec<_>>(), [5, 25, 100]);
     assert!(matches!(&web.route, Route::Weighted { place: RoutePlace::Rule(arn), .. } if arn.as_str() == RULE));
     assert_eq!((file.image_owners.len(), file.tags.app[0].as_str(), file.tags.fleet[0].as_str()), (2, "Service", "qd:fleet"));
-    assert_eq!(
-        file.notices,
-        [
-            "fleets.toml:16: [fleet.web-prod]: 'alarms' is not acted on by this version of Quarterdeck: no alarm is looked at",
-            "fleets.toml:18: [fleet.web-prod]: 'notify' is not acted on by this version of Quarterdeck: nobody is notified",
-        ]
-    );
+    assert_eq!(web.alarms, ["web-5xx".into()]);
+    assert_eq!(file.hooks.of(&"web-prod".into()).map(|hook| hook.0.clone()), Some(vec!["/usr/local/bin/page".to_owned()]));
+    assert_eq!(file.hooks.of(&"api-prod".into()), None);
+}
+
+#[test]
+fn a_hook_for_all_fleets_holds_where_a_fleet_names_none_and_an_empty_one_tells_nobody() {
+    let text =
+        "notify = [\"/bin/all\"]\n[fleet.a]\ngroup = \"a\"\n[fleet.b]\ngroup = \"b\"\nnotify = []\n[fleet.c]\ngroup = \"c\"\nnotify = [\"/bin/c\"]\n";
+    let hooks = read(text).unwrap().hooks;
+    let program = |fleet: &str| hooks.of(&fleet.into()).map(|hook| hook.0[0].clone());
+    assert_eq!((program("a").as_deref(), program("b"), program("c").as_deref()), (Some("/bin/all"), None, Some("/bin/c")));
+    assert_eq!(program("of a simulated world").as_deref(), Some("/bin/all"));
 }
 
 #[test]
@@ -111,6 +117,9 @@ fn wrong_types_and_values_say_what_was_expected() {
         ("account = 123456789012", "'account' is 123456789012: expected an account's twelve digits in quotes"),
         ("account = \"12\"", "'account' is \"12\": expected an account's twelve digits in quotes"),
         ("alarms = \"web-5xx\"", "'alarms' is \"web-5xx\": expected a list of alarm names"),
+        ("alarms = [\"a\", \"a\"]", "'alarms' names \"a\" twice"),
+        ("notify = \"/bin/page\"", "'notify' is \"/bin/page\": expected a program with its arguments"),
+        ("notify = [\"page\"]", "'notify' runs \"page\": expected the whole path of a program, which begins with /"),
         ("route = \"arn:aws\"", "'route' is \"arn:aws\": expected a table such as"),
         ("group = \"c\"", "both 'slots' and 'group': expected one of them"),
     ] {

@@ -276,6 +276,10 @@ pub struct FleetSpec {
     pub idle_size: u32,
     /// Refuse images without gate records.
     pub require_verified: bool,
+    /// Programs with their arguments that look at a candidate before it gets traffic.
+    pub gates: Vec<Vec<String>>,
+    /// A blue-green deploy waits for a person before its switch.
+    pub hold: bool,
     /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
     pub alarms: Vec<AlarmName>,
     /// How the fleet came to be known.
@@ -303,6 +307,8 @@ impl FleetSpec {
             steps: default_steps(),
             idle_size: 0,
             require_verified: false,
+            gates: Vec::new(),
+            hold: false,
             alarms: Vec::new(),
             source,
             problems: Vec::new(),

@@ -37,4 +37,11 @@ impl Release {
     pub fn is_same(&self, other: &Self) -> bool {
         self.template == other.template && self.template_version == other.template_version && self.image == other.image
     }
+
+    /// Whether both are the same bytes wherever they are launched from: the same image, and template data not known to differ.
+    #[must_use]
+    pub fn is_same_content(&self, other: &Self) -> bool {
+        let data_differs = self.digest.as_ref().zip(other.digest.as_ref()).is_some_and(|(one, other)| one != other);
+        self.image == other.image && (self.is_same(other) || !data_differs)
+    }
 }

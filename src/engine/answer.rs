@@ -36,12 +36,19 @@ pub fn answer(plan: &Plan, progress: &Progress, command: &Command, reading: &Rea
     let ruling = stale(command, reading).map_or_else(|| judged(plan, progress, command), Err);
     let (accepted, text, effects) = match ruling {
         Ok(None) => (true, done_words(command.kind).to_owned(), effects(plan, progress, command)),
-        Ok(Some(joined)) => (true, joined.to_owned(), Vec::new()),
-        Err(why) => (false, why, Vec::new()),
+        Ok(Some(joined)) => (true, format!("{joined}{}", asked_before(progress, command.kind)), Vec::new()),
+        Err(why) => (false, format!("{why}{}", asked_before(progress, command.kind)), Vec::new()),
     };
     let answered =
         EventBody::CommandAnswered { kind: command.kind, by: command.by.clone(), reason: command.reason.clone(), accepted, answer: text.clone() };
     Answer { accepted, text, events: std::iter::once(answered).chain(effects).collect() }
+}
+
+/// Who asked the same before, to go after the words of a refusal; nothing if nobody did.
+#[must_use]
+pub fn asked_before(progress: &Progress, kind: CommandKind) -> String {
+    let before = progress.obeyed.as_ref().filter(|(obeyed, _)| *obeyed == kind);
+    before.map_or_else(String::new, |(kind, by)| format!(" ({} by {by})", asked_words(*kind)))
 }
 
 fn stale(command: &Command, reading: &Reading<'_>) -> Option<String> {
@@ -63,7 +70,12 @@ fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<
         Ruling::Accept => {}
     }
     match command.kind {
-        CommandKind::Promote => promotable(plan, progress, command)?,
+        CommandKind::Promote => {
+            promotable(plan, progress, command)?;
+            if progress.promoted && progress.state != OperationState::Holding {
+                return Ok(Some("it is promoted already"));
+            }
+        }
         CommandKind::BackOut if plan.kind != OperationKind::Deploy => {
             return Err("only a deploy backs out: roll back to another release instead".to_owned());
         }
@@ -95,6 +107,15 @@ const fn done_words(kind: CommandKind) -> &'static str {
         CommandKind::Resume => "goes on",
         CommandKind::Promote => "promoted",
         CommandKind::BackOut => "backs out",
+    }
+}
+
+const fn asked_words(kind: CommandKind) -> &'static str {
+    match kind {
+        CommandKind::Pause => "paused",
+        CommandKind::Resume => "resumed",
+        CommandKind::Promote => "promoted",
+        CommandKind::BackOut => "backed out",
     }
 }
 

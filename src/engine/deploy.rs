@@ -1,5 +1,6 @@
 //! Forward: claim, template, one box or full size, weights step by step, stable.
 
+use super::gates;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
@@ -31,6 +32,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             let need = situation.progress.need;
             launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy at weight 0")).into())
         }
+        StepKind::Gates => gates::next(situation),
+        StepKind::Approve => approve(situation).into(),
         StepKind::Weight(weight) => weigh(situation, weight),
         StepKind::Stable => stable(situation),
         _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
@@ -105,29 +108,44 @@ fn claim(situation: &Situation<'_>) -> Step {
 }
 
 fn template(situation: &Situation<'_>) -> Move {
-    let (from, to) = (situation.from(), situation.to());
-    let (Some(version), Some(group)) = (situation.to_version(), situation.group(to.slot)) else {
-        let Some(source_version) = from.template_version else {
-            return Move::Fail { why: format!("{} launches no numbered template version", from.group) };
-        };
-        let call = CloudCall::CreateTemplateVersion {
-            template: to.template.clone(),
-            source_template: from.template.clone(),
-            source_version,
-            image: to.image.clone(),
-            content_hash: situation.plan.content_hash(),
-        };
-        return Move::call(call, format!("what {} launches, with {}", from.group, to.label()));
-    };
-    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == to.template && pin.number() == Some(version));
-    if pinned {
-        return Move::done(format!("{} launches version {version}", to.group));
+    let Some(group) = situation.group(situation.to().slot) else { return make_and_pin(situation) };
+    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > 0 && situation.plan.idle_size == 0 {
+        return Move::hold(format!("{} is not empty any more", group.name));
     }
-    if group.total() > 0 && situation.plan.idle_size == 0 {
-        return Move::hold(format!("{} is not empty any more", to.group));
+    make_and_pin(situation)
+}
+
+/// The group launches the version that was made for it.
+fn is_pinned(situation: &Situation<'_>) -> bool {
+    let pin = situation.group(situation.to().slot).and_then(|group| group.template.as_ref());
+    pin.is_some_and(|pin| pin.id == situation.to().template && pin.number().is_some() && pin.number() == situation.to_version())
+}
+
+/// The version is made, or adopted if it is there, and the group pinned to it.
+pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(version) = situation.to_version() else { return make_version(situation) };
+    if is_pinned(situation) {
+        return Move::done(format!("{} launches version {version}", to.group));
     }
     let call = CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version };
     Move::call(call, format!("{} launches {}", to.group, to.label()))
+}
+
+fn make_version(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    let Some(source) = situation.plan.template_source() else {
+        return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };
+    };
+    let why = format!("what {} version {} launches, with {}", source.template, source.version, to.label());
+    let call = CloudCall::CreateTemplateVersion {
+        template: to.template.clone(),
+        source_template: source.template,
+        source_version: source.version,
+        image: to.image.clone(),
+        content_hash: situation.plan.content_hash(),
+    };
+    Move::call(call, why)
 }
 
 /// Grows the candidate to `wanted` servers and waits until they are healthy; none once they are.
@@ -177,6 +195,13 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
     let launched = situation.progress.launched.len();
     let bound = 2 * wanted as usize + 2;
     (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
+}
+
+fn approve(situation: &Situation<'_>) -> Move {
+    if situation.progress.promoted {
+        return Move::done("a person said yes");
+    }
+    Move::hold(format!("{} is ready at weight 0: promote to send it all traffic", situation.to().label()))
 }
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {

@@ -15,7 +15,9 @@ use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
+use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::notice::{self, NoticeKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 
@@ -72,11 +74,20 @@ pub trait Hands: Send {
     /// Gives the lease back.
     async fn release_lease(&mut self) -> Result<(), Self::Error>;
 
+    /// Starts a gate.
+    async fn start_gate(&mut self, run: &GateRun);
+
+    /// How the gate that was started last ended, once it has; told once.
+    async fn gate_ended(&mut self) -> Option<GateOutcome>;
+
     /// Lets real time pass.
     async fn sleep(&mut self, span: Millis);
 
     /// Everything is done until later.
     async fn rests(&mut self, at: WorldTime);
+
+    /// Has people told who are not looking; nothing waits for it. `text` where the state's own reason is not what it is about.
+    fn tell(&mut self, _kind: NoticeKind, _progress: &Progress, _at: WorldTime, _text: Option<&str>) {}
 
     /// Sleeps towards `until`, at most until `renew_at`, and looks whether somebody wants something or has taken the lease.
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Self::Error>;
@@ -93,6 +104,8 @@ pub struct Driver<H> {
     renewed_at: BootTime,
     now: WorldTime,
     retire: Option<OperationId>,
+    /// The gate that this driver lets run.
+    gate: Option<usize>,
 }
 
 impl<H: Hands> Driver<H> {
@@ -101,7 +114,7 @@ impl<H: Hands> Driver<H> {
         let progress = Progress::of(&operation.plan, events);
         let now = events.last().map_or(operation.created_at, |event| event.at);
         let since = hands.boot_now();
-        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None }
+        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None, gate: None }
     }
 
     /// Drives to the end: the state it ended in, and the retire that follows.
@@ -168,7 +181,10 @@ impl<H: Hands> Driver<H> {
         match decision.call {
             Some(wanted) => self.make_call(wanted).await,
             None if decision.wait == Millis::ZERO => Ok(()),
-            None => self.rest(decision.wait).await,
+            None => match decision.gate {
+                Some(run) => self.watch_gate(run, decision.wait).await,
+                None => self.rest(decision.wait).await,
+            },
         }
     }
 
@@ -212,7 +228,11 @@ impl<H: Hands> Driver<H> {
 
     fn take_in(&mut self, appended: Appended) {
         for event in &appended.events {
+            let kind = notice::of(self.operation.plan.kind, &self.progress, &event.body);
             self.progress.apply(event);
+            if let Some(kind) = kind {
+                self.hands.tell(kind, &self.progress, event.at, None);
+            }
         }
         self.retire = appended.retire.or_else(|| self.retire.take());
     }
@@ -229,6 +249,27 @@ impl<H: Hands> Driver<H> {
         self.lease.deadline = self.hands.renew_lease().await?;
         self.renewed_at = self.hands.boot_now();
         Ok(())
+    }
+
+    /// Lets the gate run and waits for what it says, at most for `wait` of world time. A gate of a driver that died is started again.
+    async fn watch_gate(&mut self, run: GateRun, wait: Millis) -> Result<(), H::Error> {
+        let gate = run.number;
+        if self.gate != Some(gate) {
+            self.append(&[EventBody::GateStarted { gate }]).await?;
+            self.hands.start_gate(&run).await;
+            self.gate = Some(gate);
+        }
+        let until = self.now.plus(wait);
+        loop {
+            if let Some(outcome) = self.hands.gate_ended().await {
+                self.gate = None;
+                return self.append(&[EventBody::GateEnded { gate, outcome }]).await;
+            }
+            if self.hands.nap(until, self.renew_at()).await? != Nap::Part {
+                return Ok(());
+            }
+            self.keep_lease().await?;
+        }
     }
 
     /// Waits for `wait` of world time; a command ends it early.

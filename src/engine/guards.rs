@@ -97,6 +97,7 @@ fn parked(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
         OperationKind::Deploy if !empties && situation.progress.state != OperationState::BackingOut => {
             Err(broken("S4", "a deploy would lower its candidate on the way forward"))
         }
+        OperationKind::Rollback if slot == situation.plan.to.slot && situation.makes_room() => Ok(()),
         OperationKind::Rollback | OperationKind::Retire if slot == situation.plan.to.slot => {
             Err(broken("S4", "the group that serves would be lowered"))
         }

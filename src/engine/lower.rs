@@ -6,11 +6,15 @@ use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
 use crate::domain::sizes::Sizes;
 use crate::operation::event::EventBody;
+use crate::operation::plan::{OperationKind, StepKind};
 
 impl Situation<'_> {
     /// Brings the group in `park` to `size` while `keep` serves; done when nothing of it is left beyond that.
     pub(super) fn park(&self, park: Slot, keep: Slot, size: u32) -> Step {
         let period = self.plan.timing.period_moving;
+        if self.only_gone(park) {
+            return Move::done(format!("{} does not exist any more", self.side(park).group)).into();
+        }
         let (Some(group), Some(draining)) = (self.group(park), self.draining(park)) else {
             return Move::wait("the group to park cannot be read", period).into();
         };
@@ -53,11 +57,21 @@ impl Situation<'_> {
         if self.is_settling() {
             return Err("the weights settle".to_owned());
         }
+        if self.makes_room() {
+            // What serves is what has to go, however few of it are left.
+            return Ok(());
+        }
         let (healthy, wanted) = (self.healthy(keep).unwrap_or(0), self.wanted_of(keep));
         if healthy < threshold(wanted) {
             return Err(format!("only {healthy} of {wanted} servers of {} are healthy", self.side(keep).group));
         }
         Ok(())
+    }
+
+    /// A rollback empties the slot it will launch its target in: nothing of what is in there serves.
+    pub(super) fn makes_room(&self) -> bool {
+        let step = self.plan.steps.get(self.progress.current).map(|step| step.kind);
+        self.plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template))
     }
 
     /// What the group that carries everything has to have: what is needed, or less if its policies let it shrink before anything was pinned.

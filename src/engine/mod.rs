@@ -9,8 +9,11 @@ mod calls;
 mod deploy;
 pub mod drive;
 mod foreign;
+mod gates;
+mod gone;
 mod guards;
 mod lower;
+mod relaunch;
 mod retire;
 mod rollback;
 mod shift;
@@ -26,6 +29,7 @@ use crate::domain::observation::Depth;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::CLAIM_KEY;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
+use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 
@@ -49,6 +53,8 @@ pub struct Decision {
     pub wait: Millis,
     /// What it waits for, for people.
     pub waiting_for: String,
+    /// The gate that is to be run while it waits.
+    pub gate: Option<GateRun>,
 }
 
 /// What a step wants to happen.
@@ -57,6 +63,8 @@ enum Move {
     Call(WantedCall),
     /// Look again after a while.
     Wait { why: String, period: Millis },
+    /// Let this gate be run, and look again after a while.
+    Gate { run: GateRun, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
@@ -158,8 +166,8 @@ fn forward(situation: &Situation<'_>) -> Step {
 }
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
-    let mut decision = Decision { events: step.events, ..Decision::default() };
-    let mut then = calls::tempered(situation, step.then);
+    let mut decision = Decision { events: gone::noted(situation).into_iter().chain(step.events).collect(), ..Decision::default() };
+    let mut then = gone::given_up(situation, calls::tempered(situation, step.then));
     if situation.progress.state == OperationState::Holding && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. }) {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
@@ -173,6 +181,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Wait { why, period } => {
             decision.wait = period;
             decision.waiting_for = why;
+        }
+        Move::Gate { run, period } => {
+            decision.wait = period;
+            decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
+            decision.gate = Some(run);
         }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),

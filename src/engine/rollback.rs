@@ -2,12 +2,14 @@
 
 use super::back_out::give_back;
 use super::situation::{Situation, threshold};
-use super::{Move, Step};
+use super::{Move, Step, relaunch};
 use crate::operation::event::EventBody;
 use crate::operation::plan::StepKind;
 
 pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
+        StepKind::EmptySlot => relaunch::empty(situation),
+        StepKind::Template => relaunch::template(situation),
         StepKind::GrowTarget => grow(situation).into(),
         StepKind::Shift => shift(situation),
         StepKind::Settle => settle(situation),

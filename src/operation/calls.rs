@@ -49,7 +49,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
         StepKind::Shift => weights(plan, 100).into_iter().collect(),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
-        StepKind::Window => Vec::new(),
+        StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
         StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min }), named(&untag(plan))],
     }
@@ -77,10 +77,13 @@ fn park(side: &Side, size: u32) -> CloudCall {
 
 /// The number of the version is only known once it is made.
 fn template(plan: &Plan) -> Vec<Named> {
-    let (from, to) = (&plan.from, &plan.to);
-    let source = from.template_version.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let to = &plan.to;
+    if let Some(version) = to.template_version {
+        return vec![named(&CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version })];
+    }
+    let source = plan.template_source().map_or_else(|| "?".to_owned(), |source| format!("{} version {}", source.template, source.version));
     vec![
-        ("CreateLaunchTemplateVersion", format!("{} new version: {} version {source} with {}", to.template, from.template, to.image)),
+        ("CreateLaunchTemplateVersion", format!("{} new version: {source} with {}", to.template, to.image)),
         ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template)),
     ]
 }

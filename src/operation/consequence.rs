@@ -3,13 +3,14 @@
 use super::event::{EventBody, OperationState};
 use super::plan::{OperationKind, Plan, PlanStep, StepKind};
 use super::progress::Progress;
+use super::status::WayBackLevel;
 use crate::domain::ids::OperationId;
 use crate::domain::release::Release;
 
 /// Something to be written in the same transaction as the event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Consequence {
-    /// The release enters the ledger as deployed.
+    /// The release enters the ledger: deployed, or rolled back to in a new place.
     Stable(Release),
     /// The release is bad: nobody goes back to it.
     Mark(Release),
@@ -27,7 +28,10 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
             let stable = progress.candidate_version.map(|version| Consequence::Stable(plan.to.release(version)));
             stable.into_iter().chain([Consequence::Retire(Box::new(retire_plan(plan, progress)))]).collect()
         }
-        EventBody::TrafficOnTarget => marked(plan).map(Consequence::Mark).into_iter().collect(),
+        EventBody::TrafficOnTarget => {
+            let moved = launched_anew(plan, progress).map(Consequence::Stable);
+            marked(plan).map(Consequence::Mark).into_iter().chain(moved).collect()
+        }
         EventBody::StateChanged { to: OperationState::BackedOut | OperationState::Failed, .. } if touched_nothing(plan, progress) => {
             plan.supersedes.clone().map(Consequence::RetireAgain).into_iter().collect()
         }
@@ -35,10 +39,13 @@ pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequenc
     }
 }
 
-/// A release that served when it was rolled back from is bad. What only stood by, before a deploy got as far as replacing it, is not.
 fn marked(plan: &Plan) -> Option<Release> {
-    let served = plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0);
-    plan.from.template_version.filter(|_| served).map(|version| plan.from.release(version))
+    plan.from.template_version.filter(|_| plan.leaves_bad).map(|version| plan.from.release(version))
+}
+
+/// What a rollback launched anew serves from another place than the ledger knows.
+fn launched_anew(plan: &Plan, progress: &Progress) -> Option<Release> {
+    progress.candidate_version.filter(|_| plan.level == Some(WayBackLevel::R2)).map(|version| plan.to.release(version))
 }
 
 /// The deploy took the wheel from a retire and got no further than its claim.

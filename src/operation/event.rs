@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::{CommandKind, Who};
+use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
@@ -197,6 +198,18 @@ pub enum EventBody {
         /// What came out.
         verdict: Verdict,
     },
+    /// A gate was started.
+    GateStarted {
+        /// Its number in the plan, from 0.
+        gate: usize,
+    },
+    /// A gate ended: it passed, or it vetoed the release.
+    GateEnded {
+        /// Its number in the plan, from 0.
+        gate: usize,
+        /// How.
+        outcome: GateOutcome,
+    },
     /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
     Launched {
         /// Their ids.
@@ -206,6 +219,11 @@ pub enum EventBody {
     LowerEvidence {
         /// Everything about it allows lowering.
         found: bool,
+    },
+    /// The cloud says that something of the plan is not there; none: it is there again.
+    Missing {
+        /// What, in words.
+        what: Option<String>,
     },
     /// A person skipped the rest of the step's soak, or passed its hold.
     Promoted {

@@ -6,6 +6,10 @@ use crate::domain::time::Millis;
 const SHIFT_GUESS: Millis = Millis::secs(5);
 /// Expected time of growing a group where this installation has no history yet.
 const GROW_GUESS: Millis = Millis::mins(4);
+/// Expected time of making a template version and pinning a group to it where this installation has no history yet.
+const TEMPLATE_GUESS: Millis = Millis::secs(15);
+/// Expected time of emptying a slot where this installation has no history yet.
+const EMPTY_GUESS: Millis = Millis::mins(5);
 /// Nothing is promised to take less than this.
 const SHORTEST: Millis = Millis::secs(1);
 
@@ -16,6 +20,10 @@ pub struct FleetHistory {
     pub shift: Option<Millis>,
     /// From the first launch until a group was healthy.
     pub grow: Option<Millis>,
+    /// Making a template version and pinning a group to it.
+    pub template: Option<Millis>,
+    /// Emptying a slot: draining its servers and ending them.
+    pub empty: Option<Millis>,
 }
 
 impl FleetHistory {
@@ -29,5 +37,17 @@ impl FleetHistory {
     #[must_use]
     pub fn expected_grow(self) -> Millis {
         self.grow.unwrap_or(GROW_GUESS).max(SHORTEST)
+    }
+
+    /// How long a group will take to launch something else.
+    #[must_use]
+    pub fn expected_template(self) -> Millis {
+        self.template.unwrap_or(TEMPLATE_GUESS).max(SHORTEST)
+    }
+
+    /// How long it will take until a slot is empty.
+    #[must_use]
+    pub fn expected_empty(self) -> Millis {
+        self.empty.unwrap_or(EMPTY_GUESS).max(SHORTEST)
     }
 }

@@ -13,6 +13,8 @@ use crate::domain::time::WorldTime;
 pub enum How {
     /// A deploy ended stable.
     Deployed,
+    /// It was launched anew to roll back to it: known to be good, in a new place.
+    RolledBack,
     /// A named person said so when the fleet was adopted.
     Adopted,
     /// It was read from the groups' tags.
@@ -25,6 +27,7 @@ impl How {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Deployed => "deployed",
+            Self::RolledBack => "rolled back to",
             Self::Adopted => "adopted",
             Self::Seen => "seen",
         }
@@ -92,12 +95,13 @@ pub struct Mark {
     pub at: WorldTime,
 }
 
-/// Every release that was ever stable, the last one to become so first, with its mark.
+/// Every release that was ever stable, the last one to become so first, with its mark. The same image with the same template data is one release,
+/// known where it was launched last: what is said of it is said of all its places.
 #[must_use]
 pub fn known_releases(entries: &[LedgerEntry]) -> Vec<KnownRelease> {
     let mut known: Vec<KnownRelease> = Vec::new();
     for entry in entries {
-        let position = known.iter().position(|found| found.release.is_same(&entry.release));
+        let position = known.iter().position(|found| found.release.is_same_content(&entry.release));
         match (&entry.body, position) {
             (LedgerBody::Stable { how }, position) => {
                 if let Some(position) = position {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::gate::Gate;
 use super::status::WayBackLevel;
 use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
@@ -96,6 +97,10 @@ pub enum StepKind {
     OneBox,
     /// The candidate at full size, weight 0.
     FullSize,
+    /// Programs of the fleet's owner look at the candidate at weight 0.
+    Gates,
+    /// A person says that the switch may be made.
+    Approve,
     /// Grow to the share, shift, read back, soak, judge.
     Weight(WeightStep),
     /// Three complete observations a minute apart: then it is stable.
@@ -270,6 +275,9 @@ pub struct Plan {
     pub timing: Timing,
     /// How long the old group is kept.
     pub window: Millis,
+    /// What looks at the candidate before it gets traffic.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
@@ -282,12 +290,29 @@ pub struct Plan {
     pub supersedes: Option<OperationId>,
     /// The way a rollback takes.
     pub level: Option<WayBackLevel>,
+    /// What a rollback leaves served when somebody first decided to leave it, so that it is marked bad. What only stood by is not.
+    #[serde(default)]
+    pub leaves_bad: bool,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
+    /// The template version whose data, with the image replaced, the target is launched from; none where that is the one of `from`.
+    #[serde(default)]
+    pub source: Option<TemplateSource>,
     /// When the facts were read.
     pub as_of: WorldTime,
     /// The account and region.
     pub place: String,
+}
+
+/// A template version whose data is taken for a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateSource {
+    /// The template.
+    pub template: TemplateId,
+    /// Its version.
+    pub version: u64,
+    /// Digest of its data without the image, where it could be read.
+    pub digest: Option<String>,
 }
 
 impl Plan {
@@ -315,16 +340,27 @@ impl Plan {
         self
     }
 
+    /// Where the data of a new template version comes from; none if that launches no numbered version.
+    #[must_use]
+    pub fn template_source(&self) -> Option<TemplateSource> {
+        let of_from = || {
+            let (template, digest) = (self.from.template.clone(), self.from.digest.clone());
+            self.from.template_version.map(|version| TemplateSource { template, version, digest })
+        };
+        self.source.clone().or_else(of_from)
+    }
+
     /// The content hash of the candidate's template version: same stable data and image, same version.
     #[must_use]
     pub fn content_hash(&self) -> String {
+        let source = self.template_source();
         let identity = format!(
             "{}|{}|{}|{:?}|{}",
             self.to.template.as_str(),
             self.to.image.as_str(),
-            self.from.template.as_str(),
-            self.from.template_version,
-            self.from.digest.as_deref().unwrap_or("?"),
+            source.as_ref().map_or(self.from.template.as_str(), |source| source.template.as_str()),
+            source.as_ref().map(|source| source.version),
+            source.as_ref().and_then(|source| source.digest.as_deref()).unwrap_or("?"),
         );
         hex_digest(identity.as_bytes(), 16)
     }

@@ -1,11 +1,13 @@
 //! What is known of an operation: the fold of its events and nothing else, so that any process comes to the same answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::claim::{CLAIM_KEY, STABLE_KEY};
+use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
@@ -95,6 +97,12 @@ pub struct Progress {
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
     pub lower_evidence_at: Option<WorldTime>,
+    /// Gates that ended in this step, by their numbers.
+    #[serde(default)]
+    pub gates: BTreeMap<usize, GateOutcome>,
+    /// Since when the cloud says that something of the plan is not there.
+    #[serde(default)]
+    pub missing_since: Option<WorldTime>,
     /// Servers of the candidate seen in this step.
     pub launched: BTreeSet<InstanceId>,
     /// The call whose outcome is not known yet.
@@ -124,6 +132,8 @@ pub struct Progress {
     pub last_refusal: Option<RefusedCall>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
+    /// The last command that was accepted, and who asked: whoever asks the same again is told.
+    pub obeyed: Option<(CommandKind, String)>,
     /// The operation that took the wheel.
     pub superseded_by: Option<OperationId>,
 }
@@ -146,6 +156,8 @@ impl Progress {
             last_observed_at: None,
             soak_counts: None,
             lower_evidence_at: None,
+            missing_since: None,
+            gates: BTreeMap::new(),
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
@@ -160,6 +172,7 @@ impl Progress {
             refusals: 0,
             last_refusal: None,
             paused_from: None,
+            obeyed: None,
             superseded_by: None,
         }
     }
@@ -178,6 +191,7 @@ impl Progress {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
+            EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
             EventBody::Planned { .. } | EventBody::DriverStarted { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
@@ -201,7 +215,10 @@ impl Progress {
                     status.verdict = Some(verdict.clone());
                 }
             }
+            EventBody::GateStarted { .. } => {}
+            EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
+            EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
@@ -238,6 +255,7 @@ impl Progress {
         self.last_observed_at = None;
         self.soak_counts = None;
         self.lower_evidence_at = None;
+        self.gates.clear();
         self.launched.clear();
         self.promoted = false;
     }

@@ -10,6 +10,7 @@ use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::gate::Gate;
 use crate::operation::ledger::{LedgerBody, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
 
@@ -193,9 +194,12 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, live: Slot) -> Result<(), Refusal> {
         ));
     }
     plan.baseline = facts.counts(live);
+    plan.gates = facts.spec.gates.iter().cloned().map(Gate).collect();
     plan.supersedes = facts.superseded();
     plan.differences = differences(facts);
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
+    // The candidate launches the same data with another image.
+    plan.to.digest.clone_from(&plan.from.digest);
     plan.steps = steps(facts, plan, other);
     Ok(())
 }
@@ -211,16 +215,26 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     match plan.strategy {
         Strategy::BlueGreen => {
             steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
+            if facts.spec.hold {
+                steps.push(step(StepKind::Approve, "hold: promote to switch".to_owned(), None));
+            }
             let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
             steps.push(weight_step(100, soak));
         }
         Strategy::Canary | Strategy::Rolling => {
             steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), Some(facts.history.expected_grow())));
+            steps.extend(gates(plan));
             steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
         }
     }
     steps.push(step(StepKind::Stable, "stable".to_owned(), Some(plan.timing.stable_gap.times(2))));
     steps
+}
+
+fn gates(plan: &Plan) -> Option<PlanStep> {
+    let names: Vec<String> = plan.gates.iter().map(Gate::name).collect();
+    (!names.is_empty()).then(|| PlanStep { kind: StepKind::Gates, title: format!("gates: {}", names.join(", ")), expected: None })
 }
 
 fn weight_step(weight_pct: u32, soak: Millis) -> PlanStep {

@@ -32,6 +32,18 @@ pub struct Setting {
     pub judged: bool,
 }
 
+/// The template version a release ran with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ReleaseTemplate {
+    /// Nobody asked, or the answer did not come: what was recorded is believed.
+    #[default]
+    NotRead,
+    /// It is there.
+    There(TemplateData),
+    /// It was deleted.
+    Gone,
+}
+
 impl Setting {
     /// Every wait of an operation planned here.
     #[must_use]
@@ -64,6 +76,8 @@ pub struct Facts<'a> {
     pub live_template: Option<TemplateData>,
     /// The data of the other slot's template version, where it could be read.
     pub other_template: Option<TemplateData>,
+    /// The data of the template version a rollback's target ran with, where no group launches it any more.
+    pub release_template: ReleaseTemplate,
     /// Attributes of both target groups; empty where they could not be read.
     pub target_groups: Vec<TargetGroupFacts>,
     /// Policies of both groups; none where they could not be read.
@@ -281,13 +295,16 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         steps: Vec::new(),
         timing: facts.setting.timing(),
         window: facts.spec.window.scaled(facts.setting.time_scale),
+        gates: Vec::new(),
         judged: facts.setting.judged,
         baseline: None,
         friction: crate::operation::plan::Friction::Confirm,
         checks: Vec::new(),
         supersedes: None,
         level: None,
+        leaves_bad: false,
         differences: Vec::new(),
+        source: None,
         as_of: facts.seen.at,
         place: facts.place(),
     }

@@ -7,8 +7,10 @@ pub mod give_back;
 mod guards;
 mod image;
 pub mod loans;
+mod relaunch;
 pub mod rollback;
+mod target;
 pub mod way_back;
 
-pub use facts::{Facts, Setting};
+pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;

@@ -2,18 +2,20 @@
 
 use super::facts::{Facts, draft, hurried};
 use super::guards;
+use super::relaunch;
+use super::target::{Images, choose, launches, stable_slot};
 use crate::domain::fleet::{BySlot, Slot};
-use crate::domain::image::{Image, ImageState};
+use crate::domain::ids::ImageId;
+use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
 use crate::operation::consequence::touched_nothing;
-use crate::operation::damage::DamagedOperation;
 use crate::operation::event::OperationState;
-use crate::operation::ledger::{KnownRelease, known_releases, last_known_good};
+use crate::operation::ledger::{KnownRelease, known_releases};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
-use crate::operation::record::OperationView;
+use crate::operation::record::{Operation, OperationView};
 use crate::operation::status::WayBackLevel;
 
 /// Whoever confirmed a rollback starts its driver within this, or ends it.
@@ -22,10 +24,14 @@ const STARTING: Millis = Millis::secs(60);
 /// Where a rollback goes and how sure that is.
 struct Target {
     release: Release,
+    /// The slot it will serve from.
+    slot: Slot,
     /// It is the newest unmarked release of the ledger.
     last_good: bool,
     /// Nothing in the ledger says it was ever good.
     unproved: bool,
+    /// Newer releases that are not gone back to, with the reason.
+    passed_over: Vec<(Release, String)>,
 }
 
 /// Plans a rollback to `to` (a version or an image id), or to the last known good release.
@@ -36,11 +42,9 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     facts.drivable()?;
     let target = target(facts, to)?;
     not_running_already(facts, &target)?;
-    let slot = target.release.slot;
-    let mut to_side = facts.side(slot)?;
-    if to_side.template != target.release.template || to_side.template_version != Some(target.release.template_version) {
-        return Err(needs_new_launch(facts, &target.release));
-    }
+    let slot = target.slot;
+    let anew = !is_pinned(facts, &target.release, slot);
+    let mut to_side = if anew { relaunch::side(facts, &target.release, slot)? } else { facts.side(slot)? };
     to_side.version = target.release.version.clone().or(to_side.version);
     let from = facts.side_going_away(slot.other())?;
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
@@ -55,85 +59,107 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         .max(from_group.sizes.desired)
         .max(frozen_need)
         .min(plan.live_sizes.max.max(facts.spec.floor));
-    let level = level(facts, &plan, slot);
-    if level == WayBackLevel::R1 {
-        launchable(facts, &plan.to.image)?;
+    let level = if anew { WayBackLevel::R2 } else { level(facts, &plan, slot) };
+    if level != WayBackLevel::R0 {
+        launchable(facts, &target.release)?;
     }
     plan.level = Some(level);
-    plan.steps = steps(facts, &plan, level);
+    if anew {
+        relaunch::out_of_traffic(facts, &plan, &target.release)?;
+        plan.source = relaunch::source(facts, &target.release, &plan)?;
+        plan.steps = relaunch::steps(facts, &plan);
+    }
+    plan.steps.extend(steps(facts, &plan, level));
     plan.supersedes = facts.superseded();
+    plan.leaves_bad = leaves_bad(facts, &plan);
     plan.checks = checks(facts, &plan, &target);
     plan.friction = friction(facts, &target);
     Ok(plan.sealed())
 }
 
 fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
-    let good = default_target(facts);
-    let Some(wanted) = to else {
-        return good.ok_or_else(|| {
-            if let Some(damaged) = facts.damage.holder() {
-                return unsaid(facts, damaged);
-            }
-            Refusal::new(
-                format!("{} has no way back: its ledger holds no other release that was stable and is not marked bad", facts.spec.name),
-                "deploy a version you trust: `qd images` lists them",
-            )
-        });
-    };
+    let (good, passed_over) = default_target(facts);
+    let Some(wanted) = to else { return good.ok_or_else(|| no_way_back(facts, &passed_over)) };
     if let Some(good) = good.filter(|good| is_meant(&good.release, wanted)) {
         return Ok(good);
     }
     let known = known_releases(facts.ledger);
     match known.iter().find(|known| is_meant(&known.release, wanted)) {
-        Some(known) => Ok(Target { release: known.release.clone(), last_good: false, unproved: false }),
+        Some(known) => {
+            let release = known.release.clone();
+            let slot = going_away(facts).map_or(release.slot, |(_, slot)| slot.other());
+            Ok(Target { release, slot, last_good: false, unproved: false, passed_over: Vec::new() })
+        }
         None => Err(not_in_ledger(facts, &known, wanted)),
     }
 }
 
-/// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
-/// the other slot holds then is marked bad, or never became stable.
-fn default_target(facts: &Facts<'_>) -> Option<Target> {
-    if let Some(damaged) = facts.damage.holder().filter(|damaged| damaged.plan.is_none()) {
-        return left_by(facts, damaged);
-    }
-    if let Some(known) = stable_of_both(facts) {
-        return Some(Target { release: known.release, last_good: true, unproved: false });
-    }
-    let (bad, from_ledger) = going_away(facts)?;
-    let is_bad = |release: &Release| bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
-    if let Some(known) = last_known_good(facts.ledger, is_bad) {
-        return Some(Target { release: known.release, last_good: true, unproved: false });
-    }
-    if !facts.ledger.is_empty() {
-        return None;
-    }
-    let other = from_ledger.other();
-    let side = facts.side(other).ok().filter(|_| facts.seen.group(other).is_some_and(|group| group.total() > 0))?;
-    Some(Target { release: side.release(side.template_version?), last_good: true, unproved: true })
+/// What a rollback without a named target would launch anew, so that what it ran with can be read before the plan is made.
+#[must_use]
+pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
+    let target = target(facts, to).ok()?;
+    Some(target.release).filter(|release| !is_pinned(facts, release, target.slot))
 }
 
-/// Both groups serve and no operation explains it: what was stable last is where to go, if one of them still launches it.
-fn stable_of_both(facts: &Facts<'_>) -> Option<KnownRelease> {
-    let serves = |slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0);
-    let unexplained = facts.held_plan().is_none() && Slot::BOTH.into_iter().all(serves);
-    let known = last_known_good(facts.ledger, |_| false).filter(|_| unexplained)?;
-    let pin = facts.seen.group(known.release.slot)?.template.as_ref()?;
-    (pin.id == known.release.template && pin.number() == Some(known.release.template_version)).then_some(known)
+fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
+    let name = &facts.spec.name;
+    let why = match passed_over {
+        [] if going_away(facts).is_none() && facts.damage.holder().is_some() => return unsaid(facts),
+        [] => "its ledger holds no other release that was stable and is not marked bad".to_owned(),
+        _ => passed_over.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "),
+    };
+    Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
 }
 
-/// Where to, when nobody can say what the operation that holds the fleet was doing. A deploy leaves what was stable before it in the ledger; of a
-/// rollback only its own record said where it went.
-fn left_by(facts: &Facts<'_>, damaged: &DamagedOperation) -> Option<Target> {
-    let known = last_known_good(facts.ledger, |_| false).filter(|_| damaged.kind.raw() == OperationKind::Deploy.word())?;
-    Some(Target { release: known.release, last_good: true, unproved: false })
-}
-
-fn unsaid(facts: &Facts<'_>, damaged: &DamagedOperation) -> Refusal {
+/// Nobody can say where an operation went whose record is damaged: a person has to.
+fn unsaid(facts: &Facts<'_>) -> Refusal {
     let known: Vec<String> = known_releases(facts.ledger).iter().map(|known| known.release.label()).collect();
+    let damage = facts.damage.sentences().join("; ");
     Refusal::new(
-        format!("{}, so nobody can say where to go back to", damaged.sentence()),
+        format!("{damage}, so nobody can say where to go back to"),
         format!("say it: `qd rollback {} --to VERSION` (stable so far: {})", facts.spec.name, known.join(", ")),
     )
+}
+
+/// The slot's group launches this release.
+fn is_pinned(facts: &Facts<'_>, release: &Release, slot: Slot) -> bool {
+    facts.seen.group(slot).is_some_and(|group| launches(group, release))
+}
+
+/// The last known good; with nothing in the ledger, what the other slot happens to hold. A ledger that offers nothing is not overruled: what
+/// the other slot holds then is marked bad, or never became stable. Beside it, what was passed over and why.
+fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>) {
+    let Some((bad, leaves)) = going_away(facts) else { return (None, Vec::new()) };
+    let slot = leaves.other();
+    let live = live_release(facts, leaves);
+    let is_bad = |release: &Release| {
+        let is_pinned = bad.iter().any(|(template, version)| release.template == *template && release.template_version == *version);
+        is_pinned || live.as_ref().is_some_and(|live| live.is_same_content(release))
+    };
+    let images = images(facts);
+    let warm = |release: &Release| is_pinned(facts, release, slot) && facts.seen.healthy(slot).is_some_and(|healthy| healthy > 0);
+    let hindrance = |release: &Release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release)));
+    let choice = choose(facts.ledger, is_bad, hindrance);
+    if let Some(known) = choice.target {
+        let passed_over = choice.passed_over;
+        return (Some(Target { release: known.release, slot, last_good: true, unproved: false, passed_over }), Vec::new());
+    }
+    if !facts.ledger.is_empty() {
+        return (None, choice.passed_over);
+    }
+    let side = facts.side(slot).ok().filter(|_| facts.seen.group(slot).is_some_and(|group| group.total() > 0));
+    let release = side.and_then(|side| Some(side.release(side.template_version?)));
+    (release.map(|release| Target { release, slot, last_good: true, unproved: true, passed_over: Vec::new() }), Vec::new())
+}
+
+const fn images<'a>(facts: &Facts<'a>) -> Images<'a> {
+    Images { listed: facts.images, complete: facts.images_missing.is_none() }
+}
+
+/// What the group that is left launches, as a release.
+fn live_release(facts: &Facts<'_>, slot: Slot) -> Option<Release> {
+    let side = facts.side(slot).ok()?;
+    Some(side.release(side.template_version?))
 }
 
 type Pinned = (crate::domain::ids::TemplateId, u64);
@@ -146,10 +172,26 @@ fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
         (Some(view), _) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
         (_, Some(plan)) if plan.kind == OperationKind::Deploy => plan.to.slot,
         (_, Some(rollback)) => rollback.from.slot,
-        (_, None) => heavier(facts)?,
+        (_, None) => unexplained(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
     Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
+}
+
+/// What is left where no operation that can be read says it: what serves; where two groups do, the one that is not what was stable last. A deploy
+/// leaves that in the ledger; of a rollback only its own record said where it went.
+fn unexplained(facts: &Facts<'_>) -> Option<Slot> {
+    let stable = || stable_slot(facts.ledger, |slot| facts.seen.group(slot)).map(Slot::other);
+    match facts.damage.holder() {
+        Some(damaged) if damaged.kind.raw() == OperationKind::Deploy.word() => stable(),
+        Some(_) => None,
+        None if both_serve(facts) => stable().or_else(|| heavier(facts)),
+        None => heavier(facts),
+    }
+}
+
+fn both_serve(facts: &Facts<'_>) -> bool {
+    Slot::BOTH.into_iter().all(|slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0))
 }
 
 /// The slot with more weight: where two groups serve and no operation explains it, the newer part of the mix is unknown, so the larger counts as live.
@@ -172,34 +214,35 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
     )
 }
 
-/// A rollback to the same release that goes on already is joined. One that was paused, or has lost its driver, is taken the wheel from.
+/// What goes back to the same release already is joined: a rollback, or a deploy that backs out. One that was paused, or has lost its driver,
+/// is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
-    let Some(running) = running_rollback(facts).filter(|view| view.operation.plan.to.image == target.release.image) else { return Ok(()) };
-    let (id, plan, since) = (&running.operation.id, &running.operation.plan, facts.now.since(running.operation.created_at));
-    let goes_on = match running.state() {
-        OperationState::Paused => false,
-        OperationState::Planned => running.driver_alive || since < STARTING,
-        _ => running.driver_alive,
-    };
-    if goes_on {
-        return Err(Refusal::new(
-            format!("{} rolls back to {} already: rollback {id} by {}", facts.spec.name, plan.to.label(), running.operation.by.short()),
-            format!("watch it: `qd watch {id}`"),
-        ));
+    let Some(running) = facts.holder().filter(|view| leads_to(view) == Some(&target.release.image)) else { return Ok(()) };
+    let Operation { id, by, created_at, .. } = &running.operation;
+    let starts = running.state() == OperationState::Planned && facts.now.since(*created_at) < STARTING;
+    if running.state() == OperationState::Paused || !running.driver_alive && !starts {
+        return Ok(());
     }
-    Ok(())
+    let (fleet, label) = (&facts.spec.name, target.release.label());
+    let how = match running.operation.plan.kind {
+        OperationKind::Deploy => format!("{} {id} is backing out, {}", running.operation.word(), running.progress.reason),
+        _ => format!("rollback {id} by {}", by.short()),
+    };
+    Err(Refusal::new(format!("{fleet} rolls back to {label} already: {how}"), format!("watch it: `qd watch {id}`")))
+}
+
+/// The image an operation on its way back leads to.
+fn leads_to(view: &OperationView) -> Option<&ImageId> {
+    let plan = &view.operation.plan;
+    match (plan.kind, view.state()) {
+        (OperationKind::Rollback, _) => Some(&plan.to.image),
+        (OperationKind::Deploy, OperationState::BackingOut) => Some(&plan.from.image),
+        _ => None,
+    }
 }
 
 fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
     facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
-}
-
-fn needs_new_launch(facts: &Facts<'_>, release: &Release) -> Refusal {
-    let name = &facts.spec.name;
-    Refusal::new(
-        format!("{} is on no group of {name} any more: its group launches something else by now", release.label()),
-        format!("launch it anew: `qd deploy {name} --image {}`", release.image),
-    )
 }
 
 fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
@@ -210,13 +253,30 @@ fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
     if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
 }
 
-/// The image must exist to be launched again.
-fn launchable(facts: &Facts<'_>, image: &crate::domain::ids::ImageId) -> Result<(), Refusal> {
-    let usable = |found: &Image| found.id == *image && found.state == ImageState::Available;
-    if facts.images.iter().any(usable) || facts.images_missing.is_some() {
-        return Ok(());
+/// A release that serves when it is rolled back from is bad; so is one that served until a rollback before this one took its traffic away.
+fn leaves_bad(facts: &Facts<'_>, plan: &Plan) -> bool {
+    let serves = if plan.scope.is_weighted() {
+        plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0)
+    } else {
+        facts.seen.group(plan.from.slot).is_some_and(|group| group.serving() > 0)
+    };
+    let before = running_rollback(facts).map(|view| &view.operation.plan).filter(|before| before.from.slot == plan.from.slot);
+    serves || before.is_some_and(|before| before.leaves_bad)
+}
+
+/// The image must exist, and be allowed, to be launched again.
+fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Refusal> {
+    let images = images(facts);
+    if let Some(why) = images.forbidden(release) {
+        return Err(Refusal::new(format!("{why}: nothing new is launched from it"), "take the block off, or roll back to another release"));
     }
-    Err(Refusal::new(format!("{image} is gone, so its servers cannot be launched again"), "deploy a version that exists: `qd images` lists them"))
+    match images.gone(release) {
+        Some(why) => Err(Refusal::new(
+            format!("{why} ({}), so its servers cannot be launched again", release.image),
+            "deploy a version that exists: `qd images` lists them",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
@@ -235,14 +295,22 @@ fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
 fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
     let mut checks = vec![match healthy {
+        _ if plan.level == Some(WayBackLevel::R2) => {
+            Check::new(CheckLevel::Warning, format!("no group launches {}: {} servers are launched anew", plan.to.label(), plan.need))
+        }
         Some(healthy) if healthy >= plan.need => {
             Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need))
         }
         Some(healthy) => Check::new(CheckLevel::Warning, format!("{} has {healthy} of {} servers healthy: it grows first", plan.to.group, plan.need)),
         None => Check::new(CheckLevel::Unknown, format!("the health of {} is unknown", plan.to.group)),
     }];
-    if stable_of_both(facts).is_some() {
-        checks.push(Check::new(CheckLevel::Warning, "both groups serve and no operation explains it: back to what was stable last"));
+    if plan.level == Some(WayBackLevel::R2) {
+        checks.extend(relaunch::checks(facts, plan, &target.release));
+    }
+    checks.extend(target.passed_over.iter().map(|(_, why)| Check::new(CheckLevel::Warning, format!("passed over: {why}"))));
+    checks.extend(facts.damage.sentences().into_iter().map(|sentence| Check::new(CheckLevel::Warning, sentence)));
+    if both_serve(facts) && facts.held_plan().is_none() {
+        checks.push(Check::new(CheckLevel::Warning, "both groups serve and no operation explains it"));
     }
     if target.unproved {
         checks.push(Check::new(CheckLevel::Warning, "no ledger entry says that this release was ever good"));
@@ -253,7 +321,6 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         Some(image) if image.state == ImageState::Available => Check::new(CheckLevel::Ok, "the image exists"),
         _ => Check::new(CheckLevel::Warning, "the image is gone: lost servers could not be replaced"),
     });
-    checks.extend(facts.damage.sentences().into_iter().map(|sentence| Check::new(CheckLevel::Warning, sentence)));
     if let Some(view) = facts.holder() {
         checks
             .push(Check::new(CheckLevel::Warning, format!("stops {} {} by {}", view.operation.word(), view.operation.id, view.operation.by.short())));
@@ -287,6 +354,9 @@ fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
     }
     if target.unproved {
         return Friction::Typed { because: "nothing says that this release was ever good".to_owned() };
+    }
+    if let Some(why) = images(facts).forbidden(&target.release) {
+        return Friction::Typed { because: why };
     }
     if !target.last_good {
         return Friction::Typed { because: "it is not the last known good release".to_owned() };

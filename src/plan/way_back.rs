@@ -1,15 +1,16 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
+use super::target::{Choice, Images, choose, launches, stable_slot};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
-use crate::domain::group::{HealthCheck, ServerGroup};
-use crate::domain::image::{Image, ImageState};
+use crate::domain::group::{HealthCheck, Instance, ServerGroup};
+use crate::domain::image::Image;
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 use crate::operation::consequence::touched_nothing;
 use crate::operation::damage::FleetDamage;
 use crate::operation::history::FleetHistory;
-use crate::operation::ledger::{LedgerEntry, last_known_good};
+use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::operation::status::{WayBack, WayBackLevel};
@@ -44,10 +45,37 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
     if let Some(why) = unreadable(ground) {
         return WayBack { unknown: true, ..none(why) };
     }
-    let Some(target) = target(ground) else { return none("no earlier release is known to be good") };
+    let choice = chosen(ground);
+    let Some(target) = choice.target.map(|known| known.release) else {
+        return unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over));
+    };
     match &ground.spec.groups {
         Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
         _ => not_driven(ground, target),
+    }
+}
+
+/// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
+fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
+    if !ground.ledger.is_empty() || !ground.spec.scope().is_weighted() {
+        return None;
+    }
+    let slot = going_away(ground)?.other();
+    let group = group(ground, slot).filter(|group| !group.instances.is_empty())?;
+    let pin = group.template.as_ref()?;
+    let image = pin.image.clone()?;
+    let version = ground.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
+    let (template, digest, name) = (pin.id.clone(), pin.digest.clone(), group.name.clone());
+    let release = Release { image, version, template, template_version: pin.number()?, digest, group: name, slot };
+    Some(WayBack { proved: false, proved_at: None, ..by_weights(ground, release) })
+}
+
+/// Nothing is left to go back to: the newest of what there was, and why not.
+fn passed_over(passed_over: Vec<(Release, String)>) -> WayBack {
+    let blockers: Vec<String> = passed_over.iter().map(|(_, why)| why.clone()).collect();
+    match passed_over.into_iter().next() {
+        Some((release, _)) => WayBack { target: Some(release), proved: true, blockers, ..WayBack::default() },
+        None => none("no earlier release is known to be good"),
     }
 }
 
@@ -57,31 +85,26 @@ fn none(why: &str) -> WayBack {
 
 /// Which of two groups serves is told by the weights, or by the operation that holds the fleet.
 fn unreadable(ground: &Ground<'_>) -> Option<&'static str> {
-    let routed = matches!(ground.spec.groups, Groups::Two(_)) && ground.groups.iter().any(|group| !group.target_groups.is_empty());
     if ground.damage.holder().is_some() {
         return Some("the record of the operation that holds it is damaged: a rollback plans it from the cloud and the ledger");
     }
+    let routed = matches!(ground.spec.groups, Groups::Two(_)) && ground.groups.iter().any(|group| !group.target_groups.is_empty());
     let by_weights = routed && !matches!(ground.spec.route, Route::Attached { .. });
     (by_weights && ground.route.is_none() && ground.holder.is_none()).then_some("its route could not be read")
 }
 
-fn target(ground: &Ground<'_>) -> Option<Release> {
-    if let Some(stable) = stable_of_both(ground) {
-        return Some(stable);
-    }
-    let bad_slot = going_away(ground);
-    let bad = bad_slot.and_then(|slot| group(ground, slot)).or_else(|| ground.groups.first().copied())?.template.as_ref()?;
-    last_known_good(ground.ledger, |release| release.template == bad.id && Some(release.template_version) == bad.number()).map(|known| known.release)
-}
-
-/// Both groups serve and no operation explains it: what was stable last, if one of them still launches it.
-fn stable_of_both(ground: &Ground<'_>) -> Option<Release> {
-    let Route::Weighted { target_groups, .. } = &ground.spec.route else { return None };
-    let serves = |slot| ground.route.and_then(|route| route.weight(target_groups.get(slot))).is_some_and(|weight| weight > 0);
-    let unexplained = ground.holder.is_none() && Slot::BOTH.into_iter().all(serves);
-    let known = last_known_good(ground.ledger, |_| false).filter(|_| unexplained)?.release;
-    let pin = group(ground, known.slot)?.template.as_ref()?;
-    (pin.id == known.template && pin.number() == Some(known.template_version)).then_some(known)
+fn chosen(ground: &Ground<'_>) -> Choice {
+    let left = going_away(ground).and_then(|slot| group(ground, slot)).or_else(|| ground.groups.first().copied());
+    let Some(pin) = left.and_then(|group| group.template.as_ref()) else { return Choice::default() };
+    let same_content = |release: &Release| {
+        let data_differs = pin.digest.as_ref().zip(release.digest.as_ref()).is_some_and(|(one, other)| one != other);
+        pin.image.as_ref() == Some(&release.image) && !data_differs
+    };
+    let is_live = |release: &Release| release.template == pin.id && Some(release.template_version) == pin.number() || same_content(release);
+    let images = Images { listed: ground.images, complete: ground.images_complete };
+    let standby = going_away(ground).map(Slot::other).and_then(|slot| group(ground, slot));
+    let warm = |release: &Release| standby.is_some_and(|group| launches(group, release) && group.serving() > 0);
+    choose(ground.ledger, is_live, |release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release))))
 }
 
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {
@@ -92,9 +115,20 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let route = ground.route?;
-    let weight = |slot| route.weight(ground.spec.route.target_group(slot)?);
-    Some(if weight(Slot::B)? > weight(Slot::A)? { Slot::B } else { Slot::A })
+    let weights = (weight(ground, Slot::A)?, weight(ground, Slot::B)?);
+    if ground.holder.is_none() && weights.0 > 0 && weights.1 > 0 {
+        let stable = stable_slot(ground.ledger, |slot| group(ground, slot));
+        return stable.map(Slot::other).or(Some(heavier(weights)));
+    }
+    Some(heavier(weights))
+}
+
+const fn heavier((a, b): (u32, u32)) -> Slot {
+    if b > a { Slot::B } else { Slot::A }
+}
+
+fn weight(ground: &Ground<'_>, slot: Slot) -> Option<u32> {
+    ground.route?.weight(ground.spec.route.target_group(slot)?)
 }
 
 fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
@@ -103,51 +137,33 @@ fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
 }
 
 fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
-    let Some(group) = group(ground, target.slot) else { return none("the group of the last good release cannot be read") };
-    let pinned = group.template.as_ref().is_some_and(|pin| pin.id == target.template && pin.number() == Some(target.template_version));
-    let image_gone = ground.images_complete && !ground.images.iter().any(|image| image.id == target.image && image.state == ImageState::Available);
-    if !pinned {
-        let gone = image_gone.then(|| format!("image of {} is gone", target.label()));
-        let blocker = gone.unwrap_or_else(|| format!("{} has to be deployed anew", target.label()));
-        let level = (!image_gone).then_some(WayBackLevel::R2);
-        return WayBack {
-            level,
-            unknown: false,
-            proved: true,
-            expected: level.map(|_| grow(ground)),
-            target: Some(target),
-            blockers: vec![blocker],
-            proved_at: None,
-        };
+    let slot = going_away(ground).map_or(target.slot, Slot::other);
+    let Some(group) = group(ground, slot) else { return none("the group of the last good release cannot be read") };
+    let back = |level, expected| WayBack { level: Some(level), proved: true, expected: Some(expected), ..WayBack::default() };
+    let history = ground.history;
+    let launched = history.expected_grow().plus(history.expected_shift());
+    if !launches(group, &target) {
+        let stays = |instance: &Instance| target.slot == slot && instance.template_version == Some(target.template_version);
+        let stays = group.instances.iter().all(stays);
+        if let Some(weight) = weight(ground, slot).filter(|weight| *weight > 0 && !stays) {
+            let why = format!("{} has to be launched anew in {}, which serves something else with weight {weight}", target.label(), group.name);
+            return WayBack { target: Some(target), proved: true, ..none(&why) };
+        }
+        let room = if stays { Millis::ZERO } else { history.expected_empty() };
+        let expected = history.expected_template().plus(room).plus(launched);
+        return WayBack { target: Some(target), ..back(WayBackLevel::R2, expected) };
     }
-    let census =
-        group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == Some(target.template_version));
-    let warm = group.serving() >= need(ground, &target) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
+    let pinned = group.template.as_ref().and_then(|pin| pin.number());
+    let census = group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == pinned);
+    let warm = group.serving() >= need(ground, slot) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
     if warm {
-        return WayBack {
-            level: Some(WayBackLevel::R0),
-            unknown: false,
-            proved: true,
-            expected: Some(shift(ground)),
-            target: Some(target),
-            blockers: Vec::new(),
-            proved_at: Some(ground.as_of),
-        };
+        return WayBack { target: Some(target), proved_at: Some(ground.as_of), ..back(WayBackLevel::R0, history.expected_shift()) };
     }
-    if image_gone {
-        let blocker = format!("image of {} is gone", target.label());
-        return WayBack { level: None, unknown: false, proved: true, expected: None, target: Some(target), blockers: vec![blocker], proved_at: None };
+    let gone = Images { listed: ground.images, complete: ground.images_complete }.gone(&target);
+    if let Some(why) = gone {
+        return WayBack { target: Some(target), proved: true, ..none(&why) };
     }
-    let expected = grow(ground).plus(shift(ground));
-    WayBack {
-        level: Some(WayBackLevel::R1),
-        unknown: false,
-        proved: true,
-        expected: Some(expected),
-        target: Some(target),
-        blockers: Vec::new(),
-        proved_at: None,
-    }
+    WayBack { target: Some(target), ..back(WayBackLevel::R1, launched) }
 }
 
 fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
@@ -161,16 +177,8 @@ fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.
-fn need(ground: &Ground<'_>, target: &Release) -> u32 {
+fn need(ground: &Ground<'_>, slot: Slot) -> u32 {
     let frozen = ground.holder.map(|view| view.progress.need);
-    let other = group(ground, target.slot.other()).map_or(0, |group| group.sizes.desired);
+    let other = group(ground, slot.other()).map_or(0, |group| group.sizes.desired);
     frozen.unwrap_or(0).max(other).max(ground.spec.floor)
-}
-
-fn shift(ground: &Ground<'_>) -> Millis {
-    ground.history.expected_shift()
-}
-
-fn grow(ground: &Ground<'_>) -> Millis {
-    ground.history.expected_grow()
 }

@@ -3,3 +3,4 @@
 pub mod budget;
 pub mod cloud;
 pub mod desk;
+pub mod notify;

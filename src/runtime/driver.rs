@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::cloud::{Cloud, Urgency};
+use super::notifier::Notifier;
 use super::office::Office;
+use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
@@ -21,8 +23,11 @@ use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::event::{EventBody, OperationState};
+use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::CALL_TIMEOUT;
+use crate::operation::notice::NoticeKind;
 use crate::operation::plan::{BUILD, OperationKind, Refusal};
+use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::ports::desk::DeskError;
@@ -37,10 +42,11 @@ const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 /// # Errors
 /// It has a driver, is finished, was planned by another build, or the store failed. A lost lease is an error too: somebody else goes on.
 pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, DeskError> {
+    let notifier = Arc::new(Notifier::new(&office.settings.fleets_file));
     let mut next = Some(id.clone());
     let mut first = None;
     while let Some(id) = next {
-        let driver = take(office, &id)?;
+        let driver = take(office, &id, &notifier)?;
         let (state, retire) = driver.run().await?;
         tracing::info!("{id} is {}", state.word());
         first.get_or_insert(state);
@@ -49,7 +55,7 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
     Ok(first.unwrap_or(OperationState::Failed))
 }
 
-fn take(office: &Office, id: &OperationId) -> Result<Driver<ProcessHands>, DeskError> {
+fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<Driver<ProcessHands>, DeskError> {
     if office.settings.read_only {
         return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
     }
@@ -70,6 +76,8 @@ fn take(office: &Office, id: &OperationId) -> Result<Driver<ProcessHands>, DeskE
         operation: view.operation.clone(),
         epoch: lease.epoch,
         store_version: 0,
+        notifier: notifier.clone(),
+        gate: None,
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
@@ -85,6 +93,8 @@ struct ProcessHands {
     operation: Operation,
     epoch: u64,
     store_version: u64,
+    notifier: Arc<Notifier>,
+    gate: Option<GateProcess>,
 }
 
 #[async_trait]
@@ -153,12 +163,26 @@ impl Hands for ProcessHands {
         Ok(self.store.release_lease(&self.operation.id, self.epoch)?)
     }
 
+    async fn start_gate(&mut self, run: &GateRun) {
+        self.gate = Some(GateProcess::start(run));
+    }
+
+    async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        let outcome = self.gate.as_ref()?.ended()?;
+        self.gate = None;
+        Some(outcome)
+    }
+
     async fn sleep(&mut self, span: Millis) {
         tokio::time::sleep(span.std()).await;
     }
 
     async fn rests(&mut self, at: WorldTime) {
         self.cloud.rested(&format!("driver of {}", self.operation.id.as_str()), at);
+    }
+
+    fn tell(&mut self, kind: NoticeKind, progress: &Progress, at: WorldTime, text: Option<&str>) {
+        self.notifier.tell(kind, &self.operation, progress, at, text);
     }
 
     async fn nap(&mut self, until: WorldTime, _renew_at: BootTime) -> Result<Nap, DeskError> {

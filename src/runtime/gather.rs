@@ -1,18 +1,20 @@
 //! Reading what a screen or a plan needs: side by side, and with every gap named.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::cloud::Urgency;
 use super::office::Office;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
-use crate::domain::discovery::find_fleets;
-use crate::domain::fleet::{FleetSource, FleetSpec, Slot};
+use crate::domain::discovery::{find_fleets, in_the_way};
+use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, RouteReading, TemplateData};
 use crate::domain::reading::Listing;
+use crate::domain::release::Release;
 use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -21,8 +23,8 @@ use crate::operation::freeze::{Freeze, of_fleet};
 use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::sighting::Sighting;
-use crate::plan::Facts;
 use crate::plan::estate::FleetRecord;
+use crate::plan::{Facts, ReleaseTemplate};
 use crate::ports::desk::DeskError;
 
 /// The newest operations of a fleet that matter to plans and rows.
@@ -55,10 +57,10 @@ impl Office {
 
     /// A screen is open for days: what is written down is read again each time, and a mistake in it is said.
     fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Result<Vec<FleetSpec>, DeskError> {
-        if let Some(declared) = self.cloud.declared_fleets() {
-            return Ok(declared);
-        }
         let written = crate::config::load(&self.settings.fleets_file)?;
+        if let Some(declared) = self.cloud.declared_fleets() {
+            return Ok(declared.into_iter().map(|spec| rewritten(spec, &written.fleets)).collect());
+        }
         Ok(fleets_in(&written.fleets, groups, routes, &written.tags))
     }
 
@@ -99,7 +101,8 @@ impl Office {
         let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
-        Ok(Gathered { seen, images, record, identity, live, other, target_groups: target_groups.unwrap_or_default(), policies: policies.ok(), now })
+        let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
+        Ok(Gathered { seen, images, record, identity, live, other, release_template: ReleaseTemplate::NotRead, target_groups, policies, now })
     }
 
     /// All images. A listing that fails leaves a gap: a way back known from the ledger does not need it, and a deploy says what is missing.
@@ -140,18 +143,31 @@ impl Office {
         tokio::join!(data(pin(live)), data(pin(live.other())))
     }
 
-    /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does, or one with gaps, and
-    /// what that could not see stands in nobody's way.
+    /// What a release ran with. Only a clear answer says that it is gone.
+    async fn template_of(&self, release: &Release) -> ReleaseTemplate {
+        let reader = self.cloud.reader(Urgency::Opened);
+        match reader.template(&release.template, release.template_version).await {
+            Ok(data) => ReleaseTemplate::There(data),
+            Err(error) if error.kind == crate::domain::call::CloudErrorKind::NotFound => ReleaseTemplate::Gone,
+            Err(_) => ReleaseTemplate::NotRead,
+        }
+    }
+
+    /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does if nothing was wrong in it.
+    /// Otherwise it is read afresh, and only what makes it wrong to move the traffic stands in the way.
     async fn spec_to_go_back(&self, name: &FleetName) -> Result<FleetSpec, DeskError> {
-        let adopted = |spec: &FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
-        let known = self.last_round()?.and_then(|seen| Some((seen.specs.iter().find(|spec| adopted(spec))?.clone(), seen)));
-        let (spec, seen) = match known {
-            Some(known) if known.0.problems.is_empty() => known,
-            // Problems of an old round may be over.
-            _ => self.spec(name).await?,
-        };
-        let blind = adopted(&spec) && !seen.gaps.is_empty();
-        Ok(if blind { FleetSpec { problems: Vec::new(), ..spec } } else { spec })
+        let adopted = |spec: &&FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
+        let known = self.last_round()?.and_then(|seen| seen.specs.iter().find(adopted).cloned());
+        if let Some(known) = known.filter(|known| known.problems.is_empty()) {
+            return Ok(known);
+        }
+        let seen = self.look_around().await?;
+        let spec = seen.specs.iter().find(|spec| spec.name == *name).ok_or_else(|| unknown_fleet(name, &seen.specs))?;
+        if !adopted(&spec) {
+            return Ok(spec.clone());
+        }
+        let problems = in_the_way(spec, &seen.groups, &routes_or_gap(&seen.groups, seen.routes.as_ref()));
+        Ok(FleetSpec { problems, ..spec.clone() })
     }
 
     /// A plan for a deploy or a rollback of this fleet, from facts read now.
@@ -161,8 +177,13 @@ impl Office {
             Intent::Deploy { fleet, .. } => self.spec(fleet).await?.0,
             Intent::Rollback { fleet, .. } => self.spec_to_go_back(fleet).await?,
         };
-        let gathered = self.gather(&spec).await?;
+        let mut gathered = self.gather(&spec).await?;
         let setting = self.setting();
+        if let Intent::Rollback { to, .. } = intent
+            && let Some(release) = crate::plan::rollback::launched_anew(&gathered.facts(&setting, &spec), to.as_deref())
+        {
+            gathered.release_template = self.template_of(&release).await;
+        }
         let facts = gathered.facts(&setting, &spec);
         let plan = match intent {
             Intent::Deploy { image, strategy, .. } => crate::plan::deploy::plan(&facts, image, *strategy),
@@ -194,8 +215,12 @@ pub(super) fn fleets_in(
     routes: Option<&Listing<RouteReading>>,
     tag_keys: &crate::domain::tags::TagKeys,
 ) -> Vec<FleetSpec> {
-    let unanswered = Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
-    find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
+    find_fleets(configured, groups, &routes_or_gap(groups, routes), tag_keys)
+}
+
+fn routes_or_gap<'a>(groups: &Listing<ServerGroup>, routes: Option<&'a Listing<RouteReading>>) -> Cow<'a, Listing<RouteReading>> {
+    let unanswered = || Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
+    routes.map_or_else(|| Cow::Owned(unanswered()), Cow::Borrowed)
 }
 
 /// What a store knows of these fleets; freezes as they stand at `now`.
@@ -235,6 +260,7 @@ pub(super) struct Gathered {
     identity: Identity,
     live: Option<TemplateData>,
     other: Option<TemplateData>,
+    release_template: ReleaseTemplate,
     pub target_groups: Vec<crate::domain::observation::TargetGroupFacts>,
     pub policies: Option<Vec<crate::domain::observation::GroupPolicies>>,
     pub now: WorldTime,
@@ -254,12 +280,27 @@ impl Gathered {
             damage: &self.record.damage,
             live_template: self.live.clone(),
             other_template: self.other.clone(),
+            release_template: self.release_template.clone(),
             target_groups: self.target_groups.clone(),
             policies: self.policies.clone(),
             history: self.record.history,
             freezes: &self.record.freezes,
             now: self.now,
         }
+    }
+}
+
+/// A fleet of the simulated cloud with what is written about the same groups; its route need not be written again.
+fn rewritten(declared: FleetSpec, written: &[FleetSpec]) -> FleetSpec {
+    let same = |spec: &&FleetSpec| spec.name == declared.name && spec.groups == declared.groups;
+    let Some(spec) = written.iter().find(same).filter(|spec| spec.route == declared.route || spec.route == Route::None) else { return declared };
+    FleetSpec {
+        route: declared.route,
+        account: declared.account,
+        region: declared.region,
+        app: spec.app.clone().or(declared.app),
+        env: spec.env.clone().or(declared.env),
+        ..spec.clone()
     }
 }
 

@@ -9,6 +9,7 @@ mod examine;
 mod freezer;
 mod gather;
 pub mod launch;
+mod notifier;
 pub mod office;
 mod plain;
 mod records;

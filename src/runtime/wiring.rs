@@ -34,7 +34,7 @@ impl Wiring {
         let places = Places::find(options.state_dir.as_deref(), options.config.as_deref(), &Surroundings::of_process())?;
         trust_root(&places.state_dir)?;
         let fleets = config::load(&places.fleets_file)?;
-        let mut notices = fleets.notices.clone();
+        let mut notices = Vec::new();
         if options.config.is_some() && !places.fleets_file.exists() {
             notices.push(format!("{} does not exist: no fleet is written down yet", escape(&places.fleets_file.display().to_string())));
         }

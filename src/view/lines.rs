@@ -5,6 +5,7 @@ use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use crate::operation::gate::{Gate, GateOutcome};
 use crate::operation::plan::Plan;
 use crate::operation::record::OperationView;
 
@@ -28,7 +29,11 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::StepEnded { step, outcome, note, .. } => format!("{}: {}", step_name(plan, *step), ended_words(*outcome, note)),
         EventBody::CallIntended { call_no, call, why } => format!("call {call_no} {} {}: {why}", call.aws_name(), call.summary()),
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
+        EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.to.label()),
+        EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Missing { what: Some(what) } => what.clone(),
+        EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
@@ -118,6 +123,16 @@ fn outcome_words(outcome: &CallOutcome) -> String {
         CallOutcome::Refused { kind, message } => format!("refused ({}): {}", kind.word(), message.shown()),
         CallOutcome::Unknown { message } => format!("got no answer, so we look: {}", message.shown()),
     }
+}
+
+fn gate_name(plan: &Plan, gate: usize) -> String {
+    plan.gates.get(gate).map_or_else(|| "?".to_owned(), Gate::name)
+}
+
+fn gate_words(outcome: &GateOutcome) -> String {
+    let said = outcome.said.shown();
+    let said = if said.trim().is_empty() { String::new() } else { format!(": {said}") };
+    format!("{}{said}", if outcome.passed { "lets it pass" } else { "does not let it pass" })
 }
 
 fn state_words(to: OperationState, reason: &str, deadline: Option<WorldTime>) -> String {

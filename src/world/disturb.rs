@@ -3,7 +3,7 @@
 use super::World;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
@@ -90,6 +90,23 @@ pub enum Disturbance {
         /// What it says.
         why: String,
     },
+    /// Somebody deletes a server group with its servers.
+    DeleteGroup {
+        /// The group.
+        group: GroupName,
+    },
+    /// Somebody deletes a rule or listener.
+    DeletePlace {
+        /// The rule or listener.
+        place: PlaceArn,
+    },
+    /// Somebody deletes one version of a launch template.
+    DeleteTemplateVersion {
+        /// The template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -120,6 +137,11 @@ impl World {
             Disturbance::StartRefresh { .. } => false,
             Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
+            Disturbance::DeleteGroup { group } => self.groups.remove(&group).is_some(),
+            Disturbance::DeletePlace { place } => self.places.remove(&place).is_some(),
+            Disturbance::DeleteTemplateVersion { template, version } => {
+                self.templates.get_mut(&template).is_some_and(|found| found.versions.remove(&version).is_some())
+            }
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }

@@ -1,7 +1,7 @@
 //! A fleet, a plan for it, and what the engine says to one look after another: no world goes on here, every look is put together by hand.
 
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
-use quarterdeck::domain::fleet::{BySlot, Slot, Strategy};
+use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::{Health, Instance, Lifecycle};
 use quarterdeck::domain::ids::{InstanceId, OperationId};
 use quarterdeck::domain::observation::{Depth, FleetObservation};
@@ -22,6 +22,7 @@ use quarterdeck::world::{Scenario, World};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 
+#[derive(Clone)]
 pub struct Bench {
     pub plan: Plan,
     pub progress: Progress,
@@ -42,9 +43,19 @@ impl Bench {
         Self::new(true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), |bench| bench.servers_in(Slot::B, 12, 1))
     }
 
+    /// A deploy of 2.14.0 on web-prod with other settings.
+    pub fn of_spec(strategy: Strategy, adjust: impl FnOnce(&mut FleetSpec)) -> Self {
+        Self::adjusted(true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
+    }
+
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
+        Self::adjusted(judged, |_| {}, plan, prepare)
+    }
+
+    fn adjusted(judged: bool, adjust: impl FnOnce(&mut FleetSpec), plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
         let world = World::new(Scenario::Default, 1, START);
-        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        adjust(&mut spec);
         let seen = world.observe(&spec.scope(), Depth::Full);
         let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
         let mut bench =
@@ -64,6 +75,7 @@ impl Bench {
             damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),
@@ -222,6 +234,7 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
             damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
             policies: None,
             history: FleetHistory::default(),

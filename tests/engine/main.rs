@@ -11,6 +11,7 @@
 
 mod bench;
 mod commands;
+mod gates;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

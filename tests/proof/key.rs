@@ -85,7 +85,10 @@ impl Stage {
 
     /// The operation at work, its step and its state, for the list that is printed.
     pub fn phase(&self) -> String {
-        let Some(at) = self.book.active() else { return "at rest".to_owned() };
+        let Some(at) = self.book.active() else {
+            let last = self.book.records.last();
+            return last.map_or_else(|| "at rest".to_owned(), |last| format!("at rest, {} {}", last.operation.word(), last.progress.state.word()));
+        };
         let record = &self.book.records[at];
         let step = record.plan().steps.get(record.progress.current).map_or("over".to_owned(), |step| step_word(step.kind));
         format!("{} {} at {step}", record.operation.word(), record.progress.state.word())

@@ -15,7 +15,10 @@
 
 mod book;
 mod key;
+mod pairs;
 mod reach;
 mod search;
+mod sizes;
 mod stage;
+mod table;
 mod ways;

@@ -19,6 +19,8 @@ pub struct Search {
     /// Each state with the faults that were left when it was gone on from.
     seen: BTreeMap<Key, u32>,
     phases: BTreeMap<String, u32>,
+    /// A driven moment of each phase.
+    pub moments: BTreeMap<String, Stage>,
     endings: BTreeMap<&'static str, u32>,
     /// The longest until the traffic was back, and until all was at rest.
     longest: (Millis, Millis),
@@ -79,7 +81,11 @@ impl Search {
 
     fn prove(&mut self, path: &Path) {
         let ended = go_back(&path.stage).unwrap_or_else(|broke| panic!("{} servers, {}\nafter {:#?}", path.stage.servers(), broke, path.story));
-        *self.phases.entry(path.stage.phase()).or_default() += 1;
+        let phase = path.stage.phase();
+        if path.stage.is_driven() {
+            self.moments.entry(phase.clone()).or_insert_with(|| path.stage.clone());
+        }
+        *self.phases.entry(phase).or_default() += 1;
         let (word, times) = match ended {
             Ended::Back { traffic, rest } => ("back", (traffic, rest)),
             Ended::Joined { rest } => ("joined", (Millis::ZERO, rest)),

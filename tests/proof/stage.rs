@@ -50,6 +50,7 @@ pub enum Fate {
 }
 
 /// What does not change while a fleet is released to.
+#[derive(Clone)]
 pub struct Ground {
     pub spec: FleetSpec,
     pub pair: WeightedPair,
@@ -76,7 +77,7 @@ impl Stage {
         let mut spec = world.fleet_specs().into_iter().next().unwrap();
         spec.floor = servers.div_ceil(2);
         spec.window = Millis::mins(10);
-        spec.steps = weights.iter().map(|pct| WeightStep { weight_pct: *pct, soak: Millis::secs(60) }).collect();
+        spec.steps = canary_steps(weights);
         let pair = spec.weighted_pair().unwrap();
         world.advance(START.plus(Millis::secs(300)));
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
@@ -84,6 +85,13 @@ impl Stage {
         let mut stage = Self { ground, world, book: Book::default(), air: None, claim_may_remain: false };
         let adopted = stage.running(Slot::A);
         stage.book.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
+        stage
+    }
+
+    /// The same fleet with other canary steps.
+    pub fn with_weights(&self, weights: &[u32]) -> Self {
+        let mut stage = self.clone();
+        Rc::make_mut(&mut stage.ground).spec.steps = canary_steps(weights);
         stage
     }
 
@@ -152,6 +160,7 @@ impl Stage {
             damage: &FleetDamage::default(),
             live_template: template(live),
             other_template: template(live.other()),
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&[pair.target_groups.a.clone(), pair.target_groups.b.clone()]).unwrap(),
             policies: self.world.group_policies(&[pair.groups.a.clone(), pair.groups.b.clone()]).ok(),
             history: FleetHistory::default(),
@@ -182,6 +191,11 @@ impl Stage {
         }
         self.world.advance(end);
         self.world.take_calls();
+    }
+
+    /// Nothing is going on, or somebody drives it and no call of a dead driver is on its way.
+    pub fn is_driven(&self) -> bool {
+        self.air.is_none() && self.book.active().is_none_or(|at| self.book.records[at].driver.is_some())
     }
 
     pub fn dies(&mut self, at: usize) {
@@ -296,6 +310,10 @@ impl Stage {
         }
         Ok(answered)
     }
+}
+
+fn canary_steps(weights: &[u32]) -> Vec<WeightStep> {
+    weights.iter().map(|pct| WeightStep { weight_pct: *pct, soak: Millis::secs(60) }).collect()
 }
 
 fn answered(reply: Result<CallReply, CloudError>) -> CallOutcome {

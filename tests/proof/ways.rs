@@ -83,31 +83,44 @@ fn run(stage: &mut Stage, at: usize, bound: Millis) -> Result<Millis, String> {
     Ok(stage.now().since(began))
 }
 
-/// All traffic on a target that carries it, everything borrowed given back.
+/// All traffic on a group that carries it, everything borrowed given back.
 fn came_back(stage: &Stage, at: usize) -> Result<(), String> {
     let record = &stage.book.records[at];
     let (plan, progress) = (record.plan(), &record.progress);
-    if progress.state != OperationState::Succeeded {
+    let (ends, to, from) = match record.kind() {
+        OperationKind::Deploy => (OperationState::BackedOut, &plan.from, &plan.to),
+        _ => (OperationState::Succeeded, &plan.to, &plan.from),
+    };
+    if progress.state != ends {
         return Err(format!("it ended {}: {}", progress.state.word(), progress.reason));
     }
-    let (to, from) = (plan.to.slot, plan.from.slot);
-    let (healthy, share) = (stage.healthy(to), stage.share_pct(to));
+    let (healthy, share) = (stage.healthy(to.slot), stage.share_pct(to.slot));
     if share < 100.0 || healthy < progress.need {
         return Err(format!("the target has {share}% with {healthy} of {} healthy", progress.need));
     }
+    if let Some(retire) = stage.book.active().map(|at| &stage.book.records[at]) {
+        // A deploy that touched nothing leaves the standby its window.
+        return if retire.kind() == OperationKind::Retire { Ok(()) } else { Err("S13: something is still going on".to_owned()) };
+    }
     let sizes = |slot: Slot| stage.world.sizes(stage.ground.pair.groups.get(slot)).unwrap();
-    if sizes(from) != Sizes::all(plan.idle_size) || (sizes(to).min, sizes(to).max) != (plan.live_sizes.min, plan.live_sizes.max) {
-        return Err(format!("S12: the groups rest at {:?} and {:?}", sizes(from), sizes(to)));
+    let (live, idle) = (sizes(to.slot), sizes(from.slot));
+    if idle != Sizes::all(plan.idle_size) || (live.min, live.max) != (plan.live_sizes.min, plan.live_sizes.max) {
+        return Err(format!("S12: the groups rest at {live:?} and {idle:?}"));
     }
+    unclaimed(stage)
+}
+
+/// No claim of ours is left, unless the cloud refused to take it off.
+pub fn unclaimed(stage: &Stage) -> Result<(), String> {
     let groups = Slot::BOTH.into_iter().filter_map(|slot| stage.world.group(stage.ground.pair.groups.get(slot)));
-    if let Some(claim) = groups.into_iter().find_map(|group| claim_on(&group)).filter(|_| !stage.claim_may_remain) {
-        return Err(format!("S12: still claimed: {}", claim.described()));
+    match groups.into_iter().find_map(|group| claim_on(&group)).filter(|_| !stage.claim_may_remain) {
+        Some(claim) => Err(format!("S12: still claimed: {}", claim.described())),
+        None => Ok(()),
     }
-    if stage.book.active().is_some() { Err("S13: something is still going on".to_owned()) } else { Ok(()) }
 }
 
 /// Nothing is going on, one group has everything, and it is not marked bad.
-fn nothing_to_leave(stage: &Stage) -> Result<(), String> {
+pub fn nothing_to_leave(stage: &Stage) -> Result<(), String> {
     let serving = Slot::BOTH.into_iter().find(|slot| stage.share_pct(*slot) >= 100.0).ok_or("the traffic is split")?;
     let group = stage.world.group(stage.ground.pair.groups.get(serving)).unwrap();
     let pin = group.template.ok_or("it launches nothing")?;

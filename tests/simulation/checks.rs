@@ -262,7 +262,10 @@ impl Checker {
     fn parked(&self, world: &World, slot: Slot, record: &Record) -> Result<(), String> {
         let (plan, progress) = (&record.operation.plan, &record.progress);
         let effective = world.effective_share(self.pair.target_groups.get(slot)).unwrap_or(0.0);
-        if slot == self.stable || self.share(self.actions(world), slot) > 0.0 || effective > 0.0 {
+        let step = plan.steps.get(progress.current).map(|step| step.kind);
+        // A rollback that launches its target anew first empties the slot for it.
+        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        if slot == self.stable && !makes_room || self.share(self.actions(world), slot) > 0.0 || effective > 0.0 {
             return Err(format!("S4: slot {} is parked, stable is {}, it gets {effective} of the traffic", slot.letter(), self.stable.letter()));
         }
         if plan.kind == OperationKind::Retire {

@@ -151,6 +151,7 @@ impl Sim {
             damage: &FleetDamage::default(),
             live_template: template(live),
             other_template: template(live.other()),
+            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),

@@ -6,30 +6,15 @@
 #![allow(clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::venv;
-
-/// How long a start may take once the environment exists; about two seconds is usual.
-const START: Duration = Duration::from_secs(60);
-/// How long the control plane may take; a test holds the endpoint's lock for milliseconds.
-const ANSWER: Duration = Duration::from_secs(30);
+use super::server::Server;
 
 /// A running, seeded AWS endpoint of this test's own.
 pub struct Endpoint {
-    server: Child,
-    address: String,
+    server: Server,
     seed: Value,
-    log: PathBuf,
 }
 
 /// One API call as the endpoint saw it.
@@ -39,7 +24,7 @@ pub struct Call {
     pub seq: u64,
     /// Seconds since the epoch at arrival.
     pub time: f64,
-    /// `ec2`, `autoscaling`, `elbv2` or `sts`.
+    /// `ec2`, `autoscaling`, `elbv2`, `cloudwatch` or `sts`.
     pub service: String,
     /// `ModifyRule`, ….
     pub action: String,
@@ -158,39 +143,13 @@ impl Fault {
 impl Endpoint {
     /// Start and seed an endpoint; the test fails with a sentence if that is not possible.
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|why| panic!("the AWS test endpoint did not start: {why}"))
-    }
-
-    fn try_start() -> Result<Self, String> {
-        let python = venv::python()?;
-        let log = log_path()?;
-        let errors = File::create(&log).map_err(|e| format!("cannot create {}: {e}", log.display()))?;
-        let mut server = Command::new(&python)
-            .arg("-B") // no compiled files among the sources
-            .arg(venv::sources().join("overlay.py"))
-            .args(["--port", "0", "--seed", "--stdin"])
-            .envs(credentials("testing"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .map_err(|e| format!("cannot run {}: {e}", python.display()))?;
-        let ready = match first_line(&mut server) {
-            Ok(line) => line,
-            Err(why) => {
-                let _ = server.kill();
-                let _ = server.wait();
-                return Err(format!("{why}\n{}", fs::read_to_string(&log).unwrap_or_default()));
-            }
-        };
-        let ready: Value = serde_json::from_str(&ready).map_err(|e| format!("{e} in {ready:?}"))?;
-        let address = ready["url"].as_str().unwrap_or_default().trim_start_matches("http://").to_owned();
-        Ok(Self { server, address, seed: ready["seed"].clone(), log })
+        let (server, ready) = Server::start("overlay.py", &["--port", "0", "--seed"], &credentials("testing"));
+        Self { server, seed: ready["seed"].clone() }
     }
 
     /// `http://127.0.0.1:PORT`, for `--endpoint-url` or `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// All ids of the seeded estate; `seed.py` says what is in it.
@@ -200,7 +159,7 @@ impl Endpoint {
 
     /// What the server wrote to standard error: the traceback behind every unexpected 500.
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        self.server.log()
     }
 
     /// Every API call since the start or the last [`Self::clear_calls`], in order of arrival.
@@ -267,6 +226,7 @@ impl Endpoint {
             "elbv2" => ("elasticloadbalancing", "2015-12-01"),
             "autoscaling" => ("autoscaling", "2011-01-01"),
             "ec2" => ("ec2", "2016-11-15"),
+            "cloudwatch" => ("monitoring", "2010-08-01"),
             _ => (service, "2011-06-15"),
         };
         let mut form = format!("Action={action}&Version={version}");
@@ -277,7 +237,7 @@ impl Endpoint {
             "Authorization: AWS4-HMAC-SHA256 Credential=console/20260101/us-east-1/{scope}/aws4_request, \
              SignedHeaders=host, Signature=0\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         );
-        self.http("POST", "/", &signature, &form).unwrap_or_else(|why| panic!("{action}: {why}"))
+        self.server.http("POST", "/", &signature, &form).unwrap_or_else(|why| panic!("{action}: {why}"))
     }
 
     /// The environment for `qd` with credentials that may do everything.
@@ -293,72 +253,12 @@ impl Endpoint {
     }
 
     fn control(&self, method: &str, name: &str, body: Option<Value>) -> Value {
-        let body = body.map(|b| b.to_string()).unwrap_or_default();
-        match self.http(method, &format!("/qd-test/{name}"), "", &body) {
-            Ok((200, text)) => serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e} in {text:?}")),
-            Ok((status, text)) => panic!("{method} {name} {body}: {status} {text}"),
-            Err(why) => panic!("{method} {name}: {why}"),
-        }
+        self.server.control(method, &format!("/qd-test/{name}"), body.as_ref())
     }
-
-    fn http(&self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n", self.address);
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(split(&String::from_utf8_lossy(&answer)))
-    }
-}
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        if !std::thread::panicking() {
-            let _ = fs::remove_file(&self.log);
-        }
-    }
-}
-
-/// The status and body of an answer that ended with its connection; status 0 if there was none.
-fn split(answer: &str) -> (u16, String) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
-    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
-    (status, body.to_owned())
-}
-
-/// The first line the server writes, or why there is none.
-fn first_line(server: &mut Child) -> Result<String, String> {
-    let output = server.stdout.take().ok_or("no standard output")?;
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = BufReader::new(output).read_line(&mut line);
-        let _ = send.send(read.map(|_| line));
-    });
-    match receive.recv_timeout(START) {
-        Ok(Ok(line)) if !line.is_empty() => Ok(line),
-        Ok(Ok(_)) => Err("it ended before it was ready".to_owned()),
-        Ok(Err(e)) => Err(e.to_string()),
-        Err(_) => Err(format!("it was not ready after {} s", START.as_secs())),
-    }
-}
-
-/// A file of its own for each server's standard error.
-fn log_path() -> Result<PathBuf, String> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let dir = venv::scratch()?.join("logs");
-    fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
-    Ok(dir.join(format!("{}-{number}.log", std::process::id())))
 }
 
 /// Dummy credentials, and nothing of the developer's own configuration.
-fn credentials(access_key: &str) -> Vec<(String, String)> {
+pub fn credentials(access_key: &str) -> Vec<(String, String)> {
     [
         ("AWS_ACCESS_KEY_ID", access_key),
         ("AWS_SECRET_ACCESS_KEY", "testing"),

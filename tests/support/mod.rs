@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
 
 pub mod endpoint;
+pub mod proxy;
 pub mod pty;
 pub mod qd;
+pub mod server;
 pub mod venv;
 pub mod yard;

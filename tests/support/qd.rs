@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
+use super::proxy::Proxy;
 
 /// How much faster than real time every wait of an operation passes.
 pub const TIME_SCALE: &str = "100";
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Qd {
     dir: tempfile::TempDir,
     env: Vec<(String, String)>,
+    /// For the test's own looks at the store, which must not fail with what is between `qd` and its endpoint.
+    looks_through: Option<String>,
 }
 
 /// What a finished `qd` said.
@@ -74,9 +77,16 @@ impl Qd {
         qd
     }
 
+    /// Somebody behind a proxy; what the test itself asks goes past it.
+    pub fn behind(proxy: &Proxy, endpoint: &Endpoint) -> Self {
+        let mut qd = Self::with_env(proxy.env());
+        qd.looks_through = Some(endpoint.url());
+        qd
+    }
+
     /// The same at the speed of real life.
     pub fn unhurried(env: Vec<(String, String)>) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env }
+        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None }
     }
 
     /// The written-down fleets.
@@ -127,7 +137,8 @@ impl Qd {
     pub fn json(&self, args: &[&str]) -> Value {
         let mut all = args.to_vec();
         all.push("--json");
-        self.run(&all).ok().json()
+        let past: Vec<_> = self.looks_through.iter().map(|url| ("AWS_ENDPOINT_URL", Some(url.as_str()))).collect();
+        self.run_with(&past, &all).ok().json()
     }
 
     /// Starts an operation and returns its id; its driver goes on by itself.
@@ -165,6 +176,11 @@ impl Qd {
     /// All operations of the store, newest first.
     pub fn ops(&self) -> Vec<Value> {
         self.json(&["ops", "--all"])["operations"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The newest operation of a kind, if there is one.
+    pub fn newest(&self, kind: &str) -> Option<String> {
+        self.ops().into_iter().find(|op| op["kind"] == kind).and_then(|op| op["id"].as_str().map(str::to_owned))
     }
 
     /// What a driver wrote.

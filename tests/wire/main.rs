@@ -15,5 +15,6 @@ mod estate;
 mod faults;
 mod green;
 mod others;
+mod proxy;
 mod refusals;
 mod yard;

@@ -1,8 +1,11 @@
 //! An endpoint and somebody's `qd`, and the questions every test asks of both.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use crate::support::endpoint::{Call, Endpoint};
+use crate::support::proxy::Proxy;
 use crate::support::qd::Qd;
 
 /// An endpoint of its own, and somebody who works with it.
@@ -27,6 +30,13 @@ impl Yard {
         let yard = Self::new();
         yard.adopt(fleets);
         yard
+    }
+
+    /// The same with the fault proxy between `qd` and the endpoint.
+    pub fn behind_proxy() -> (Self, Proxy) {
+        let aws = Endpoint::start();
+        let proxy = Proxy::before(&aws);
+        (Self { qd: Qd::behind(&proxy, &aws), aws }, proxy)
     }
 
     pub fn adopt(&self, fleets: &[&str]) {
@@ -77,6 +87,48 @@ impl Yard {
 
     pub fn tags(&self, group: &str) -> Value {
         self.aws.state()["groups"][group]["tags"].clone()
+    }
+
+    /// Nothing is borrowed any more: all traffic on the live slot, the sizes of the roles, no claim, nothing suspended.
+    pub fn at_rest(&self, fleet: &str, live: &str) {
+        let idle = if live == "a" { "b" } else { "a" };
+        let seeded = [4, 12, 4, 4];
+        for (slot, sizes) in [(live, seeded), (idle, [0, 0, 0, 0])] {
+            let group = format!("{fleet}-{slot}");
+            let state = self.aws.state()["groups"][&group].clone();
+            assert_eq!(self.sizes(&group), sizes, "{group}: {state:#}");
+            assert!(state["tags"].get("qd:claim").is_none() && state["suspended"] == json!([]), "{group}: {state:#}");
+        }
+    }
+
+    /// S18: what was accepted arrived, and nothing arrived that no driver had meant: counted by call.
+    ///
+    /// A version of a template that is there already is taken over, so that call may be accepted without being sent.
+    pub fn calls_are_intents(&self) {
+        let (mut meant, mut accepted) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+        for op in self.qd.ops() {
+            let op = self.qd.op(op["id"].as_str().unwrap());
+            let mut names = BTreeMap::new();
+            for event in op["events"].as_array().into_iter().flatten() {
+                let number = event["call_no"].as_u64();
+                if let Some(api) = event["api"].as_str() {
+                    *meant.entry(api.to_owned()).or_default() += 1;
+                    names.insert(number, api.to_owned());
+                } else if event["outcome"] == "accepted" && names[&number] != "CreateLaunchTemplateVersion" {
+                    *accepted.entry(names[&number].clone()).or_default() += 1;
+                }
+            }
+        }
+        let mut seen = BTreeMap::<String, usize>::new();
+        for call in self.aws.writes().iter().filter(|call| call.access_key != "console") {
+            *seen.entry(call.action.clone()).or_default() += 1;
+        }
+        let of = |counts: &BTreeMap<String, usize>, api: &String| counts.get(api).copied().unwrap_or(0);
+        for api in meant.keys().chain(seen.keys()) {
+            let (least, arrived, most) = (of(&accepted, api), of(&seen, api), of(&meant, api));
+            assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.aws.writes()));
+        }
+        assert!(!meant.is_empty());
     }
 
     /// Nobody changed anything at the endpoint, and no driver was started.

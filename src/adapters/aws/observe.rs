@@ -3,7 +3,7 @@
 use super::AwsCloud;
 use super::actions::read_actions;
 use super::wall_clock;
-use crate::domain::call::CloudError;
+use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Groups, Route, RoutePlace, Scope, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, TargetGroupArn};
@@ -50,7 +50,7 @@ impl AwsCloud {
                 BySlot::from_fn(|slot| {
                     let Some(name) = groups.get(slot) else { return Reading::unknown("there is no such slot") };
                     let group = found.iter().find(|group| group.name == *name).cloned();
-                    group.map_or_else(|| Reading::unknown(format!("server group {name} does not exist")), |group| Reading::known(group, at))
+                    group.map_or_else(|| Reading::missing(format!("server group {name} does not exist")), |group| Reading::known(group, at))
                 })
             }
             Err(error) => BySlot::from_fn(|_| unknown(&error)),
@@ -90,5 +90,5 @@ const fn shares_targets(scope: &Scope) -> bool {
 }
 
 fn unknown<T>(error: &CloudError) -> Reading<T> {
-    Reading::unknown(error.to_string())
+    if error.kind == CloudErrorKind::NotFound { Reading::missing(error.to_string()) } else { Reading::unknown(error.to_string()) }
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::RESERVE_NAME;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use budget::StoreBudget;
@@ -29,7 +30,6 @@ pub use views::Listed;
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
-const RESERVE_NAME: &str = "reserve";
 
 /// A handle on one store.
 pub struct Store {

@@ -35,7 +35,7 @@ impl Store {
     /// # Errors
     /// Another operation holds the fleet than the one the plan was made against, or the fleet is frozen and this goes forward.
     pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
-        if new.plan.kind == OperationKind::Deploy && !self.dir().join(super::RESERVE_NAME).exists() {
+        if new.plan.kind == OperationKind::Deploy && !self.dir().join(crate::adapters::RESERVE_NAME).exists() {
             // Going forward waits until there is room to come to rest; going back does not.
             return Err(super::no_reserve(self.dir()));
         }
@@ -233,7 +233,10 @@ fn follow(
         operation: Some(operation.id.clone()),
     };
     match follows {
-        Consequence::Stable(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how: How::Deployed }))?,
+        Consequence::Stable(release) => {
+            let how = if operation.plan.kind == OperationKind::Rollback { How::RolledBack } else { How::Deployed };
+            ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Stable { how }))?;
+        }
         Consequence::Mark(release) => ledger::put(store, transaction, &entry(release.clone(), LedgerBody::Marked))?,
         Consequence::Retire(plan) => return begin_retire(store, transaction, operation, plan, at).map(Some),
         Consequence::RetireAgain(earlier) => {

@@ -46,19 +46,20 @@ impl Store {
         Ok(body.and_then(|body| parse(&body).ok()))
     }
 
-    /// Medians of what took how long in a fleet.
+    /// Medians of what took how long in a fleet, or in all of them where it did not happen in this one yet.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        Ok(FleetHistory { shift: self.median(fleet, "shift")?, grow: self.median(fleet, "grow")? })
+        let usual = |kind| Ok(self.median(Some(fleet), kind)?.or(self.median(None, kind)?));
+        Ok(FleetHistory { shift: usual("shift")?, grow: usual("grow")?, template: usual("template")?, empty: usual("empty")? })
     }
 
-    fn median(&self, fleet: &FleetName, kind: &str) -> Result<Option<Millis>, StoreError> {
+    fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
         let mut millis: Vec<i64> = self.read(|connection| {
             connection
-                .prepare_cached("SELECT millis FROM history WHERE fleet = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
-                .query_map(params![fleet.as_str(), kind, HISTORY_LENGTH], |row| row.get(0))?
+                .prepare_cached("SELECT millis FROM history WHERE (?1 IS NULL OR fleet = ?1) AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
+                .query_map(params![fleet.map(FleetName::as_str), kind, HISTORY_LENGTH], |row| row.get(0))?
                 .collect()
         })?;
         millis.sort_unstable();
@@ -103,6 +104,8 @@ const fn history_kind(operation: OperationKind, step: StepKind) -> Option<&'stat
     match (operation, step) {
         (OperationKind::Rollback, StepKind::Shift) => Some("shift"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
+        (_, StepKind::Template) => Some("template"),
+        (_, StepKind::EmptySlot) => Some("empty"),
         _ => None,
     }
 }
