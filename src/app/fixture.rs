@@ -155,6 +155,20 @@ pub fn release(version: &str, fleet: &str) -> Release {
     }
 }
 
+/// A rehearsal that proved everything.
+pub fn rehearsal(plan: &Plan) -> crate::operation::proof::Rehearsal {
+    crate::operation::proof::Rehearsal {
+        at: NOW,
+        by: "ann@bastion".into(),
+        took: Millis(400),
+        target: plan.to.release(4),
+        level: WayBackLevel::R0,
+        expected: Millis::secs(5),
+        findings: plan.checks.clone(),
+        obstacles: Vec::new(),
+    }
+}
+
 fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     WayBack {
         level: Some(level),
@@ -162,13 +176,14 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
         proved: true,
         target: Some(release(version, fleet)),
         expected: Some(if level == WayBackLevel::R0 { Millis::secs(5) } else { Millis::mins(4) }),
-        blockers: Vec::new(),
         proved_at: Some(NOW),
+        ..WayBack::default()
     }
 }
 
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
+        drift: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],

@@ -12,9 +12,11 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
+use crate::operation::drift::{Drift, DriftKind};
 use crate::operation::event::OperationState;
 use crate::operation::freeze::Freeze;
 use crate::operation::plan::OperationKind;
+use crate::operation::proof::Rehearsal;
 use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, OperationBrief, WayBack};
 use crate::ports::desk::FleetDetail;
 
@@ -134,6 +136,7 @@ pub(super) struct FleetDoc<'a> {
     desired: Option<u32>,
     state: &'static str,
     why: Option<String>,
+    drift: Vec<DriftDoc<'a>>,
     operation: Option<BriefDoc<'a>>,
     way_back: WayBackDoc<'a>,
     freezes: Vec<FreezeDoc<'a>>,
@@ -183,6 +186,28 @@ struct WayBackDoc<'a> {
     blockers: &'a [String],
     proved: bool,
     proved_at: Option<String>,
+    stale: bool,
+    rehearsed: Option<RehearsedDoc<'a>>,
+}
+
+/// The last rehearsal of a way back.
+#[derive(Serialize)]
+struct RehearsedDoc<'a> {
+    at: String,
+    took_secs: Number,
+    proved: bool,
+    obstacles: &'a [String],
+}
+
+/// What another hand changed.
+#[derive(Serialize)]
+struct DriftDoc<'a> {
+    kind: DriftKind,
+    subject: &'a str,
+    expected: &'a str,
+    found: &'a str,
+    since: Option<String>,
+    remedy: &'a str,
 }
 
 impl<'a> FleetDoc<'a> {
@@ -198,6 +223,7 @@ impl<'a> FleetDoc<'a> {
             desired: fleet.desired,
             state: state_word(&fleet.state),
             why: why(&fleet.state),
+            drift: fleet.drift.iter().map(DriftDoc::new).collect(),
             operation: fleet.operation.as_ref().map(BriefDoc::new),
             way_back: WayBackDoc::new(&fleet.way_back),
             freezes: fleet.freezes.iter().filter(|freeze| freeze.until > now).map(FreezeDoc::new).collect(),
@@ -214,6 +240,7 @@ const fn state_word(state: &FleetState) -> &'static str {
         FleetState::Unknown { .. } => "unknown",
         FleetState::Busy => "busy",
         FleetState::Mixed => "mixed",
+        FleetState::Drifted => "drifted",
         FleetState::Degraded { .. } => "degraded",
         FleetState::Steady => "steady",
     }
@@ -223,7 +250,7 @@ fn why(state: &FleetState) -> Option<String> {
     match state {
         FleetState::Unknown { why } => Some(why.clone()),
         FleetState::Degraded { bad } => Some(format!("{bad} servers are missing or bad")),
-        FleetState::Busy | FleetState::Mixed | FleetState::Steady => None,
+        FleetState::Busy | FleetState::Mixed | FleetState::Drifted | FleetState::Steady => None,
     }
 }
 
@@ -300,7 +327,23 @@ impl<'a> WayBackDoc<'a> {
             blockers: &way.blockers,
             proved: way.proved,
             proved_at: way.proved_at.map(moment),
+            stale: way.stale,
+            rehearsed: way.rehearsal.as_ref().map(RehearsedDoc::new),
         }
+    }
+}
+
+impl<'a> RehearsedDoc<'a> {
+    fn new(rehearsal: &'a Rehearsal) -> Self {
+        let (at, took_secs) = (moment(rehearsal.at), secs(rehearsal.took));
+        Self { at, took_secs, proved: rehearsal.is_proved(), obstacles: &rehearsal.obstacles }
+    }
+}
+
+impl<'a> DriftDoc<'a> {
+    fn new(drift: &'a Drift) -> Self {
+        let Drift { kind, subject, expected, found, since, remedy } = drift;
+        Self { kind: *kind, subject, expected, found, since: since.map(moment), remedy }
     }
 }
 

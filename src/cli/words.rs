@@ -3,7 +3,9 @@
 use crate::app::age::about;
 use crate::domain::ids::FleetName;
 use crate::domain::time::WorldTime;
+use crate::operation::drift::{Drift, oldest};
 use crate::operation::event::OperationState;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
 use crate::ports::desk::Desk;
@@ -51,7 +53,8 @@ fn doing(fleet: &FleetStatus, now: WorldTime) -> String {
     let base = match &fleet.state {
         FleetState::Unknown { .. } => "?".to_owned(),
         FleetState::Busy => "busy".to_owned(),
-        FleetState::Mixed => "MIXED".to_owned(),
+        FleetState::Mixed => with_age("MIXED", &fleet.drift, now),
+        FleetState::Drifted => with_age("DRIFT", &fleet.drift, now),
         FleetState::Degraded { bad } => format!("{bad} BAD"),
         FleetState::Steady => "steady".to_owned(),
     };
@@ -66,6 +69,11 @@ fn doing(fleet: &FleetStatus, now: WorldTime) -> String {
     }
 }
 
+/// The word, and for how long it has been so where that is known.
+fn with_age(word: &str, drift: &[Drift], now: WorldTime) -> String {
+    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", about(now.since(since))))
+}
+
 /// `canary 2.14.0 3/8`, with the state where it does not simply run.
 pub(super) fn brief_words(brief: &OperationBrief) -> String {
     let state =
@@ -76,7 +84,7 @@ pub(super) fn brief_words(brief: &OperationBrief) -> String {
 
 /// `R0 2.13.2 ~5s`; `R0?` where nothing proves the target; `none: why`.
 pub(super) fn way_back(way: &WayBack) -> String {
-    let doubt = if way.proved { "" } else { "?" };
+    let doubt = if way.is_sure() { "" } else { "?" };
     let target = way.target.as_ref().map_or_else(|| "?".to_owned(), crate::domain::release::Release::label);
     match way.level {
         Some(level) => {
@@ -86,6 +94,12 @@ pub(super) fn way_back(way: &WayBack) -> String {
         None if way.unknown => format!("?: {}", way.blockers.first().map_or("it could not be read", String::as_str)),
         None => format!("none: {}", way.blockers.first().map_or("no earlier release is known to be good", String::as_str)),
     }
+}
+
+/// `rehearsed 3d ago in 2s: proved`, or what stood in the way.
+pub(super) fn rehearsed_words(rehearsal: &Rehearsal, now: WorldTime) -> String {
+    let outcome = if rehearsal.is_proved() { "proved".to_owned() } else { format!("not proved: {}", rehearsal.obstacles.join("; ")) };
+    format!("rehearsed {} ago in {}: {outcome}", about(now.since(rehearsal.at)), rehearsal.took)
 }
 
 /// Fleet names in a row, `-` where there are none.

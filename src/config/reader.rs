@@ -12,6 +12,9 @@ use crate::domain::suggest::nearest;
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
 
+/// A text and where it stands.
+pub(super) type Placed = (String, Range<usize>);
+
 /// A value with where it stands.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -128,7 +131,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of strings that say something, each with where it stands.
-    pub(super) fn strings(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<(String, Range<usize>)>> {
+    pub(super) fn strings(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Placed>> {
         let value = section.table.get(key)?;
         let items = match value.get_ref() {
             DeValue::Array(items) => texts(items),
@@ -141,7 +144,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of lists of texts, none of them empty.
-    pub(super) fn lists(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Vec<(String, Range<usize>)>>> {
+    pub(super) fn lists(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Vec<Vec<Placed>>> {
         let value = section.table.get(key)?;
         let inner = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
             DeValue::Array(items) => texts(items).filter(|texts| !texts.is_empty()),
@@ -187,7 +190,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn texts(items: &DeArray<'_>) -> Option<Vec<(String, Range<usize>)>> {
+fn texts(items: &DeArray<'_>) -> Option<Vec<Placed>> {
     items
         .iter()
         .map(|item| match item.get_ref() {

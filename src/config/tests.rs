@@ -120,6 +120,9 @@ fn wrong_types_and_values_say_what_was_expected() {
         ("alarms = [\"a\", \"a\"]", "'alarms' names \"a\" twice"),
         ("notify = \"/bin/page\"", "'notify' is \"/bin/page\": expected a program with its arguments"),
         ("notify = [\"page\"]", "'notify' runs \"page\": expected the whole path of a program, which begins with /"),
+        ("gates = [\"/bin/smoke\"]", "'gates' is a list: expected programs with their arguments"),
+        ("gates = [[\"smoke\"]]", "'gates' runs \"smoke\": expected the whole path of a program, which begins with /"),
+        ("gates = [[]]", "expected programs with their arguments"),
         ("route = \"arn:aws\"", "'route' is \"arn:aws\": expected a table such as"),
         ("group = \"c\"", "both 'slots' and 'group': expected one of them"),
     ] {
@@ -209,6 +212,8 @@ fn spec() -> FleetSpec {
     spec.window = Millis::mins(36 * 60);
     spec.steps[0].soak = Millis::secs(90);
     spec.require_verified = true;
+    spec.gates = vec![vec!["/bin/smoke".to_owned(), "a \"b\"".to_owned()], vec!["/bin/schema".to_owned()]];
+    spec.hold = true;
     spec
 }
 

@@ -166,6 +166,17 @@ pub struct CallReply {
     pub refresh: Option<RefreshId>,
 }
 
+/// What the cloud says to a call it is asked about and does not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    /// It would do it.
+    Allowed,
+    /// It would not, and why.
+    Refused(Untrusted),
+    /// It has no way to tell.
+    NotOffered,
+}
+
 /// What kind of failure it is, and so what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::drift::Drift;
 use super::event::OperationState;
 use super::freeze::Freeze;
 use super::plan::OperationKind;
+use super::proof::Rehearsal;
 use crate::domain::fleet::{FleetSpec, Slot};
 use crate::domain::group::Instance;
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId};
@@ -53,8 +55,25 @@ pub struct WayBack {
     pub expected: Option<Millis>,
     /// What stands in its way, in words.
     pub blockers: Vec<String>,
-    /// When the target was last seen healthy, with its census right.
+    /// When the load balancer last called the standby of an R0 healthy, with its census right; none where it was not asked.
     pub proved_at: Option<WorldTime>,
+    /// That was too long ago, or never: the level is what Auto Scaling alone tells.
+    #[serde(default)]
+    pub stale: bool,
+    /// The slot the target would serve from, in an A/B fleet.
+    #[serde(default)]
+    pub slot: Option<Slot>,
+    /// The last rehearsal of going back to this target.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
+}
+
+impl WayBack {
+    /// The target comes from the ledger and, where it stands warm, its load balancer said so lately.
+    #[must_use]
+    pub const fn is_sure(&self) -> bool {
+        self.proved && !self.stale
+    }
 }
 
 /// One group of a fleet as it is drawn.
@@ -106,6 +125,8 @@ pub enum FleetState {
     Busy,
     /// Servers of more than one image serve and no operation explains it.
     Mixed,
+    /// Another hand changed its weights or what its groups launch.
+    Drifted,
     /// Servers are missing or bad.
     Degraded {
         /// How many.
@@ -165,9 +186,28 @@ pub struct FleetStatus {
     pub operation: Option<OperationBrief>,
     /// The way back.
     pub way_back: WayBack,
+    /// What another hand changed, the weights first.
+    #[serde(default)]
+    pub drift: Vec<Drift>,
     /// Why nothing new goes forward in it, if nothing may: the freeze that ends last first.
     #[serde(default)]
     pub freezes: Vec<Freeze>,
+}
+
+impl FleetStatus {
+    /// How much the fleet needs somebody, for lists of several: the worst has the highest number.
+    #[must_use]
+    pub fn badness(&self) -> u32 {
+        let stands = self.operation.as_ref().is_some_and(|brief| matches!(brief.state, OperationState::Holding | OperationState::Failed));
+        let by_state = match &self.state {
+            FleetState::Degraded { bad } => 400 + (*bad).min(99),
+            FleetState::Unknown { .. } => 300,
+            FleetState::Mixed | FleetState::Drifted => 200,
+            FleetState::Busy => 100,
+            FleetState::Steady => 0,
+        };
+        by_state + if stands { 500 } else { 0 }
+    }
 }
 
 /// An image with where it runs.

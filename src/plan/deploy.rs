@@ -1,5 +1,6 @@
 //! Planning a deploy: every reason not to, then the steps.
 
+use super::drift;
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
@@ -10,6 +11,7 @@ use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
+use crate::operation::drift::Drift;
 use crate::operation::gate::Gate;
 use crate::operation::ledger::{LedgerBody, last_known_good};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
@@ -34,8 +36,10 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
+    let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
-    plan.friction = friction(facts, &plan);
+    plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
+    plan.friction = friction(facts, &plan, &drift);
     Ok(plan.sealed())
 }
 
@@ -312,9 +316,12 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
     warnings
 }
 
-fn friction(facts: &Facts<'_>, plan: &Plan) -> Friction {
+fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
     if facts.waiting_retire().is_some() || facts.damage.retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
+    }
+    if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {
+        return Friction::Typed { because };
     }
     if plan.production { Friction::Reason } else { Friction::Confirm }
 }

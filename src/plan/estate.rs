@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::drift::{self, FirstSeen};
 use super::way_back::{Ground, way_back};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
@@ -14,10 +15,12 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::RouteActions;
 use crate::operation::damage::{DamagedOperation, FleetDamage};
+use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
+use crate::operation::proof::{Rehearsal, StandbyProof};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, MixLabel};
@@ -35,6 +38,12 @@ pub struct FleetRecord {
     pub damage: FleetDamage,
     /// The freezes that hold for it.
     pub freezes: Vec<Freeze>,
+    /// What its standby's load balancer said last.
+    pub proof: Option<StandbyProof>,
+    /// The last rehearsal of its way back.
+    pub rehearsal: Option<Rehearsal>,
+    /// When what drifted was first seen.
+    pub first_seen: FirstSeen,
 }
 
 /// One round of reads, and what the store knows.
@@ -92,11 +101,8 @@ pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     }
     status.as_of = Some(seen.at);
     status.healthy = total(status.groups.iter().map(|group| group.healthy));
-    if let (Some(wanted), false) = (status.desired, matches!(status.state, FleetState::Busy | FleetState::Mixed)) {
+    if let (Some(wanted), false) = (status.desired, matches!(status.state, FleetState::Busy | FleetState::Mixed | FleetState::Drifted)) {
         status.state = by_health(status.healthy, wanted, &seen.unknowns().join("; "));
-    }
-    if status.way_back.proved_at.is_some() {
-        status.way_back.proved_at = Some(seen.at);
     }
     status
 }
@@ -116,11 +122,22 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
     let mix = mix_labels(round, &listed);
+    let by_slot: Vec<(Slot, &ServerGroup)> = groups.iter().map(|(slot, group)| (slot.unwrap_or(Slot::A), *group)).collect();
+    let drift = drift::drift(&drift::Ground {
+        spec,
+        groups: &by_slot,
+        route,
+        ledger: &record.ledger,
+        operations: &record.operations,
+        now: round.groups.as_of(),
+        first_seen: &record.first_seen,
+    });
     FleetStatus {
         state: match record.damage.holder().map(DamagedOperation::sentence) {
             Some(why) => FleetState::Unknown { why },
-            None => state(spec, round, all_listed, holder.is_some(), &listed, healthy),
+            None => drifted(state(spec, round, all_listed, holder.is_some(), &listed, healthy), &drift),
         },
+        drift,
         way_back: way_back(&Ground {
             spec,
             groups: &listed,
@@ -131,6 +148,8 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             damage: &record.damage,
             holder,
             history: record.history,
+            proof: record.proof.as_ref(),
+            rehearsal: record.rehearsal.as_ref(),
             as_of: round.groups.as_of(),
         }),
         spec: spec.clone(),
@@ -142,6 +161,12 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         operation: shown.map(OperationView::brief),
         freezes: record.freezes.clone(),
     }
+}
+
+/// What another hand changed is said before how many servers are well: that has its own mark.
+fn drifted(state: FleetState, drift: &[Drift]) -> FleetState {
+    let by_health = matches!(state, FleetState::Steady | FleetState::Degraded { .. });
+    if by_health && !drift.is_empty() { FleetState::Drifted } else { state }
 }
 
 fn find<'a>(round: &'a Round<'_>, name: &crate::domain::ids::GroupName) -> Option<&'a ServerGroup> {

@@ -1,16 +1,19 @@
 //! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
 
 pub mod deploy;
+mod drift;
 pub mod estate;
 mod facts;
 pub mod give_back;
 mod guards;
 mod image;
 pub mod loans;
+pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
 mod target;
 pub mod way_back;
 
+pub use drift::FirstSeen;
 pub use facts::{Facts, ReleaseTemplate, Setting};
 pub use image::find_image;

@@ -218,17 +218,22 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
 /// is taken the wheel from.
 fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
     let Some(running) = facts.holder().filter(|view| leads_to(view) == Some(&target.release.image)) else { return Ok(()) };
-    let Operation { id, by, created_at, .. } = &running.operation;
-    let starts = running.state() == OperationState::Planned && facts.now.since(*created_at) < STARTING;
+    let starts = running.state() == OperationState::Planned && facts.now.since(running.operation.created_at) < STARTING;
     if running.state() == OperationState::Paused || !running.driver_alive && !starts {
         return Ok(());
     }
-    let (fleet, label) = (&facts.spec.name, target.release.label());
-    let how = match running.operation.plan.kind {
-        OperationKind::Deploy => format!("{} {id} is backing out, {}", running.operation.word(), running.progress.reason),
+    Err(rolls_back_already(running, &target.release.label()))
+}
+
+/// A second person who wants the same has nothing to do but watch the first one's operation.
+#[must_use]
+pub fn rolls_back_already(first: &OperationView, label: &str) -> Refusal {
+    let Operation { id, by, plan, .. } = &first.operation;
+    let how = match plan.kind {
+        OperationKind::Deploy => format!("{} {id} is backing out, {}", first.operation.word(), first.progress.reason),
         _ => format!("rollback {id} by {}", by.short()),
     };
-    Err(Refusal::new(format!("{fleet} rolls back to {label} already: {how}"), format!("watch it: `qd watch {id}`")))
+    Refusal::new(format!("{} rolls back to {label} already: {how}", plan.fleet), format!("watch it: `qd watch {id}`"))
 }
 
 /// The image an operation on its way back leads to.

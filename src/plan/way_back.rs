@@ -2,7 +2,7 @@
 
 use super::target::{Choice, Images, choose, launches, stable_slot};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
-use crate::domain::group::{HealthCheck, Instance, ServerGroup};
+use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
@@ -12,6 +12,7 @@ use crate::operation::damage::FleetDamage;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
+use crate::operation::proof::{PROOF_LIFE, Rehearsal, StandbyProof};
 use crate::operation::record::OperationView;
 use crate::operation::status::{WayBack, WayBackLevel};
 
@@ -35,6 +36,10 @@ pub struct Ground<'a> {
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
     pub history: FleetHistory,
+    /// What the standby's load balancer said last.
+    pub proof: Option<&'a StandbyProof>,
+    /// The last rehearsal.
+    pub rehearsal: Option<&'a Rehearsal>,
     /// When the groups were read.
     pub as_of: WorldTime,
 }
@@ -49,10 +54,12 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
     let Some(target) = choice.target.map(|known| known.release) else {
         return unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over));
     };
-    match &ground.spec.groups {
+    let rehearsal = ground.rehearsal.filter(|rehearsal| rehearsal.target.is_same_content(&target)).cloned();
+    let back = match &ground.spec.groups {
         Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
         _ => not_driven(ground, target),
-    }
+    };
+    WayBack { rehearsal, ..back }
 }
 
 /// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
@@ -101,7 +108,7 @@ fn chosen(ground: &Ground<'_>) -> Choice {
         pin.image.as_ref() == Some(&release.image) && !data_differs
     };
     let is_live = |release: &Release| release.template == pin.id && Some(release.template_version) == pin.number() || same_content(release);
-    let images = Images { listed: ground.images, complete: ground.images_complete };
+    let images = images(ground);
     let standby = going_away(ground).map(Slot::other).and_then(|slot| group(ground, slot));
     let warm = |release: &Release| standby.is_some_and(|group| launches(group, release) && group.serving() > 0);
     choose(ground.ledger, is_live, |release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release))))
@@ -139,31 +146,62 @@ fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
 fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     let slot = going_away(ground).map_or(target.slot, Slot::other);
     let Some(group) = group(ground, slot) else { return none("the group of the last good release cannot be read") };
-    let back = |level, expected| WayBack { level: Some(level), proved: true, expected: Some(expected), ..WayBack::default() };
+    let label = target.label();
+    let (own, version) = (target.slot == slot, target.template_version);
+    let found = WayBack { target: Some(target), proved: true, slot: Some(slot), ..WayBack::default() };
     let history = ground.history;
     let launched = history.expected_grow().plus(history.expected_shift());
-    if !launches(group, &target) {
-        let stays = |instance: &Instance| target.slot == slot && instance.template_version == Some(target.template_version);
-        let stays = group.instances.iter().all(stays);
+    let Some(target) = found.target.as_ref().filter(|target| launches(group, target)) else {
+        let stays = group.instances.iter().all(|instance| own && instance.template_version == Some(version));
         if let Some(weight) = weight(ground, slot).filter(|weight| *weight > 0 && !stays) {
-            let why = format!("{} has to be launched anew in {}, which serves something else with weight {weight}", target.label(), group.name);
-            return WayBack { target: Some(target), proved: true, ..none(&why) };
+            let why = format!("{label} has to be launched anew in {}, which serves something else with weight {weight}", group.name);
+            return WayBack { blockers: vec![why], ..found };
         }
         let room = if stays { Millis::ZERO } else { history.expected_empty() };
         let expected = history.expected_template().plus(room).plus(launched);
-        return WayBack { target: Some(target), ..back(WayBackLevel::R2, expected) };
+        return WayBack { level: Some(WayBackLevel::R2), expected: Some(expected), ..found };
+    };
+    match warmth(ground, slot, group) {
+        Warmth::Proved { at, stale } => {
+            let expected = Some(history.expected_shift());
+            WayBack { level: Some(WayBackLevel::R0), expected, proved_at: at, stale, ..found }
+        }
+        Warmth::Cold { blocker } => match images(ground).gone(target) {
+            Some(why) => WayBack { blockers: vec![why], ..found },
+            None => WayBack { level: Some(WayBackLevel::R1), expected: Some(launched), blockers: blocker.into_iter().collect(), ..found },
+        },
     }
+}
+
+/// Whether the standby could take everything at once.
+enum Warmth {
+    /// By its load balancer's word at this moment, or by Auto Scaling's alone.
+    Proved { at: Option<WorldTime>, stale: bool },
+    /// It has to grow first; why, where that cannot be seen from its size.
+    Cold { blocker: Option<String> },
+}
+
+fn warmth(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Warmth {
     let pinned = group.template.as_ref().and_then(|pin| pin.number());
     let census = group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == pinned);
-    let warm = group.serving() >= need(ground, slot) && census && group.serving() > 0 && group.health_check == HealthCheck::Elb;
-    if warm {
-        return WayBack { target: Some(target), proved_at: Some(ground.as_of), ..back(WayBackLevel::R0, history.expected_shift()) };
+    let need = need(ground, slot);
+    let covers = group.health_check == HealthCheck::Elb;
+    let warm = group.serving() >= need && census && group.serving() > 0;
+    let proof = ground.proof.filter(|proof| proof.is_of(slot, group));
+    let stale = proof.is_none_or(|proof| ground.as_of.since(proof.at) > PROOF_LIFE);
+    match proof {
+        Some(proof) if warm && !stale && (proof.healthy < need || proof.strangers > 0) => {
+            let blocker = format!("the load balancer calls {} of {need} standby servers healthy", proof.healthy);
+            Warmth::Cold { blocker: Some(blocker) }
+        }
+        Some(proof) if warm && (covers || !stale) => Warmth::Proved { at: Some(proof.at), stale },
+        None if warm && covers => Warmth::Proved { at: None, stale },
+        _ => Warmth::Cold { blocker: None },
     }
-    let gone = Images { listed: ground.images, complete: ground.images_complete }.gone(&target);
-    if let Some(why) = gone {
-        return WayBack { target: Some(target), proved: true, ..none(&why) };
-    }
-    WayBack { target: Some(target), ..back(WayBackLevel::R1, launched) }
+}
+
+const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
+    Images { listed: ground.images, complete: ground.images_complete }
 }
 
 fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
@@ -173,7 +211,7 @@ fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
         _ => "a fleet without a weighted route",
     };
     let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
-    WayBack { level: None, unknown: false, proved: true, target: Some(target), expected: None, blockers: vec![blocker], proved_at: None }
+    WayBack { proved: true, target: Some(target), blockers: vec![blocker], ..WayBack::default() }
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
+use crate::domain::call::{CallReply, CloudCall, CloudError, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
@@ -10,6 +10,7 @@ use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
+use crate::domain::traffic::TargetHealth;
 
 /// Questions to the cloud. None of them changes anything.
 #[async_trait]
@@ -38,8 +39,14 @@ pub trait CloudRead: Send + Sync {
     /// One look at a fleet. What cannot be read is unknown in the answer, with the reason.
     async fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation;
 
+    /// The health of every target of one target group, by the load balancer.
+    async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError>;
+
     /// The data of one template version.
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;
+
+    /// Whether a call would be accepted, where the cloud offers to say so. Nothing is changed by asking.
+    async fn dry_run(&self, call: &CloudCall) -> Result<DryRun, CloudError>;
 
     /// Attributes of target groups that change what a deploy means.
     async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError>;

@@ -16,6 +16,7 @@ use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::{Estate, FleetStatus};
 
@@ -142,6 +143,9 @@ pub trait Desk: Send + Sync {
         reason: Option<Untrusted>,
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError>;
+
+    /// Tries a rollback out up to its first write and keeps the result for everybody; changes nothing in the cloud.
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError>;
 
     /// Starts a driver for an operation whose driver is gone. An error if it has one.
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;

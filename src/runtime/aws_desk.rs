@@ -17,6 +17,7 @@ use crate::domain::time::WorldTime;
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::operation::status::Estate;
@@ -183,6 +184,10 @@ impl Desk for AwsDesk {
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError> {
         self.office().await?.command(operation, kind, seen, reason, typed).await
+    }
+
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError> {
+        self.office().await?.rehearse(intent).await
     }
 
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {

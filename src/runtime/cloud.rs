@@ -28,6 +28,8 @@ pub enum Urgency {
     Opened,
     /// What is on the screen.
     Visible,
+    /// Everything else.
+    Rest,
 }
 
 impl Cloud {
@@ -43,6 +45,7 @@ impl Cloud {
                 Urgency::Driver => crate::ports::budget::Priority::DriverRead,
                 Urgency::Opened => crate::ports::budget::Priority::OpenedFleet,
                 Urgency::Visible => crate::ports::budget::Priority::VisibleFleets,
+                Urgency::Rest => crate::ports::budget::Priority::Rest,
             })),
         }
     }

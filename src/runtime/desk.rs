@@ -9,8 +9,9 @@ use super::cloud::{Cloud, Urgency};
 use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
+use super::proofs::begin_now;
 use crate::adapters::host;
-use crate::adapters::store::CommandAnswer;
+use crate::adapters::store::{CommandAnswer, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::Depth;
@@ -20,10 +21,12 @@ use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::intent::Intent;
 use crate::operation::plan::{BUILD, Friction, OperationKind, Plan, Refusal};
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetStatus};
 use crate::plan::estate::{closer, estate, looked_at};
+use crate::plan::rollback::rolls_back_already;
 use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
 
 /// How long a driver may take to show up before its operation is given up.
@@ -65,7 +68,13 @@ impl Desk for Office {
             return self.estate_of(&seen);
         }
         let seen = self.look_around().await?;
-        self.estate_of(&seen)
+        let mut estate = self.estate_of(&seen)?;
+        if self.prove_standbys(&seen, &estate).await {
+            estate = self.estate_of(&seen)?;
+        }
+        self.note_drift(&estate);
+        begin_now(&mut estate);
+        Ok(estate)
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
@@ -129,6 +138,10 @@ impl Desk for Office {
         self.await_answer(operation, number).await
     }
 
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError> {
+        self.try_out(intent).await
+    }
+
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
         self.may_write()?;
         let view = self.store.operation(id)?;
@@ -178,7 +191,11 @@ impl Office {
         let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
-        let status = self.status_in(&looked_at(round, &seen), name)?;
+        let round = looked_at(round, &seen);
+        let mut status = self.status_in(&round, name)?;
+        if self.proved_by(&status, &seen) {
+            status = self.status_in(&round, name)?;
+        }
         Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
     }
 
@@ -192,6 +209,16 @@ impl Office {
             return Err(Refusal::new("nothing can be changed in read-only mode", "leave --read-only away").into());
         }
         Ok(())
+    }
+
+    /// Somebody else confirmed the same rollback in the same moment: there is one of them, and this says whose.
+    pub(super) fn was_faster(&self, error: StoreError, plan: &Plan) -> DeskError {
+        let StoreError::Held(holder) = &error else { return error.into() };
+        let same = |first: &OperationView| first.operation.plan.kind == plan.kind && first.operation.plan.to.image == plan.to.image;
+        match self.store.operation(holder) {
+            Ok(first) if plan.kind == OperationKind::Rollback && same(&first) => rolls_back_already(&first, &plan.to.label()).into(),
+            _ => error.into(),
+        }
     }
 
     /// The world may have moved since the sheet was opened: a deploy that would do something else is refused, a rollback with the same ends goes on.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::cloud::Urgency;
 use super::office::Office;
+use super::proofs::noted;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::{find_fleets, in_the_way};
@@ -235,7 +236,11 @@ fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecor
 
 fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
     let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
+    let (proof, rehearsal, first_seen) = noted(store, fleet)?;
     Ok(FleetRecord {
+        proof,
+        rehearsal,
+        first_seen,
         ledger: store.ledger(fleet)?,
         operations: listed.whole,
         damage: FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? },

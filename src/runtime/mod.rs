@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws_desk;
+pub mod batch;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
@@ -12,8 +13,10 @@ pub mod launch;
 mod notifier;
 pub mod office;
 mod plain;
+mod proofs;
 mod records;
 mod recover;
+mod rehearse;
 pub mod run;
 mod time_scale;
 pub mod ui;

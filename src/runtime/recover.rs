@@ -101,7 +101,7 @@ impl Office {
     /// Writes a plan down and starts its driver.
     pub(super) async fn begin(&self, plan: Plan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
         let new = NewOperation { plan, by: self.who().await, reason, at: self.now() };
-        let id = self.store.create(&new)?;
+        let id = self.store.create(&new).map_err(|error| self.was_faster(error, &new.plan))?;
         let child = start_driver(self, &id);
         self.await_driver(&id, child).await?;
         Ok(id)

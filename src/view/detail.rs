@@ -30,6 +30,7 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::progress::StepStatus;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, GroupStatus};
 
@@ -186,8 +187,12 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     for group in &status.groups {
         rows.extend(group_rows(model, status, group, paint, columns));
     }
-    rows.push(way_back_row(status, paint));
+    rows.push(way_back_row(model, status, paint));
     rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
+    if let Some(rehearsal) = &status.way_back.rehearsal {
+        rows.extend(rehearsal_rows(model, rehearsal, columns));
+    }
+    rows.extend(drift_rows(model, status, paint, columns));
     let unknowns = model.detail_of(name).map(|detail| detail.value.unknowns.as_slice()).unwrap_or_default();
     rows.extend(unknowns.iter().map(|unknown| paint::toned(format!("{} {unknown}", paint.glyphs.unknown), Tone::Unknown)));
     if let Some(problem) = &model.detail_problem {
@@ -196,10 +201,38 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows
 }
 
-fn way_back_row(status: &FleetStatus, paint: &Paint<'_>) -> Row {
+fn way_back_row(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
     let (back, tone) = words::way_back(&status.way_back, paint.glyphs);
     let target = status.way_back.target.as_ref().map(|release| format!("{} ", release.label())).unwrap_or_default();
-    vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone)]
+    vec![piece("way back ", Tone::Dim), piece(format!("{target}{back}"), tone), piece(words::proof(model, &status.way_back, paint.glyphs), Tone::Dim)]
+}
+
+/// When the way back was tried out last, and what stood in it then.
+fn rehearsal_rows(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Vec<Row> {
+    let ago = about(words::fact_age(model, rehearsal.at));
+    let (text, tone) = if rehearsal.is_proved() {
+        (format!("rehearsed {ago} ago in {}: proved", rehearsal.took), Tone::Good)
+    } else {
+        let obstacles = crate::domain::text::escape(&rehearsal.obstacles.join("; "));
+        (format!("rehearsed {ago} ago: not proved: {obstacles}"), Tone::Bad)
+    };
+    text::wrap(&text, columns.saturating_sub(2)).into_iter().map(|line| paint::toned(format!("  {line}"), tone)).collect()
+}
+
+/// What another hand changed, and what to do about it.
+fn drift_rows(model: &Model, status: &FleetStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for drift in &status.drift {
+        let since = drift.since.map_or_else(String::new, |since| format!(", for {}", about(words::fact_age(model, since))));
+        let sentence = format!("{} {}{since}", paint.glyphs.mixed, crate::domain::text::escape(&drift.sentence()));
+        rows.extend(text::wrap(&sentence, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)));
+        rows.extend(
+            text::wrap(&crate::domain::text::escape(&drift.remedy), columns.saturating_sub(2))
+                .into_iter()
+                .map(|line| paint::plain(format!("  {line}"))),
+        );
+    }
+    rows
 }
 
 fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {

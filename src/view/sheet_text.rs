@@ -9,7 +9,7 @@ use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
-use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side, StepKind};
+use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side};
 use crate::operation::status::WayBackLevel;
 
 /// Width of the column of names.
@@ -177,17 +177,11 @@ fn effect_words(plan: &Plan) -> String {
     let capacity = format!("never fewer than {} healthy servers (floor {})", plan.need, plan.floor);
     match plan.kind {
         OperationKind::Rollback => {
-            format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(until_shifted(plan)))
+            format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(plan.until_on_target()))
         }
         OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }
-}
-
-/// How long until the last shift is made.
-fn until_shifted(plan: &Plan) -> Millis {
-    let last = plan.steps.iter().rposition(|step| matches!(step.kind, StepKind::Shift)).map_or(plan.steps.len(), |at| at + 1);
-    plan.steps.iter().take(last).filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus)
 }
 
 fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {

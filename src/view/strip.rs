@@ -32,7 +32,7 @@ pub fn fleet(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let Some(status) = model.fleet.as_ref().and_then(|name| model.fleet_status(name)) else {
         return vec![paint::toned(" no fleet is selected", Tone::Dim)];
     };
-    let mut rows = vec![title(status, paint)];
+    let mut rows = vec![title(model, status, paint)];
     if let FleetState::Unknown { why } = &status.state {
         rows.push(paint::toned(format!("   unknown: {why}"), Tone::Unknown));
     }
@@ -40,13 +40,15 @@ pub fn fleet(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     rows
 }
 
-fn title(status: &FleetStatus, paint: &Paint<'_>) -> Row {
+fn title(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
     let (back, tone) = words::way_back(&status.way_back, paint.glyphs);
     let target = status.way_back.target.as_ref().map(|release| format!("{} ", release.label())).unwrap_or_default();
+    let proof = words::proof(model, &status.way_back, paint.glyphs);
     let mut row = vec![
         piece(format!(" {}", status.spec.name), Tone::Strong),
         piece(format!("  {} {}  way back ", status.spec.route.word(), status.spec.strategy.word()), Tone::Dim),
         piece(format!("{target}{back}"), tone),
+        piece(proof, Tone::Dim),
     ];
     if !status.way_back.blockers.is_empty() {
         row.push(piece(format!(": {}", status.way_back.blockers.join("; ")), Tone::Waits));

@@ -5,11 +5,12 @@ use super::theme::Tone;
 use crate::app::age::{about, countdown, stepped};
 use crate::app::model::Model;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::drift::{Drift, oldest};
 use crate::operation::event::OperationState;
 use crate::operation::freeze::Freeze;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
-use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack};
+use crate::operation::status::{FleetState, FleetStatus, OperationBrief, WayBack, WayBackLevel};
 
 /// Glyph and tone of a sign.
 pub type Sign = (&'static str, Tone);
@@ -70,7 +71,8 @@ fn doing(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) 
     match &fleet.state {
         FleetState::Unknown { .. } => ((glyphs.unknown, Tone::Unknown), unknown_words(model, fleet)),
         FleetState::Busy => ((glyphs.working, Tone::Working), "busy".to_owned()),
-        FleetState::Mixed => ((glyphs.mixed, Tone::Waits), "MIXED".to_owned()),
+        FleetState::Mixed => ((glyphs.mixed, Tone::Waits), with_age(model, "MIXED", &fleet.drift)),
+        FleetState::Drifted => ((glyphs.mixed, Tone::Waits), with_age(model, "DRIFT", &fleet.drift)),
         FleetState::Degraded { bad } => ((glyphs.bad, Tone::Bad), format!("{bad} bad")),
         FleetState::Steady => ((glyphs.ok, Tone::Good), steady_words(model, fleet)),
     }
@@ -79,6 +81,11 @@ fn doing(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) 
 /// It stands still because nobody drives it, not because it was told to.
 pub const fn is_driverless(operation: &OperationBrief) -> bool {
     !operation.driver_alive && matches!(operation.state, OperationState::Running | OperationState::BackingOut)
+}
+
+/// The word, and for how long it has been so where that is known.
+fn with_age(model: &Model, word: &str, drift: &[Drift]) -> String {
+    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", about(fact_age(model, since))))
 }
 
 fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {
@@ -141,10 +148,20 @@ pub fn way_back(way: &WayBack, glyphs: &Glyphs) -> (String, Tone) {
         return (glyphs.unknown.to_owned(), Tone::Unknown);
     }
     let Some(level) = way.level else { return (format!("{}none", glyphs.bad), Tone::Bad) };
-    let doubt = if way.proved { "" } else { "?" };
+    let doubt = if way.is_sure() { "" } else { "?" };
     let time = way.expected.map_or_else(|| "?".to_owned(), about);
-    let tone = if way.proved && way.blockers.is_empty() { Tone::Good } else { Tone::Waits };
+    let tone = if way.is_sure() && way.blockers.is_empty() { Tone::Good } else { Tone::Waits };
     (format!("{}{doubt} {time}", level.word()), tone)
+}
+
+/// The age of the proof of an R0: ` ✓20s`, or why there is none.
+pub fn proof(model: &Model, way: &WayBack, glyphs: &Glyphs) -> String {
+    match way.proved_at.map(|at| stepped(fact_age(model, at))) {
+        Some(age) if way.stale => format!("  proved {age} ago: too old"),
+        Some(age) => format!("  {}{age}", glyphs.ok),
+        None if way.level == Some(WayBackLevel::R0) => "  not proved".to_owned(),
+        None => String::new(),
+    }
 }
 
 /// The age of the estate: `now`, `20s`, `?` when there is none.

@@ -89,6 +89,11 @@ impl Qd {
         Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None }
     }
 
+    /// The access key its calls are signed with.
+    pub fn access_key(&self) -> &str {
+        self.env.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").map_or("", |(_, key)| key)
+    }
+
     /// The written-down fleets.
     pub fn fleets_file(&self) -> PathBuf {
         self.dir.path().join("config").join("fleets.toml")
@@ -195,8 +200,12 @@ impl Qd {
 
     /// Kills the driver of an operation, as the kernel does: it cannot say good-bye.
     pub fn kill_driver(&self, id: &str) {
-        let pid = self.op(id)["driver"]["pid"].as_u64().unwrap_or_else(|| panic!("{id} has no driver"));
-        kill(pid);
+        self.kill_pid(&self.op(id));
+    }
+
+    /// The same, as the operation was when it was looked at: its driver may be gone by now.
+    pub fn kill_pid(&self, op: &Value) {
+        kill(op["driver"]["pid"].as_u64().unwrap_or_else(|| panic!("no driver: {op:#}")));
     }
 }
 

@@ -5,6 +5,8 @@
 // A test that cannot go on has nothing to say but why; JSON is indexed as a test reads it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
+#[path = "../simulation/chance.rs"]
+mod chance;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,6 +16,7 @@ mod canary;
 mod estate;
 mod faults;
 mod green;
+mod kills;
 mod others;
 mod proxy;
 mod refusals;

@@ -1,6 +1,7 @@
 //! An endpoint and somebody's `qd`, and the questions every test asks of both.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ pub struct Yard {
     /// AWS. Dropped after `qd`, which is asked for its drivers first.
     pub qd: Qd,
     /// What is there.
-    pub aws: Endpoint,
+    pub aws: Arc<Endpoint>,
 }
 
 /// Steps short enough for a test; a soak of a minute takes 0.6 s.
@@ -21,8 +22,13 @@ const STEPS: &str = "steps = [ { weight = 5, soak = \"1m\" }, { weight = 25, soa
 
 impl Yard {
     pub fn new() -> Self {
-        let aws = Endpoint::start();
+        let aws = Arc::new(Endpoint::start());
         Self { qd: Qd::new(&aws), aws }
+    }
+
+    /// Somebody else at the same endpoint, with a store and an access key of their own.
+    pub fn sharing(aws: &Arc<Endpoint>, key: &str) -> Self {
+        Self { qd: Qd::with_env(aws.env_with_key(key)), aws: Arc::clone(aws) }
     }
 
     /// With these fleets adopted, and steps and windows that suit a test.
@@ -34,7 +40,7 @@ impl Yard {
 
     /// The same with the fault proxy between `qd` and the endpoint.
     pub fn behind_proxy() -> (Self, Proxy) {
-        let aws = Endpoint::start();
+        let aws = Arc::new(Endpoint::start());
         let proxy = Proxy::before(&aws);
         (Self { qd: Qd::behind(&proxy, &aws), aws }, proxy)
     }
@@ -57,6 +63,11 @@ impl Yard {
 
     pub fn target_group(&self, fleet: &str, slot: &str) -> String {
         self.aws.seed()["fleets"][fleet]["slots"][slot]["target_groups"][0].as_str().unwrap().to_owned()
+    }
+
+    /// The group in a slot of a fleet.
+    pub fn group(&self, fleet: &str, slot: &str) -> String {
+        self.aws.seed()["fleets"][fleet]["slots"][slot]["name"].as_str().unwrap().to_owned()
     }
 
     pub fn image(&self, name: &str) -> String {
@@ -120,15 +131,20 @@ impl Yard {
             }
         }
         let mut seen = BTreeMap::<String, usize>::new();
-        for call in self.aws.writes().iter().filter(|call| call.access_key != "console") {
+        for call in self.own_writes() {
             *seen.entry(call.action.clone()).or_default() += 1;
         }
         let of = |counts: &BTreeMap<String, usize>, api: &String| counts.get(api).copied().unwrap_or(0);
         for api in meant.keys().chain(seen.keys()) {
             let (least, arrived, most) = (of(&accepted, api), of(&seen, api), of(&meant, api));
-            assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.aws.writes()));
+            assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.own_writes()));
         }
         assert!(!meant.is_empty());
+    }
+
+    /// The writes of this `qd`, told by its access key.
+    pub fn own_writes(&self) -> Vec<Call> {
+        self.aws.writes().into_iter().filter(|call| call.access_key == self.qd.access_key()).collect()
     }
 
     /// Nobody changed anything at the endpoint, and no driver was started.

@@ -2,11 +2,12 @@
 //!
 //! [`AwsCloud`] asks, [`AwsWriter`] changes; both share clients, the cache of numbered template versions (they never change) and the route
 //! actions last read (a write is made from them). Every call goes through the gate: it waits for the shared budget, and reads are asked
-//! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once.
+//! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
 
 mod actions;
 mod canonical;
 mod convert;
+mod dry_run;
 mod error;
 mod facts;
 mod gate;
@@ -19,6 +20,7 @@ mod refresh;
 mod routes;
 mod template_writes;
 mod templates;
+mod whole;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use self::gate::Gate;
 use self::templates::VersionInfo;
+use self::whole::WholeAnswer;
 pub use self::writer::AwsWriter;
 use crate::adapters::budget::MemoryBudget;
 use crate::adapters::host;
@@ -116,10 +119,12 @@ impl AwsCloud {
             return Err(CloudError::new(CloudErrorKind::Auth, "connect", why));
         };
         let shared = Shared {
-            ec2: aws_sdk_ec2::Client::new(&sdk),
-            auto_scaling: aws_sdk_autoscaling::Client::new(&sdk),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(&sdk),
-            sts: aws_sdk_sts::Client::new(&sdk),
+            ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
+            auto_scaling: aws_sdk_autoscaling::Client::from_conf(aws_sdk_autoscaling::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(
+                aws_sdk_elasticloadbalancingv2::config::Builder::from(&sdk).interceptor(WholeAnswer).build(),
+            ),
+            sts: aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
             sdk,
             region,
             image_owners: settings.image_owners.clone(),

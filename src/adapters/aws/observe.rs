@@ -77,7 +77,7 @@ impl AwsCloud {
 
     async fn read_health(&self, target_group: Option<&TargetGroupArn>) -> Reading<TargetHealth> {
         let Some(target_group) = target_group else { return Reading::known(TargetHealth::default(), wall_clock()) };
-        match self.target_health(target_group).await {
+        match self.health_of(target_group).await {
             Ok(health) => Reading::known(health, wall_clock()),
             Err(error) => unknown(&error),
         }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::{AwsCloud, CALL_TIMEOUT, wall_clock};
-use crate::domain::call::{CloudError, CloudErrorKind, Identity};
+use crate::domain::call::{CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
@@ -14,6 +14,7 @@ use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
+use crate::domain::traffic::TargetHealth;
 use crate::ports::budget::BudgetKey;
 use crate::ports::cloud::CloudRead;
 
@@ -58,8 +59,16 @@ impl CloudRead for AwsCloud {
         self.look(scope, depth).await
     }
 
+    async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
+        self.health_of(target_group).await
+    }
+
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
         self.template_data(template, version).await
+    }
+
+    async fn dry_run(&self, call: &CloudCall) -> Result<DryRun, CloudError> {
+        self.would_accept(call).await
     }
 
     async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError> {

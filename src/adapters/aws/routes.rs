@@ -98,7 +98,7 @@ impl AwsCloud {
     }
 
     /// The health of the targets of one target group: one call.
-    pub(super) async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
+    pub(super) async fn health_of(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
         let ask = || self.shared.elb.describe_target_health().target_group_arn(target_group.as_str()).send();
         let answer = self.gate.read("DescribeTargetHealth", BudgetKey::Elb, ask).await?;
         Ok(read_health(answer.target_health_descriptions()))

@@ -13,14 +13,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use error::SimError;
 
 use crate::adapters::RESERVE_NAME;
-use crate::domain::call::{CallReply, CloudCall, CloudError, Identity};
+use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
-use crate::domain::reading::Listing;
+use crate::domain::reading::{Listing, Reading};
 use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::TargetHealth;
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::world::{Disturbance, LoggedCall, Scenario, World};
 use file::Clock;
@@ -354,8 +355,22 @@ impl CloudRead for SimCloud {
         self.with_world(|world| world.observe(scope, depth)).unwrap_or_else(|error| blind(scope, &error))
     }
 
+    async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
+        let api = "DescribeTargetHealth";
+        match self.ask(api, |world| world.health_reading(target_group))? {
+            Reading::Known { value, .. } => Ok(value),
+            Reading::Missing { why } => Err(CloudError::new(CloudErrorKind::NotFound, api, why)),
+            Reading::Unknown { why } => Err(CloudError::new(CloudErrorKind::Unsupported, api, why)),
+        }
+    }
+
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
         self.ask("DescribeLaunchTemplateVersions", |world| world.template(template, version))?
+    }
+
+    async fn dry_run(&self, call: &CloudCall) -> Result<DryRun, CloudError> {
+        let CloudCall::CreateTemplateVersion { source_template, source_version, .. } = call else { return Ok(DryRun::NotOffered) };
+        self.template(source_template, *source_version).await.map(|_| DryRun::Allowed)
     }
 
     async fn target_group_facts(&self, target_groups: &[TargetGroupArn]) -> Result<Vec<TargetGroupFacts>, CloudError> {

@@ -9,6 +9,7 @@ mod leases;
 mod ledger;
 mod operations;
 mod place;
+mod remarks;
 mod schema;
 mod snapshots;
 mod views;

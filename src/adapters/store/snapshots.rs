@@ -51,7 +51,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        let usual = |kind| Ok(self.median(Some(fleet), kind)?.or(self.median(None, kind)?));
+        let usual = |kind| match self.median(Some(fleet), kind)? {
+            Some(median) => Ok(Some(median)),
+            None => self.median(None, kind),
+        };
         Ok(FleetHistory { shift: usual("shift")?, grow: usual("grow")?, template: usual("template")?, empty: usual("empty")? })
     }
 

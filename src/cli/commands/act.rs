@@ -9,11 +9,14 @@ use super::super::options::{ActOptions, strategy};
 use super::super::output::Output;
 use super::super::plan_document::PlanDoc;
 use super::super::plan_text::plan_text;
+use super::rehearse::rehearse;
+use super::several::{BATCH, several};
 use crate::domain::fleet::Strategy;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
-use crate::operation::plan::{Plan, Refusal};
+use crate::operation::plan::{OperationKind, Plan, Refusal};
+use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
 
 /// `qd deploy`.
@@ -35,11 +38,18 @@ pub struct DeployArgs {
 /// `qd rollback`.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
 pub struct RollbackArgs {
-    /// The fleet
-    pub fleet: String,
+    /// The fleet; several are rolled back side by side, the fast ones first
+    #[arg(required = true)]
+    pub fleets: Vec<String>,
     /// A release of its ledger; the last known good where none is named
     #[arg(long, value_name = "VERSION|AMI")]
     pub to: Option<String>,
+    /// Try it out up to its first write: changes nothing
+    #[arg(long, conflicts_with_all = ["plan", "yes", "follow", "detach", "reason"])]
+    pub rehearse: bool,
+    /// With several fleets: so many are started at once
+    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub batch: u16,
     /// How it is confirmed and followed
     #[command(flatten)]
     pub act: ActOptions,
@@ -53,8 +63,33 @@ pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out:
 
 /// Back to a release that was stable.
 pub(in super::super) async fn rollback(desk: &dyn Records, args: &RollbackArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let intent = Intent::Rollback { fleet: FleetName::new(&args.fleet), to: args.to.clone() };
-    act(desk, &intent, &args.act, out).await
+    let [fleet] = args.fleets.as_slice() else { return several(desk, args, out).await };
+    let intent = Intent::Rollback { fleet: FleetName::new(fleet), to: args.to.clone() };
+    if args.rehearse {
+        return rehearse(desk, &intent, args.act.json, out).await;
+    }
+    match act(desk, &intent, &args.act, out).await {
+        Err(Failure::Desk(refused)) if !args.act.plan => join(desk, &intent, refused, &args.act, out).await,
+        other => other,
+    }
+}
+
+/// Two people want the same: the second watches what the first began.
+async fn join(desk: &dyn Records, intent: &Intent, refused: DeskError, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
+    let Intent::Rollback { fleet, to } = intent else { return Err(refused.into()) };
+    let operations = desk.operations(0).unwrap_or_default();
+    let Some(first) = operations.iter().find(|view| rolls_back(view, fleet, to.as_deref())) else { return Err(refused.into()) };
+    let (id, operation) = (&first.operation.id, &first.operation);
+    out.notice(&format!("joined: {} was first, rollback {id} of {fleet} to {} is at work", operation.by.short(), operation.plan.to.label()));
+    started(desk, id, options, out).await
+}
+
+/// A rollback of the fleet that is at work, to this release if one is named.
+fn rolls_back(view: &OperationView, fleet: &FleetName, to: Option<&str>) -> bool {
+    let plan = &view.operation.plan;
+    let is_meant = |wanted: &str| plan.to.image.as_str() == wanted || plan.to.version.as_ref().is_some_and(|version| version.raw() == wanted);
+    let at_work = !view.state().is_final() && view.driver_alive && view.state() != OperationState::Paused;
+    plan.kind == OperationKind::Rollback && plan.fleet == *fleet && at_work && to.is_none_or(is_meant)
 }
 
 async fn act(desk: &dyn Records, intent: &Intent, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
@@ -87,14 +122,14 @@ fn show(plan: &Plan, options: &ActOptions, out: &mut Output) {
     }
 }
 
-fn may_change(desk: &dyn Records) -> Result<(), DeskError> {
+pub(super) fn may_change(desk: &dyn Records) -> Result<(), DeskError> {
     if desk.header().read_only {
         return Err(Refusal::new("nothing can be changed with --read-only", "run it without --read-only, or with --plan").into());
     }
     Ok(())
 }
 
-async fn started(desk: &dyn Records, id: &OperationId, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) async fn started(desk: &dyn Records, id: &OperationId, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
     if options.detach {
         return detached(desk, id, options.json, out).await;
     }

@@ -8,7 +8,7 @@ use super::super::failure::{Failure, of_fleet};
 use super::super::options::slot;
 use super::super::output::Output;
 use super::super::table::Table;
-use super::super::words::{age, brief_words, fleet_state, mix, or_unknown};
+use super::super::words::{age, brief_words, fleet_state, mix, or_unknown, rehearsed_words};
 use crate::app::age::about;
 use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
 use crate::domain::group::{Health, Lifecycle};
@@ -17,7 +17,8 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
-use crate::operation::status::{FleetState, GroupStatus, OperationBrief, WayBack};
+use crate::operation::drift::Drift;
+use crate::operation::status::{FleetState, GroupStatus, OperationBrief, WayBack, WayBackLevel};
 use crate::ports::desk::{FleetDetail, Records};
 
 /// `qd fleet`.
@@ -122,6 +123,7 @@ fn text(detail: &FleetDetail, now: WorldTime, width: Option<usize>) -> String {
     }
     text.push_str(&operation(status.operation.as_ref(), now));
     text.push_str(&back(&status.way_back, now));
+    text.push_str(&drift_lines(&status.drift, now));
     for freeze in status.freezes.iter().filter(|freeze| freeze.until > now) {
         text.push_str(&format!("freeze     {}; `{}` lifts it\n", freeze.described(), freeze.lifted_by()));
     }
@@ -253,14 +255,33 @@ fn back(way: &WayBack, now: WorldTime) -> String {
     let target = way.target.as_ref().map_or_else(|| "?".to_owned(), |target| format!("{} ({}, {})", target.label(), target.image, target.group));
     let first = match way.level {
         Some(level) => {
-            let doubt = if way.proved { "" } else { "?" };
+            let doubt = if way.is_sure() { "" } else { "?" };
             let expected = way.expected.map_or_else(|| "?".to_owned(), expected_words);
-            let proof = way.proved_at.map_or_else(|| ", not proved now".to_owned(), |at| format!(", proved {} ago", age(now, at)));
-            format!("way back   {}{doubt} to {target} in {expected}{proof}\n", level.word())
+            format!("way back   {}{doubt} to {target} in {expected}{}\n", level.word(), proof(way, now))
         }
         None if way.unknown => "way back   ?\n".to_owned(),
         None if way.target.is_some() => format!("way back   none to {target}\n"),
         None => "way back   none\n".to_owned(),
     };
-    way.blockers.iter().fold(first, |text, blocker| format!("{text}  blocker  {blocker}\n"))
+    let blocked = way.blockers.iter().fold(first, |text, blocker| format!("{text}  blocker  {blocker}\n"));
+    let rehearsed = way.rehearsal.as_ref().map_or_else(String::new, |rehearsal| format!("  {}\n", rehearsed_words(rehearsal, now)));
+    blocked + &rehearsed
+}
+
+/// When the load balancer last called the standby of an R0 healthy.
+fn proof(way: &WayBack, now: WorldTime) -> String {
+    match way.proved_at {
+        Some(at) if way.stale => format!(", proved {} ago: too long to be sure", age(now, at)),
+        Some(at) => format!(", proved {} ago", age(now, at)),
+        None if way.level == Some(WayBackLevel::R0) => ", not proved: its load balancer was not asked".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn drift_lines(drift: &[Drift], now: WorldTime) -> String {
+    let line = |drift: &Drift| {
+        let since = drift.since.map_or_else(String::new, |since| format!(", for {}", age(now, since)));
+        format!("drift      {}{since}\n           {}\n", drift.sentence(), drift.remedy)
+    };
+    drift.iter().map(line).collect()
 }

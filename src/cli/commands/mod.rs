@@ -8,6 +8,8 @@ pub mod freeze;
 pub mod images;
 pub mod ledger;
 pub mod ops;
+mod rehearse;
+mod several;
 pub mod sim;
 pub mod steer;
 pub mod watch;

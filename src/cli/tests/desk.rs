@@ -17,6 +17,7 @@ use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
 use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen};
@@ -114,6 +115,11 @@ impl Desk for Fake {
     async fn execute(&self, intent: &Intent, _: &Plan, reason: Option<Untrusted>, typed: Option<Untrusted>) -> Result<OperationId, DeskError> {
         self.note(Asked::Execute(intent.clone(), reason, typed));
         Ok(self.view.operation.id.clone())
+    }
+
+    async fn rehearse(&self, intent: &Intent) -> Result<Rehearsal, DeskError> {
+        let plan = self.plan(intent).await?;
+        Ok(fixture::rehearsal(&plan))
     }
 
     async fn command(
