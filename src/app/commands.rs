@@ -16,6 +16,8 @@ pub enum CommandId {
     Promote,
     Pause,
     TakeOver,
+    Mark,
+    Rehearse,
     Down,
     Up,
     PageDown,
@@ -113,6 +115,7 @@ pub struct Command {
 const LISTS: &[Place] = &[Place::Main, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const OPENED: &[Place] = &[Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
 
 macro_rules! command {
@@ -147,6 +150,17 @@ pub const COMMANDS: &[Command] = &[
     command!(PageUp, [Key::Ctrl('u'), Key::PageUp], "ctrl-u", "page up", Look, LISTS, 0, "up a page"),
     command!(Top, [Key::Char('g'), Key::Home], "g", "top", Look, LISTS, 0, "to the top"),
     command!(End, [Key::Char('G'), Key::End], "G", "end", Look, LISTS, 0, "to the end"),
+    command!(
+        Mark,
+        [Key::Char(' ')],
+        "space",
+        "mark",
+        Look,
+        &[Place::Main],
+        0,
+        "mark the fleet, or take its mark off: R and A are for all marked ones"
+    ),
+    command!(Rehearse, [Key::Char('h')], "h", "rehearse", Look, REHEARSING, 7, "try the way back out up to its first write: changes nothing"),
     command!(Filter, [Key::Char('/')], "/", "filter", Look, &[Place::Main], 7, "show only fleets whose name holds a text"),
     command!(NextPane, [Key::Tab, Key::BackTab], "tab", "pane", Look, &[Place::Main], 8, "between images and fleets"),
     command!(ImagesPane, [Key::Char('1')], "1", "images", Look, &[Place::Main], 0, "to the images"),
@@ -200,6 +214,7 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
         CommandId::Name => sheet.needs_name(),
         CommandId::OtherTarget => super::sheet_keys::is_rollback(sheet),
         CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. }),
+        CommandId::Rehearse => super::sheet_keys::is_rollback(sheet),
         _ => true,
     }
 }

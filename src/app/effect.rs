@@ -1,5 +1,6 @@
 //! What the screen wants from outside, as values. Nothing happens until the runtime does it.
 
+use super::sheet::Errand;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::operation::command::CommandKind;
@@ -69,6 +70,40 @@ pub enum Effect {
         /// The operation.
         operation: OperationId,
     },
+    /// Make a plan for each of several fleets; changes nothing.
+    PlanMany {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        intents: Vec<Intent>,
+    },
+    /// Confirm the plans of several fleets. Only `y` on a sheet makes this.
+    ExecuteMany {
+        /// The request.
+        no: u64,
+        /// What is wanted, with the plan the person read.
+        orders: Vec<(Intent, Box<Plan>)>,
+        /// So many at once.
+        size: usize,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
+    /// Ask something of several running operations. Only `y` on a sheet makes this.
+    CommandMany {
+        /// The request.
+        no: u64,
+        /// The commands.
+        errands: Vec<Errand>,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
+    /// Try a rollback out up to its first write; changes nothing.
+    Rehearse {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        intent: Intent,
+    },
     /// Ring: a person is needed, something failed or finished.
     Bell,
     /// Give the terminal back to the shell until it brings us to the front again.
@@ -81,6 +116,6 @@ impl Effect {
     /// Whether it can change production.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self, Self::Execute { .. } | Self::Command { .. } | Self::TakeOver { .. })
+        matches!(self, Self::Execute { .. } | Self::Command { .. } | Self::TakeOver { .. } | Self::ExecuteMany { .. } | Self::CommandMany { .. })
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RouteP
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, InstanceId, OperationId, PlaceArn, TargetGroupArn};
 use crate::domain::image::{BakeProgress, Block, Image, ImageState, SchemaRange};
+use crate::domain::observation::{AlarmReading, AlarmState};
 use crate::domain::release::Release;
 use crate::domain::sizes::{Role, Sizes};
 use crate::domain::time::{BootTime, Millis, WorldTime};
@@ -275,6 +276,7 @@ pub fn detail(view: &OperationView) -> FleetDetail {
         status,
         target_states: target_states.into_iter().collect(),
         counts: BySlot::from_fn(|_| Some(Counts { requests: 12_000, errors: 20, p99_ms: Some(398) })),
+        alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok }],
         unknowns: Vec::new(),
     }
 }

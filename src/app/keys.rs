@@ -1,5 +1,6 @@
 //! What a key does.
 
+use super::batch;
 use super::commands::{self, CommandId, Place};
 use super::effect::Effect;
 use super::field::Edited;
@@ -44,7 +45,8 @@ fn leave_with(model: &mut Model, key: Key, place: Place) -> Vec<Effect> {
     if key == Key::Esc {
         match place {
             Place::Picker => model.picker = None,
-            _ => clear_filter(model),
+            _ if !model.filter.text().is_empty() => clear_filter(model),
+            _ => model.marked.clear(),
         }
     }
     Vec::new()
@@ -75,6 +77,13 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Deploy => return deploy(model),
         CommandId::Rollback => return rollback(model),
+        CommandId::Mark => mark(model),
+        CommandId::Rehearse => return rehearse(model),
+        CommandId::BackOut if several(model) => {
+            if let Some(batch) = batch::back_outs(model) {
+                return sheet_keys::open_batch(model, batch);
+            }
+        }
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
@@ -159,7 +168,32 @@ fn deploy(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// Marks the fleet under the cursor, or takes its mark off, and goes on to the next.
+fn mark(model: &mut Model) {
+    let Some(fleet) = model.fleet.clone() else { return };
+    if !model.marked.remove(&fleet) {
+        model.marked.insert(fleet);
+    }
+    moving::travel(model, CommandId::Down);
+}
+
+/// What opens a sheet on the main view is about the marked fleets, where there are any.
+fn several(model: &Model) -> bool {
+    model.screen() == &Screen::Main && !model.marked.is_empty()
+}
+
+fn rehearse(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    model.notice = Some(format!("Trying the way back of {fleet} out; nothing is changed"));
+    vec![sheet_keys::try_out(model, Intent::Rollback { fleet, to: None })]
+}
+
 fn rollback(model: &mut Model) -> Vec<Effect> {
+    if several(model)
+        && let Some(batch) = batch::rollbacks(model)
+    {
+        return sheet_keys::open_batch(model, batch);
+    }
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     sheet_keys::open_plan(model, Intent::Rollback { fleet, to: None })
 }

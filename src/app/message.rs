@@ -4,6 +4,7 @@ use super::key::Key;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::time::BootTime;
 use crate::operation::plan::Plan;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
 use crate::ports::desk::{DeskError, FleetDetail};
@@ -57,4 +58,12 @@ pub enum Reply {
     Executed(Result<OperationId, DeskError>),
     /// What an operation answered.
     Commanded(Result<String, DeskError>),
+    /// The plan of one of several fleets.
+    PlannedOne(FleetName, Result<Box<Plan>, DeskError>),
+    /// The operation of one of several fleets.
+    ExecutedOne(FleetName, Result<OperationId, DeskError>),
+    /// What the operation of one of several fleets answered.
+    CommandedOne(FleetName, Result<String, DeskError>),
+    /// What a rehearsal found.
+    Rehearsed(FleetName, Result<Box<Rehearsal>, DeskError>),
 }

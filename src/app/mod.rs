@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod alert;
+pub mod batch;
 pub mod commands;
 pub mod effect;
 pub mod field;

@@ -1,5 +1,7 @@
 //! Everything the screen knows. Selections are names, never row numbers.
 
+use std::collections::BTreeSet;
+
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
 use super::field::Field;
@@ -113,6 +115,8 @@ pub struct Model {
     pub pane: Pane,
     /// The selected fleet.
     pub fleet: Option<FleetName>,
+    /// Fleets that were marked: what opens a sheet is about all of them.
+    pub marked: BTreeSet<FleetName>,
     /// The image a person chose; none until somebody did.
     pub image: Option<ImageId>,
     /// The selected alert.
@@ -172,6 +176,7 @@ impl Model {
             screens: vec![Screen::Main],
             pane: Pane::Fleets,
             fleet: None,
+            marked: BTreeSet::new(),
             image: None,
             alert: None,
             scroll: 0,

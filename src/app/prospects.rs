@@ -17,6 +17,12 @@ pub const TOO_OLD: Millis = Millis::mins(2);
 #[must_use]
 pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
+        CommandId::Deploy | CommandId::Promote | CommandId::Pause | CommandId::TakeOver if has_marks(model) => {
+            Some(format!("{} fleets are marked and this is for one: esc takes the marks off", model.marked.len()))
+        }
+        CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
+        CommandId::Rehearse => may_look(model),
+        CommandId::Mark if model.fleet.is_none() => Some("no fleet is selected".to_owned()),
         CommandId::Deploy => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
@@ -27,16 +33,24 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
 }
 
 fn general(model: &Model) -> Option<String> {
+    may_act(model).or_else(|| model.acting_fleet().is_none().then(|| no_fleet(model)))
+}
+
+fn may_act(model: &Model) -> Option<String> {
     if model.header.read_only {
         return Some("this screen is read-only".to_owned());
     }
-    if model.credentials_gone.is_some() {
-        return Some("credentials are gone: sign in again in another window, we look every 5s".to_owned());
-    }
-    if model.acting_fleet().is_none() {
-        return Some(no_fleet(model));
-    }
-    None
+    model.credentials_gone.map(|_| "credentials are gone: sign in again in another window, we look every 5s".to_owned())
+}
+
+/// What changes nothing is open to a read-only screen too.
+fn may_look(model: &Model) -> Option<String> {
+    let gone = model.credentials_gone.map(|_| "credentials are gone: nothing can be tried out".to_owned());
+    gone.or_else(|| model.acting_fleet().is_none().then(|| no_fleet(model)))
+}
+
+fn has_marks(model: &Model) -> bool {
+    model.screen() == &Screen::Main && !model.marked.is_empty()
 }
 
 fn no_fleet(model: &Model) -> String {

@@ -1,17 +1,19 @@
 //! What answers change. An error never clears rows: it lets them age.
 
 use super::age::Aged;
+use super::batch::{self, LineState};
 use super::effect::Effect;
 use super::keys;
 use super::message::Reply;
 use super::model::{Model, Problem, is_at_work};
 use super::moving;
 use super::polling;
-use super::sheet::{PlanState, Sending, Subject};
+use super::sheet::{PlanState, RehearsalState, Sending, Subject};
 use super::sheet_keys;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::operation::event::OperationState;
 use crate::operation::plan::Plan;
+use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
 use crate::ports::desk::{DeskError, FleetDetail};
@@ -25,6 +27,10 @@ pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
         Reply::Planned(result) => planned(model, no, result),
         Reply::Executed(result) => return executed(model, no, result),
         Reply::Commanded(result) => return commanded(model, no, result),
+        Reply::PlannedOne(fleet, result) => planned_one(model, no, &fleet, result),
+        Reply::ExecutedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Begun)),
+        Reply::CommandedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Answered)),
+        Reply::Rehearsed(fleet, result) => rehearsed(model, no, &fleet, result),
     }
     Vec::new()
 }
@@ -176,6 +182,57 @@ fn planned(model: &mut Model, no: u64, result: Result<Box<Plan>, DeskError>) {
         }
     };
     sheet_keys::planned(model, state);
+}
+
+fn planned_one(model: &mut Model, no: u64, fleet: &FleetName, result: Result<Box<Plan>, DeskError>) {
+    let Some(open) = sheet_keys::batch_of(model, no) else { return };
+    open.set(fleet, result.map_or_else(|error| LineState::LeftOut(Problem::from(&error)), batch::planned));
+    let is_complete = !open.is_planning();
+    let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
+    if let Some(sheet) = model.sheet.as_mut().filter(|sheet| is_complete && sheet.editing.is_none()) {
+        sheet.deaf_until = deaf_until;
+    }
+}
+
+/// What became of one of several. The answer is told also when nobody looks at the sheet any more.
+fn answered_one(model: &mut Model, no: u64, fleet: &FleetName, result: Result<LineState, DeskError>) -> Vec<Effect> {
+    let refused = result.as_ref().err().cloned();
+    let tally = sheet_keys::batch_of(model, no).map(|open| {
+        open.set(fleet, result.unwrap_or_else(|error| LineState::Refused(Problem::from(&error))));
+        (open.is_open(), open.tally())
+    });
+    if let Some(error) = refused {
+        note_failure(model, &format!("{fleet} was not rolled back"), &error, Some(fleet.clone()));
+    }
+    model.notice = match tally {
+        Some((false, (begun, refused))) => Some(format!("{begun} under way, {refused} refused. They go on without this screen")),
+        Some((true, _)) => None,
+        None => Some(format!("{fleet} was answered")),
+    };
+    polling::read_operations(model).into_iter().collect()
+}
+
+fn rehearsed(model: &mut Model, no: u64, fleet: &FleetName, result: Result<Box<Rehearsal>, DeskError>) {
+    if !model.requests.end(no, |requests| &mut requests.rehearsal).believed {
+        return;
+    }
+    model.requests.fleet.hurry();
+    model.requests.estate.hurry();
+    let waits = model.sheet.as_mut().filter(|sheet| sheet.rehearsal == Some(RehearsalState::Running));
+    let notice = match &result {
+        Ok(rehearsal) if rehearsal.is_proved() => {
+            let (level, target, took) = (rehearsal.level.word(), rehearsal.target.label(), rehearsal.took);
+            format!("{fleet}: proved, {level} to {target}, ready for the first write in {took}. Nothing was changed")
+        }
+        Ok(rehearsal) => format!("{fleet}: not proved: {}", rehearsal.obstacles.join("; ")),
+        Err(error) => format!("{fleet}: {error}"),
+    };
+    match waits {
+        Some(sheet) => {
+            sheet.rehearsal = Some(result.map_or_else(|error| RehearsalState::Failed(Problem::from(&error)), RehearsalState::Done));
+        }
+        None => model.notice = Some(notice),
+    }
 }
 
 fn executed(model: &mut Model, no: u64, result: Result<OperationId, DeskError>) -> Vec<Effect> {

@@ -49,6 +49,12 @@ impl Lane {
         }
     }
 
+    /// This is the newest request, whether or not it was answered yet.
+    #[must_use]
+    pub const fn is_newest(&self, no: u64) -> bool {
+        self.newest == no
+    }
+
     /// Stops waiting: the answer will not be believed.
     pub const fn forget(&mut self) {
         self.newest = 0;
@@ -70,6 +76,10 @@ pub struct Requests {
     pub plan: Lane,
     /// Confirmed plans and commands.
     pub send: Lane,
+    /// Plans and confirmations of several fleets: one request, an answer for each.
+    pub batch: Lane,
+    /// Rehearsals.
+    pub rehearsal: Lane,
 }
 
 impl Requests {

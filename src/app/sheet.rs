@@ -1,5 +1,6 @@
 //! The plan sheet: what is about to happen, and what a person has to do before `y` counts.
 
+use super::batch::Batch;
 use super::field::Field;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
@@ -8,6 +9,7 @@ use crate::domain::time::{BootTime, Millis};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Plan};
+use crate::operation::proof::Rehearsal;
 use crate::ports::desk::Seen;
 
 /// No key counts for this long after there is something new to read on a sheet.
@@ -75,6 +77,19 @@ pub enum Subject {
     },
     /// A command to a running one.
     Command(Box<Errand>),
+    /// The same for several fleets.
+    Batch(Box<Batch>),
+}
+
+/// How far a rehearsal on a sheet is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RehearsalState {
+    /// It is under way.
+    Running,
+    /// Here it is.
+    Done(Box<Rehearsal>),
+    /// It could not be made.
+    Failed(Problem),
 }
 
 /// A field of the sheet.
@@ -114,6 +129,8 @@ pub struct Sheet {
     pub sending: Sending,
     /// Why the last `y` did not count.
     pub told: Option<String>,
+    /// The rehearsal asked for on this sheet.
+    pub rehearsal: Option<RehearsalState>,
     /// First line shown.
     pub scroll: usize,
 }
@@ -130,6 +147,7 @@ impl Sheet {
             editing: None,
             sending: Sending::Not,
             told: None,
+            rehearsal: None,
             scroll: 0,
         }
     }
@@ -146,7 +164,21 @@ impl Sheet {
         match &self.subject {
             Subject::Plan { intent, .. } => intent.fleet(),
             Subject::Command(errand) => &errand.fleet,
+            Subject::Batch(batch) => &batch.lead,
         }
+    }
+
+    /// What has to be typed where the risk asks for it: the fleet's name, or how many there are.
+    #[must_use]
+    pub fn word_wanted(&self) -> String {
+        if let Subject::Batch(batch) = &self.subject { batch.wanted() } else { self.fleet().to_string() }
+    }
+
+    /// It was typed.
+    #[must_use]
+    pub fn is_word_typed(&self) -> bool {
+        let typed = self.typed.text().trim();
+        if let Subject::Batch(batch) = &self.subject { batch.is_typed(typed) } else { typed == self.fleet().as_str() }
     }
 
     /// The plan, once it is made.
@@ -154,7 +186,7 @@ impl Sheet {
     pub fn plan(&self) -> Option<&Plan> {
         match &self.subject {
             Subject::Plan { state: PlanState::Made(plan), .. } => Some(plan),
-            Subject::Plan { .. } | Subject::Command(_) => None,
+            Subject::Plan { .. } | Subject::Command(_) | Subject::Batch(_) => None,
         }
     }
 
@@ -164,13 +196,14 @@ impl Sheet {
         match &self.subject {
             Subject::Plan { .. } => self.plan().map(|plan| &plan.friction),
             Subject::Command(errand) => Some(&errand.friction),
+            Subject::Batch(batch) => Some(&batch.friction),
         }
     }
 
     /// Whether a reason has to be given.
     #[must_use]
     pub fn needs_reason(&self) -> bool {
-        matches!(self.friction(), Some(Friction::Reason | Friction::Typed { .. }))
+        matches!(self.friction(), Some(Friction::Reason | Friction::Typed { .. })) && !matches!(self.subject, Subject::Batch(_))
     }
 
     /// Whether the fleet's name has to be typed.
@@ -187,9 +220,12 @@ impl Sheet {
 
     fn state_hurdle(&self) -> Option<String> {
         let text = match (&self.sending, &self.subject) {
+            (Sending::Sent, Subject::Batch(batch)) if !batch.is_open() => "it is done: esc closes the sheet",
+            (Sending::Not, Subject::Batch(batch)) if batch.is_planning() => "plans are still being made",
+            (Sending::Not, Subject::Batch(batch)) if batch.ready() == 0 => "there is nothing to confirm",
             (Sending::Sent, _) => "it is on its way: waiting for the answer",
             (Sending::Failed(_), Subject::Plan { .. }) => "press r to plan again, then y",
-            (Sending::Failed(_), Subject::Command(_)) => "close this sheet and look again before you repeat it",
+            (Sending::Failed(_), Subject::Command(_) | Subject::Batch(_)) => "close this sheet and look again before you repeat it",
             (Sending::Not, Subject::Plan { state: PlanState::Making, .. }) => "the plan is still being made",
             (Sending::Not, Subject::Plan { state: PlanState::Failed(_), .. }) => "there is no plan to confirm",
             (Sending::Not, _) => return None,
@@ -201,8 +237,9 @@ impl Sheet {
         if self.needs_reason() && self.reason.value().is_none() {
             return Some("a reason is needed first: press i, type it, enter".to_owned());
         }
-        if self.needs_name() && self.typed.text().trim() != self.fleet().as_str() {
-            return Some(format!("type the fleet's name first: press t, type {}, enter", self.fleet()));
+        if self.needs_name() && !self.is_word_typed() {
+            let what = if matches!(self.subject, Subject::Batch(_)) { "their number" } else { "the fleet's name" };
+            return Some(format!("type {what} first: press t, type {}, enter", self.word_wanted()));
         }
         None
     }

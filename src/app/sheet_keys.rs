@@ -1,5 +1,6 @@
 //! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
 
+use super::batch::{BATCH, Batch, BatchKind};
 use super::commands::{self, CommandId, Place};
 use super::effect::Effect;
 use super::field::Edited;
@@ -7,7 +8,7 @@ use super::key::Key;
 use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
-use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, Sending, Sheet, Subject};
+use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, RehearsalState, Sending, Sheet, Subject};
 use crate::domain::time::BootTime;
 use crate::operation::command::CommandKind;
 use crate::operation::event::OperationState;
@@ -36,7 +37,7 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
 
 /// After the reason comes the name, where it is asked for.
 fn leave_field(sheet: &mut Sheet, edited: Edited) {
-    let name_missing = sheet.needs_name() && sheet.typed.text().trim() != sheet.fleet().as_str();
+    let name_missing = sheet.needs_name() && !sheet.is_word_typed();
     match (edited, sheet.editing) {
         (Edited::Done, Some(Entry::Reason)) if name_missing => sheet.editing = Some(Entry::Name),
         (Edited::Done | Edited::Left, _) => sheet.editing = None,
@@ -48,6 +49,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
         CommandId::PlanAgain => return plan_again(model),
+        CommandId::Rehearse => return rehearse(model),
         CommandId::Cancel => close(model),
         CommandId::Reason => edit(model, Entry::Reason),
         CommandId::Name => edit(model, Entry::Name),
@@ -55,6 +57,40 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         other => moving::travel(model, other),
     }
     Vec::new()
+}
+
+/// Tries the rollback on the sheet out.
+fn rehearse(model: &mut Model) -> Vec<Effect> {
+    let Some(sheet) = model.sheet.as_mut().filter(|sheet| is_rollback(sheet)) else { return Vec::new() };
+    let Subject::Plan { intent, .. } = &sheet.subject else { return Vec::new() };
+    let intent = intent.clone();
+    sheet.rehearsal = Some(RehearsalState::Running);
+    vec![try_out(model, intent)]
+}
+
+/// Asks for a rehearsal.
+pub fn try_out(model: &mut Model, intent: Intent) -> Effect {
+    Effect::Rehearse { no: model.requests.begin(model.clock.boot, |requests| &mut requests.rehearsal), intent }
+}
+
+/// Opens the sheet of several fleets.
+pub fn open_batch(model: &mut Model, batch: Batch) -> Vec<Effect> {
+    let fleets: Vec<Intent> = batch.lines.iter().map(|line| Intent::Rollback { fleet: line.fleet.clone(), to: None }).collect();
+    let plans = batch.is_planning();
+    model.sheet = Some(Sheet::open(Subject::Batch(Box::new(batch)), model.clock.boot));
+    let no = model.requests.begin(model.clock.boot, |requests| &mut requests.batch);
+    if plans { vec![Effect::PlanMany { no, intents: fleets }] } else { Vec::new() }
+}
+
+/// The sheet of several fleets, if it is the one that waits for this answer.
+pub fn batch_of(model: &mut Model, no: u64) -> Option<&mut Batch> {
+    if !model.requests.batch.is_newest(no) {
+        return None;
+    }
+    match model.sheet.as_mut().map(|sheet| &mut sheet.subject) {
+        Some(Subject::Batch(batch)) => Some(batch),
+        _ => None,
+    }
 }
 
 /// A plan that is still being made is not waited for any more; a `y` that was pressed goes on and is answered by a notice.
@@ -125,8 +161,25 @@ fn confirm(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     sheet.sending = Sending::Sent;
+    if matches!(sheet.subject, Subject::Batch(_)) {
+        return confirm_batch(model);
+    }
     let no = model.requests.begin(model.clock.boot, |requests| &mut requests.send);
     model.sheet.as_ref().and_then(|sheet| order(sheet, no)).into_iter().collect()
+}
+
+fn confirm_batch(model: &mut Model) -> Vec<Effect> {
+    let no = model.requests.begin(model.clock.boot, |requests| &mut requests.batch);
+    model.marked.clear();
+    let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    let reason = sheet.reason_given();
+    let Subject::Batch(batch) = &mut sheet.subject else { return Vec::new() };
+    let effect = match batch.kind {
+        BatchKind::RollBack => Effect::ExecuteMany { no, orders: batch.orders(), size: BATCH, reason },
+        BatchKind::BackOut => Effect::CommandMany { no, errands: batch.errands(), reason },
+    };
+    batch.send();
+    vec![effect]
 }
 
 fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
@@ -135,7 +188,7 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
         Subject::Plan { intent, state: PlanState::Made(plan) } => {
             Some(Effect::Execute { no, intent: intent.clone(), plan: plan.clone(), reason, typed })
         }
-        Subject::Plan { .. } => None,
+        Subject::Plan { .. } | Subject::Batch(_) => None,
         Subject::Command(errand) => {
             let operation = errand.operation.clone();
             Some(match errand.ask {
@@ -177,6 +230,7 @@ fn friction(view: &OperationView, ask: Ask) -> Friction {
         CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
         CommandKind::Promote if view.state() == OperationState::Waiting => typed("the fast way back ends with the window"),
         CommandKind::Promote if view.progress.failed_verdict().is_some() => typed("the judge fails this step"),
+        CommandKind::Promote if let Some(against) = &view.progress.alarms_against => typed(against),
         CommandKind::Promote if view.operation.plan.production => Friction::Reason,
         CommandKind::Promote => Friction::Confirm,
     }

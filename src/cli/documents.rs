@@ -8,6 +8,7 @@ use crate::domain::fleet::FleetSource;
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, ImageId, InstanceId, OperationId};
 use crate::domain::image::{BakeProgress, Block, Image, ImageState};
+use crate::domain::observation::AlarmReading;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -354,6 +355,8 @@ pub(super) struct DetailDoc<'a> {
     fleet: FleetDoc<'a>,
     instances: Vec<InstanceDoc<'a>>,
     requests: Vec<CountsDoc>,
+    /// Empty where it names none, or they could not be read: `unknowns` says which.
+    alarms: &'a [AlarmReading],
     unknowns: &'a [String],
 }
 
@@ -383,7 +386,7 @@ impl<'a> DetailDoc<'a> {
         let groups = detail.status.groups.iter();
         let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
         let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
-        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, unknowns: &detail.unknowns }
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, alarms: &detail.alarms, unknowns: &detail.unknowns }
     }
 }
 

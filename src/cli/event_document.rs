@@ -45,6 +45,7 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::Missing { what } => ("missing", json!({"what": what})),
         EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
         EventBody::Promoted { step } => ("promoted", json!({"step": step + 1})),
+        EventBody::AlarmsRead { against } => ("alarms_read", json!({"against": against})),
         EventBody::NeedRaised { need } => ("need_raised", json!({"need": need})),
         EventBody::StateChanged { to, reason, deadline } => ("state_changed", json!({"state": to, "reason": reason, "until": deadline.map(moment)})),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {

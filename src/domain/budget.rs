@@ -23,11 +23,13 @@ pub enum BudgetKey {
     AutoScaling,
     /// The identity service.
     Sts,
+    /// Reads of CloudWatch's alarms.
+    CloudWatch,
 }
 
 impl BudgetKey {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Ec2Read, Self::Ec2TemplateWrite, Self::Elb, Self::ElbWrite, Self::AutoScaling, Self::Sts];
+    pub const ALL: [Self; 7] = [Self::Ec2Read, Self::Ec2TemplateWrite, Self::Elb, Self::ElbWrite, Self::AutoScaling, Self::Sts, Self::CloudWatch];
 
     /// The name of its row.
     #[must_use]
@@ -39,6 +41,7 @@ impl BudgetKey {
             Self::ElbWrite => "elb_write",
             Self::AutoScaling => "auto_scaling",
             Self::Sts => "sts",
+            Self::CloudWatch => "cloudwatch",
         }
     }
 
@@ -52,6 +55,7 @@ impl BudgetKey {
             Self::ElbWrite => &[Self::ElbWrite, Self::Elb],
             Self::AutoScaling => &[Self::AutoScaling],
             Self::Sts => &[Self::Sts],
+            Self::CloudWatch => &[Self::CloudWatch],
         }
     }
 }
@@ -88,7 +92,7 @@ pub struct BucketRule {
 }
 
 /// The figures of a bucket. ELB would give 10 a second, but to everybody in the account: this program takes 3 of them in the steady state
-/// and keeps 20 of 40 tokens for writes. Auto Scaling's rate is unpublished: one a second.
+/// and keeps 20 of 40 tokens for writes. Auto Scaling's rate is unpublished: one a second. CloudWatch gives DescribeAlarms 9 a second.
 #[must_use]
 pub const fn rule(key: BudgetKey) -> BucketRule {
     match key {
@@ -98,6 +102,7 @@ pub const fn rule(key: BudgetKey) -> BucketRule {
         BudgetKey::ElbWrite => BucketRule { burst: 20.0, refill_per_sec: 3.0, reserve: 0.0, step: 0.0 },
         BudgetKey::AutoScaling => BucketRule { burst: 20.0, refill_per_sec: 1.0, reserve: 5.0, step: 2.0 },
         BudgetKey::Sts => BucketRule { burst: 20.0, refill_per_sec: 5.0, reserve: 0.0, step: 0.0 },
+        BudgetKey::CloudWatch => BucketRule { burst: 9.0, refill_per_sec: 3.0, reserve: 0.0, step: 1.0 },
     }
 }
 

@@ -43,6 +43,19 @@ pub enum AlarmState {
     Missing,
 }
 
+impl AlarmState {
+    /// The word people read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "green",
+            Self::Alarm => "RED",
+            Self::NoData => "has no data",
+            Self::Missing => "does not exist",
+        }
+    }
+}
+
 /// One alarm as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmReading {

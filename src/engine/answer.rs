@@ -92,7 +92,8 @@ fn promotable(plan: &Plan, progress: &Progress, command: &Command) -> Result<(),
         return Err("a rollback skips everything that can be skipped already".to_owned());
     }
     let typed = command.typed.as_ref().is_some_and(|typed| typed.raw() == plan.fleet.as_str());
-    if (progress.failed_verdict().is_some() || progress.state == OperationState::Waiting) && !typed {
+    let against = progress.failed_verdict().is_some() || progress.alarms_against.is_some();
+    if (against || progress.state == OperationState::Waiting) && !typed {
         return Err(format!("this goes against advice: type the fleet's name, {}", plan.fleet));
     }
     if plan.production && command.reason.is_none() {

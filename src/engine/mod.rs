@@ -3,6 +3,7 @@
 //! Each period is a full observation, then at most one mutation, then another observation. Nothing here remembers: everything is read
 //! from the plan, the fold of the events and what was just seen, so that any driver on any host continues where another one stopped.
 
+mod alarms;
 pub mod answer;
 mod back_out;
 mod calls;
@@ -156,10 +157,13 @@ fn forward(situation: &Situation<'_>) -> Step {
         return Move::Fail { why: "the plan has no such step".to_owned() }.into();
     };
     match situation.plan.kind {
-        OperationKind::Deploy => match foreign::change(situation) {
-            Some(hold) => deploy::held(situation, hold),
-            None => deploy::next(situation, step.kind),
-        },
+        OperationKind::Deploy => {
+            let wanted = match foreign::change(situation) {
+                Some(hold) => deploy::held(situation, hold),
+                None => deploy::next(situation, step.kind),
+            };
+            alarms::gated(situation, wanted)
+        }
         OperationKind::Rollback => rollback::next(situation, step.kind),
         OperationKind::Retire => retire::next(situation, step.kind),
     }

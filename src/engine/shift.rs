@@ -82,7 +82,7 @@ impl Situation<'_> {
 
     /// The share the target has: what is read, or what was written if that is more and may not be read back yet. A stale read never makes the way
     /// back give traffic to what it goes away from.
-    fn share_given(&self, target: Slot) -> u32 {
+    pub(super) fn share_given(&self, target: Slot) -> u32 {
         let written = self.progress.expected_routes.last().filter(|_| self.is_settling()).and_then(|route| self.share_pct_in(route, target));
         self.share_pct(target).max(written).unwrap_or(0)
     }

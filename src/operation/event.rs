@@ -235,6 +235,11 @@ pub enum EventBody {
         /// The new need.
         need: u32,
     },
+    /// The fleet's alarms say something else than before.
+    AlarmsRead {
+        /// What they say against going forward, in words; none if nothing.
+        against: Option<String>,
+    },
     /// The operation is in another state.
     StateChanged {
         /// The new state.

@@ -130,6 +130,9 @@ pub struct Progress {
     pub refusals: u32,
     /// The last refusal.
     pub last_refusal: Option<RefusedCall>,
+    /// What the fleet's alarms say against going forward.
+    #[serde(default)]
+    pub alarms_against: Option<String>,
     /// The state a person's pause interrupted.
     pub paused_from: Option<OperationState>,
     /// The last command that was accepted, and who asked: whoever asks the same again is told.
@@ -171,6 +174,7 @@ impl Progress {
             calls: CallTally::default(),
             refusals: 0,
             last_refusal: None,
+            alarms_against: None,
             paused_from: None,
             obeyed: None,
             superseded_by: None,
@@ -221,6 +225,7 @@ impl Progress {
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
             EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),

@@ -27,6 +27,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     not_busy(facts)?;
     fully_seen(facts)?;
     unclaimed(facts)?;
+    guards::alarms_green(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -213,6 +214,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
         let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
+        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
     steps.push(step(StepKind::Template, format!("template with {}", plan.to.label()), None));
@@ -278,6 +280,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.push(guards::alarm_check(facts));
     checks.extend(marked(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));

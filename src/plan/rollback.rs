@@ -103,12 +103,22 @@ pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
 
 fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
     let name = &facts.spec.name;
+    if !facts.seen.is_complete() && passed_over.is_empty() && facts.damage.holder().is_none() {
+        return unseen(facts);
+    }
     let why = match passed_over {
         [] if going_away(facts).is_none() && facts.damage.holder().is_some() => return unsaid(facts),
         [] => "its ledger holds no other release that was stable and is not marked bad".to_owned(),
         _ => passed_over.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "),
     };
     Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
+}
+
+fn unseen(facts: &Facts<'_>) -> Refusal {
+    Refusal::new(
+        format!("not everything of {} can be seen ({}), so nobody can say where to go back to", facts.spec.name, facts.seen.unknowns().join("; ")),
+        "put that right, or try again when it can be seen",
+    )
 }
 
 /// Nobody can say where an operation went whose record is damaged: a person has to.

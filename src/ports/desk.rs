@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
+use crate::domain::observation::AlarmReading;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
@@ -48,6 +49,8 @@ pub struct FleetDetail {
     pub target_states: BTreeMap<InstanceId, TargetState>,
     /// Requests and errors of each slot since its counters began; none where nobody counts.
     pub counts: BySlot<Option<Counts>>,
+    /// The alarms that gate its deploys, where they could be read.
+    pub alarms: Vec<AlarmReading>,
     /// What could not be read, in words.
     pub unknowns: Vec<String>,
 }

@@ -196,7 +196,10 @@ impl Office {
         if self.proved_by(&status, &seen) {
             status = self.status_in(&round, name)?;
         }
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), unknowns: seen.unknowns() })
+        let alarms = seen.alarms.value().cloned().unwrap_or_default();
+        let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
+        let unknowns = seen.unknowns().into_iter().chain(unread).collect();
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

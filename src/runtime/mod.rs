@@ -8,6 +8,7 @@ pub mod desk;
 pub mod driver;
 mod examine;
 mod freezer;
+mod gates;
 mod gather;
 pub mod launch;
 mod notifier;

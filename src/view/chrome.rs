@@ -145,6 +145,10 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
             Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
+            Subject::Batch(batch) => {
+                let state = if sheet.sending == crate::app::sheet::Sending::Not { "    nothing has been changed yet" } else { "" };
+                return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
+            }
         };
         return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
     }

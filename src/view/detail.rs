@@ -26,6 +26,7 @@ use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
 use crate::domain::ids::FleetName;
+use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::{OperationKind, StepKind};
@@ -40,6 +41,7 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
     let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
     let mut below = operation.map(|view| below_rows(model, view, usize::from(area.width))).unwrap_or_default();
+    below.extend(alarm_rows(model, name));
     below.extend(freeze_rows(model, name, usize::from(area.width)));
     let below_height = u16::try_from(below.len()).unwrap_or(0);
     let wanted = u16::try_from(steps.len().max(servers.len())).unwrap_or(u16::MAX).saturating_add(2);
@@ -147,6 +149,14 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
         rows.push(paint::toned(format!(" Safe to close this screen: {} drives it", driver(view)), Tone::Dim));
     }
     rows
+}
+
+/// Alarms that are not green: no deploy begins under them.
+fn alarm_rows(model: &Model, name: &FleetName) -> Vec<Row> {
+    let alarms = model.detail_of(name).map_or(&[][..], |detail| &detail.value.alarms);
+    let bad: Vec<String> =
+        alarms.iter().filter(|alarm| alarm.state != AlarmState::Ok).map(|alarm| format!("{} {}", alarm.name, alarm.state.word())).collect();
+    if bad.is_empty() { Vec::new() } else { vec![paint::toned(format!(" ! alarm {}", bad.join(", ")), Tone::Bad)] }
 }
 
 /// Why nothing new goes forward, and what lifts that.

@@ -50,6 +50,9 @@ fn title(model: &Model) -> String {
     if !model.filter.text().is_empty() {
         title.push_str(&format!("  filter: {}", model.filter.text()));
     }
+    if !model.marked.is_empty() {
+        title.push_str(&format!("  {} marked", model.marked.len()));
+    }
     title
 }
 
@@ -108,11 +111,11 @@ impl Columns {
         let mark = paint.glyphs.cut;
         let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
         let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
-        let lead = if selected { ">" } else { " " };
+        let lead = lead(model, fleet, selected);
         let frozen = words::frozen_mark(model, fleet, paint.glyphs);
         let lacking = words::lacks_servers(fleet);
         let mut row = vec![
-            piece(lead, Tone::Plain),
+            piece(lead, if lead == "*" { Tone::Key } else { Tone::Plain }),
             piece(frozen, Tone::Waits),
             piece(format!("{} ", text::left(&fleet.spec.name.to_string(), self.name, mark)), Tone::Plain),
             piece(format!("{} ", bars::mix(fleet, self.mix, paint.glyphs)), mix_tone(fleet)),
@@ -135,6 +138,15 @@ impl Columns {
         let labels: Vec<String> = bars::ordered(fleet).iter().map(|part| format!("{} {}", part.label, part.servers)).collect();
         let shown = if labels.is_empty() { "?".to_owned() } else { labels.join(" + ") };
         format!("{} ", text::left(&shown, self.versions, paint.glyphs.cut))
+    }
+}
+
+/// The cursor, or the mark of a fleet that was marked: its row is drawn as the cursor's besides.
+pub fn lead(model: &Model, fleet: &FleetStatus, selected: bool) -> &'static str {
+    match (model.marked.contains(&fleet.spec.name), selected) {
+        (true, _) => "*",
+        (false, true) => ">",
+        (false, false) => " ",
     }
 }
 

@@ -35,6 +35,7 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::Missing { what: Some(what) } => what.clone(),
         EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
+        EventBody::AlarmsRead { against } => against.clone().unwrap_or_else(|| "all alarms are green".to_owned()),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {

@@ -5,6 +5,7 @@
 mod activity;
 mod alerts;
 mod bars;
+mod batch;
 mod chrome;
 mod detail;
 mod dots;

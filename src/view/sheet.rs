@@ -87,7 +87,7 @@ fn invitation(sheet: &Sheet, entry: Entry) -> String {
     match entry {
         Entry::Reason if sheet.needs_reason() => " type why (required)".to_owned(),
         Entry::Reason => " type why (optional)".to_owned(),
-        Entry::Name => format!(" type {} (required)", sheet.fleet()),
+        Entry::Name => format!(" type {} (required)", sheet.word_wanted()),
     }
 }
 

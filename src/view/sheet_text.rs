@@ -4,7 +4,8 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
-use crate::app::sheet::{Ask, Errand, PlanState, Sheet, Subject};
+use crate::app::batch::BatchKind;
+use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
@@ -27,8 +28,13 @@ pub fn rows(sheet: &Sheet, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
             rows.push(paint::toned(" Nothing was changed.", Tone::Plain));
             rows
         }
-        Subject::Plan { intent, state: PlanState::Made(plan) } => plan_rows(intent, plan, paint, columns),
+        Subject::Plan { intent, state: PlanState::Made(plan) } => {
+            let mut rows = sheet.rehearsal.as_ref().map(|rehearsal| rehearsal_rows(rehearsal, paint, columns)).unwrap_or_default();
+            rows.extend(plan_rows(intent, plan, paint, columns));
+            rows
+        }
         Subject::Command(errand) => errand_rows(errand, columns),
+        Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
 
@@ -39,6 +45,10 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Batch(batch) => {
+            let what = if batch.kind == BatchKind::RollBack { "ROLL BACK" } else { "BACK OUT" };
+            format!("{what} {} FLEETS", batch.lines.len())
+        }
     }
 }
 
@@ -54,6 +64,10 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             Ask::Command(CommandKind::BackOut) => "back out now",
             Ask::TakeOver => "take over now",
         },
+        Subject::Batch(batch) => match batch.kind {
+            BatchKind::RollBack => "roll them back now",
+            BatchKind::BackOut => "back them out now",
+        },
     }
 }
 
@@ -66,6 +80,26 @@ pub const fn verb(ask: Ask) -> &'static str {
         Ask::Command(CommandKind::BackOut) => "back out",
         Ask::TakeOver => "take over",
     }
+}
+
+/// What a rehearsal found, with what stands in the way first.
+fn rehearsal_rows(state: &RehearsalState, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let rehearsal = match state {
+        RehearsalState::Running => return vec![paint::toned(" Trying it out; nothing is changed", Tone::Working)],
+        RehearsalState::Failed(problem) => return wrapped("rehearsed", &problem.text, Tone::Bad, columns),
+        RehearsalState::Done(rehearsal) => rehearsal,
+    };
+    let mut rows = Vec::new();
+    if rehearsal.is_proved() {
+        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took);
+        rows.extend(wrapped("rehearsed", &text, Tone::Good, columns));
+    }
+    for obstacle in &rehearsal.obstacles {
+        let name = if rows.is_empty() { "rehearsed" } else { "" };
+        rows.extend(wrapped(name, &format!("{} {obstacle}", paint.glyphs.bad), Tone::Bad, columns));
+    }
+    rows.extend(rehearsal.untried().flat_map(|text| wrapped("", &format!("{} {text}", paint.glyphs.unknown), Tone::Unknown, columns)));
+    rows
 }
 
 fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {

@@ -119,7 +119,7 @@ fn main_list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn fleet_line(model: &Model, fleet: &FleetStatus, selected: bool, paint: &Paint<'_>) -> Row {
     let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
     let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
-    let lead = if selected { ">" } else { " " };
+    let lead = super::fleets::lead(model, fleet, selected);
     let frozen = words::frozen(model, fleet).is_some();
     vec![
         piece(format!("{lead}{} {} ", text::left(&fleet.spec.name.to_string(), 12, paint.glyphs.cut), words::healthy(fleet)), Tone::Plain),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::catalog::{image_id, stock};
 use super::state::{Group, Phase, Place, Target, Template, TemplateVersion, Tick};
-use super::{ACCOUNT, REGION, World, draw};
+use super::{ACCOUNT, Alarm, REGION, World, draw};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy};
 use crate::domain::group::{HealthCheck, PinnedVersion};
-use crate::domain::ids::{FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::{RouteAction, RouteActions};
@@ -85,7 +85,18 @@ fn fleet(world: &mut World, line: &Line) {
     spec.region = Some(REGION.to_owned());
     spec.floor = line.floor;
     spec.strategy = line.strategy;
+    if let Some(place) = watched(world, line, &spec) {
+        let name = AlarmName::new(format!("{}-5xx", line.app));
+        world.alarms.insert(name.clone(), Alarm { place, forced: None });
+        spec.alarms = vec![name];
+    }
     world.fleets.push(spec);
+}
+
+/// The place an alarm of the fleet watches. Every fleet behind a load balancer could have one; web-prod has.
+fn watched(world: &World, line: &Line, spec: &FleetSpec) -> Option<PlaceArn> {
+    let place = spec.route.place().map(|place| place.arn().clone()).filter(|arn| world.places.contains_key(arn));
+    place.filter(|_| line.app == "web")
 }
 
 fn server_group(world: &mut World, line: &Line, fleet: &str, slot: Slot, name: &GroupName) {

@@ -3,7 +3,8 @@
 use super::World;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::observation::AlarmState;
 use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
@@ -107,6 +108,18 @@ pub enum Disturbance {
         /// The version.
         version: u64,
     },
+    /// An alarm says this from now on, whatever it sees; none lets it see again.
+    SetAlarm {
+        /// The alarm.
+        alarm: AlarmName,
+        /// What it says.
+        state: Option<AlarmState>,
+    },
+    /// Alarms cannot be read for a while.
+    UnreadableAlarms {
+        /// For how long.
+        span: Millis,
+    },
     /// Somebody suspends a process of a group (`Launch`, `Terminate`, `ReplaceUnhealthy`).
     Suspend {
         /// The group.
@@ -142,6 +155,8 @@ impl World {
             Disturbance::DeleteTemplateVersion { template, version } => {
                 self.templates.get_mut(&template).is_some_and(|found| found.versions.remove(&version).is_some())
             }
+            Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
+            Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
     }

@@ -5,6 +5,7 @@
 //! the counters move, minute by minute, in whole millionths of a request. So it does not matter in how many advances a world got
 //! somewhere, and thirty quiet days cost well under a second.
 
+mod alarms;
 mod apply;
 mod catalog;
 mod clock;
@@ -28,10 +29,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::FleetSpec;
-use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 
+pub use alarms::Alarm;
 pub use disturb::Disturbance;
 pub use scenario::{Scenario, UnknownScenario};
 use state::{Group, ImageRecord, Place, TargetGroup, Template, Tick};
@@ -56,6 +58,11 @@ pub struct World {
     target_groups: BTreeMap<TargetGroupArn, TargetGroup>,
     places: BTreeMap<PlaceArn, Place>,
     fleets: Vec<FleetSpec>,
+    #[serde(default)]
+    alarms: BTreeMap<AlarmName, Alarm>,
+    /// CloudWatch does not answer before this tick.
+    #[serde(default)]
+    alarms_unreadable_until: Option<Tick>,
     /// Servers launched so far, for their ids.
     launches: u64,
     /// Servers the cloud has left to give; none when there is no limit.
@@ -95,6 +102,8 @@ impl World {
             target_groups: BTreeMap::new(),
             places: BTreeMap::new(),
             fleets: Vec::new(),
+            alarms: BTreeMap::new(),
+            alarms_unreadable_until: None,
             launches: 0,
             spare: (scenario == Scenario::NoCapacity).then_some(3),
             call_count: 0,

@@ -142,7 +142,9 @@ impl World {
             }
             *seen.counts.get_mut(*slot) = scope.target_group(*slot).filter(|_| full && scope.is_weighted()).and_then(|arn| self.counts(arn));
         }
-        seen.alarms = Reading::known(Vec::new(), self.now());
+        if depth.is_full() {
+            seen.alarms = self.alarms(&scope.alarms);
+        }
         seen.refreshes = self.refresh_reading(scope, depth);
         seen
     }

@@ -82,6 +82,15 @@ impl World {
             .collect()
     }
 
+    /// Requests and errors a second at a place in this minute, in millionths.
+    pub(super) fn rates_at(&self, arn: &PlaceArn) -> (u64, u64) {
+        let Some(place) = self.places.get(arn) else { return (0, 0) };
+        let (qualities, minute) = (self.qualities(), self.tick.div_euclid(MINUTE));
+        let streams = place.effective.iter().map(|(group, share)| stream(arn, place, group, *share, &qualities));
+        let rates = streams.map(|stream| stream.rates(self.seed, minute));
+        rates.fold((0, 0), |(requests, errors), (more, failed)| (requests + more, errors + failed))
+    }
+
     fn qualities(&self) -> BTreeMap<TargetGroupArn, Quality> {
         self.target_groups.keys().map(|arn| (arn.clone(), self.quality(arn))).collect()
     }

@@ -15,7 +15,7 @@ use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
-use quarterdeck::operation::plan::{Plan, StepKind};
+use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
@@ -218,7 +218,11 @@ fn instance(id: &InstanceId, version: u64, image: Option<quarterdeck::domain::id
 
 /// Stands in until the real plan is made.
 fn plan_of_nothing(seen: &FleetObservation) -> Plan {
-    let world = World::new(Scenario::Default, 1, START);
+    deploy_in(&World::new(Scenario::Default, 1, START), seen).unwrap()
+}
+
+/// A deploy of 2.14.0 to web-prod as it is seen in this world.
+pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
     let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
     quarterdeck::plan::deploy::plan(
@@ -244,5 +248,4 @@ fn plan_of_nothing(seen: &FleetObservation) -> Plan {
         "2.14.0",
         None,
     )
-    .unwrap()
 }

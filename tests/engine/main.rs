@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alarms;
 mod bench;
 mod commands;
 mod gates;

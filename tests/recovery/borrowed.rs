@@ -145,6 +145,7 @@ fn a_deploy_that_was_confirmed_and_never_began_is_not_begun_hours_later() {
     let id = yard.deploy("web-prod", "2.14.0");
     yard.kill_driver(&id);
     edit(&yard, "DELETE FROM events WHERE seq > 0");
+    edit(&yard, "UPDATE operations SET events = 1");
     edit(&yard, "DELETE FROM leases");
     assert_eq!(recovered(&yard, 0), []);
     yard.run(&["sim", "advance", "10m"]).code(0);

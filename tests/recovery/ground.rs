@@ -1,5 +1,9 @@
 //! A simulated cloud whose store is edited behind everybody's back.
 
+use quarterdeck::adapters::sim::SimCloud;
+use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
+use quarterdeck::domain::sizes::Sizes;
+use quarterdeck::world::{DEFAULT_SEED, Disturbance, Scenario};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -17,11 +21,45 @@ pub fn edit(yard: &Yard, sql: &str) -> usize {
     store(yard).execute(sql, []).unwrap()
 }
 
+/// The world itself, for what people and accidents do to it.
+pub fn world(yard: &Yard) -> SimCloud {
+    SimCloud::open(&yard.world_dir(), Scenario::Default, DEFAULT_SEED, None).unwrap()
+}
+
+/// Lets something happen in it.
+pub fn disturb(yard: &Yard, what: Disturbance) {
+    assert!(world(yard).disturb(what.clone()).unwrap(), "{what:?}");
+}
+
+/// web-prod as the world declares it.
+pub fn web(yard: &Yard) -> FleetSpec {
+    world(yard).fleet_specs().unwrap().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap()
+}
+
+/// The shares of web-prod's two slots in the world, where its rule still exists.
+pub fn shares(yard: &Yard) -> Option<[u32; 2]> {
+    let Route::Weighted { place, target_groups } = web(yard).route else { panic!("web-prod has weights") };
+    let weight = |slot| world(yard).with_world(|world| world.actions(place.arn())?.weight(target_groups.get(slot))).unwrap();
+    Some([weight(Slot::A)?, weight(Slot::B)?])
+}
+
+/// The sizes of a group in the world; none if it does not exist.
+pub fn sizes(yard: &Yard, group: &str) -> Option<Sizes> {
+    world(yard).with_world(|world| world.sizes(&group.into())).unwrap()
+}
+
 /// A deploy of 2.14.0 that had reached its first weight when its driver was killed.
 pub fn killed_deploy(yard: &Yard) -> String {
     let id = yard.deploy("web-prod", "2.14.0");
     yard.wait_op(&id, "its first weight", |op| op["step"]["index"].as_u64() >= Some(4) && weights(yard) != [100, 0]);
     yard.kill_driver(&id);
+    id
+}
+
+/// The same with its driver at work.
+pub fn serving_deploy(yard: &Yard) -> String {
+    let id = yard.deploy("web-prod", "2.14.0");
+    yard.wait_op(&id, "its first weight", |op| op["step"]["index"].as_u64() >= Some(4) && shares(yard) != Some([100, 0]));
     id
 }
 

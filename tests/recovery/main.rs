@@ -7,5 +7,7 @@
 mod support;
 
 mod borrowed;
+mod disk;
 mod ground;
+mod input;
 mod records;

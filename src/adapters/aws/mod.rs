@@ -5,6 +5,7 @@
 //! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
 
 mod actions;
+mod alarms;
 mod canonical;
 mod convert;
 mod dry_run;
@@ -79,6 +80,7 @@ struct Shared {
     ec2: aws_sdk_ec2::Client,
     auto_scaling: aws_sdk_autoscaling::Client,
     elb: aws_sdk_elasticloadbalancingv2::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
     sts: aws_sdk_sts::Client,
     sdk: SdkConfig,
     region: String,
@@ -124,6 +126,7 @@ impl AwsCloud {
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(
                 aws_sdk_elasticloadbalancingv2::config::Builder::from(&sdk).interceptor(WholeAnswer).build(),
             ),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(aws_sdk_cloudwatch::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
             sts: aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
             sdk,
             region,

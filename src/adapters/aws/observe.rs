@@ -6,8 +6,8 @@ use super::wall_clock;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Groups, Route, RoutePlace, Scope, Slot};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, TargetGroupArn};
-use crate::domain::observation::{Depth, FleetObservation};
+use crate::domain::ids::{AlarmName, GroupName, TargetGroupArn};
+use crate::domain::observation::{AlarmReading, Depth, FleetObservation};
 use crate::domain::reading::Reading;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::{RouteActions, TargetHealth};
@@ -21,12 +21,13 @@ impl AwsCloud {
         let full = depth.is_full();
         let mut seen = FleetObservation::blind(scope, wall_clock(), NOT_ASKED);
         let asked = |slot| full || depth == Depth::RouteAndTargets(slot);
-        let (groups, route, a, b, refreshes) = tokio::join!(
+        let (groups, route, a, b, refreshes, alarms) = tokio::join!(
             async { if full { Some(self.read_groups(&scope.groups).await) } else { None } },
             self.read_route(scope.route.place()),
             async { if asked(Slot::A) { Some(self.read_health(scope.target_group(Slot::A)).await) } else { None } },
             async { if asked(Slot::B) && !shares_targets(scope) { Some(self.read_health(scope.target_group(Slot::B)).await) } else { None } },
             self.read_refreshes(scope, depth),
+            async { if full { Some(self.read_alarms(&scope.alarms).await) } else { None } },
         );
         seen.at = wall_clock();
         seen.groups = groups.unwrap_or(seen.groups);
@@ -38,7 +39,7 @@ impl AwsCloud {
                 *seen.health.get_mut(slot) = health;
             }
         }
-        seen.alarms = Reading::known(Vec::new(), seen.at);
+        seen.alarms = alarms.unwrap_or(seen.alarms);
         seen
     }
 
@@ -65,6 +66,17 @@ impl AwsCloud {
             Ok(refreshes) => Reading::known(refreshes, wall_clock()),
             Err(error) => unknown(&error),
         })
+    }
+
+    /// One call, and none for a fleet that names no alarm.
+    async fn read_alarms(&self, names: &[AlarmName]) -> Reading<Vec<AlarmReading>> {
+        if names.is_empty() {
+            return Reading::known(Vec::new(), wall_clock());
+        }
+        match self.alarms_named(names).await {
+            Ok(alarms) => Reading::known(alarms, wall_clock()),
+            Err(error) => unknown(&error),
+        }
     }
 
     async fn read_route(&self, place: Option<&RoutePlace>) -> Reading<RouteActions> {

@@ -127,6 +127,9 @@ fn text(detail: &FleetDetail, now: WorldTime, width: Option<usize>) -> String {
     for freeze in status.freezes.iter().filter(|freeze| freeze.until > now) {
         text.push_str(&format!("freeze     {}; `{}` lifts it\n", freeze.described(), freeze.lifted_by()));
     }
+    for alarm in &detail.alarms {
+        text.push_str(&format!("alarm      {} {}\n", alarm.name, alarm.state.word()));
+    }
     for problem in &status.spec.problems {
         text.push_str(&format!("problem    {problem}\n"));
     }

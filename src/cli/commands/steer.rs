@@ -68,6 +68,7 @@ fn danger(view: &OperationView, kind: CommandKind) -> Option<String> {
     match (kind, view.state()) {
         (CommandKind::Promote, OperationState::Waiting) => Some(format!("it ends the fast way back to {}", plan.from.label())),
         (CommandKind::Promote, _) if view.progress.failed_verdict().is_some() => Some(format!("{} was judged worse than stable", plan.to.label())),
+        (CommandKind::Promote, _) => view.progress.alarms_against.clone(),
         _ => None,
     }
 }

@@ -8,8 +8,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
 use crate::app::message::Reply;
+use crate::app::sheet::{Ask, Errand};
 use crate::app::{Effect, Message};
+use crate::domain::text::Untrusted;
+use crate::operation::intent::Intent;
+use crate::operation::plan::Plan;
 use crate::ports::desk::{Desk, DeskError};
+use crate::runtime::batch::{Order, roll_back};
 
 /// Finished operations that are read besides those at work.
 const FINISHED: usize = 20;
@@ -67,7 +72,48 @@ impl Asker {
                     desk.take_over(&operation).await.map(|()| format!("{operation} has a driver again"))
                 });
             }
+            Effect::Rehearse { no, intent } => {
+                let fleet = intent.fleet().clone();
+                self.spawn(no, move |result| Reply::Rehearsed(fleet.clone(), result), async move { desk.rehearse(&intent).await.map(Box::new) });
+            }
+            Effect::PlanMany { no, intents } => {
+                for intent in intents {
+                    let (desk, fleet) = (Arc::clone(&self.desk), intent.fleet().clone());
+                    let planned = move |result| Reply::PlannedOne(fleet.clone(), result);
+                    self.spawn(no, planned, async move { desk.plan(&intent).await.map(Box::new) });
+                }
+            }
+            Effect::ExecuteMany { no, orders, size, reason } => self.execute_many(no, orders, size, reason),
+            Effect::CommandMany { no, errands, reason } => self.command_many(no, errands, reason.as_ref()),
             Effect::Bell | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// Starts them in batches, the fast ones first; each is answered as soon as its driver has it.
+    fn execute_many(&self, no: u64, orders: Vec<(Intent, Box<Plan>)>, size: usize, reason: Option<Untrusted>) {
+        let (desk, data, guard) = (Arc::clone(&self.desk), self.data.clone(), self.begin_sending());
+        let orders = orders.into_iter().map(|(intent, plan)| Order { intent, plan: *plan }).collect();
+        let (told, mut answers) = tokio::sync::mpsc::unbounded_channel();
+        self.workers.spawn(async move {
+            let _guard = guard;
+            // Nobody listens any more when the screen is being left.
+            roll_back(&*desk, orders, size, reason, |fleet, result| drop(told.send(Reply::ExecutedOne(fleet, result)))).await;
+        });
+        self.workers.spawn(async move {
+            while let Some(reply) = answers.recv().await {
+                let _ = data.send(Message::Reply { no, reply }).await;
+            }
+        });
+    }
+
+    fn command_many(&self, no: u64, errands: Vec<Errand>, reason: Option<&Untrusted>) {
+        for errand in errands {
+            let Ask::Command(kind) = errand.ask else { continue };
+            let (desk, guard, reason, fleet) = (Arc::clone(&self.desk), self.begin_sending(), reason.cloned(), errand.fleet.clone());
+            self.spawn(no, move |result| Reply::CommandedOne(fleet.clone(), result), async move {
+                let _guard = guard;
+                desk.command(&errand.operation, kind, errand.seen, reason, None).await
+            });
         }
     }
 

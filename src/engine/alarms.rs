@@ -1,0 +1,119 @@
+//! Alarms as gates: red while the candidate serves backs out, anything but green stops forward motion. No alarm stops a way back.
+
+use super::situation::Situation;
+use super::{Move, Step, WantedCall};
+use crate::domain::call::CloudCall;
+use crate::domain::fleet::{Groups, Route};
+use crate::domain::observation::AlarmState;
+use crate::operation::event::EventBody;
+
+/// What the alarms say against going forward.
+enum Against {
+    /// At least one is red.
+    Red(String),
+    /// At least one cannot tell, or does not exist.
+    Silent(String),
+    /// They could not be read.
+    Unread(String),
+}
+
+impl Against {
+    fn words(&self) -> &str {
+        match self {
+            Self::Red(why) | Self::Silent(why) | Self::Unread(why) => why,
+        }
+    }
+}
+
+/// What a step of a deploy wants, as far as the fleet's alarms allow it.
+pub(super) fn gated(situation: &Situation<'_>, step: Step) -> Step {
+    let against = against(situation);
+    let mut gated = match &against {
+        None => step,
+        Some(Against::Red(why)) if candidate_serves(situation) => backed_out(step, why),
+        // A person has passed this hold with the fleet's name.
+        Some(_) if situation.progress.promoted => step,
+        Some(against) => held(situation, step, against),
+    };
+    let words = against.as_ref().map(Against::words);
+    if words != situation.progress.alarms_against.as_deref() {
+        gated.events.insert(0, EventBody::AlarmsRead { against: words.map(str::to_owned) });
+    }
+    gated
+}
+
+fn against(situation: &Situation<'_>) -> Option<Against> {
+    if situation.plan.scope.alarms.is_empty() {
+        return None;
+    }
+    let Some(alarms) = situation.seen.alarms.value() else {
+        let why = situation.seen.alarms.why().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
+        return Some(Against::Unread(format!("the alarms cannot be read ({why})")));
+    };
+    let named = |state: AlarmState| {
+        let names: Vec<String> = alarms.iter().filter(|alarm| alarm.state == state).map(|alarm| alarm.name.to_string()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    if let Some(red) = named(AlarmState::Alarm) {
+        return Some(Against::Red(format!("alarm {red} is red")));
+    }
+    // What was asked for and is not in the answer says nothing either.
+    let untold = situation.plan.scope.alarms.iter().find(|name| !alarms.iter().any(|alarm| alarm.name == **name)).map(ToString::to_string);
+    if let Some(missing) = named(AlarmState::Missing).or(untold) {
+        return Some(Against::Silent(format!("alarm {missing} does not exist")));
+    }
+    named(AlarmState::NoData).map(|silent| Against::Silent(format!("alarm {silent} has no data")))
+}
+
+/// The candidate gets traffic, or may get it by a write that is not read back yet.
+fn candidate_serves(situation: &Situation<'_>) -> bool {
+    let slot = situation.to().slot;
+    match (&situation.plan.scope.groups, &situation.plan.scope.route) {
+        (Groups::One(_), _) => true,
+        (_, Route::Weighted { .. }) => situation.share_given(slot) > 0,
+        (_, Route::Attached { .. }) => situation.seen.is_attached(slot) != Some(false) && situation.seen.healthy_targets(slot) != Some(0),
+        (_, Route::None) => situation.group(slot).is_none_or(|group| group.serving() > 0),
+    }
+}
+
+fn backed_out(step: Step, why: &str) -> Step {
+    match step.then {
+        Move::Fail { .. } | Move::BackOut { .. } => step,
+        _ => Step { events: kept(step.events), then: Move::BackOut { why: why.to_owned() } },
+    }
+}
+
+fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
+    let wanted = match step.then {
+        Move::Fail { .. } | Move::BackOut { .. } | Move::Hold { .. } => return Step { events: kept(step.events), then: step.then },
+        Move::Call(wanted) => Some(wanted).filter(only_keeps_able),
+        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } => None,
+    };
+    let then = match against {
+        Against::Unread(why) if !lasts(situation) => wanted.map_or_else(|| Move::wait(why, situation.plan.timing.period_moving), Move::Call),
+        _ => Move::Hold { why: against.words().to_owned(), meanwhile: wanted },
+    };
+    let mut events = kept(step.events);
+    events.extend(situation.count_observation(situation.plan.timing.period_moving, false).filter(|_| situation.progress.streak > 0));
+    Step { events, then }
+}
+
+/// Raising a minimum and renewing a claim go on: both keep the way back.
+const fn only_keeps_able(wanted: &WantedCall) -> bool {
+    matches!(wanted.call, CloudCall::RaiseMin { .. } | CloudCall::Tag { .. })
+}
+
+/// What cannot be read is waited for as any other part of an observation is, and then held for.
+fn lasts(situation: &Situation<'_>) -> bool {
+    let progress = situation.progress;
+    if progress.state == crate::operation::event::OperationState::Holding {
+        return true;
+    }
+    let since = progress.last_observed_at.max(progress.step_started_at).unwrap_or(situation.now);
+    situation.now.since(since) >= situation.plan.timing.launch_limit
+}
+
+/// Time that passes under such an alarm soaks nothing.
+fn kept(events: Vec<EventBody>) -> Vec<EventBody> {
+    events.into_iter().filter(|event| !matches!(event, EventBody::Observed { .. } | EventBody::SoakBegan { .. })).collect()
+}
