@@ -65,6 +65,28 @@ pub struct AlarmReading {
     pub state: AlarmState,
 }
 
+/// Whether the cloud still takes us for somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credentials {
+    /// As far as anybody can tell.
+    Good {
+        /// When they end, where that is told.
+        until: Option<WorldTime>,
+    },
+    /// They are missing, expired or not accepted.
+    Gone {
+        /// In the cloud's words.
+        why: super::text::Untrusted,
+    },
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self::Good { until: None }
+    }
+}
+
 /// What was seen of a fleet in one round of reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetObservation {
@@ -85,6 +107,9 @@ pub struct FleetObservation {
     pub refreshes: Option<Reading<Vec<InstanceRefresh>>>,
     /// The fleet's alarms, in the order of its scope; empty where it names none.
     pub alarms: Reading<Vec<AlarmReading>>,
+    /// What it was seen with.
+    #[serde(default)]
+    pub credentials: Credentials,
 }
 
 impl FleetObservation {
@@ -99,6 +124,7 @@ impl FleetObservation {
             health: BySlot::from_fn(|_| Reading::unknown(why)),
             counts: BySlot::default(),
             alarms: Reading::unknown(why),
+            credentials: Credentials::default(),
             refreshes: None,
         }
     }

@@ -8,9 +8,11 @@ pub mod give_back;
 mod guards;
 mod image;
 pub mod loans;
+mod one_group;
 pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
+pub mod rolling;
 mod target;
 pub mod way_back;
 

@@ -57,6 +57,9 @@ impl World {
     }
 
     fn answer(&mut self, call: &CloudCall) -> Result<CallReply, Refusal> {
+        if let Some(why) = self.credentials_gone() {
+            return refuse(CloudErrorKind::Auth, why);
+        }
         match call {
             CloudCall::CreateTemplateVersion { template, source_template, source_version, image, content_hash } => {
                 self.create_version(&NewVersion { template, source_template, source_version: *source_version, image, content_hash })
@@ -88,7 +91,7 @@ impl World {
         let number = if let Some((number, _)) = made {
             *number
         } else {
-            let number = template.versions.keys().next_back().copied().unwrap_or(0) + 1;
+            let number = template.versions.keys().next_back().copied().unwrap_or(0).max(template.spent) + 1;
             let description = new.content_hash.to_owned();
             template.versions.insert(number, TemplateVersion { image: new.image.clone(), description, fields });
             number

@@ -12,6 +12,7 @@ mod clock;
 mod defaults;
 mod disturb;
 pub mod draw;
+mod harm;
 mod read;
 mod refresh;
 #[cfg(test)]
@@ -63,13 +64,26 @@ pub struct World {
     /// CloudWatch does not answer before this tick.
     #[serde(default)]
     alarms_unreadable_until: Option<Tick>,
+    /// Our credentials end at this tick.
+    #[serde(default)]
+    credentials_end: Option<Tick>,
     /// Servers launched so far, for their ids.
     launches: u64,
     /// Servers the cloud has left to give; none when there is no limit.
     spare: Option<u32>,
+    /// A zone in which nothing is launched before this tick.
+    #[serde(default)]
+    outage: Option<(u8, Tick)>,
+    /// Whether servers break by themselves now and then.
+    #[serde(default = "breaks_by_itself")]
+    accidents: bool,
     /// Calls so far, for the request ids; the log itself may have been taken away.
     call_count: u64,
     calls: Vec<LoggedCall>,
+}
+
+const fn breaks_by_itself() -> bool {
+    true
 }
 
 /// A mutating call as the cloud saw it, accepted or not, with what it met.
@@ -104,8 +118,11 @@ impl World {
             fleets: Vec::new(),
             alarms: BTreeMap::new(),
             alarms_unreadable_until: None,
+            credentials_end: None,
             launches: 0,
             spare: (scenario == Scenario::NoCapacity).then_some(3),
+            outage: None,
+            accidents: true,
             call_count: 0,
             calls: Vec::new(),
         };
@@ -161,6 +178,12 @@ impl World {
     pub fn digest(&self) -> Result<u64, String> {
         let bare = Self { calls: Vec::new(), ..self.clone() };
         serde_json::to_vec(&bare).map(|bytes| draw::fnv(&bytes)).map_err(|error| error.to_string())
+    }
+
+    /// Why nothing is answered; none while the credentials are good.
+    #[must_use]
+    pub fn credentials_gone(&self) -> Option<&'static str> {
+        self.credentials_end.is_some_and(|end| self.tick >= end).then_some("ExpiredToken: the credentials are expired")
     }
 
     fn moment(&self, tick: Tick) -> WorldTime {

@@ -12,7 +12,9 @@
 mod alarms;
 mod bench;
 mod commands;
+mod credentials;
 mod gates;
+mod rolling;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -114,7 +114,7 @@ fn an_image_or_template_version_that_goes_while_it_serves_grows_no_further() {
             &yard,
             match what {
                 "image" => Disturbance::RemoveImage { image: image.as_str().into() },
-                _ => Disturbance::DeleteTemplateVersion { template: pin.id.clone(), version: pin.number().unwrap() },
+                _ => Disturbance::RemoveTemplateVersion { template: pin.id.clone(), version: pin.number().unwrap() },
             },
         );
         let (state, why) = ends(&yard, &id, 4);
@@ -129,7 +129,7 @@ fn a_stable_template_version_that_goes_does_not_stop_the_way_back() {
     serving_deploy(&yard);
     let group = crate::ground::world(&yard).with_world(|world| world.group(&"web-prod-a".into())).unwrap().unwrap();
     let pin = group.template.unwrap();
-    disturb(&yard, Disturbance::DeleteTemplateVersion { template: pin.id.clone(), version: pin.number().unwrap() });
+    disturb(&yard, Disturbance::RemoveTemplateVersion { template: pin.id.clone(), version: pin.number().unwrap() });
     let plan = yard.run(&["rollback", "web-prod", "--plan", "--json"]).code(0).json();
     assert_eq!((plan["to"]["version"].as_str(), plan["level"].as_str()), (Some("2.13.2"), Some("R0")), "{plan:#}");
     yard.run(&["rollback", "web-prod", "--yes"]).code(0);

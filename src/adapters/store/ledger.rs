@@ -61,12 +61,12 @@ impl Store {
         Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// Whether nothing was ever recorded: no ledger, no operation.
+    /// Whether nothing was ever recorded: no ledger, no operation. What was removed counts as recorded.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn is_new(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM ledger) AND NOT EXISTS (SELECT 1 FROM operations)";
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name IN ('ledger', 'operations'))";
         self.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 

@@ -105,7 +105,7 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes"] {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes", "sqlite_sequence"] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

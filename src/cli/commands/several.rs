@@ -141,7 +141,7 @@ fn is_plain(plan: &Plan) -> bool {
 }
 
 /// The number of fleets, typed.
-fn confirmed(lines: &mut Vec<Line>, out: &mut Output) -> bool {
+fn confirmed(lines: &mut [Line], out: &mut Output) -> bool {
     let count = lines.iter().filter(|line| line.plan.as_ref().is_ok_and(is_plain)).count();
     if count == 0 {
         return false;
