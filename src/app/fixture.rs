@@ -186,6 +186,7 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
         past_age: None,
+        releases: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -342,7 +343,6 @@ pub fn deploy_plan() -> Plan {
         ]),
         timing: Timing::default(),
         window: Millis::mins(60),
-        gates: Vec::new(),
         judged: true,
         baseline: None,
         refresh: None,
@@ -352,6 +352,7 @@ pub fn deploy_plan() -> Plan {
         level: None,
         leaves_bad: false,
         source: None,
+        gates: Vec::new(),
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::drift::Drift;
 use super::event::OperationState;
 use super::freeze::Freeze;
+use super::ledger::KnownRelease;
 use super::plan::OperationKind;
 use super::proof::Rehearsal;
 use crate::domain::age::PastAge;
@@ -187,6 +188,9 @@ pub struct FleetStatus {
     pub operation: Option<OperationBrief>,
     /// The way back.
     pub way_back: WayBack,
+    /// The releases of its ledger, the last to become stable first.
+    #[serde(default)]
+    pub releases: Vec<KnownRelease>,
     /// What another hand changed, the weights first.
     #[serde(default)]
     pub drift: Vec<Drift>,

@@ -20,7 +20,7 @@ use crate::operation::damage::{DamagedOperation, FleetDamage};
 use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
-use crate::operation::ledger::LedgerEntry;
+use crate::operation::ledger::{LedgerEntry, known_releases};
 use crate::operation::plan::OperationKind;
 use crate::operation::proof::{Rehearsal, StandbyProof};
 use crate::operation::record::OperationView;
@@ -163,6 +163,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         healthy,
         desired,
         operation: shown.map(OperationView::brief),
+        releases: known_releases(&record.ledger),
         freezes: record.freezes.clone(),
     }
 }
@@ -210,7 +211,11 @@ fn group_status(
     GroupStatus {
         slot,
         name: group.name.clone(),
-        role: weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
+        role: match spec.groups {
+            // Whatever its servers run, they serve.
+            Groups::One(_) => Some(Role::Live),
+            Groups::Two(_) => weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
+        },
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,

@@ -88,16 +88,16 @@ pub const fn verb(ask: Ask) -> &'static str {
 fn rehearsal_rows(state: &RehearsalState, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let rehearsal = match state {
         RehearsalState::Running => return vec![paint::toned(" Trying it out; nothing is changed", Tone::Working)],
-        RehearsalState::Failed(problem) => return wrapped("rehearsed", &problem.text, Tone::Bad, columns),
+        RehearsalState::Failed(problem) => return wrapped("tried", &problem.text, Tone::Bad, columns),
         RehearsalState::Done(rehearsal) => rehearsal,
     };
     let mut rows = Vec::new();
     if rehearsal.is_proved() {
-        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took);
-        rows.extend(wrapped("rehearsed", &text, Tone::Good, columns));
+        let text = format!("{} proved, ready for the first write in {}", paint.glyphs.ok, rehearsal.took_words());
+        rows.extend(wrapped("tried", &text, Tone::Good, columns));
     }
     for obstacle in &rehearsal.obstacles {
-        let name = if rows.is_empty() { "rehearsed" } else { "" };
+        let name = if rows.is_empty() { "tried" } else { "" };
         rows.extend(wrapped(name, &format!("{} {obstacle}", paint.glyphs.bad), Tone::Bad, columns));
     }
     rows.extend(rehearsal.untried().flat_map(|text| wrapped("", &format!("{} {text}", paint.glyphs.unknown), Tone::Unknown, columns)));
@@ -140,6 +140,9 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
 
 /// What serves now, with its shares.
 fn mix_words(plan: &Plan) -> String {
+    if !plan.scope.is_weighted() || plan.refresh.is_some() {
+        return plan.from.label();
+    }
     let share = |side: &Side| side.target_group.as_ref().and_then(|arn| plan.actions.share(arn)).map(|share| format!(" {:.0}%", share * 100.0));
     let from = format!("{}{}", plan.from.label(), share(&plan.from).unwrap_or_else(|| " ?%".to_owned()));
     match share(&plan.to) {

@@ -48,6 +48,21 @@ impl Bench {
         Self::adjusted(true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
     }
 
+    /// A rollback of web-prod from A to what B launched before another hand put something else there: twelve servers of version 7.
+    pub fn relaunch() -> Self {
+        Self::relaunch_of(quarterdeck::domain::group::PinnedVersion::Number(7))
+    }
+
+    /// The same with B's group pointed at this.
+    pub fn relaunch_of(pin: quarterdeck::domain::group::PinnedVersion) -> Self {
+        let prepare = |bench: &mut Self| {
+            bench.servers_in(Slot::B, 12, 7);
+            let Reading::Known { value: group, .. } = bench.seen.groups.get_mut(Slot::B) else { panic!("unknown group") };
+            group.template.as_mut().unwrap().version = pin;
+        };
+        Self::new(true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), prepare)
+    }
+
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
         Self::adjusted(judged, |_| {}, plan, prepare)
     }

@@ -14,6 +14,7 @@ mod bench;
 mod commands;
 mod credentials;
 mod gates;
+mod relaunch;
 mod rolling;
 
 use bench::Bench;
