@@ -12,6 +12,7 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -107,6 +108,7 @@ impl Bench {
             images_missing: None,
             ledger: &ledger,
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
@@ -301,6 +303,7 @@ pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal
             images_missing: None,
             ledger: &[],
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
