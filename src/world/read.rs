@@ -192,7 +192,8 @@ impl World {
     #[must_use]
     pub fn target_health(&self, target_group: &TargetGroupArn) -> TargetHealth {
         let routed = self.is_routed(target_group);
-        let servers = self.groups.values().filter(|group| group.target_group.as_ref() == Some(target_group)).flat_map(|group| &group.servers);
+        let of = |group: &&Group| group.target_group.as_ref() == Some(target_group) || group.drains_from.as_ref() == Some(target_group);
+        let servers = self.groups.values().filter(of).flat_map(|group| &group.servers);
         TargetHealth { targets: servers.filter_map(|server| target_state(server, routed).map(|state| (server.id.clone(), state))).collect() }
     }
 
