@@ -15,6 +15,7 @@ mod commands;
 mod credentials;
 mod gates;
 mod rolling;
+mod short;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

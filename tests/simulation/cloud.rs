@@ -3,7 +3,7 @@
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use quarterdeck::domain::fleet::{BySlot, Slot};
 use quarterdeck::domain::group::{Health, Lifecycle};
-use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::observation::{Credentials, Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::TargetState;
@@ -76,7 +76,9 @@ impl Sim {
         }
         if self.is_spelled(Fault::Credentials) {
             self.struck(Fault::Credentials);
-            return FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
+            let mut blind = FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
+            blind.credentials = Credentials::Gone { why: "the token is expired".into() };
+            return blind;
         }
         if self.hits(Fault::StaleRead) {
             self.mix_in_old(&mut seen, depth);
@@ -156,11 +158,13 @@ impl Sim {
         }
         process.wake = self.clock;
         if self.is_spelled(Fault::Credentials) {
-            return Ok(self.not_sent(process, &call, CloudErrorKind::Auth));
+            self.not_sent(process, &call, CloudErrorKind::Auth);
+            return Ok(());
         }
         if self.hits(Fault::Throttled) {
             let kind = self.chance.pick(&[CloudErrorKind::Throttled, CloudErrorKind::Network, CloudErrorKind::Denied, CloudErrorKind::Conflict]);
-            return Ok(self.not_sent(process, &call, kind));
+            self.not_sent(process, &call, kind);
+            return Ok(());
         }
         let mut flight = Flight { call, at: process.at, epoch: process.epoch, call_no, to: Some(process.pid), mute: false, intended: intended_at };
         if self.hits(Fault::LostCall) {
