@@ -162,7 +162,7 @@ pub const COMMANDS: &[Command] = &[
         0,
         "mark the fleet, or take its mark off: R and A are for all marked ones"
     ),
-    command!(Rehearse, [Key::Char('h')], "h", "rehearse", Look, REHEARSING, 7, "try the way back out up to its first write: changes nothing"),
+    command!(Rehearse, [Key::Char('h')], "h", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
     command!(Filter, [Key::Char('/')], "/", "filter", Look, &[Place::Main], 7, "show only fleets whose name holds a text"),
     command!(NextPane, [Key::Tab, Key::BackTab], "tab", "pane", Look, &[Place::Main], 8, "between images and fleets"),
     command!(ImagesPane, [Key::Char('1')], "1", "images", Look, &[Place::Main], 0, "to the images"),

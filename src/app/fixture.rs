@@ -128,6 +128,7 @@ fn group(fleet: &str, slot: Slot, version: &str, number: u32, role: Role, share:
         instances: instances(slot.letter(), number),
         weight: Some(share),
         share_pct: Some(share),
+        asked_pct: None,
     }
 }
 
@@ -186,6 +187,7 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
         past_age: None,
+        releases: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -294,6 +296,8 @@ fn side(slot: Slot, version: &str, template_version: Option<u64>) -> Side {
         image: if slot == Slot::A { "ami-0132".into() } else { "ami-0214".into() },
         version: Some(version.into()),
         digest: None,
+        attached: true,
+        served: slot == Slot::A,
     }
 }
 
@@ -342,7 +346,6 @@ pub fn deploy_plan() -> Plan {
         ]),
         timing: Timing::default(),
         window: Millis::mins(60),
-        gates: Vec::new(),
         judged: true,
         baseline: None,
         refresh: None,
@@ -352,6 +355,7 @@ pub fn deploy_plan() -> Plan {
         level: None,
         leaves_bad: false,
         source: None,
+        gates: Vec::new(),
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),

@@ -207,13 +207,14 @@ fn recycle(model: &mut Model) -> Vec<Effect> {
 /// Opens the list of the images of a fleet's app.
 pub fn open_picker(model: &mut Model, fleet: FleetName, purpose: Purpose) {
     let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
-    let images = rows::images_of(model, app.as_ref());
-    let image = rows::image_at_offset(&images, None, 0);
-    if image.is_none() {
-        model.notice = Some(format!("Not now: no image of {fleet}'s app is known"));
+    let mut picker = Picker { fleet, app, purpose, image: None };
+    picker.image = rows::picked_at_offset(model, &picker, 0);
+    if picker.image.is_none() {
+        let missing = if purpose == Purpose::Deploy { "image of its app is known" } else { "other release of it was ever stable" };
+        model.notice = Some(format!("Not now, {}: no {missing}", picker.fleet));
         return;
     }
-    model.picker = Some(Picker { fleet, app, purpose, image });
+    model.picker = Some(picker);
 }
 
 fn choose(model: &mut Model) -> Vec<Effect> {

@@ -50,8 +50,7 @@ fn scroll_sheet(model: &mut Model, by: isize) {
 
 fn move_picker(model: &mut Model, by: isize) {
     let Some(picker) = &model.picker else { return };
-    let images = rows::images_of(model, picker.app.as_ref());
-    let image = rows::image_at_offset(&images, picker.image.as_ref(), by);
+    let image = rows::picked_at_offset(model, picker, by);
     if let Some(picker) = &mut model.picker {
         picker.image = image;
     }

@@ -208,7 +208,7 @@ fn rehearsed(model: &mut Model, no: u64, fleet: &FleetName, result: Result<Box<R
     let waits = model.sheet.as_mut().filter(|sheet| sheet.rehearsal == Some(RehearsalState::Running));
     let notice = match &result {
         Ok(rehearsal) if rehearsal.is_proved() => {
-            let (level, target, took) = (rehearsal.level.word(), rehearsal.target.label(), rehearsal.took);
+            let (level, target, took) = (rehearsal.level.word(), rehearsal.target.label(), rehearsal.took_words());
             format!("{fleet}: proved, {level} to {target}, ready for the first write in {took}. Nothing was changed")
         }
         Ok(rehearsal) => format!("{fleet}: not proved: {}", rehearsal.obstacles.join("; ")),

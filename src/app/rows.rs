@@ -1,9 +1,10 @@
 //! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
 
-use super::model::Model;
+use super::model::{Model, Picker, Purpose};
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::Untrusted;
 use crate::operation::event::{Event, EventBody, VerdictWord};
+use crate::operation::ledger::KnownRelease;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, ImageStatus};
 
@@ -109,6 +110,26 @@ pub fn image_at_offset(images: &[&ImageStatus], from: Option<&ImageId>, by: isiz
         Some(_) => offset(position, by, images.len()),
     }?;
     images.get(at).map(|status| status.image.id.clone())
+}
+
+/// The releases of a fleet's ledger besides the one that serves, the last to become stable first.
+#[must_use]
+pub fn releases_of<'a>(model: &'a Model, fleet: &FleetName) -> Vec<&'a KnownRelease> {
+    let Some(status) = model.fleet_status(fleet) else { return Vec::new() };
+    let serves = |image: &ImageId| status.groups.iter().any(|group| group.share_pct == Some(100) && group.image.as_ref() == Some(image));
+    status.releases.iter().filter(|known| !serves(&known.release.image)).collect()
+}
+
+/// What is `by` rows from the cursor of a picker, stopping at the ends.
+#[must_use]
+pub fn picked_at_offset(model: &Model, picker: &Picker, by: isize) -> Option<ImageId> {
+    if picker.purpose == Purpose::Deploy {
+        return image_at_offset(&images_of(model, picker.app.as_ref()), picker.image.as_ref(), by);
+    }
+    let releases = releases_of(model, &picker.fleet);
+    let position = releases.iter().position(|known| Some(&known.release.image) == picker.image.as_ref());
+    let at = offset(position, by, releases.len())?;
+    releases.get(at).map(|known| known.release.image.clone())
 }
 
 /// A position moved by `by` within a list of `len`; from none, the first.

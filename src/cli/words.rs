@@ -1,6 +1,6 @@
 //! Facts in a few words. Unknown is `?`, never zero.
 
-use crate::app::age::about;
+use crate::app::age::{about, stepped};
 use crate::domain::age::PastAge;
 use crate::domain::ids::FleetName;
 use crate::domain::time::WorldTime;
@@ -76,7 +76,7 @@ fn doing(fleet: &FleetStatus, now: WorldTime) -> String {
 
 /// The word, and for how long it has been so where that is known.
 fn with_age(word: &str, drift: &[Drift], now: WorldTime) -> String {
-    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", about(now.since(since))))
+    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", stepped(now.since(since))))
 }
 
 /// `canary 2.14.0 3/8`, with the state where it does not simply run.
@@ -104,7 +104,7 @@ pub(super) fn way_back(way: &WayBack) -> String {
 /// `rehearsed 3d ago in 2s: proved`, or what stood in the way.
 pub(super) fn rehearsed_words(rehearsal: &Rehearsal, now: WorldTime) -> String {
     let outcome = if rehearsal.is_proved() { "proved".to_owned() } else { format!("not proved: {}", rehearsal.obstacles.join("; ")) };
-    format!("rehearsed {} ago in {}: {outcome}", about(now.since(rehearsal.at)), rehearsal.took)
+    format!("rehearsed {} ago in {}: {outcome}", about(now.since(rehearsal.at)), rehearsal.took_words())
 }
 
 /// Fleet names in a row, `-` where there are none.

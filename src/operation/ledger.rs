@@ -72,7 +72,7 @@ pub struct LedgerEntry {
 }
 
 /// A release of the ledger with what is said of it now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRelease {
     /// The release.
     pub release: Release,
@@ -85,7 +85,7 @@ pub struct KnownRelease {
 }
 
 /// Why a release is bad.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Who marked it.
     pub by: Untrusted,

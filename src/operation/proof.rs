@@ -89,6 +89,12 @@ impl Rehearsal {
         self.obstacles.is_empty()
     }
 
+    /// How long it took, in words.
+    #[must_use]
+    pub fn took_words(&self) -> String {
+        if self.took < Millis::secs(1) { "under 1s".to_owned() } else { self.took.to_string() }
+    }
+
     /// What could not be tried out: the cloud offers no way to.
     pub fn untried(&self) -> impl Iterator<Item = &str> {
         self.findings.iter().filter(|finding| finding.level == CheckLevel::Unknown).map(|finding| finding.text.as_str())

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::drift::Drift;
 use super::event::OperationState;
 use super::freeze::Freeze;
+use super::ledger::KnownRelease;
 use super::plan::OperationKind;
 use super::proof::Rehearsal;
 use crate::domain::age::PastAge;
@@ -98,8 +99,11 @@ pub struct GroupStatus {
     pub instances: Vec<Instance>,
     /// Its weight; none without a weighted route or if unknown.
     pub weight: Option<u32>,
-    /// Its share of the traffic in percent, where there are weights.
+    /// Its share of the traffic in percent: by weights, or its part of the healthy servers where there are none; none if unknown.
     pub share_pct: Option<u32>,
+    /// The share an operation asks for it, where that is made of servers and may differ from what is achieved.
+    #[serde(default)]
+    pub asked_pct: Option<u32>,
 }
 
 /// A part of the image mix.
@@ -187,6 +191,9 @@ pub struct FleetStatus {
     pub operation: Option<OperationBrief>,
     /// The way back.
     pub way_back: WayBack,
+    /// The releases of its ledger, the last to become stable first.
+    #[serde(default)]
+    pub releases: Vec<KnownRelease>,
     /// What another hand changed, the weights first.
     #[serde(default)]
     pub drift: Vec<Drift>,

@@ -70,5 +70,6 @@ fn line_rows(line: &Line, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 fn plan_words(plan: &Plan, arrow: &str) -> String {
     let level = plan.level.map_or("?", WayBackLevel::word);
     let also = plan.supersedes.as_ref().map_or_else(String::new, |operation| format!("  stops {operation}"));
-    format!("{level}  {} {arrow} {}  ~{}{also}", plan.from.label(), plan.to.label(), about(plan.until_on_target()))
+    let ends = text::left(&format!("{} {arrow} {}", plan.from.label(), plan.to.label()), 20, "…");
+    format!("{level}  {ends} ~{}{also}", text::left(&about(plan.until_on_target()), 4, ""))
 }

@@ -153,7 +153,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
     }
     if let Some(picker) = &model.picker {
-        return paint::plain(format!(" fleets {crumb} {} {crumb} choose an image", picker.fleet));
+        return paint::plain(format!(" fleets {crumb} {} {crumb} {}", picker.fleet, super::picker::asks(picker)));
     }
     match model.screen() {
         Screen::Main => main_line(model),

@@ -239,7 +239,7 @@ fn way_back_row(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
 fn rehearsal_rows(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Vec<Row> {
     let ago = about(words::fact_age(model, rehearsal.at));
     let (text, tone) = if rehearsal.is_proved() {
-        (format!("rehearsed {ago} ago in {}: proved", rehearsal.took), Tone::Good)
+        (format!("rehearsed {ago} ago in {}: proved", rehearsal.took_words()), Tone::Good)
     } else {
         let obstacles = crate::domain::text::escape(&rehearsal.obstacles.join("; "));
         (format!("rehearsed {ago} ago: not proved: {obstacles}"), Tone::Bad)

@@ -18,6 +18,7 @@ pub mod lines;
 mod main_view;
 mod paint;
 mod picker;
+mod releases;
 mod sheet;
 mod sheet_text;
 mod strip;

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::images::{self, Columns};
 use super::paint::{self, Paint};
+use super::releases;
 use super::theme::Tone;
 use crate::app::model::{Model, Picker, Purpose};
 use crate::app::rows;
@@ -17,15 +18,26 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     list(model, picker, paint, inside);
 }
 
+/// What there is to choose, in a few words.
+pub const fn asks(picker: &Picker) -> &'static str {
+    match picker.purpose {
+        Purpose::Deploy => "choose an image",
+        Purpose::RollbackTarget => "choose a release that was stable",
+    }
+}
+
 fn title(picker: &Picker) -> String {
     match picker.purpose {
         Purpose::Deploy => format!("DEPLOY WHICH IMAGE TO {}", picker.fleet),
-        Purpose::RollbackTarget => format!("ROLL {} BACK TO WHICH IMAGE", picker.fleet),
+        Purpose::RollbackTarget => format!("ROLL {} BACK TO WHICH RELEASE", picker.fleet),
     }
 }
 
 /// The list itself, and a word about the image under the cursor.
 pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
+    if picker.purpose == Purpose::RollbackTarget {
+        return releases::list(model, picker, paint, area);
+    }
     let shown = rows::images_of(model, picker.app.as_ref());
     let selected = shown.iter().position(|status| Some(&status.image.id) == picker.image.as_ref());
     let columns = Columns::of(usize::from(area.width.min(72)));

@@ -15,8 +15,9 @@ use super::paint::{self, Paint, Row, piece};
 use super::sheet_text;
 use super::text;
 use super::theme::Tone;
+use crate::app::batch::Batch;
 use crate::app::model::Model;
-use crate::app::sheet::{Entry, Sending, Sheet};
+use crate::app::sheet::{Entry, Sending, Sheet, Subject};
 use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
@@ -47,8 +48,12 @@ pub fn contents(sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
 
 /// Reason, name, what went wrong, and the keys.
 fn lower_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
+    if let (Subject::Batch(batch), Sending::Sent) = (&sheet.subject, &sheet.sending) {
+        return sent_rows(batch);
+    }
     let mut rows: Vec<Row> = Vec::new();
-    if let Some(Friction::Typed { because }) = sheet.friction() {
+    let several = matches!(sheet.subject, Subject::Batch(_));
+    if let Some(Friction::Typed { because }) = sheet.friction().filter(|_| !several) {
         rows.push(paint::toned(format!(" Dangerous: {because}"), Tone::Bad));
     }
     if sheet.friction().is_some() {
@@ -62,9 +67,20 @@ fn lower_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
     rows
 }
 
+/// Several fleets were confirmed: what became of each stands above.
+fn sent_rows(batch: &Batch) -> Vec<Row> {
+    let waits = if batch.is_open() {
+        paint::toned(" Sent: waiting for the answers", Tone::Working)
+    } else {
+        paint::plain(" Each goes on without this screen")
+    };
+    vec![waits, vec![piece(" esc", Tone::Key), piece("  close", Tone::Plain)]]
+}
+
 fn entry_row(sheet: &Sheet, entry: Entry) -> Row {
     let (name, key, field) = match entry {
         Entry::Reason => ("reason", "i", &sheet.reason),
+        Entry::Name if matches!(sheet.subject, Subject::Batch(_)) => ("number", "t", &sheet.typed),
         Entry::Name => ("name", "t", &sheet.typed),
     };
     if sheet.editing == Some(entry) {

@@ -89,7 +89,7 @@ pub const fn is_driverless(operation: &OperationBrief) -> bool {
 
 /// The word, and for how long it has been so where that is known.
 fn with_age(model: &Model, word: &str, drift: &[Drift]) -> String {
-    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", about(fact_age(model, since))))
+    oldest(drift).map_or_else(|| word.to_owned(), |since| format!("{word} {}", stepped(fact_age(model, since))))
 }
 
 fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {
@@ -160,11 +160,13 @@ pub fn way_back(way: &WayBack, glyphs: &Glyphs) -> (String, Tone) {
 
 /// The age of the proof of an R0: ` ✓20s`, or why there is none.
 pub fn proof(model: &Model, way: &WayBack, glyphs: &Glyphs) -> String {
+    if way.level != Some(WayBackLevel::R0) {
+        return String::new();
+    }
     match way.proved_at.map(|at| stepped(fact_age(model, at))) {
         Some(age) if way.stale => format!("  proved {age} ago: too old"),
         Some(age) => format!("  {}{age}", glyphs.ok),
-        None if way.level == Some(WayBackLevel::R0) => "  not proved".to_owned(),
-        None => String::new(),
+        None => "  not proved".to_owned(),
     }
 }
 

@@ -32,6 +32,9 @@ const REPLACED: Millis = LAUNCH.plus(Millis::secs(300 + 30 + 30 + 20));
 /// What was read may be so old by the time the call it led to arrives, even where no read lags.
 const LOOK_TO_CALL: Millis = Millis::secs(10);
 
+/// What another hand does to the weights on the way back is seen and undone within some periods.
+const TAKEN_BACK: Millis = Millis::secs(40);
+
 /// A call as the cloud saw it.
 pub struct Arrival<'a> {
     pub logged: &'a LoggedCall,

@@ -24,12 +24,14 @@ mod ends;
 mod fault;
 mod hands;
 mod person;
+mod planted;
 mod process;
 mod script;
 mod sim;
 mod store;
 mod strike;
 mod totals;
+mod witness;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,6 +11,7 @@ use quarterdeck::plan::{Facts, ReleaseTemplate};
 
 use crate::cloud::Flight;
 use crate::fault::Fault;
+use crate::planted::Hook;
 use crate::sim::{Broke, Sim};
 use crate::store::{Gone, NotCreated};
 use crate::strike::Relief;
@@ -107,6 +108,12 @@ impl Sim {
     }
 
     fn confirmed(&mut self, what: &str, planned: Result<Plan, Refusal>, twice: bool) -> Result<(), Broke> {
+        let planned = planned.map(|mut plan| {
+            if let Some(Hook::Plans(falsify)) = self.planted.map(|bug| bug.hook) {
+                falsify(&mut plan);
+            }
+            plan
+        });
         match planned {
             Ok(plan) if twice => {
                 self.confirm(plan.clone())?;
@@ -154,6 +161,10 @@ impl Sim {
         let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
         let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
         let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
+        let mut ledger = self.store.ledger.clone();
+        if let Some(Hook::Ledger(falsify)) = self.planted.map(|bug| bug.hook) {
+            falsify(&mut ledger);
+        }
         let mut facts = Facts {
             setting: &self.setting,
             identity: &self.world.identity(),
@@ -161,7 +172,7 @@ impl Sim {
             seen: &seen,
             images: &images,
             images_missing,
-            ledger: &self.store.ledger,
+            ledger: &ledger,
             operations: &operations,
             live_template: template(live),
             other_template: template(live.other()),
@@ -200,6 +211,7 @@ impl Sim {
         }
         self.lay_trap(at);
         self.checker.begins(&self.world, &self.store.records[at])?;
+        self.witness.begins(&self.world, &self.store.records[at].operation.plan, &self.store.ledger)?;
         self.store.check()?;
         self.plan_act(Act::Recover(at), 0, 2);
         self.draw_strikes(kind);

@@ -68,7 +68,7 @@ fn text(fleet: &FleetName, rehearsal: &Rehearsal) -> String {
         table.row([level_word(finding.level).to_owned(), finding.text.clone()]);
     }
     let (level, target, expected) = (rehearsal.level.word(), rehearsal.target.label(), rehearsal.expected);
-    let head = format!("rehearsal of {fleet}: {level} to {target} in ~{expected}; ready for the first write after {}\n", rehearsal.took);
+    let head = format!("rehearsal of {fleet}: {level} to {target} in ~{expected}; ready for the first write after {}\n", rehearsal.took_words());
     let end = if rehearsal.is_proved() {
         "\nproved: nothing stands in the way, nothing was changed\n".to_owned()
     } else {

@@ -69,7 +69,7 @@ pub(super) async fn several(desk: &dyn Records, args: &RollbackArgs, out: &mut O
         return Ok(end(&lines, &[], options.json, out));
     }
     may_change(desk)?;
-    if !options.yes && !confirmed(&mut lines, out) {
+    if !options.yes && !confirmed(&lines, out) {
         out.notice("qd: not confirmed: nothing was changed");
         return Ok(Exit::Failed);
     }
@@ -141,7 +141,7 @@ fn is_plain(plan: &Plan) -> bool {
 }
 
 /// The number of fleets, typed.
-fn confirmed(lines: &mut Vec<Line>, out: &mut Output) -> bool {
+fn confirmed(lines: &[Line], out: &mut Output) -> bool {
     let count = lines.iter().filter(|line| line.plan.as_ref().is_ok_and(is_plain)).count();
     if count == 0 {
         return false;

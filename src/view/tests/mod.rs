@@ -5,6 +5,7 @@ mod frames;
 mod hostile;
 mod sheets;
 mod sizes;
+mod ways;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -5,10 +5,11 @@ use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::ids::GroupName;
 use quarterdeck::domain::time::WorldTime;
 use quarterdeck::domain::traffic::RouteActions;
+use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::{LoggedCall, World};
 
-use super::{Arrival, Checker, LOOK_TO_CALL, goes_back, slot_word, threshold};
+use super::{Arrival, Checker, LOOK_TO_CALL, TAKEN_BACK, goes_back, slot_word, threshold};
 use crate::cloud::STALE;
 use crate::store::Record;
 
@@ -30,6 +31,10 @@ impl Checker {
                 }
                 let before = logged.before.as_ref().ok_or("S2: nothing was there before")?;
                 self.whole(before, actions, arrival)?;
+                if arrival.stale && logged.at.since(arrival.intended) > CALL_TIMEOUT.times(2) {
+                    // Its driver stood still between its look at the lease and the call: no store can stop that. What it did is taken back.
+                    self.grace = self.grace.max(TAKEN_BACK);
+                }
                 if arrival.stale { self.late_weights(arrival, before, actions) } else { self.weights(world, before, actions, record) }
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
@@ -39,6 +44,7 @@ impl Checker {
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
             }
+            CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. } => Err("an attachment in a fleet with weights".to_owned()),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
         }

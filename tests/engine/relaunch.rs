@@ -1,0 +1,93 @@
+//! Rollbacks to a release no group launches any more: its slot is emptied, pointed at it, grown, and only then gets traffic.
+
+use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::fleet::Slot;
+use quarterdeck::domain::group::PinnedVersion;
+use quarterdeck::domain::observation::Depth;
+use quarterdeck::domain::reading::Reading;
+use quarterdeck::domain::sizes::Sizes;
+use quarterdeck::operation::consequence::{self, Consequence};
+use quarterdeck::operation::event::EventBody;
+use quarterdeck::operation::plan::{Friction, StepKind};
+use quarterdeck::operation::status::WayBackLevel;
+
+use crate::bench::Bench;
+
+fn empty(bench: &mut Bench) {
+    bench.servers_in(Slot::B, 0, 1);
+    let Reading::Known { value: group, .. } = bench.seen.groups.get_mut(Slot::B) else { panic!("unknown group") };
+    group.sizes = Sizes::all(0);
+}
+
+#[test]
+fn the_plan_empties_launches_anew_and_asks_for_no_more_than_a_yes() {
+    let bench = Bench::relaunch();
+    let kinds: Vec<StepKind> = bench.plan.steps.iter().map(|step| step.kind).collect();
+    use StepKind::{EmptySlot, GiveBack, GrowTarget, Park, Settle, Shift, Template};
+    assert_eq!(kinds, [EmptySlot, Template, GrowTarget, Shift, Settle, Park, GiveBack]);
+    assert_eq!((bench.plan.level, bench.plan.to.template_version), (Some(WayBackLevel::R2), Some(1)), "the same bytes as when it was stable");
+    assert_eq!(bench.plan.friction, Friction::Confirm, "it is the last known good");
+    let emptied = bench.plan.checks.iter().any(|check| check.text.contains("ends the way back to"));
+    assert!(emptied, "{:?}", bench.plan.checks);
+    assert_eq!(bench.depth(), Depth::Full, "a group is lowered only on a full look");
+}
+
+#[test]
+fn its_slot_is_emptied_however_few_of_what_serves_are_left() {
+    let mut bench = Bench::relaunch();
+    bench.servers_in(Slot::A, 1, 2);
+    bench.pinned(Slot::A, 12);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(21);
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
+}
+
+#[test]
+fn a_slot_that_got_traffic_again_is_not_emptied() {
+    let mut bench = Bench::relaunch();
+    let _ = bench.turn();
+    bench.later(21);
+    bench.weights(50, 50);
+    assert!(bench.call().unwrap_err().contains("is not out of the traffic"));
+}
+
+#[test]
+fn what_was_launched_in_the_slot_meanwhile_is_sent_away_before_it_is_pinned() {
+    let mut bench = Bench::relaunch();
+    bench.at_step(|kind| kind == StepKind::Template);
+    bench.servers_in(Slot::B, 2, 7);
+    let _ = bench.turn();
+    bench.later(21);
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
+    empty(&mut bench);
+    assert_eq!(bench.call(), Ok(CloudCall::PinTemplate { group: "web-prod-b".into(), template: bench.plan.to.template.clone(), version: 1 }));
+}
+
+#[test]
+fn servers_of_another_release_get_no_traffic() {
+    let mut bench = Bench::relaunch();
+    bench.at_step(|kind| kind == StepKind::GrowTarget);
+    bench.launches(Slot::B, 1);
+    bench.servers_in(Slot::B, 12, 7);
+    bench.pinned(Slot::B, 12);
+    assert_eq!(bench.call(), Err("servers of web-prod-b run another release".to_owned()));
+    bench.servers_in(Slot::B, 12, 1);
+    bench.pinned(Slot::B, 12);
+    let _ = bench.turn();
+    let shift = bench.call().unwrap();
+    assert_eq!(bench.shares(&shift), Some((0, 100)));
+}
+
+#[test]
+fn with_its_traffic_back_the_release_is_known_in_its_new_place_and_the_one_before_is_bad() {
+    let bench = Bench::relaunch();
+    let follows = consequence::of(&bench.plan, &bench.progress, &EventBody::TrafficOnTarget);
+    let [Consequence::Mark(bad), Consequence::Stable(good)] = follows.as_slice() else { panic!("{follows:?}") };
+    assert_eq!((bad.slot, good.slot, good.template_version), (Slot::A, Slot::B, 1));
+}
+
+#[test]
+fn a_group_that_launches_the_latest_version_is_pinned_again() {
+    let bench = Bench::relaunch_of(PinnedVersion::Latest);
+    assert_eq!((bench.plan.level, bench.plan.to.template_version), (Some(WayBackLevel::R2), Some(1)));
+}
