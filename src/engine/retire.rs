@@ -23,7 +23,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
 fn park(situation: &Situation<'_>) -> Step {
     let old = situation.from();
     if situation.is_let_in(old.slot) && situation.seen.is_complete() {
-        return Move::hold(format!("another hand gave {} traffic again: it is parked once that is taken back", old.group)).into();
+        let why = format!("another hand gave {} traffic again: it is parked once that is taken back", old.group);
+        return Step { events: situation.no_evidence(), then: Move::hold(why) };
     }
     situation.park(old.slot, situation.to().slot, situation.plan.idle_size)
 }

@@ -244,7 +244,7 @@ impl Progress {
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
-            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
             EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
@@ -291,6 +291,16 @@ impl Progress {
         self.gates.clear();
         self.launched.clear();
         self.promoted = false;
+    }
+
+    /// From the first reading on, observed time counts towards the second.
+    fn find_evidence(&mut self, found: bool, at: WorldTime) {
+        self.lower_evidence_at = found.then_some(at);
+        if found {
+            self.observed = Millis::ZERO;
+            self.last_observed_at = Some(at);
+            self.streak = self.streak.max(1);
+        }
     }
 
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {

@@ -36,13 +36,15 @@ impl Office {
         let reader = self.cloud.reader(Urgency::Visible);
         self.read_clock().await?;
         let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
-        let groups = groups?;
+        let mut groups = groups?;
         let mut gaps = Vec::new();
         let routes = listed("load balancers", routes, &mut gaps)?;
         let images = listed("images", images, &mut gaps)?;
         gaps.extend(missing("server groups", &groups));
         let as_of = groups.as_of();
-        let seen = Sighting { specs: self.specs(&groups, routes.as_ref())?, groups, routes, images, gaps, as_of };
+        let specs = self.specs(&groups, routes.as_ref())?;
+        self.age_listed(&specs, &mut groups).await;
+        let seen = Sighting { specs, groups, routes, images, gaps, as_of };
         if let Err(error) = self.store.keep_snapshot(&seen) {
             tracing::warn!("the snapshot was not kept: {error}");
         }
@@ -177,6 +179,9 @@ impl Office {
         let mut gathered = self.gather(&spec).await?;
         if let (Intent::Recycle { .. }, Some(slot)) = (intent, serving_of_two(&gathered.seen)) {
             gathered.seen = self.cloud.reader(Urgency::Opened).observe(&spec.scope(), Depth::WithRefreshes(slot)).await;
+        }
+        if matches!(intent, Intent::Recycle { .. }) {
+            self.age_seen(&spec, &mut gathered.seen).await;
         }
         let setting = self.setting();
         if let Intent::Rollback { to, .. } = intent
