@@ -40,7 +40,6 @@ struct Stage {
     progress: Progress,
     ledger: Vec<LedgerEntry>,
     operations: Vec<OperationView>,
-    damage: &FleetDamage::default(),
     lose: Option<(&'static str, Lost)>,
     calls: Vec<CloudCall>,
 }
