@@ -18,6 +18,7 @@ mod mill;
 mod relaunch;
 mod rolling;
 mod routes;
+mod short;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
