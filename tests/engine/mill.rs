@@ -100,6 +100,7 @@ impl Mill {
             policies: None,
             history: FleetHistory::default(),
             freezes: &[],
+            damage: None,
             now: self.world.now(),
         })
     }
