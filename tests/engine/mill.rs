@@ -100,7 +100,7 @@ impl Mill {
             policies: None,
             history: FleetHistory::default(),
             freezes: &[],
-            damage: None,
+            damage: &quarterdeck::operation::damage::FleetDamage::default(),
             now: self.world.now(),
         })
     }
