@@ -33,10 +33,13 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
     give_back(situation, stable, "stable serves, the candidate is idle").into()
 }
 
-/// Pins, then the claim: done when nothing borrowed is left.
+/// Pins, suspended actions, then the claim: done when nothing borrowed is left.
 pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::Slot, note: &str) -> Move {
     if let Some(call) = situation.release_pin(live) {
         return Move::call(call, "the pin is given back");
+    }
+    if let Some(call) = situation.resume_scheduled() {
+        return Move::call(call, "scheduled actions go on");
     }
     unclaimed(situation, note)
 }

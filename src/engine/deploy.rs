@@ -26,7 +26,10 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     let mut next = match step {
         StepKind::Claim => claim(situation),
         StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
-        StepKind::Template => template(situation).into(),
+        StepKind::Template => match situation.suspend_scheduled() {
+            Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
+            None => template(situation).into(),
+        },
         StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done("one server is healthy at weight 0").into()),
         StepKind::FullSize => {
             let need = situation.progress.need;

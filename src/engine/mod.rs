@@ -19,6 +19,7 @@ mod relaunch;
 mod retire;
 mod rollback;
 mod rolling;
+mod scheduled;
 mod shift;
 mod situation;
 mod weight;

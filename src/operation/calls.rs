@@ -43,7 +43,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
     match step {
         StepKind::Claim => vec![named(&tag(plan, CLAIM_KEY))],
         StepKind::EmptySlot => vec![named(&park(&plan.to, 0))],
-        StepKind::Template => template(plan),
+        StepKind::Template => suspended(plan).into_iter().chain(template(plan)).collect(),
         StepKind::Version => template(plan).into_iter().take(1).collect(),
         StepKind::Refresh => refresh(plan),
         StepKind::Bake => Vec::new(),
@@ -57,8 +57,24 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
         StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
-        StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min }), named(&untag(plan))],
+        StepKind::GiveBack => {
+            let pin = named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min });
+            std::iter::once(pin).chain(resumed(plan)).chain([named(&untag(plan))]).collect()
+        }
     }
+}
+
+/// Auto Scaling's name of what runs scheduled actions.
+pub const SCHEDULED_ACTIONS: &str = "ScheduledActions";
+
+fn suspended(plan: &Plan) -> Vec<Named> {
+    let processes = || vec![SCHEDULED_ACTIONS.to_owned()];
+    plan.suspends.iter().map(|group| named(&CloudCall::SuspendProcesses { group: group.clone(), processes: processes() })).collect()
+}
+
+fn resumed(plan: &Plan) -> Vec<Named> {
+    let processes = || vec![SCHEDULED_ACTIONS.to_owned()];
+    plan.suspends.iter().map(|group| named(&CloudCall::ResumeProcesses { group: group.clone(), processes: processes() })).collect()
 }
 
 fn named(call: &CloudCall) -> Named {

@@ -16,6 +16,7 @@ mod credentials;
 mod gates;
 mod relaunch;
 mod rolling;
+mod scheduled;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
