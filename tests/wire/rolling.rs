@@ -81,7 +81,8 @@ fn a_rolling_deploy_is_rolled_back_while_it_runs() {
     let rollback = yard.qd.newest("rollback").unwrap();
     yard.qd.await_state(&rollback, "succeeded");
     assert_eq!(yard.qd.op(&id)["state"], "superseded");
-    assert_eq!((count(&yard, "StartInstanceRefresh"), count(&yard, "RollbackInstanceRefresh")), (1, 1), "{:?}", names(&yard.aws.writes()));
+    let op = yard.qd.op(&rollback);
+    assert_eq!((count(&yard, "StartInstanceRefresh"), count(&yard, "RollbackInstanceRefresh")), (1, 1), "{op:#}");
     assert_eq!(group(&yard)["refreshes"][0]["status"], "RollbackSuccessful");
     rests_on(&yard, &old, "2");
 }
