@@ -14,6 +14,9 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
 
+/// The build of this program: plans of another one are not driven.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
 /// What kind of operation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -297,6 +300,9 @@ pub struct Plan {
     /// What looks at the candidate before it gets traffic.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// Groups whose scheduled actions stand still from the beginning until everything is given back. What was suspended before is not among them.
+    #[serde(default)]
+    pub suspends: Vec<GroupName>,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.

@@ -38,6 +38,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
+    guards::suspend_scheduled(facts, &mut plan);
     let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
     plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
@@ -66,6 +67,9 @@ fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
 }
 
 fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if let Some(damaged) = facts.damage.holder() {
+        return Err(Refusal::new(damaged.sentence(), damaged.remedy()));
+    }
     let Some(holder) = facts.holder() else { return Ok(()) };
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
@@ -79,7 +83,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.seen.is_complete() {
         return Ok(());
     }
@@ -89,7 +93,7 @@ fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
     let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
     match foreign_claim(groups, &facts.setting.store, facts.now) {
         Some(claim) => Err(Refusal::new(
@@ -102,13 +106,11 @@ fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
 
 fn split(facts: &Facts<'_>) -> Refusal {
     let of = |slot| serves_with(facts, slot);
-    let remedy = match facts.spec.route {
-        Route::Weighted { .. } => "put all weight on the group that is good, then deploy",
-        Route::Attached { .. } => "let the group that is good serve alone: bring the other one to 0 servers, then deploy",
-        Route::None => "let the group that is good work alone: bring the other one to 0 servers, then deploy",
-    };
     let (a, b) = (of(Slot::A), of(Slot::B));
-    Refusal::new(format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name), remedy)
+    Refusal::new(
+        format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name),
+        format!("bring it back to one release first: `qd rollback {}`", facts.spec.name),
+    )
 }
 
 /// With what a slot serves, for people: its weight, or its servers.
@@ -177,13 +179,7 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
 
 pub(super) fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     let Some(policies) = &facts.policies else { return Ok(()) };
-    if let Some(scheduled) = policies.iter().find(|group| !group.scheduled.is_empty()) {
-        let names: Vec<String> = scheduled.scheduled.iter().map(Untrusted::shown).collect();
-        return Err(Refusal::new(
-            format!("{} has scheduled actions ({}), which would change sizes in the middle of a deploy", scheduled.group, names.join(", ")),
-            "remove them, or deploy with them on neither group",
-        ));
-    }
+    guards::scheduled_actions(facts, policies)?;
     match policies.as_slice() {
         [a, b] if a.policies != b.policies => Err(Refusal::new(
             format!("the scaling policies of {} and {} differ ({} against {})", a.group, b.group, a.policies.len(), b.policies.len()),
@@ -232,6 +228,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
         let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
+        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
     if matches!(facts.spec.route, Route::Attached { .. }) {
@@ -311,6 +308,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.extend(guards::scheduled_check(facts));
     checks.push(guards::alarm_check(facts));
     checks.push(guards::credentials_check(facts, plan));
     checks.extend(marked_before(facts, image));
@@ -388,7 +386,7 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
 }
 
 fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
-    if facts.waiting_retire().is_some() {
+    if facts.waiting_retire().is_some() || facts.damage.retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
     }
     if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {

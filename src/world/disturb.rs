@@ -170,6 +170,16 @@ pub enum Disturbance {
         /// What it says.
         why: String,
     },
+    /// Somebody deletes a server group with its servers.
+    DeleteGroup {
+        /// The group.
+        group: GroupName,
+    },
+    /// Somebody deletes a rule or listener.
+    DeletePlace {
+        /// The rule or listener.
+        place: PlaceArn,
+    },
     /// Somebody brings an image back from the recycle bin.
     RestoreImage {
         /// What there was.
@@ -195,6 +205,13 @@ pub enum Disturbance {
     UnreadableAlarms {
         /// For how long.
         span: Millis,
+    },
+    /// Somebody puts a scheduled action on a group.
+    Schedule {
+        /// The group.
+        group: GroupName,
+        /// The action's name.
+        action: String,
     },
     /// Our credentials end after so long, or have no end that is told: they are renewed.
     CredentialsEnd {
@@ -254,8 +271,11 @@ impl World {
             Disturbance::StartRefresh { .. } => false,
             Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
+            Disturbance::DeleteGroup { group } => self.groups.remove(&group).is_some(),
+            Disturbance::DeletePlace { place } => self.places.remove(&place).is_some(),
             Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
             Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
+            Disturbance::Schedule { group, action } => self.groups.get_mut(&group).map(|group| group.scheduled.push(action.into())).is_some(),
             Disturbance::CredentialsEnd { after } => {
                 self.credentials_end = after.map(|after| self.tick.saturating_add_unsigned(after.as_secs()));
                 true

@@ -4,7 +4,7 @@ use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::{Health, Instance, Lifecycle};
 use quarterdeck::domain::ids::{InstanceId, OperationId};
-use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::observation::{Depth, FleetObservation, GroupPolicies};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::release::Release;
 use quarterdeck::domain::sizes::Sizes;
@@ -12,6 +12,7 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -107,6 +108,7 @@ impl Bench {
             images_missing: None,
             ledger: &ledger,
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
@@ -208,6 +210,19 @@ impl Bench {
         self.now = self.now.plus(Millis::secs(secs));
     }
 
+    /// Two readings far enough apart to lower something: looks of five seconds until then, and the last one's call.
+    pub fn second_reading(&mut self) -> Result<CloudCall, String> {
+        for _ in 0..4 {
+            self.later(5);
+            let looked = self.turn();
+            if let Some(wanted) = looked.call {
+                return Ok(wanted.call);
+            }
+        }
+        self.later(5);
+        self.call()
+    }
+
     pub fn happens(&mut self, body: EventBody) {
         self.progress.apply(&Event { seq: 0, at: self.now, body });
     }
@@ -290,22 +305,28 @@ fn plan_of_nothing() -> Plan {
 /// A deploy of 2.14.0 to web-prod as it is seen in this world.
 pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    deploy_of(&spec, world, seen, None)
+}
+
+/// A deploy of 2.14.0 to this fleet, with what is known of its policies.
+pub fn deploy_of(spec: &FleetSpec, world: &World, seen: &FleetObservation, policies: Option<Vec<GroupPolicies>>) -> Result<Plan, Refusal> {
     let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
     quarterdeck::plan::deploy::plan(
         &Facts {
             setting: &setting,
             identity: &world.identity(),
-            spec: &spec,
+            spec,
             seen,
             images: &world.images(),
             images_missing: None,
             ledger: &[],
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
-            policies: None,
+            policies,
             history: FleetHistory::default(),
             freezes: &[],
             now: START,

@@ -14,9 +14,12 @@ mod bench;
 mod commands;
 mod credentials;
 mod gates;
+mod mill;
 mod relaunch;
 mod rolling;
 mod routes;
+mod scheduled;
+mod short;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
