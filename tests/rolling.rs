@@ -145,9 +145,9 @@ fn servers_past_their_age_are_shown_until_they_are_recycled() {
     let rows = run(&["fleets"]).code(0).out;
     assert!(rows.lines().any(|row| row.starts_with("legacy-prod") && row.contains("6 past age")), "{rows}");
     let detail = run(&["fleet", "legacy-prod"]).code(0).out;
-    assert!(detail.contains("6 servers are older than 24h: `qd recycle legacy-prod` replaces every server"), "{detail}");
+    assert!(detail.contains("6 servers are older than 1d: `qd recycle legacy-prod` replaces every server"), "{detail}");
     let sheet = run(&["recycle", "legacy-prod", "--plan"]).code(0).out;
-    assert!(sheet.contains("6 servers are older than 24h") && sheet.contains("skip matching off"), "{sheet}");
+    assert!(sheet.contains("6 servers are older than 1d") && sheet.contains("skip matching off"), "{sheet}");
     run(&["recycle", "legacy-prod", "--yes", "--reason", "a month old"]).code(0);
     let fleet = run(&["fleet", "legacy-prod", "--json"]).code(0).json();
     assert_eq!((&fleet["past_max_age"], &fleet["max_age_secs"]), (&Value::from(0), &Value::from(86_400)));
