@@ -103,6 +103,7 @@ impl Mill {
             policies: None,
             history: FleetHistory::default(),
             freezes: &[],
+            damage: &quarterdeck::operation::damage::FleetDamage::default(),
             now: self.world.now(),
         })
     }
