@@ -14,6 +14,7 @@ mod bench;
 mod commands;
 mod credentials;
 mod gates;
+mod mill;
 mod relaunch;
 mod rolling;
 mod routes;
