@@ -34,10 +34,12 @@ impl Sim {
     /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one the launches it needs.
     fn there_in_time(&self, record: &Record) -> Result<(), Broke> {
         let timing = &record.operation.plan.timing;
-        let bound = match record.operation.plan.level {
+        // Where the target served already nothing is written, and what was read is believed once it had time to settle.
+        let settles = if record.progress.written_at.is_none() { timing.settle.plus(timing.period_moving) } else { Millis::ZERO };
+        let bound = settles.plus(match record.operation.plan.level {
             Some(WayBackLevel::R0) => timing.period_moving.times(2),
             _ => LAUNCH.times(2).plus(timing.lower_gap).plus(DRAINS).plus(timing.period_moving.times(4)),
-        };
+        });
         let began = record.operation.created_at;
         let took = record.progress.traffic_on_target_at.map(|at| at.since(began));
         if record.disturbed || took.is_some_and(|took| took <= bound) {
