@@ -12,6 +12,9 @@ impl Situation<'_> {
     /// Brings the group in `park` to `size` while `keep` serves; done when nothing of it is left beyond that.
     pub(super) fn park(&self, park: Slot, keep: Slot, size: u32) -> Step {
         let period = self.plan.timing.period_moving;
+        if self.only_gone(park) {
+            return Move::done(format!("{} does not exist any more", self.side(park).group)).into();
+        }
         let (Some(group), Some(draining)) = (self.group(park), self.draining(park)) else {
             return Move::wait("the group to park cannot be read", period).into();
         };

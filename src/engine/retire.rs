@@ -34,6 +34,9 @@ fn window(situation: &Situation<'_>) -> Step {
     if situation.progress.promoted {
         return leave(situation, "shrunk early by a person");
     }
+    if situation.only_gone(situation.from().slot) {
+        return leave(situation, "the old group does not exist any more");
+    }
     let left = situation.plan.window.minus(situation.progress.observed);
     if left == Millis::ZERO {
         return leave(situation, "the window is over");

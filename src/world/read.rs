@@ -170,19 +170,19 @@ impl World {
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {
-        self.group(name).map_or_else(|| Reading::unknown(format!("Auto Scaling group {name} not found")), |group| Reading::known(group, self.now()))
+        self.group(name).map_or_else(|| Reading::missing(format!("server group {name} does not exist")), |group| Reading::known(group, self.now()))
     }
 
     fn route_reading(&self, place: &RoutePlace) -> Reading<crate::domain::traffic::RouteActions> {
         let found = self.places.get(place.arn()).filter(|found| found.is_rule == matches!(place, RoutePlace::Rule(_)));
-        found.map_or_else(|| Reading::unknown(format!("{} not found", place.arn())), |found| Reading::known(found.actions.clone(), self.now()))
+        found.map_or_else(|| Reading::missing(format!("{} does not exist", place.arn())), |found| Reading::known(found.actions.clone(), self.now()))
     }
 
     /// The health of a target group's targets; unknown if there is no such group or a disturbance hides it.
     #[must_use]
     pub fn health_reading(&self, target_group: &TargetGroupArn) -> Reading<TargetHealth> {
         match self.target_groups.get(target_group) {
-            None => Reading::unknown(format!("target group {target_group} not found")),
+            None => Reading::missing(format!("target group {target_group} does not exist")),
             Some(found) if found.unreadable_until.is_some_and(|until| self.tick < until) => Reading::unknown("the load balancer does not answer"),
             Some(_) => Reading::known(self.target_health(target_group), self.now()),
         }

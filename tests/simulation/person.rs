@@ -5,6 +5,7 @@ use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
 use quarterdeck::plan::{Facts, ReleaseTemplate};
@@ -174,6 +175,7 @@ impl Sim {
             images_missing,
             ledger: &ledger,
             operations: &operations,
+            damage: &FleetDamage::default(),
             live_template: template(live),
             other_template: template(live.other()),
             release_template: ReleaseTemplate::NotRead,
