@@ -261,12 +261,12 @@ fn run(fleet: &str, image: &str, seed: u64) -> (OperationState, WorldTime) {
     let mut mill = Mill::new(fleet, seed);
     let plan = mill.plan(OperationKind::Deploy, image);
     mill.confirm(plan);
-    let patience = if seed % 3 == 0 { 40 } else { u64::MAX };
+    let patience = if seed.is_multiple_of(3) { 40 } else { u64::MAX };
     mill.drive(patience);
     let ended = mill.now_at_work().state();
     if ended == OperationState::Succeeded {
         mill.current = mill.operations.len() - 1;
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             for _ in 0..seed % 40 {
                 mill.turn();
             }
