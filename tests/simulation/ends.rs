@@ -74,7 +74,7 @@ impl Sim {
             Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             // A timed canary waits for somebody to promote it; nobody does.
             Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
-            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record),
+            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record) || self.found_a_claim(record),
             Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
             Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             Kind::Errors if record.disturbed => state == OperationState::BackedOut,
@@ -86,6 +86,11 @@ impl Sim {
     /// The judge fails a good image now and then: its level is one rollout in a hundred, which the totals are held to.
     fn is_false_alarm(&self, record: &Record) -> bool {
         record.kind() == OperationKind::Deploy && self.kind_of(record) == Kind::Good && self.was_judged(record)
+    }
+
+    /// Another store claimed the fleet between the plan and the first look.
+    fn found_a_claim(&self, record: &Record) -> bool {
+        record.progress.state == OperationState::Failed && record.progress.reason.starts_with("the fleet is claimed")
     }
 
     /// After some hours the world breaks servers by itself, and a small canary may have just one.
