@@ -186,6 +186,7 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
         releases: Vec::new(),
+        past_age: None,
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -278,6 +279,7 @@ pub fn detail(view: &OperationView) -> FleetDetail {
         target_states: target_states.into_iter().collect(),
         counts: BySlot::from_fn(|_| Some(Counts { requests: 12_000, errors: 20, p99_ms: Some(398) })),
         alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok }],
+        refresh: None,
         unknowns: Vec::new(),
     }
 }
@@ -343,6 +345,7 @@ pub fn deploy_plan() -> Plan {
         window: Millis::mins(60),
         judged: true,
         baseline: None,
+        refresh: None,
         friction: Friction::Reason,
         checks: vec![Check::new(CheckLevel::Ok, "image exists and is not blocked"), Check::new(CheckLevel::Warning, "credentials end in 42m")],
         supersedes: None,

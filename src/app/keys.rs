@@ -84,6 +84,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
                 return sheet_keys::open_batch(model, batch);
             }
         }
+        CommandId::Recycle => return recycle(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
@@ -196,6 +197,11 @@ fn rollback(model: &mut Model) -> Vec<Effect> {
     }
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     sheet_keys::open_plan(model, Intent::Rollback { fleet, to: None })
+}
+
+fn recycle(model: &mut Model) -> Vec<Effect> {
+    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    sheet_keys::open_plan(model, Intent::Recycle { fleet })
 }
 
 /// Opens the list of the images of a fleet's app.

@@ -7,6 +7,7 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
+use crate::operation::refreshing::aws_drives;
 
 /// Why it waits and what happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ fn running_next(view: &OperationView) -> String {
     let after = plan.steps.get(view.progress.current + 1).map_or_else(|| "done".to_owned(), |step| step.title.clone());
     match plan.kind {
         OperationKind::Rollback => format!("Next: {after}. It goes on without this screen"),
+        _ if aws_drives(plan, &view.progress) => format!("Next: {after}. AWS drives it, it goes on without us; A backs out"),
+        OperationKind::Recycle => format!("Next: {after}. A backs out"),
         OperationKind::Deploy => format!("Next: {after}. A backs out, Z pauses, P skips the wait"),
         OperationKind::Retire => format!("Next: {after}"),
     }

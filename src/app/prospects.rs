@@ -9,6 +9,7 @@ use crate::operation::command::{CommandKind, Ruling, rule};
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
+use crate::operation::refreshing;
 
 /// Facts older than this are no ground for going forward. Going back stays open: its plan reads afresh.
 pub const TOO_OLD: Millis = Millis::mins(2);
@@ -17,13 +18,13 @@ pub const TOO_OLD: Millis = Millis::mins(2);
 #[must_use]
 pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
-        CommandId::Deploy | CommandId::Promote | CommandId::Pause | CommandId::TakeOver if has_marks(model) => {
+        CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver if has_marks(model) => {
             Some(format!("{} fleets are marked and this is for one: esc takes the marks off", model.marked.len()))
         }
         CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
         CommandId::Rehearse => may_look(model),
         CommandId::Mark if model.fleet.is_none() => Some("no fleet is selected".to_owned()),
-        CommandId::Deploy => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
+        CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
@@ -82,6 +83,9 @@ fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
     }
     if !has_event(view) {
         return Some("its events were not read yet".to_owned());
+    }
+    if let Some(reason) = refreshing::hindrance(&view.operation.plan, &view.progress, kind) {
+        return Some(reason.to_owned());
     }
     match rule(view.state(), kind) {
         Ruling::Refuse(reason) => Some(reason.to_owned()),

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::options::ActOptions;
 use super::output::Output;
 use crate::domain::text::Untrusted;
-use crate::operation::plan::{Friction, OperationKind, Plan};
+use crate::operation::plan::{Friction, Plan};
 
 /// What a person (or `--yes`) said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn consent(plan: &Plan, options: &ActOptions, out: &mut Output) -> Re
 
 /// A deploy in production says why; a rollback need not.
 const fn needs_reason(plan: &Plan) -> bool {
-    matches!(plan.friction, Friction::Reason) || plan.production && matches!(plan.kind, OperationKind::Deploy)
+    matches!(plan.friction, Friction::Reason) || plan.production && plan.kind.backs_out()
 }
 
 /// The reason, empty where none was given and none is needed; none if the person gave none although it is needed.

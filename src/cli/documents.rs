@@ -138,6 +138,9 @@ pub(super) struct FleetDoc<'a> {
     state: &'static str,
     why: Option<String>,
     drift: Vec<DriftDoc<'a>>,
+    max_age_secs: Option<Number>,
+    past_max_age: Option<u32>,
+    age_unknown: Option<u32>,
     operation: Option<BriefDoc<'a>>,
     way_back: WayBackDoc<'a>,
     freezes: Vec<FreezeDoc<'a>>,
@@ -225,6 +228,9 @@ impl<'a> FleetDoc<'a> {
             state: state_word(&fleet.state),
             why: why(&fleet.state),
             drift: fleet.drift.iter().map(DriftDoc::new).collect(),
+            max_age_secs: fleet.spec.max_age.map(secs),
+            past_max_age: fleet.past_age.map(|age| age.past),
+            age_unknown: fleet.past_age.map(|age| age.unknown),
             operation: fleet.operation.as_ref().map(BriefDoc::new),
             way_back: WayBackDoc::new(&fleet.way_back),
             freezes: fleet.freezes.iter().filter(|freeze| freeze.until > now).map(FreezeDoc::new).collect(),
@@ -357,6 +363,7 @@ pub(super) struct DetailDoc<'a> {
     requests: Vec<CountsDoc>,
     /// Empty where it names none, or they could not be read: `unknowns` says which.
     alarms: &'a [AlarmReading],
+    refresh: Option<serde_json::Value>,
     unknowns: &'a [String],
 }
 
@@ -386,7 +393,8 @@ impl<'a> DetailDoc<'a> {
         let groups = detail.status.groups.iter();
         let instances = groups.flat_map(|group| group.instances.iter().map(|instance| InstanceDoc::new(detail, group, instance))).collect();
         let requests = crate::domain::fleet::Slot::BOTH.into_iter().map(|slot| CountsDoc::new(slot.letter(), *detail.counts.get(slot))).collect();
-        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, alarms: &detail.alarms, unknowns: &detail.unknowns }
+        let refresh = detail.refresh.as_ref().map(super::event_document::refresh_document);
+        Self { fleet: FleetDoc::new(&detail.status, now), instances, requests, alarms: &detail.alarms, refresh, unknowns: &detail.unknowns }
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::{moment, secs};
 use crate::domain::ids::OperationId;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
 use crate::operation::plan::Plan;
@@ -50,6 +51,7 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
             ("command_answered", json!({"command": kind.word(), "by": by.raw_short(), "reason": reason, "accepted": accepted, "answer": answer}))
         }
+        EventBody::RefreshSeen { refresh } => ("refresh_seen", refresh_document(refresh)),
         EventBody::TrafficOnTarget => ("traffic_on_target", json!({})),
         EventBody::BecameStable => ("became_stable", json!({})),
         EventBody::SupersededBy { operation } => ("superseded_by", json!({"by_operation": operation})),
@@ -64,6 +66,20 @@ fn call_ended(call_no: u64, outcome: &CallOutcome) -> (&'static str, Value) {
         CallOutcome::Unknown { message } => json!({"call_no": call_no, "outcome": "unknown", "message": message}),
     };
     ("call_ended", detail)
+}
+
+/// An instance refresh, for JSON; what AWS does not tell is `null`.
+pub(super) fn refresh_document(refresh: &InstanceRefresh) -> Value {
+    json!({
+        "id": refresh.id,
+        "status": refresh.status.words(),
+        "reason": refresh.reason,
+        "percent": refresh.percent,
+        "to_update": refresh.to_update,
+        "started_at": refresh.started_at.map(moment),
+        "ended_at": refresh.ended_at.map(moment),
+        "rollback_reason": refresh.rollback_reason,
+    })
 }
 
 fn judged(step: usize, verdict: &Verdict) -> Value {

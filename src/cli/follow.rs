@@ -199,7 +199,12 @@ fn ending(view: &OperationView, exit: Exit) -> String {
     let reason = if progress.reason.is_empty() { String::new() } else { format!(": {}", progress.reason) };
     let id = &operation.id;
     if exit == Exit::Done && !progress.state.is_final() {
-        return format!("{} {id}: traffic is on {}; {} is parked meanwhile", operation.word(), operation.plan.to.label(), operation.plan.from.group);
+        let (word, plan) = (operation.word(), &operation.plan);
+        let meanwhile = match plan.refresh {
+            Some(_) => "it is looked at once more meanwhile".to_owned(),
+            None => format!("{} is parked meanwhile", plan.from.group),
+        };
+        return format!("{word} {id}: traffic is on {}; {meanwhile}", plan.to.label());
     }
     format!("{} {id} of {} {word}{reason}", operation.word(), operation.plan.fleet)
 }

@@ -58,6 +58,7 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Fleet(args) => fleet::run(desk, args, out).await,
         Command::Deploy(args) => act::deploy(desk, args, out).await,
         Command::Rollback(args) => act::rollback(desk, args, out).await,
+        Command::Recycle(args) => act::recycle(desk, args, out).await,
         Command::Ops(args) => ops::list(desk, args, out),
         Command::Op(args) => ops::show(desk, args, out),
         Command::Watch(args) => watch::events(desk, args, out).await,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use super::commands::act::{DeployArgs, RollbackArgs};
+use super::commands::act::{DeployArgs, RecycleArgs, RollbackArgs};
 use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
@@ -46,6 +46,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Back to the last known good release
     Rollback(RollbackArgs),
+    /// Every server replaced by a fresh one of the same image
+    Recycle(RecycleArgs),
     /// Operations
     Ops(OpsArgs),
     /// One operation and its events

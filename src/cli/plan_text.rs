@@ -24,8 +24,8 @@ fn head(plan: &Plan) -> String {
     text.push_str(&format!("  from  {}\n  to    {}\n", side(&plan.from), side(&plan.to)));
     text.push_str(&format!("  at least {} healthy servers all the time (floor {})", plan.need, plan.floor));
     match plan.kind {
-        OperationKind::Deploy => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
-        OperationKind::Rollback | OperationKind::Retire => text.push('\n'),
+        OperationKind::Deploy if plan.refresh.is_none() => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
+        _ => text.push('\n'),
     }
     if let Some(superseded) = &plan.supersedes {
         text.push_str(&format!("  takes the wheel from {superseded}\n"));
@@ -35,6 +35,9 @@ fn head(plan: &Plan) -> String {
 
 fn how(plan: &Plan) -> &'static str {
     match (plan.kind, plan.level) {
+        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round",
+        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again",
+        (OperationKind::Recycle, _) => "every server replaced by a fresh one",
         (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: one weight change",
         (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows, then the weights",
         (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew, then the weights",

@@ -1,6 +1,7 @@
 //! Facts in a few words. Unknown is `?`, never zero.
 
 use crate::app::age::{about, stepped};
+use crate::domain::age::PastAge;
 use crate::domain::ids::FleetName;
 use crate::domain::time::WorldTime;
 use crate::operation::drift::{Drift, oldest};
@@ -57,6 +58,10 @@ fn doing(fleet: &FleetStatus, now: WorldTime) -> String {
         FleetState::Drifted => with_age("DRIFT", &fleet.drift, now),
         FleetState::Degraded { bad } => format!("{bad} BAD"),
         FleetState::Steady => "steady".to_owned(),
+    };
+    let base = match fleet.past_age {
+        Some(PastAge { past, .. }) if past > 0 => format!("{base}, {past} past age"),
+        _ => base,
     };
     match &fleet.operation {
         Some(brief) if fleet.state == FleetState::Busy => brief_words(brief),

@@ -105,6 +105,9 @@ pub fn section(spec: &FleetSpec) -> String {
     }
     line("floor", spec.floor.to_string());
     line("window", duration(spec.window));
+    if let Some(max_age) = spec.max_age {
+        line("max_age", duration(max_age));
+    }
     line("strategy", quoted(spec.strategy.word()));
     line("idle_size", spec.idle_size.to_string());
     if spec.require_verified {

@@ -19,7 +19,7 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 17] = [
+const FLEET: [&str; 18] = [
     "app",
     "env",
     "slots",
@@ -29,6 +29,7 @@ const FLEET: [&str; 17] = [
     "route",
     "floor",
     "window",
+    "max_age",
     "strategy",
     "alarms",
     "idle_size",
@@ -44,6 +45,9 @@ const MOST_ALARMS: usize = 100;
 const LONGEST_ALARM: usize = 255;
 /// The shortest window: a shorter one is over before anybody has looked.
 const SHORTEST_WINDOW: Millis = Millis::mins(10);
+
+/// The shortest age at which servers are too old: recycling takes its time too.
+const SHORTEST_AGE: Millis = Millis::mins(60);
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -152,6 +156,7 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         region: reader.string(section, "region", "a region such as \"us-east-1\"").map(|(text, _)| text),
         floor: reader.number(section, "floor", 1..=100_000, "a whole number from 1").unwrap_or(bare.floor),
         window: reader.duration(section, "window", SHORTEST_WINDOW).unwrap_or(bare.window),
+        max_age: reader.duration(section, "max_age", SHORTEST_AGE),
         strategy: strategy(reader, section).unwrap_or(bare.strategy),
         steps: steps(reader, section).unwrap_or_else(|| bare.steps.clone()),
         idle_size: reader.number(section, "idle_size", 0..=1, "0 or 1").unwrap_or(bare.idle_size),

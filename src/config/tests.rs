@@ -35,6 +35,7 @@ window = "60m"
 strategy = "canary"
 alarms = ["web-5xx"]                # ALARM or no data at start refuses
 idle_size = 0
+max_age = "30d"
 notify = ["/usr/local/bin/page"]    # argv, no shell
 steps = [ {{ weight = 5, soak = "5m" }}, {{ weight = 25, soak = "10m" }}, {{ weight = 100, soak = "5m" }} ]
 "#
@@ -58,6 +59,7 @@ fn the_example_of_the_manual_is_read() {
     assert_eq!(web.steps.iter().map(|step| step.weight_pct).collect::<Vec<_>>(), [5, 25, 100]);
     assert!(matches!(&web.route, Route::Weighted { place: RoutePlace::Rule(arn), .. } if arn.as_str() == RULE));
     assert_eq!((file.image_owners.len(), file.tags.app[0].as_str(), file.tags.fleet[0].as_str()), (2, "Service", "qd:fleet"));
+    assert_eq!(web.max_age, Some(Millis::mins(30 * 24 * 60)));
     assert_eq!(web.alarms, ["web-5xx".into()]);
     assert_eq!(file.hooks.of(&"web-prod".into()).map(|hook| hook.0.clone()), Some(vec!["/usr/local/bin/page".to_owned()]));
     assert_eq!(file.hooks.of(&"api-prod".into()), None);
@@ -116,6 +118,8 @@ fn wrong_types_and_values_say_what_was_expected() {
         ("strategy = \"canari\"", "'strategy' is \"canari\": expected \"canary\", \"blue-green\" or \"rolling\" (did you mean \"canary\"?)"),
         ("account = 123456789012", "'account' is 123456789012: expected an account's twelve digits in quotes"),
         ("account = \"12\"", "'account' is \"12\": expected an account's twelve digits in quotes"),
+        ("max_age = \"5m\"", "'max_age' is \"5m\": expected a duration of at least 1h"),
+        ("max_age = 30", "'max_age' is 30: expected a duration"),
         ("alarms = \"web-5xx\"", "'alarms' is \"web-5xx\": expected a list of alarm names"),
         ("alarms = [\"a\", \"a\"]", "'alarms' names \"a\" twice"),
         ("notify = \"/bin/page\"", "'notify' is \"/bin/page\": expected a program with its arguments"),

@@ -282,6 +282,9 @@ pub struct FleetSpec {
     pub hold: bool,
     /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
     pub alarms: Vec<AlarmName>,
+    /// Servers older than this should be recycled.
+    #[serde(default)]
+    pub max_age: Option<Millis>,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -310,6 +313,7 @@ impl FleetSpec {
             gates: Vec::new(),
             hold: false,
             alarms: Vec::new(),
+            max_age: None,
             source,
             problems: Vec::new(),
         }

@@ -129,6 +129,9 @@ pub struct ServerGroup {
     pub suspended: Vec<Untrusted>,
     /// Features this program does not drive (launch configuration, warm pool, lifecycle hook, …), in words.
     pub unsupported: Vec<String>,
+    /// How long a new server warms up before it counts, where the group says so.
+    #[serde(default)]
+    pub warmup_secs: Option<u32>,
     /// Its tags.
     pub tags: BTreeMap<String, Untrusted>,
 }

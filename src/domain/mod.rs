@@ -1,5 +1,6 @@
 //! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
 
+pub mod age;
 pub mod budget;
 pub mod call;
 pub mod discovery;

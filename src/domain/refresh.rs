@@ -135,6 +135,23 @@ pub struct RefreshPreferences {
 }
 
 impl RefreshPreferences {
+    /// New servers before old ones end, a tenth more at a time, servers of odd kinds waited for.
+    #[must_use]
+    pub const fn careful() -> Self {
+        Self {
+            min_healthy_pct: 100,
+            max_healthy_pct: 110,
+            warmup_secs: None,
+            bake_secs: 0,
+            skip_matching: true,
+            auto_rollback: false,
+            alarms: Vec::new(),
+            protected: OddServers::Wait,
+            standby: OddServers::Wait,
+            checkpoints: Vec::new(),
+        }
+    }
+
     /// Every value that will be in force, for people.
     #[must_use]
     pub fn words(&self) -> String {

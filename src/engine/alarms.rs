@@ -78,14 +78,16 @@ fn candidate_serves(situation: &Situation<'_>) -> bool {
 
 fn backed_out(step: Step, why: &str) -> Step {
     match step.then {
-        Move::Fail { .. } | Move::BackOut { .. } => step,
+        Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. } => step,
         _ => Step { events: kept(step.events), then: Move::BackOut { why: why.to_owned() } },
     }
 }
 
 fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
     let wanted = match step.then {
-        Move::Fail { .. } | Move::BackOut { .. } | Move::Hold { .. } => return Step { events: kept(step.events), then: step.then },
+        Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. } | Move::Hold { .. } => {
+            return Step { events: kept(step.events), then: step.then };
+        }
         Move::Call(wanted) => Some(wanted).filter(only_keeps_able),
         Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } => None,
     };

@@ -5,6 +5,7 @@ use crate::operation::command::{Command, CommandKind, Ruling, rule};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
+use crate::operation::refreshing::hindrance;
 
 /// How long a command waits for its answer.
 pub const COMMAND_LIFE: Millis = Millis::secs(60);
@@ -69,6 +70,9 @@ fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<
         Ruling::Joined(words) => return Ok(Some(words)),
         Ruling::Accept => {}
     }
+    if let Some(why) = hindrance(plan, progress, command.kind) {
+        return Err(why.to_owned());
+    }
     match command.kind {
         CommandKind::Promote => {
             promotable(plan, progress, command)?;
@@ -76,7 +80,7 @@ fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<
                 return Ok(Some("it is promoted already"));
             }
         }
-        CommandKind::BackOut if plan.kind != OperationKind::Deploy => {
+        CommandKind::BackOut if !plan.kind.backs_out() => {
             return Err("only a deploy backs out: roll back to another release instead".to_owned());
         }
         CommandKind::BackOut | CommandKind::Pause | CommandKind::Resume => {}

@@ -48,7 +48,7 @@ fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
 impl Situation<'_> {
     /// The call that takes the claim off both groups.
     pub(super) fn unclaim_call(&self) -> super::WantedCall {
-        let groups = vec![self.from().group.clone(), self.to().group.clone()];
+        let groups = self.plan.groups();
         super::WantedCall { call: CloudCall::Untag { groups, keys: vec![CLAIM_KEY.to_owned()] }, why: "the claim is given back".to_owned() }
     }
 }

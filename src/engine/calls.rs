@@ -5,7 +5,6 @@ use super::{Move, WantedCall};
 use crate::domain::call::CloudErrorKind;
 use crate::domain::time::Millis;
 use crate::operation::event::OperationState;
-use crate::operation::plan::OperationKind;
 use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
@@ -30,7 +29,7 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
     let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(5));
     let left = pause.minus(situation.now.since(refused.at));
-    let forward = situation.plan.kind == OperationKind::Deploy && situation.progress.state != OperationState::BackingOut;
+    let forward = situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut;
     if forward && tries >= MAX_REFUSALS {
         let again = Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
         return Move::Hold { why, meanwhile: again };

@@ -63,7 +63,7 @@ pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
 }
 
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
-fn blind(situation: &Situation<'_>) -> Step {
+pub(super) fn blind(situation: &Situation<'_>) -> Step {
     if situation.progress.state == OperationState::Holding {
         return Move::hold(&situation.progress.reason).into();
     }
@@ -83,7 +83,7 @@ fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
     if need > situation.progress.need { vec![EventBody::NeedRaised { need }] } else { Vec::new() }
 }
 
-fn claim(situation: &Situation<'_>) -> Step {
+pub(super) fn claim(situation: &Situation<'_>) -> Step {
     let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
     if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
         return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
@@ -95,7 +95,7 @@ fn claim(situation: &Situation<'_>) -> Step {
     if left > Millis::ZERO {
         return Move::wait("somebody else's claim may still appear", left).into();
     }
-    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == 2 {
+    if situation.groups_claimed(|claim| claim.operation.raw() == situation.claimant.operation.as_str()) == situation.plan.groups().len() {
         return Move::done("claimed").into();
     }
     if situation.now.since(claimed_at) >= situation.plan.timing.settle {
@@ -132,7 +132,7 @@ pub(super) fn make_and_pin(situation: &Situation<'_>) -> Move {
     Move::call(call, format!("{} launches {}", to.group, to.label()))
 }
 
-fn make_version(situation: &Situation<'_>) -> Move {
+pub(super) fn make_version(situation: &Situation<'_>) -> Move {
     let to = situation.to();
     let Some(source) = situation.plan.template_source() else {
         return Move::Fail { why: format!("{} launches no numbered template version", situation.from().group) };
@@ -206,11 +206,11 @@ fn approve(situation: &Situation<'_>) -> Move {
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
     let need = situation.progress.need;
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
+    }
     if !situation.has_weights(step.weight_pct) {
         return approach(situation, step, need);
-    }
-    if situation.healthy(situation.to().slot) == Some(0) {
-        return Move::BackOut { why: format!("no server of {} is healthy any more", situation.to().group) }.into();
     }
     if let Some(call) = situation.raise(situation.from().slot, need) {
         return Move::call(call, format!("{} stays able to carry everything", situation.from().group)).into();
@@ -219,6 +219,22 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
         return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
     }
     soak(situation, step)
+}
+
+/// The candidate gets traffic that it cannot serve, while stable stands by with all its servers: at once if none of its own is healthy, after
+/// the time a launch may take if they are too few.
+fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
+    let slot = situation.to().slot;
+    let share = situation.share_pct(slot).filter(|share| *share > 0)?;
+    let healthy = situation.healthy(slot)?;
+    let group = &situation.to().group;
+    if healthy == 0 {
+        return Some(Move::BackOut { why: format!("no server of {group} is healthy any more") });
+    }
+    let wanted = share_of(situation.progress.need, share);
+    let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
+    let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
+    (healthy < wanted && long).then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy") })
 }
 
 /// Size before weight: stable pinned, candidate grown and healthy, then the weights.
@@ -344,6 +360,9 @@ fn stable(situation: &Situation<'_>) -> Step {
     let (slot, need) = (situation.to().slot, situation.progress.need);
     if let Some(call) = situation.raise(situation.from().slot, need).or_else(|| situation.raise(slot, need)) {
         return Move::call(call, format!("{need} servers are needed now")).into();
+    }
+    if let Some(out) = fails_its_share(situation) {
+        return out.into();
     }
     let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {

@@ -144,11 +144,11 @@ impl<H: Hands> Driver<H> {
         self.append(&[EventBody::CallEnded { call_no: in_flight.call_no, outcome }]).await
     }
 
-    /// The operation this one took the wheel from may have asked for fewer servers in the same moment. That call is given time to arrive: until
-    /// then servers that are about to end look healthy, and a way back would lead to them.
+    /// The operation this one took the wheel from may have asked for fewer servers, or for an instance refresh, in the same moment. That call is
+    /// given time to arrive: until then servers that are about to end look healthy, and a way back would lead to them.
     async fn outwait_lowering(&mut self) -> Result<(), H::Error> {
         let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
-        if let Some(CloudCall::Park { .. }) = self.hands.in_flight(&before).await? {
+        if let Some(CloudCall::Park { .. } | CloudCall::StartInstanceRefresh { .. }) = self.hands.in_flight(&before).await? {
             self.hands.sleep(CALL_TIMEOUT).await;
             self.renew_lease().await?;
         }

@@ -3,7 +3,8 @@
 use super::situation::Situation;
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
-use crate::domain::ids::GroupName;
+use crate::domain::ids::{GroupName, TemplateId};
+use crate::domain::refresh::RefreshPreferences;
 use crate::domain::sizes::share_of;
 use crate::domain::traffic::RouteActions;
 use crate::operation::event::OperationState;
@@ -35,9 +36,11 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
         CloudCall::RaiseMin { group, .. } | CloudCall::ReleaseMin { group, .. } | CloudCall::PinTemplate { group, .. } => {
             owned(situation, group).map(|_| ())
         }
-        CloudCall::StartInstanceRefresh { group, .. } | CloudCall::CancelInstanceRefresh { group } | CloudCall::RollbackInstanceRefresh { group } => {
-            owned(situation, group).map(|_| ())
+        CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
+            owned(situation, group)?;
+            refreshed(situation, (template, *version), preferences)
         }
+        CloudCall::CancelInstanceRefresh { group } | CloudCall::RollbackInstanceRefresh { group } => owned(situation, group).map(|_| ()),
         CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
         CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),
         CloudCall::CreateTemplateVersion { .. } => Err(broken("S11", "a template outside the plan would be written")),
@@ -46,6 +49,18 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
 
 fn owned(situation: &Situation<'_>, group: &GroupName) -> Result<Slot, Broken> {
     Slot::BOTH.into_iter().find(|slot| situation.side(*slot).group == *group).ok_or_else(|| broken("S11", format!("{group} is not in the plan")))
+}
+
+/// Only the plan's own two versions are launched, and never fewer servers serve than are wanted.
+fn refreshed(situation: &Situation<'_>, (template, version): (&TemplateId, u64), preferences: &RefreshPreferences) -> Result<(), Broken> {
+    let sides = [(&situation.plan.to.template, situation.to_version()), (&situation.plan.from.template, situation.plan.from.template_version)];
+    if !sides.contains(&(template, Some(version))) {
+        return Err(broken("S11", format!("{template} version {version} is not in the plan")));
+    }
+    if preferences.min_healthy_pct < 100 {
+        return Err(broken("S1", format!("a refresh would leave only {}% healthy", preferences.min_healthy_pct)));
+    }
+    Ok(())
 }
 
 fn weights(situation: &Situation<'_>, actions: &RouteActions) -> Result<(), Broken> {

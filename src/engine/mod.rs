@@ -13,9 +13,11 @@ mod foreign;
 mod gates;
 mod guards;
 mod lower;
+mod refresh;
 mod relaunch;
 mod retire;
 mod rollback;
+mod rolling;
 mod shift;
 mod situation;
 mod weight;
@@ -71,6 +73,8 @@ enum Move {
     Hold { why: String, meanwhile: Option<WantedCall> },
     /// Go back to stable.
     BackOut { why: String },
+    /// AWS's own engine went back by itself, and everything is as it was.
+    RolledBack { why: String },
     /// Attempt nothing more.
     Fail { why: String },
 }
@@ -112,7 +116,11 @@ pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
         && progress.calls.intended == 0
         && plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::Shift)
         && progress.streak == 0;
-    if shifts_first { Depth::RouteAndTargets(plan.to.slot) } else { Depth::Full }
+    match plan.refresh {
+        Some(_) => Depth::WithRefreshes(plan.to.slot),
+        None if shifts_first => Depth::RouteAndTargets(plan.to.slot),
+        None => Depth::Full,
+    }
 }
 
 /// Decides what to do now.
@@ -124,6 +132,7 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Broken> {
         state if state.is_final() => Decision::default(),
         OperationState::Planned => return begin(situation),
         OperationState::Paused => carry_out(situation, paused(situation)),
+        OperationState::BackingOut if situation.plan.refresh.is_some() => carry_out(situation, rolling::back_out(situation)),
         OperationState::BackingOut => carry_out(situation, back_out::next(situation)),
         _ => carry_out(situation, forward(situation)),
     };
@@ -156,6 +165,9 @@ fn forward(situation: &Situation<'_>) -> Step {
         return Move::Fail { why: "the plan has no such step".to_owned() }.into();
     };
     match situation.plan.kind {
+        OperationKind::Rollback if situation.plan.refresh.is_some() => rolling::back(situation, step.kind),
+        _ if situation.plan.refresh.is_some() => rolling::next(situation, step.kind),
+        OperationKind::Recycle => Move::Fail { why: "the plan does not say how servers are replaced".to_owned() }.into(),
         OperationKind::Deploy => {
             let wanted = match foreign::change(situation) {
                 Some(hold) => deploy::held(situation, hold),
@@ -171,7 +183,9 @@ fn forward(situation: &Situation<'_>) -> Step {
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
     let mut decision = Decision { events: step.events, ..Decision::default() };
     let mut then = calls::tempered(situation, step.then);
-    if situation.progress.state == OperationState::Holding && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. }) {
+    if situation.progress.state == OperationState::Holding
+        && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
+    {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
         if matches!(then, Move::Call(_)) {
@@ -193,6 +207,7 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),
         Move::BackOut { why } => start_backing_out(situation, &mut decision, why),
+        Move::RolledBack { why } => decision.events.push(EventBody::StateChanged { to: OperationState::RolledBack, reason: why, deadline: None }),
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
     }
     decision
@@ -243,7 +258,7 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
         }
         _ => {
             // Only a deploy has something to go back to by itself.
-            let backs_out = situation.plan.kind == OperationKind::Deploy;
+            let backs_out = situation.plan.kind.backs_out();
             let deadline = backs_out.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
             decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
         }
@@ -265,7 +280,7 @@ fn claim_until(now: WorldTime, plan: &Plan) -> WorldTime {
 impl Situation<'_> {
     /// The call that writes this operation's claim on both groups.
     fn claim_call(&self, why: &str) -> WantedCall {
-        let groups = vec![self.plan.from.group.clone(), self.plan.to.group.clone()];
+        let groups = self.plan.groups();
         let value = self.claimant.value(claim_until(self.now, self.plan));
         WantedCall { call: CloudCall::Tag { groups, tags: vec![(CLAIM_KEY.to_owned(), value)] }, why: why.to_owned() }
     }
@@ -275,6 +290,7 @@ impl Situation<'_> {
             OperationKind::Deploy => format!("{} is stable", self.plan.to.label()),
             OperationKind::Rollback => format!("{} serves again", self.plan.to.label()),
             OperationKind::Retire => format!("{} is idle", self.plan.from.group),
+            OperationKind::Recycle => format!("every server of {} is fresh", self.plan.to.group),
         }
     }
 }

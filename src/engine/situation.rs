@@ -89,10 +89,11 @@ impl Situation<'_> {
         Some(self.seen.strangers(slot, self.frozen_version(slot)?)?.len())
     }
 
-    /// How many of the two groups are seen with a claim like this.
+    /// How many of the plan's groups are seen with a claim like this.
     pub(super) fn groups_claimed(&self, like: impl Fn(&Claim) -> bool) -> usize {
+        let ours = self.plan.groups();
         let groups = Slot::BOTH.into_iter().filter_map(|slot| self.group(slot));
-        groups.filter_map(claim_on).filter(|claim| like(claim)).count()
+        groups.filter(|group| ours.contains(&group.name)).filter_map(claim_on).filter(|claim| like(claim)).count()
     }
 
     /// How long the current step waits already.

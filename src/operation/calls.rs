@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use super::claim::{CLAIM_KEY, STABLE_KEY};
-use super::plan::{Plan, Side, StepKind};
+use super::plan::{OperationKind, Plan, Side, StepKind};
+use super::status::WayBackLevel;
 use crate::domain::call::CloudCall;
 use crate::domain::sizes::{Sizes, share_of};
 
@@ -43,10 +44,15 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Claim => vec![named(&tag(plan, CLAIM_KEY))],
         StepKind::EmptySlot => vec![named(&park(&plan.to, 0))],
         StepKind::Template => template(plan),
+        StepKind::Version => template(plan).into_iter().take(1).collect(),
+        StepKind::Refresh => refresh(plan),
+        StepKind::Bake => Vec::new(),
         StepKind::OneBox => vec![raise(plan, &plan.to, 1)],
         StepKind::FullSize | StepKind::GrowTarget => vec![raise(plan, &plan.to, plan.need)],
         StepKind::Weight(weight) => grown(plan, weight.weight_pct),
+        StepKind::Stable if plan.kind == OperationKind::Recycle => vec![named(&untag(plan))],
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
+        StepKind::Settle | StepKind::GiveBack if plan.refresh.is_some() => vec![named(&untag(plan))],
         StepKind::Shift => weights(plan, 100).into_iter().collect(),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
         StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
@@ -60,7 +66,7 @@ fn named(call: &CloudCall) -> Named {
 }
 
 fn tag(plan: &Plan, key: &str) -> CloudCall {
-    CloudCall::Tag { groups: vec![plan.from.group.clone(), plan.to.group.clone()], tags: vec![(key.to_owned(), String::new())] }
+    CloudCall::Tag { groups: plan.groups(), tags: vec![(key.to_owned(), String::new())] }
 }
 
 fn mirror(plan: &Plan) -> CloudCall {
@@ -68,7 +74,7 @@ fn mirror(plan: &Plan) -> CloudCall {
 }
 
 fn untag(plan: &Plan) -> CloudCall {
-    CloudCall::Untag { groups: vec![plan.from.group.clone(), plan.to.group.clone()], keys: vec![CLAIM_KEY.to_owned()] }
+    CloudCall::Untag { groups: plan.groups(), keys: vec![CLAIM_KEY.to_owned()] }
 }
 
 fn park(side: &Side, size: u32) -> CloudCall {
@@ -86,6 +92,16 @@ fn template(plan: &Plan) -> Vec<Named> {
         ("CreateLaunchTemplateVersion", format!("{} new version: {source} with {}", to.template, to.image)),
         ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template)),
     ]
+}
+
+/// AWS's own engine is asked to replace the servers, or to turn round.
+fn refresh(plan: &Plan) -> Vec<Named> {
+    let Some(preferences) = &plan.refresh else { return Vec::new() };
+    if plan.level == Some(WayBackLevel::R0) {
+        return vec![named(&CloudCall::RollbackInstanceRefresh { group: plan.to.group.clone() })];
+    }
+    let version = plan.to.template_version.map_or_else(|| "that version".to_owned(), |number| format!("version {number}"));
+    vec![("StartInstanceRefresh", format!("{} to {} {version} ({})", plan.to.group, plan.to.template, preferences.words()))]
 }
 
 fn raise(plan: &Plan, side: &Side, min: u32) -> Named {

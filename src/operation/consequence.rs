@@ -25,8 +25,10 @@ pub enum Consequence {
 pub fn of(plan: &Plan, progress: &Progress, event: &EventBody) -> Vec<Consequence> {
     match event {
         EventBody::BecameStable => {
+            // A rolling deploy leaves nothing behind that could be parked.
+            let retire = plan.refresh.is_none().then(|| Consequence::Retire(Box::new(retire_plan(plan, progress))));
             let stable = progress.candidate_version.map(|version| Consequence::Stable(plan.to.release(version)));
-            stable.into_iter().chain([Consequence::Retire(Box::new(retire_plan(plan, progress)))]).collect()
+            stable.into_iter().chain(retire).collect()
         }
         EventBody::TrafficOnTarget => {
             let moved = launched_anew(plan, progress).map(Consequence::Stable);

@@ -8,6 +8,7 @@ use super::plan::Plan;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::Counts;
@@ -256,6 +257,11 @@ pub enum EventBody {
         accepted: bool,
         /// The answer in words.
         answer: String,
+    },
+    /// What AWS's own engine says of the instance refresh, whenever that changed.
+    RefreshSeen {
+        /// It.
+        refresh: Box<InstanceRefresh>,
     },
     /// All traffic is on the target: the end of what a rollback is for.
     TrafficOnTarget,

@@ -6,6 +6,10 @@ use crate::domain::time::Millis;
 const SHIFT_GUESS: Millis = Millis::secs(5);
 /// Expected time of growing a group where this installation has no history yet.
 const GROW_GUESS: Millis = Millis::mins(4);
+/// Expected time of an instance refresh where this installation has no history yet.
+const REFRESH_GUESS: Millis = Millis::mins(15);
+/// Expected time of one that turns round half way.
+const TURN_GUESS: Millis = Millis::mins(8);
 /// Expected time of making a template version and pinning a group to it where this installation has no history yet.
 const TEMPLATE_GUESS: Millis = Millis::secs(15);
 /// Expected time of emptying a slot where this installation has no history yet.
@@ -20,6 +24,10 @@ pub struct FleetHistory {
     pub shift: Option<Millis>,
     /// From the first launch until a group was healthy.
     pub grow: Option<Millis>,
+    /// An instance refresh from its start until every server was replaced.
+    pub refresh: Option<Millis>,
+    /// The same refresh turned round, until every server was as before.
+    pub turn: Option<Millis>,
     /// Making a template version and pinning a group to it.
     pub template: Option<Millis>,
     /// Emptying a slot: draining its servers and ending them.
@@ -31,6 +39,18 @@ impl FleetHistory {
     #[must_use]
     pub fn expected_shift(self) -> Millis {
         self.shift.unwrap_or(SHIFT_GUESS).max(SHORTEST)
+    }
+
+    /// How long AWS's engine will take to replace every server of a group.
+    #[must_use]
+    pub fn expected_refresh(self) -> Millis {
+        self.refresh.unwrap_or(REFRESH_GUESS).max(SHORTEST)
+    }
+
+    /// How long it will take to turn round.
+    #[must_use]
+    pub fn expected_turn(self) -> Millis {
+        self.turn.or(self.refresh).unwrap_or(TURN_GUESS).max(SHORTEST)
     }
 
     /// How long it will take until a group has grown.

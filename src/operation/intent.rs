@@ -25,6 +25,11 @@ pub enum Intent {
         /// Version or image id; the last known good where none is named.
         to: Option<String>,
     },
+    /// Fresh servers of the same image.
+    Recycle {
+        /// The fleet.
+        fleet: FleetName,
+    },
 }
 
 impl Intent {
@@ -32,7 +37,7 @@ impl Intent {
     #[must_use]
     pub const fn fleet(&self) -> &FleetName {
         match self {
-            Self::Deploy { fleet, .. } | Self::Rollback { fleet, .. } => fleet,
+            Self::Deploy { fleet, .. } | Self::Rollback { fleet, .. } | Self::Recycle { fleet } => fleet,
         }
     }
 }

@@ -17,5 +17,6 @@ pub mod plan;
 pub mod progress;
 pub mod proof;
 pub mod record;
+pub mod refreshing;
 pub mod sighting;
 pub mod status;

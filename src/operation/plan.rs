@@ -7,6 +7,7 @@ use super::gate::Gate;
 use super::status::WayBackLevel;
 use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
+use crate::domain::refresh::RefreshPreferences;
 use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
@@ -23,6 +24,8 @@ pub enum OperationKind {
     Rollback,
     /// The old group's window runs out and it becomes idle.
     Retire,
+    /// Every server of the serving group is replaced by a fresh one of the same image.
+    Recycle,
 }
 
 impl OperationKind {
@@ -33,7 +36,14 @@ impl OperationKind {
             Self::Deploy => "deploy",
             Self::Rollback => "rollback",
             Self::Retire => "retire",
+            Self::Recycle => "recycle",
         }
+    }
+
+    /// Whether it goes back by itself when it cannot go forward, and people can ask it to.
+    #[must_use]
+    pub const fn backs_out(self) -> bool {
+        matches!(self, Self::Deploy | Self::Recycle)
     }
 }
 
@@ -90,6 +100,12 @@ pub enum StepKind {
     EmptySlot,
     /// Make or adopt the template version and pin the candidate group to it.
     Template,
+    /// Make or adopt the template version; what the group launches is not touched, or AWS could not go back.
+    Version,
+    /// AWS's own engine replaces every server; it goes on without us.
+    Refresh,
+    /// AWS's engine watches what it replaced.
+    Bake,
     /// One candidate server at weight 0, healthy three times.
     OneBox,
     /// The candidate at full size, weight 0.
@@ -279,6 +295,9 @@ pub struct Plan {
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
     pub baseline: Option<Counts>,
+    /// How AWS's own engine replaces servers, where it is that which does.
+    #[serde(default)]
+    pub refresh: Option<RefreshPreferences>,
     /// What a person has to do to confirm.
     pub friction: Friction,
     /// What was looked at.
@@ -318,7 +337,7 @@ impl Plan {
     pub fn sealed(mut self) -> Self {
         let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
         let identity = format!(
-            "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}",
+            "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}{}",
             self.kind,
             self.fleet.as_str(),
             self.scope,
@@ -332,9 +351,17 @@ impl Plan {
             self.supersedes,
             self.strategy.word(),
             self.build,
+            self.refresh.as_ref().map_or_else(String::new, |refresh| format!("|{}", refresh.words())),
         );
         self.id = PlanId::new(hex_digest(identity.as_bytes(), 4));
         self
+    }
+
+    /// The groups it changes, each once.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupName> {
+        let (from, to) = (self.from.group.clone(), self.to.group.clone());
+        if from == to { vec![to] } else { vec![from, to] }
     }
 
     /// Where the data of a new template version comes from; none if that launches no numbered version.

@@ -11,7 +11,8 @@ use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::{InstanceId, OperationId};
+use crate::domain::ids::{InstanceId, OperationId, RefreshId};
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
@@ -53,6 +54,23 @@ pub struct RefusedCall {
     pub message: Untrusted,
     /// When.
     pub at: WorldTime,
+}
+
+/// The instance refresh an operation asked for last, as far as its calls and looks tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshMemory {
+    /// Its id; none after a start without an answer.
+    pub id: Option<RefreshId>,
+    /// The template version it launches.
+    pub version: Option<u64>,
+    /// When it was asked for.
+    pub sent_at: Option<WorldTime>,
+    /// When it was asked to stop or to turn round.
+    pub turned_at: Option<WorldTime>,
+    /// How many were asked for.
+    pub starts: u32,
+    /// What AWS said of it last.
+    pub seen: Option<InstanceRefresh>,
 }
 
 /// How many calls ended how.
@@ -113,6 +131,9 @@ pub struct Progress {
     pub promoted: bool,
     /// When the claim's tags were last written; none once they are given back.
     pub claimed_at: Option<WorldTime>,
+    /// What is known of the instance refresh.
+    #[serde(default)]
+    pub refresh: RefreshMemory,
     /// The stable release is mirrored as a tag.
     pub mirrored: bool,
     /// When the step's wait began: launching, claiming, holding.
@@ -163,6 +184,7 @@ impl Progress {
             written_at: None,
             promoted: false,
             claimed_at: None,
+            refresh: RefreshMemory::default(),
             mirrored: false,
             step_started_at: None,
             traffic_on_target_at: None,
@@ -224,6 +246,7 @@ impl Progress {
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
             EventBody::TrafficOnTarget => self.traffic_on_target_at = Some(event.at),
+            EventBody::RefreshSeen { refresh } => self.refresh.seen = Some(*refresh.clone()),
             EventBody::BecameStable => self.stable = true,
             EventBody::SupersededBy { operation } => {
                 self.superseded_by = Some(operation.clone());
@@ -275,8 +298,7 @@ impl Progress {
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
-                self.refusals = 0;
-                self.last_refusal = None;
+                self.forget_refusals(&ended.call);
                 if let Some(version) = reply.template_version {
                     self.candidate_version = Some(version);
                 }
@@ -284,6 +306,9 @@ impl Progress {
                     self.expected_routes.clear();
                 }
                 self.remember_effect(&ended.call, at);
+                if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
+                    self.refresh.id = Some(id.clone());
+                }
             }
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
@@ -300,6 +325,16 @@ impl Progress {
         }
     }
 
+    /// A claim that is renewed while something else is refused says nothing of that.
+    fn forget_refusals(&mut self, accepted: &CloudCall) {
+        let hint = matches!(accepted, CloudCall::Tag { .. });
+        let refused = self.last_refusal.as_ref().is_some_and(|last| last.api != accepted.aws_name());
+        if !(hint && refused) {
+            self.refusals = 0;
+            self.last_refusal = None;
+        }
+    }
+
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
         match call {
@@ -307,6 +342,11 @@ impl Progress {
                 self.expected_routes.push(actions.clone());
                 self.written_at = Some(at);
             }
+            CloudCall::StartInstanceRefresh { version, .. } => {
+                let starts = self.refresh.starts + 1;
+                self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
+            }
+            CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
             CloudCall::Tag { .. } => self.mirrored = true,
             CloudCall::Untag { .. } => self.claimed_at = None,

@@ -29,7 +29,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// `canary`, `blue-green`, `rollback` or `retire`.
+    /// `canary`, `blue-green`, `rolling`, `rollback`, `retire` or `recycle`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match (self.plan.kind, self.plan.strategy) {
@@ -38,6 +38,7 @@ impl Operation {
             (OperationKind::Deploy, Strategy::Rolling) => "rolling",
             (OperationKind::Rollback, _) => "rollback",
             (OperationKind::Retire, _) => "retire",
+            (OperationKind::Recycle, _) => "recycle",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::freeze::Freeze;
 use super::ledger::KnownRelease;
 use super::plan::OperationKind;
 use super::proof::Rehearsal;
+use crate::domain::age::PastAge;
 use crate::domain::fleet::{FleetSpec, Slot};
 use crate::domain::group::Instance;
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId};
@@ -193,6 +194,9 @@ pub struct FleetStatus {
     /// What another hand changed, the weights first.
     #[serde(default)]
     pub drift: Vec<Drift>,
+    /// Servers older than the fleet allows; none where it names no age.
+    #[serde(default)]
+    pub past_age: Option<PastAge>,
     /// Why nothing new goes forward in it, if nothing may: the freeze that ends last first.
     #[serde(default)]
     pub freezes: Vec<Freeze>,

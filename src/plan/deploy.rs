@@ -4,7 +4,8 @@ use super::drift;
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
-use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use super::rolling;
+use crate::domain::fleet::{Groups, Slot, Strategy, WeightStep};
 use crate::domain::group::ServerGroup;
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
@@ -21,13 +22,12 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
+    if matches!(facts.spec.groups, Groups::One(_)) {
+        return rolling::plan(facts, image, strategy);
+    }
     facts.drivable()?;
     let strategy = offered(strategy.unwrap_or(facts.spec.strategy))?;
-    guards::not_frozen(facts)?;
-    not_busy(facts)?;
-    fully_seen(facts)?;
-    unclaimed(facts)?;
-    guards::alarms_green(facts)?;
+    may_go_forward(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
     one_release_serves(facts, &from)?;
@@ -44,12 +44,22 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     Ok(plan.sealed())
 }
 
+/// What every way forward begins with.
+pub(super) fn may_go_forward(facts: &Facts<'_>) -> Result<(), Refusal> {
+    guards::not_frozen(facts)?;
+    not_busy(facts)?;
+    fully_seen(facts)?;
+    unclaimed(facts)?;
+    guards::alarms_green(facts)
+}
+
 fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
     match strategy {
         Strategy::Canary | Strategy::BlueGreen => Ok(strategy),
-        Strategy::Rolling => {
-            Err(Refusal::new("rolling deploys are not offered by this version of Quarterdeck", "use --strategy canary or blue-green on an A/B fleet"))
-        }
+        Strategy::Rolling => Err(Refusal::new(
+            "rolling is for fleets of one group: with two groups the old one stays as the way back",
+            "use --strategy canary or blue-green",
+        )),
     }
 }
 
@@ -58,7 +68,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
     let remedy = match holder.operation.plan.kind {
-        OperationKind::Deploy => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
+        OperationKind::Deploy | OperationKind::Recycle => format!("wait for it (`qd wait {id}`), back it out (`qd back-out {id}`) or roll back"),
         OperationKind::Rollback | OperationKind::Retire => format!("wait for it: `qd watch {id}`"),
     };
     Err(Refusal::new(
@@ -101,7 +111,7 @@ fn split(facts: &Facts<'_>) -> Refusal {
     )
 }
 
-fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
+pub(super) fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
     let version = from.template_version.unwrap_or_default();
     let strangers = facts.seen.strangers(from.slot, version).map_or(0, |strangers| strangers.len());
     if strangers == 0 {
@@ -116,7 +126,7 @@ fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
     ))
 }
 
-fn wanted_image<'a>(facts: &Facts<'a>, from: &Side, image: &str) -> Result<&'a Image, Refusal> {
+pub(super) fn wanted_image<'a>(facts: &Facts<'a>, from: &Side, image: &str) -> Result<&'a Image, Refusal> {
     let arch = facts.images.iter().find(|found| found.id == from.image).and_then(|found| found.arch.clone());
     let found = find_image(facts.images, facts.spec, arch.as_ref(), image).map_err(|refusal| match &facts.images_missing {
         Some(why) => Refusal::new(format!("{} (the listing of images is incomplete: {why})", refusal.reason), refusal.remedy),
@@ -154,7 +164,7 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
     Ok(())
 }
 
-fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     let Some(policies) = &facts.policies else { return Ok(()) };
     if let Some(scheduled) = policies.iter().find(|group| !group.scheduled.is_empty()) {
         let names: Vec<String> = scheduled.scheduled.iter().map(Untrusted::shown).collect();
@@ -172,7 +182,7 @@ fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn candidate(slot: Side, image: &Image) -> Side {
+pub(super) fn candidate(slot: Side, image: &Image) -> Side {
     Side { image: image.id.clone(), version: image.version.clone(), template_version: None, digest: None, ..slot }
 }
 
@@ -277,7 +287,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
     checks.push(guards::alarm_check(facts));
-    checks.extend(marked(facts, image));
+    checks.extend(marked_before(facts, image));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
     checks
@@ -288,7 +298,8 @@ fn timed_only(plan: &Plan) -> Check {
     Check::new(CheckLevel::Warning, format!("nobody counts requests and errors here: soaks are timed only{promote}"))
 }
 
-fn marked(facts: &Facts<'_>, image: &Image) -> Option<Check> {
+/// The image was rolled back from before.
+pub(super) fn marked_before(facts: &Facts<'_>, image: &Image) -> Option<Check> {
     let last = facts.ledger.iter().rev().find(|entry| entry.release.image == image.id)?;
     let reason = last.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.shown()));
     (last.body == LedgerBody::Marked)

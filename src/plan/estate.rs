@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::drift::{self, FirstSeen};
 use super::way_back::{Ground, way_back};
+use crate::domain::age::{PastAge, past};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
 use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
@@ -13,6 +14,7 @@ use crate::domain::observation::{FleetObservation, RouteReading};
 use crate::domain::reading::Listing;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
@@ -90,7 +92,7 @@ fn items<T>(listing: &mut Listing<T>) -> &mut Vec<T> {
 pub fn closer(status: &FleetStatus, seen: &FleetObservation) -> FleetStatus {
     let mut status = status.clone();
     for group in &mut status.groups {
-        let Some(slot) = group.slot else { continue };
+        let slot = group.slot.unwrap_or(Slot::A);
         group.healthy = seen.healthy(slot);
         group.weight = seen.weight(slot);
         group.share_pct = seen.share(slot).map(percent);
@@ -128,7 +130,9 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         now: round.groups.as_of(),
         first_seen: &record.first_seen,
     });
+    let past_age = spec.max_age.map(|max_age| past_age(&listed, max_age, round.groups.as_of()));
     FleetStatus {
+        past_age,
         state: drifted(state(spec, round, all_listed, holder.is_some(), &listed, healthy), &drift),
         drift,
         way_back: way_back(&Ground {
@@ -154,6 +158,11 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         releases: known_releases(&record.ledger),
         freezes: record.freezes.clone(),
     }
+}
+
+fn past_age(groups: &[&ServerGroup], max_age: Millis, now: WorldTime) -> PastAge {
+    let ages = groups.iter().map(|group| past(&group.instances, max_age, now));
+    ages.fold(PastAge::default(), |sum, age| PastAge { past: sum.past + age.past, unknown: sum.unknown + age.unknown })
 }
 
 /// What another hand changed is said before how many servers are well: that has its own mark.

@@ -88,13 +88,19 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Whether this program can drive the fleet at all.
-    pub(super) fn drivable(&self) -> Result<(), Refusal> {
+    /// Whether the fleet may be changed at all.
+    pub(super) fn changeable(&self) -> Result<(), Refusal> {
         self.adopted()?;
         self.right_place()?;
         if let Some(problem) = self.spec.problems.first() {
             return Err(Refusal::new(format!("{}: {problem}", self.spec.name), "put that right first"));
         }
+        Ok(())
+    }
+
+    /// Whether this program can drive the fleet from one group to another.
+    pub(super) fn drivable(&self) -> Result<(), Refusal> {
+        self.changeable()?;
         let why = match (&self.spec.groups, &self.spec.route) {
             (Groups::Two(_), Route::Weighted { .. }) => return Ok(()),
             (Groups::One(_), _) => "it has one server group, which only a rolling deploy can change",
@@ -205,7 +211,7 @@ impl Facts<'_> {
     }
 
     /// What a numbered template version launches never changes, so what was recorded of it is as good as looking it up.
-    fn recorded_image(&self, template: &TemplateId, version: u64) -> Option<ImageId> {
+    pub(super) fn recorded_image(&self, template: &TemplateId, version: u64) -> Option<ImageId> {
         let of_release = |release: &Release| release.template == *template && release.template_version == version;
         let in_ledger = self.ledger.iter().map(|entry| &entry.release).find(|release| of_release(release)).map(|release| release.image.clone());
         let in_operations = || {
@@ -284,6 +290,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         gates: Vec::new(),
         judged: facts.setting.judged,
         baseline: None,
+        refresh: None,
         friction: crate::operation::plan::Friction::Confirm,
         checks: Vec::new(),
         supersedes: None,

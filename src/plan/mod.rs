@@ -6,9 +6,11 @@ pub mod estate;
 mod facts;
 mod guards;
 mod image;
+mod one_group;
 pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
+pub mod rolling;
 mod target;
 pub mod way_back;
 

@@ -100,7 +100,8 @@ fn held(facts: &Facts<'_>, group: &ServerGroup) -> String {
     listed.map(crate::domain::image::Image::label).or_else(|| image.map(|id| id.to_string())).unwrap_or_else(|| "?".to_owned())
 }
 
-fn data(facts: &Facts<'_>, plan: &Plan, release: &Release) -> Check {
+/// Whether new servers get the data the release ran with.
+pub(super) fn data(facts: &Facts<'_>, plan: &Plan, release: &Release) -> Check {
     if let Some(version) = plan.to.template_version {
         return Check::new(CheckLevel::Ok, format!("launched from {} version {version}, as when it was stable", plan.to.template));
     }

@@ -2,9 +2,10 @@
 
 use super::facts::{Facts, draft, hurried};
 use super::guards;
+use super::one_group;
 use super::relaunch;
 use super::target::{Images, choose, launches};
-use crate::domain::fleet::{BySlot, Slot};
+use crate::domain::fleet::{BySlot, Groups, Slot};
 use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
@@ -22,16 +23,16 @@ use crate::operation::status::WayBackLevel;
 const STARTING: Millis = Millis::secs(60);
 
 /// Where a rollback goes and how sure that is.
-struct Target {
-    release: Release,
+pub(super) struct Target {
+    pub release: Release,
     /// The slot it will serve from.
-    slot: Slot,
+    pub slot: Slot,
     /// It is the newest unmarked release of the ledger.
-    last_good: bool,
+    pub last_good: bool,
     /// Nothing in the ledger says it was ever good.
-    unproved: bool,
+    pub unproved: bool,
     /// Newer releases that are not gone back to, with the reason.
-    passed_over: Vec<(Release, String)>,
+    pub passed_over: Vec<(Release, String)>,
 }
 
 /// Plans a rollback to `to` (a version or an image id), or to the last known good release.
@@ -39,6 +40,9 @@ struct Target {
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
+    if matches!(facts.spec.groups, Groups::One(_)) {
+        return one_group::plan(facts, to);
+    }
     facts.drivable()?;
     let target = target(facts, to)?;
     not_running_already(facts, &target)?;
@@ -96,11 +100,12 @@ fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
 /// What a rollback without a named target would launch anew, so that what it ran with can be read before the plan is made.
 #[must_use]
 pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
-    let target = target(facts, to).ok()?;
+    let single = matches!(facts.spec.groups, Groups::One(_));
+    let target = if single { one_group::target(facts, to) } else { target(facts, to) }.ok()?;
     Some(target.release).filter(|release| !is_pinned(facts, release, target.slot))
 }
 
-fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
+pub(super) fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
     let name = &facts.spec.name;
     let why = match passed_over {
         [] => "its ledger holds no other release that was stable and is not marked bad".to_owned(),
@@ -140,7 +145,7 @@ fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>)
     (release.map(|release| Target { release, slot, last_good: true, unproved: true, passed_over: Vec::new() }), Vec::new())
 }
 
-const fn images<'a>(facts: &Facts<'a>) -> Images<'a> {
+pub(super) const fn images<'a>(facts: &Facts<'a>) -> Images<'a> {
     Images { listed: facts.images, complete: facts.images_missing.is_none() }
 }
 
@@ -173,11 +178,11 @@ fn heavier(facts: &Facts<'_>) -> Option<Slot> {
     Some(if b > a { Slot::B } else { Slot::A })
 }
 
-fn is_meant(release: &Release, wanted: &str) -> bool {
+pub(super) fn is_meant(release: &Release, wanted: &str) -> bool {
     release.image.as_str() == wanted || release.version.as_ref().is_some_and(|version| version.raw() == wanted)
 }
 
-fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Refusal {
+pub(super) fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Refusal {
     let list: Vec<String> = known.iter().map(|known| known.release.label()).collect();
     let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     Refusal::new(
@@ -188,7 +193,7 @@ fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Ref
 
 /// What goes back to the same release already is joined: a rollback, or a deploy that backs out. One that was paused, or has lost its driver,
 /// is taken the wheel from.
-fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
+pub(super) fn not_running_already(facts: &Facts<'_>, target: &Target) -> Result<(), Refusal> {
     let Some(running) = facts.holder().filter(|view| leads_to(view) == Some(&target.release.image)) else { return Ok(()) };
     let starts = running.state() == OperationState::Planned && facts.now.since(running.operation.created_at) < STARTING;
     if running.state() == OperationState::Paused || !running.driver_alive && !starts {
@@ -242,7 +247,7 @@ fn leaves_bad(facts: &Facts<'_>, plan: &Plan) -> bool {
 }
 
 /// The image must exist, and be allowed, to be launched again.
-fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Refusal> {
+pub(super) fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Refusal> {
     let images = images(facts);
     if let Some(why) = images.forbidden(release) {
         return Err(Refusal::new(format!("{why}: nothing new is launched from it"), "take the block off, or roll back to another release"));
@@ -312,7 +317,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     checks
 }
 
-fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
+pub(super) fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
     let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {

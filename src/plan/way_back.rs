@@ -1,5 +1,6 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
+use super::one_group;
 use super::target::{Choice, Images, choose, launches};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, ServerGroup};
@@ -47,6 +48,9 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
     if let Some(why) = unreadable(ground) {
         return WayBack { unknown: true, ..none(why) };
     }
+    if matches!(ground.spec.groups, Groups::One(_)) {
+        return one_group::way_back(ground);
+    }
     let choice = chosen(ground);
     let Some(target) = choice.target.map(|known| known.release) else {
         return unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over));
@@ -75,7 +79,7 @@ fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
 }
 
 /// Nothing is left to go back to: the newest of what there was, and why not.
-fn passed_over(passed_over: Vec<(Release, String)>) -> WayBack {
+pub(super) fn passed_over(passed_over: Vec<(Release, String)>) -> WayBack {
     let blockers: Vec<String> = passed_over.iter().map(|(_, why)| why.clone()).collect();
     match passed_over.into_iter().next() {
         Some((release, _)) => WayBack { target: Some(release), proved: true, blockers, ..WayBack::default() },
@@ -83,7 +87,7 @@ fn passed_over(passed_over: Vec<(Release, String)>) -> WayBack {
     }
 }
 
-fn none(why: &str) -> WayBack {
+pub(super) fn none(why: &str) -> WayBack {
     WayBack { blockers: vec![why.to_owned()], ..WayBack::default() }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
 use crate::domain::observation::AlarmReading;
+use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
@@ -50,6 +51,8 @@ pub struct FleetDetail {
     pub counts: BySlot<Option<Counts>>,
     /// The alarms that gate its deploys, where they could be read.
     pub alarms: Vec<AlarmReading>,
+    /// The newest instance refresh of the group AWS's engine may be at work on; none where there is none, or it was not asked.
+    pub refresh: Option<InstanceRefresh>,
     /// What could not be read, in words.
     pub unknowns: Vec<String>,
 }

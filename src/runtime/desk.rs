@@ -14,7 +14,6 @@ use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, NewOperation, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::observation::Depth;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::{Command, CommandKind};
@@ -188,7 +187,7 @@ impl Office {
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(scope, Depth::Full).await;
+        let seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
         let round = looked_at(round, &seen);
@@ -199,7 +198,8 @@ impl Office {
         let alarms = seen.alarms.value().cloned().unwrap_or_default();
         let unread = seen.alarms.why().map(|why| format!("alarms: {}", why.shown()));
         let unknowns = seen.unknowns().into_iter().chain(unread).collect();
-        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, unknowns })
+        let refresh = seen.refreshes().and_then(|refreshes| refreshes.first().cloned());
+        Ok(FleetDetail { status: closer(&status, &seen), target_states, counts: seen.counts.clone(), alarms, refresh, unknowns })
     }
 
     fn status_in(&self, round: &Sighting, name: &FleetName) -> Result<FleetStatus, DeskError> {

@@ -8,7 +8,7 @@ use super::proofs::noted;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::find_fleets;
-use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
 use crate::domain::image::Image;
@@ -94,7 +94,7 @@ impl Office {
         let mut arns: Vec<_> = scope.slots().iter().filter_map(|slot| scope.target_group(*slot).cloned()).collect();
         arns.dedup();
         let (seen, images, target_groups, policies) =
-            tokio::join!(reader.observe(&scope, Depth::Full), images, reader.target_group_facts(&arns), reader.group_policies(&names));
+            tokio::join!(reader.observe(&scope, depth_of(&spec.groups)), images, reader.target_group_facts(&arns), reader.group_policies(&names));
         let (live, other) = self.templates(&seen).await;
         let record = record(&self.store, &spec.name, now)?;
         let mut images = images?;
@@ -169,10 +169,13 @@ impl Office {
     pub(super) async fn make_plan(&self, intent: &crate::operation::intent::Intent) -> Result<Plan, DeskError> {
         use crate::operation::intent::Intent;
         let spec = match intent {
-            Intent::Deploy { fleet, .. } => self.spec(fleet).await?.0,
+            Intent::Deploy { fleet, .. } | Intent::Recycle { fleet } => self.spec(fleet).await?.0,
             Intent::Rollback { fleet, .. } => self.spec_to_go_back(fleet).await?,
         };
         let mut gathered = self.gather(&spec).await?;
+        if let (Intent::Recycle { .. }, Some(slot)) = (intent, serving_of_two(&gathered.seen)) {
+            gathered.seen = self.cloud.reader(Urgency::Opened).observe(&spec.scope(), Depth::WithRefreshes(slot)).await;
+        }
         let setting = self.setting();
         if let Intent::Rollback { to, .. } = intent
             && let Some(release) = crate::plan::rollback::launched_anew(&gathered.facts(&setting, &spec), to.as_deref())
@@ -183,8 +186,16 @@ impl Office {
         let plan = match intent {
             Intent::Deploy { image, strategy, .. } => crate::plan::deploy::plan(&facts, image, *strategy),
             Intent::Rollback { to, .. } => crate::plan::rollback::plan(&facts, to.as_deref()),
+            Intent::Recycle { .. } => crate::plan::rolling::recycle(&facts),
         };
         Ok(plan?)
+    }
+
+    /// How close a look at an opened fleet is: AWS's engine is asked where it may be at work.
+    pub(super) fn depth_for(&self, fleet: &FleetName, groups: &Groups) -> Result<Depth, StoreError> {
+        let operations = self.store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
+        let refreshes = operations.iter().find(|view| !view.state().is_final() && view.operation.plan.refresh.is_some());
+        Ok(refreshes.map_or_else(|| depth_of(groups), |view| Depth::WithRefreshes(view.operation.plan.to.slot)))
     }
 
     /// The last rollback plan still stands if nothing took the wheel since: its own first look checks the rest.
@@ -196,6 +207,23 @@ impl Office {
         let marked_since = self.store.ledger(&plan.fleet)?.iter().any(|entry| entry.at > plan.as_of);
         let same = holder.map(|view| view.operation.id) == plan.supersedes;
         Ok(plan.kind == OperationKind::Rollback && fresh && same && !shrinks && !marked_since)
+    }
+}
+
+/// AWS's own engine drives fleets of one group: only there is it asked what it does.
+pub(super) const fn depth_of(groups: &Groups) -> Depth {
+    match groups {
+        Groups::One(_) => Depth::WithRefreshes(Slot::A),
+        Groups::Two(_) => Depth::Full,
+    }
+}
+
+/// The slot of two that serves, if only one does.
+fn serving_of_two(seen: &FleetObservation) -> Option<Slot> {
+    let serves = |slot: &Slot| seen.weight(*slot).is_some_and(|weight| weight > 0);
+    match Slot::BOTH.into_iter().filter(serves).collect::<Vec<_>>().as_slice() {
+        [only] => Some(*only),
+        _ => None,
     }
 }
 

@@ -197,6 +197,8 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     for group in &status.groups {
         rows.extend(group_rows(model, status, group, paint, columns));
     }
+    rows.extend(refresh_rows(model, name, columns));
+    rows.extend(age_rows(status, columns));
     rows.push(way_back_row(model, status, paint));
     rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
     if let Some(rehearsal) = &status.way_back.rehearsal {
@@ -209,6 +211,22 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
         rows.push(paint::toned(format!("{} {}", paint.glyphs.bad, problem.text), Tone::Bad));
     }
     rows
+}
+
+/// What AWS's own engine does: it goes on whether or not anybody watches.
+fn refresh_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
+    let Some(refresh) = model.detail_of(name).and_then(|detail| detail.value.refresh.as_ref()).filter(|refresh| refresh.status.is_running()) else {
+        return Vec::new();
+    };
+    let text = format!("refresh {}. AWS drives it; it goes on without us", refresh.words());
+    text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Working)).collect()
+}
+
+/// Servers older than the fleet allows.
+fn age_rows(status: &FleetStatus, columns: usize) -> Vec<Row> {
+    let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age.filter(|age| age.past > 0)) else { return Vec::new() };
+    let text = format!("{} servers are older than {max_age}: C recycles", age.past);
+    text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)).collect()
 }
 
 fn way_back_row(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {

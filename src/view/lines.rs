@@ -41,6 +41,7 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
             let ruling = if *accepted { "accepted" } else { "refused" };
             format!("{} by {}{why} {ruling}: {answer}", kind.word(), by.short())
         }
+        EventBody::RefreshSeen { refresh } => format!("AWS: {}", refresh.words()),
         EventBody::TrafficOnTarget => format!("all traffic is on {}", plan.to.label()),
         EventBody::BecameStable => format!("{} is stable and in the ledger", plan.to.label()),
         EventBody::SupersededBy { operation } => format!("superseded by {operation}"),

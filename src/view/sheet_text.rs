@@ -43,6 +43,7 @@ pub fn title(sheet: &Sheet) -> String {
     let fleet = sheet.fleet();
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
         Subject::Batch(batch) => {
@@ -56,6 +57,7 @@ pub fn title(sheet: &Sheet) -> String {
 pub const fn yes(sheet: &Sheet) -> &'static str {
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => "deploy now",
+        Subject::Plan { intent: Intent::Recycle { .. }, .. } => "recycle now",
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => "roll back now",
         Subject::Command(errand) => match errand.ask {
             Ask::Command(CommandKind::Pause) => "pause now",
@@ -154,6 +156,10 @@ fn side_words(side: &Side) -> String {
 
 fn how_words(plan: &Plan) -> String {
     match (plan.kind, plan.level) {
+        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round".to_owned(),
+        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again".to_owned(),
+        (OperationKind::Recycle, _) => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
+        (OperationKind::Deploy, _) if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: the old group is warm, one weight change".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows first, then the weights".to_owned(),
         (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew in the other slot, then the weights".to_owned(),
@@ -213,6 +219,8 @@ fn effect_words(plan: &Plan) -> String {
         OperationKind::Rollback => {
             format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(plan.until_on_target()))
         }
+        OperationKind::Recycle => format!("all of it {total}; {capacity}"),
+        OperationKind::Deploy if plan.refresh.is_some() => format!("all of it {total}; {capacity}"),
         OperationKind::Deploy => format!("all of it {total}; {capacity}; the old group stays {} as the way back", plan.window),
         OperationKind::Retire => capacity,
     }
@@ -238,6 +246,7 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 fn command_words(intent: &Intent, plan: &Plan) -> String {
     match intent {
         Intent::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {}", plan.to.label()),
+        Intent::Recycle { fleet } => format!("qd recycle {fleet}"),
         Intent::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
         Intent::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {}", plan.to.label()),
     }

@@ -4,6 +4,7 @@ use super::glyphs::Glyphs;
 use super::theme::Tone;
 use crate::app::age::{about, countdown, stepped};
 use crate::app::model::Model;
+use crate::domain::age::PastAge;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::drift::{Drift, oldest};
 use crate::operation::event::OperationState;
@@ -26,7 +27,7 @@ pub const fn operation_sign(kind: OperationKind, state: OperationState, glyphs: 
         OperationState::Waiting => (glyphs.working, Tone::Dim),
         OperationState::Planned | OperationState::Running => match kind {
             OperationKind::Rollback => (glyphs.back, Tone::Working),
-            OperationKind::Deploy | OperationKind::Retire => (glyphs.forward, Tone::Working),
+            OperationKind::Deploy | OperationKind::Retire | OperationKind::Recycle => (glyphs.forward, Tone::Working),
         },
     }
 }
@@ -74,7 +75,10 @@ fn doing(model: &Model, fleet: &FleetStatus, glyphs: &Glyphs) -> (Sign, String) 
         FleetState::Mixed => ((glyphs.mixed, Tone::Waits), with_age(model, "MIXED", &fleet.drift)),
         FleetState::Drifted => ((glyphs.mixed, Tone::Waits), with_age(model, "DRIFT", &fleet.drift)),
         FleetState::Degraded { bad } => ((glyphs.bad, Tone::Bad), format!("{bad} bad")),
-        FleetState::Steady => ((glyphs.ok, Tone::Good), steady_words(model, fleet)),
+        FleetState::Steady => match fleet.past_age {
+            Some(PastAge { past, .. }) if past > 0 => ((glyphs.waits, Tone::Waits), format!("{past} too old")),
+            _ => ((glyphs.ok, Tone::Good), steady_words(model, fleet)),
+        },
     }
 }
 

@@ -88,7 +88,7 @@ impl World {
         let number = if let Some((number, _)) = made {
             *number
         } else {
-            let number = template.versions.keys().next_back().copied().unwrap_or(0) + 1;
+            let number = template.versions.keys().next_back().copied().unwrap_or(0).max(template.spent) + 1;
             let description = new.content_hash.to_owned();
             template.versions.insert(number, TemplateVersion { image: new.image.clone(), description, fields });
             number

@@ -58,7 +58,7 @@ impl World {
 
     /// On the hour: whether a server of each group is going to break within it.
     fn draw_failures(&mut self) {
-        if self.tick % HOUR != 0 || self.tick / HOUR < QUIET_HOURS {
+        if !self.accidents || self.tick % HOUR != 0 || self.tick / HOUR < QUIET_HOURS {
             return;
         }
         let (seed, tick) = (self.seed, self.tick);

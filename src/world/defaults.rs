@@ -135,7 +135,7 @@ fn template_of(line: &Line, slot: Slot) -> Template {
     if slot == Slot::A {
         versions.insert(2, version(image_id(line.app, line.versions.0), ""));
     }
-    Template { versions, default: 1 }
+    Template { versions, default: 1, spent: 0 }
 }
 
 fn fields(app: &str) -> BTreeMap<String, Untrusted> {

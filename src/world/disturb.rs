@@ -1,11 +1,13 @@
 //! What people, policies and accidents do to a world behind an operation's back; for tests.
 
 use super::World;
+use super::state::{Group, ImageRecord, TemplateVersion, Vigour};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
-use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::observation::AlarmState;
 use crate::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
+use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::domain::traffic::RouteActions;
 
@@ -63,6 +65,69 @@ pub enum Disturbance {
         /// The version.
         version: PinnedVersion,
     },
+    /// A server fails its checks from now on.
+    BreakInstance {
+        /// Its group.
+        group: GroupName,
+        /// The server.
+        instance: InstanceId,
+    },
+    /// Servers of an image behave like this from now on.
+    ChangeVigour {
+        /// The image.
+        image: ImageId,
+        /// How they behave.
+        vigour: Vigour,
+    },
+    /// The cloud has only so many servers left to give; none for no limit.
+    LimitCapacity {
+        /// How many.
+        servers: Option<u32>,
+    },
+    /// A zone is gone with all its servers, and nothing is launched there for a while.
+    ZoneOutage {
+        /// Its index.
+        zone: u8,
+        /// For how long.
+        span: Millis,
+    },
+    /// The servers of a group that are on their way out take longer.
+    StuckDraining {
+        /// The group.
+        group: GroupName,
+        /// How much longer.
+        span: Millis,
+    },
+    /// Another tool replaces one server of a group by one of another template version.
+    LaunchStranger {
+        /// The group.
+        group: GroupName,
+        /// The version.
+        version: u64,
+    },
+    /// Somebody puts a tag on a group.
+    Tag {
+        /// The group.
+        group: GroupName,
+        /// The key.
+        key: String,
+        /// The value; none takes the tag off.
+        value: Option<String>,
+    },
+    /// Somebody deletes a version of a launch template.
+    RemoveTemplateVersion {
+        /// The template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+    },
+    /// Somebody lets a suspended process of a group go on.
+    Resume {
+        /// The group.
+        group: GroupName,
+        /// The process.
+        process: String,
+    },
     /// Somebody deregisters an image.
     RemoveImage {
         /// The image.
@@ -90,6 +155,20 @@ pub enum Disturbance {
         group: GroupName,
         /// What it says.
         why: String,
+    },
+    /// Somebody brings an image back from the recycle bin.
+    RestoreImage {
+        /// What there was.
+        record: Box<ImageRecord>,
+    },
+    /// Somebody makes a version of a launch template again.
+    RestoreTemplateVersion {
+        /// The template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+        /// What it said.
+        data: Box<TemplateVersion>,
     },
     /// An alarm says this from now on, whatever it sees; none lets it see again.
     SetAlarm {
@@ -126,6 +205,27 @@ impl World {
             Disturbance::SetBounds { group, min, max } => self.resize(&group, Some(min), Some(max), None).is_ok(),
             Disturbance::UnreadableHealth { target_group, span } => self.hide_health(&target_group, span),
             Disturbance::ChangeTemplate { group, version } => self.groups.get_mut(&group).map(|group| group.version = version).is_some(),
+            Disturbance::BreakInstance { group, instance } => self.break_by_hand(&group, &instance),
+            Disturbance::ChangeVigour { image, vigour } => self.change_vigour(&image, vigour),
+            Disturbance::LimitCapacity { servers } => {
+                self.spare = servers;
+                true
+            }
+            Disturbance::ZoneOutage { zone, span } => self.lose_zone(zone, span),
+            Disturbance::StuckDraining { group, span } => self.slow_down(&group, span),
+            Disturbance::LaunchStranger { group, version } => self.launch_stranger(&group, version),
+            Disturbance::Tag { group, key, value } => self.groups.get_mut(&group).map(|group| put_tag(group, key, value)).is_some(),
+            Disturbance::RemoveTemplateVersion { template, version } => self.templates.get_mut(&template).is_some_and(|found| {
+                found.spent = found.spent.max(version);
+                found.versions.remove(&version).is_some()
+            }),
+            Disturbance::Resume { group, process } => {
+                self.groups.get_mut(&group).map(|group| group.suspended.retain(|suspended| *suspended != process)).is_some()
+            }
+            Disturbance::RestoreImage { record } => self.images.insert(record.image.id.clone(), *record).is_none(),
+            Disturbance::RestoreTemplateVersion { template, version, data } => {
+                self.templates.get_mut(&template).map(|found| found.versions.insert(version, *data)).is_some()
+            }
             Disturbance::RemoveImage { image } => self.images.remove(&image).is_some(),
             Disturbance::StartRefresh { group, template: DesiredTemplate { id, version: PinnedVersion::Number(number) }, preferences, strategy } => {
                 self.start_refresh(&group, (&id, number), &preferences, strategy).is_ok()
@@ -137,6 +237,23 @@ impl World {
             Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
             Disturbance::Suspend { group, process } => self.groups.get_mut(&group).map(|group| group.suspended.push(process)).is_some(),
         }
+    }
+
+    /// All there is to know of an image, to bring it back later.
+    #[must_use]
+    pub fn image_record(&self, image: &ImageId) -> Option<&ImageRecord> {
+        self.images.get(image)
+    }
+
+    /// All a version of a launch template says, to bring it back later.
+    #[must_use]
+    pub fn template_version(&self, template: &TemplateId, version: u64) -> Option<&TemplateVersion> {
+        self.templates.get(template)?.versions.get(&version)
+    }
+
+    /// From now on nothing breaks by itself: what happens to this world is what somebody lets happen.
+    pub const fn spare_accidents(&mut self) {
+        self.accidents = false;
     }
 
     fn replace_by_hand(&mut self, arn: PlaceArn, actions: &RouteActions) -> bool {
@@ -154,4 +271,11 @@ impl World {
         let until = self.tick.saturating_add_unsigned(span.as_secs());
         self.target_groups.get_mut(target_group).map(|found| found.unreadable_until = Some(until)).is_some()
     }
+}
+
+fn put_tag(group: &mut Group, key: String, value: Option<String>) {
+    match value {
+        Some(value) => group.tags.insert(key, Untrusted::new(value)),
+        None => group.tags.remove(&key),
+    };
 }

@@ -12,6 +12,7 @@ mod clock;
 mod defaults;
 mod disturb;
 pub mod draw;
+mod harm;
 mod read;
 mod refresh;
 #[cfg(test)]
@@ -67,9 +68,19 @@ pub struct World {
     launches: u64,
     /// Servers the cloud has left to give; none when there is no limit.
     spare: Option<u32>,
+    /// A zone in which nothing is launched before this tick.
+    #[serde(default)]
+    outage: Option<(u8, Tick)>,
+    /// Whether servers break by themselves now and then.
+    #[serde(default = "breaks_by_itself")]
+    accidents: bool,
     /// Calls so far, for the request ids; the log itself may have been taken away.
     call_count: u64,
     calls: Vec<LoggedCall>,
+}
+
+const fn breaks_by_itself() -> bool {
+    true
 }
 
 /// A mutating call as the cloud saw it, accepted or not, with what it met.
@@ -106,6 +117,8 @@ impl World {
             alarms_unreadable_until: None,
             launches: 0,
             spare: (scenario == Scenario::NoCapacity).then_some(3),
+            outage: None,
+            accidents: true,
             call_count: 0,
             calls: Vec::new(),
         };

@@ -89,6 +89,7 @@ impl World {
             target_groups: group.target_group.iter().cloned().collect(),
             suspended: group.suspended.iter().map(|process| Untrusted::new(process.clone())).collect(),
             unsupported: Vec::new(),
+            warmup_secs: Some(30),
             tags: group.tags.clone(),
         }
     }

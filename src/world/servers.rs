@@ -134,7 +134,7 @@ impl World {
         self.launches += 1;
         let id = InstanceId::new(format!("i-0{:016x}", draw::bits(self.seed, 0, draw::mix(self.launches))));
         let (phase, target) = (Phase::Pending, Target::None);
-        Server { id, zone: emptiest_zone(group), launched, version, image, phase, target, healthy: true, broken: false, due: None }
+        Server { id, zone: emptiest_zone(group, self.dark_zone()), launched, version, image, phase, target, healthy: true, broken: false, due: None }
     }
 
     /// The version and image the group would launch now.
@@ -179,9 +179,9 @@ impl World {
     }
 }
 
-fn emptiest_zone(group: &Group) -> u8 {
+fn emptiest_zone(group: &Group, dark: Option<u8>) -> u8 {
     let in_zone = |zone: u8| group.servers.iter().filter(|server| server.is_active() && server.zone == zone).count();
-    (0..3_u8).min_by_key(|zone| (in_zone(*zone), *zone)).unwrap_or(0)
+    (0..3_u8).filter(|zone| Some(*zone) != dark).min_by_key(|zone| (in_zone(*zone), *zone)).unwrap_or(0)
 }
 
 /// A server's next step; false when it was its last.
@@ -214,6 +214,7 @@ fn check(server: &mut Server, vigour: Vigour, since: Tick, around: &Surroundings
             server.target = Target::Healthy;
             server.due = (vigour == Vigour::Flapping).then(|| around.draw("flap-down", server, 30, 90));
         }
+        Target::Healthy if sick => fail(server, since, around),
         Target::Healthy if vigour == Vigour::Flapping => {
             server.target = Target::Unhealthy;
             server.due = Some(around.draw("flap-up", server, 10, 25));
@@ -247,11 +248,11 @@ fn break_one(group: &mut Group, name: &GroupName, around: &Surroundings) {
     }
 }
 
-fn may_break(server: &Server) -> bool {
+pub(super) fn may_break(server: &Server) -> bool {
     matches!(server.phase, Phase::InService(_)) && server.healthy && !server.broken
 }
 
-fn break_server(server: &mut Server, around: &Surroundings) {
+pub(super) fn break_server(server: &mut Server, around: &Surroundings) {
     server.broken = true;
     if !around.registers {
         return condemn(server, around);

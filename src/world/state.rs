@@ -70,6 +70,9 @@ pub struct Template {
     pub versions: BTreeMap<u64, TemplateVersion>,
     /// The version `$Default` stands for.
     pub default: u64,
+    /// The highest number ever given to a version that was deleted.
+    #[serde(default)]
+    pub spent: u64,
 }
 
 /// Where a server is in its life.

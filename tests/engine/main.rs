@@ -14,6 +14,7 @@ mod bench;
 mod commands;
 mod gates;
 mod relaunch;
+mod rolling;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

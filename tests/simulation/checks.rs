@@ -1,36 +1,68 @@
-//! The invariants, checked against the world and never against what a driver believes.
+//! The invariants, checked against the world and its twin and never against what a driver believes.
+//!
+//! The twin is the same world as it was when the operation began, with everything that happened to it from outside since then, but without
+//! the operation's calls: a deficit it has as well is not the operation's.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck::domain::call::CloudCall;
-use quarterdeck::domain::fleet::{BySlot, Slot, WeightedPair};
-use quarterdeck::domain::ids::GroupName;
+use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, WeightedPair};
+use quarterdeck::domain::ids::{GroupName, TargetGroupArn};
+use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
 use quarterdeck::operation::plan::{OperationKind, StepKind};
-use quarterdeck::world::{LoggedCall, World};
+use quarterdeck::world::state::Vigour;
+use quarterdeck::world::{Disturbance, LoggedCall, World};
 
-use crate::store::{Record, Store};
+use crate::cloud::STALE;
+use crate::fault::Fault;
+use crate::sim::LAUNCH;
+use crate::store::Record;
 
-/// A lost server is back well within this.
-const HEALING: Millis = Millis::mins(20);
+/// Two launches of the same server differ by so much: the twin's may be that much earlier.
+const LAUNCHES_DIFFER: Millis = Millis::secs(52);
+/// A driver that is at work follows a raised need within a soak's period, a retried launch and a launch.
+const FOLLOWS: Millis = LAUNCH.plus(Millis::secs(15 + 60));
+/// A sick server is replaced within its grace, the checks that condemn it, and a launch.
+const REPLACED: Millis = LAUNCH.plus(Millis::secs(300 + 30 + 30 + 20));
+/// What was read may be so old by the time the call it led to arrives, even where no read lags.
+const LOOK_TO_CALL: Millis = Millis::secs(10);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Watch {
-    healthy: u32,
-    desired: u32,
-    excused_until: Option<WorldTime>,
+/// A call as the cloud saw it.
+pub struct Arrival<'a> {
+    pub logged: &'a LoggedCall,
+    /// The world just before.
+    pub before: &'a World,
+    pub record: &'a Record,
+    /// Its driver is not at work any more, or has given up on it.
+    pub stale: bool,
+    pub at: usize,
+    pub epoch: u64,
+    /// When it was decided.
+    pub intended: WorldTime,
+}
+
+/// What is going on while the world goes on.
+pub struct Moment<'a> {
+    pub record: Option<&'a Record>,
+    /// Somebody drives it, and nothing keeps that driver from seeing and doing.
+    pub driven: bool,
+    /// No fault is at work.
+    pub calm: bool,
 }
 
 pub struct Checker {
+    pub twin: World,
     pair: WeightedPair,
     live_sizes: Sizes,
     idle_size: u32,
     floor: u32,
-    watch: BySlot<Watch>,
     /// The group the ledger names, or a rollback's target.
     pub stable: Slot,
-    pub stable_since: WorldTime,
+    stable_since: WorldTime,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
@@ -38,25 +70,56 @@ pub struct Checker {
     /// A raised need may go unmet for so long yet; it runs only while there is a driver that could grow the groups.
     grace: Millis,
     ticked_at: WorldTime,
-    /// Somebody else set the weights that are there now: whoever did it answers for it.
-    pub foreign: bool,
+    /// The twin's deficits lately.
+    twin_short: VecDeque<(WorldTime, u32)>,
+    /// Healthy servers lately, for reads that lag.
+    lately: BySlot<VecDeque<(WorldTime, u32)>>,
+    lagged_at: Option<WorldTime>,
+    /// Servers lost that the twin does not have: so many may be missing until then.
+    losses: Vec<(WorldTime, u32)>,
+    /// For how long servers are missing that only the candidate's own illness accounts for, while somebody drives.
+    ill: Millis,
+    foreign: Foreign,
+    last_look: WorldTime,
+    /// The newest epoch that took the lease of each operation.
+    epochs: BTreeMap<usize, u64>,
+    backing_out_since: Option<WorldTime>,
+}
+
+/// What another hand changed and nobody has put right yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Foreign {
+    weights: Option<WorldTime>,
+    actions: Option<WorldTime>,
+    template: Option<WorldTime>,
+    sizes: bool,
 }
 
 impl Checker {
-    pub fn new(world: &World, pair: WeightedPair, floor: u32, idle_size: u32) -> Self {
+    pub fn new(world: &World, pair: WeightedPair, spec: &FleetSpec) -> Self {
         let live_sizes = world.sizes(&pair.groups.a).unwrap();
-        let watch = BySlot::from_fn(|slot| Watch {
-            healthy: world.healthy_targets(pair.target_groups.get(slot)),
-            desired: world.sizes(pair.groups.get(slot)).unwrap().desired,
-            excused_until: None,
-        });
-        let (left_pin, now) = (live_sizes.min, world.now());
-        let (need, grace, foreign) = (0, Millis::ZERO, false);
-        Self { pair, live_sizes, idle_size, floor, watch, stable: Slot::A, stable_since: now, need, left_pin, grace, ticked_at: now, foreign }
-    }
-
-    pub fn excuse(&mut self, slot: Slot, now: WorldTime) {
-        self.watch.get_mut(slot).excused_until = Some(now.plus(HEALING));
+        Self {
+            twin: world.clone(),
+            pair,
+            live_sizes,
+            idle_size: spec.idle_size,
+            floor: spec.floor,
+            stable: Slot::A,
+            stable_since: world.now(),
+            need: 0,
+            left_pin: live_sizes.min,
+            grace: Millis::ZERO,
+            ticked_at: world.now(),
+            twin_short: VecDeque::new(),
+            lately: BySlot::from_fn(|_| VecDeque::new()),
+            lagged_at: None,
+            losses: Vec::new(),
+            ill: Millis::ZERO,
+            foreign: Foreign::default(),
+            last_look: world.now(),
+            epochs: BTreeMap::new(),
+            backing_out_since: None,
+        }
     }
 
     fn healthy(&self, world: &World, slot: Slot) -> u32 {
@@ -75,6 +138,16 @@ impl Checker {
         world.actions(self.pair.place.arn()).unwrap()
     }
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
+    fn wanted(&self, share: f64) -> u32 {
+        (share * f64::from(self.need) - 1e-9).ceil().max(0.0) as u32
+    }
+
+    /// Servers that are missing for what each group's share of `actions` needs.
+    fn short(&self, world: &World, actions: &RouteActions) -> u32 {
+        Slot::BOTH.into_iter().map(|slot| self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))).sum()
+    }
+
     /// A new operation: what it needs, and that its plan asks for no less.
     pub fn begins(&mut self, world: &World, record: &Record) -> Result<(), String> {
         let plan = &record.operation.plan;
@@ -87,21 +160,30 @@ impl Checker {
             OperationKind::Rollback => {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
-                self.excuse(from, world.now());
             }
+            OperationKind::Recycle => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
                 self.left_pin = self.live_sizes.min;
             }
         }
-        if plan.need < self.need && plan.kind != OperationKind::Retire {
+        if plan.need < self.need && plan.kind != OperationKind::Retire && !self.foreign.sizes {
             return Err(format!("S1: the plan needs {} servers, the world {}", plan.need, self.need));
         }
         self.serves_alone(world, plan.kind);
-        if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) {
+        self.twin_begins(world);
+        (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
+        (self.ill, self.backing_out_since) = (Millis::ZERO, None);
+        if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
         Ok(())
+    }
+
+    /// From here on the twin goes on without the operation.
+    fn twin_begins(&mut self, world: &World) {
+        self.twin = world.clone();
+        self.twin_short.clear();
     }
 
     /// A rollback's plan asks for as many servers as the candidate grew to. Where its target serves alone and policies shrank it before, that is
@@ -112,17 +194,69 @@ impl Checker {
         }
     }
 
-    /// The driver had a complete look: what the stable group wants now is needed from now on.
-    pub fn looked(&mut self, world: &World, record: &Record) {
+    /// The driver had a look. If it was complete, what the stable group wants now is needed from now on.
+    pub fn looked(&mut self, world: &World, record: &Record, seen: &FleetObservation) {
+        let forward = !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut);
+        if !seen.is_complete() || !forward {
+            return;
+        }
+        if self.lagged_at.is_none_or(|at| world.now().since(at) > STALE) {
+            self.last_look = world.now();
+        }
         let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
         if record.kind() == OperationKind::Deploy && wanted > self.need {
-            self.raise(wanted);
+            self.need = wanted;
+            self.grace = FOLLOWS;
         }
     }
 
-    fn raise(&mut self, need: u32) {
-        self.need = need;
-        self.grace = HEALING;
+    /// What the hand that changed weights would put back: everything on the stable group.
+    pub fn all_on_stable(&self) -> Vec<(TargetGroupArn, u32)> {
+        Slot::BOTH.into_iter().map(|slot| (self.pair.target_groups.get(slot).clone(), if slot == self.stable { 100 } else { 0 })).collect()
+    }
+
+    /// Another hand set weights, and nobody has put that right yet.
+    pub const fn is_foreign(&self) -> bool {
+        self.foreign.weights.is_some()
+    }
+
+    pub const fn reads_lag(&mut self, now: WorldTime) {
+        self.lagged_at = Some(now);
+    }
+
+    pub fn took_lease(&mut self, at: usize, epoch: u64) {
+        self.epochs.insert(at, epoch);
+    }
+
+    /// What the same disturbance is in the twin: where it has no such server, one that serves there.
+    pub fn in_twin(&self, disturbance: &Disturbance) -> Disturbance {
+        let (Disturbance::KillInstance { group, instance } | Disturbance::BreakInstance { group, instance }) = disturbance else {
+            return disturbance.clone();
+        };
+        let same = self.twin.group(group).is_some_and(|group| group.instances.iter().any(|found| found.id == *instance));
+        let busiest = Slot::BOTH.into_iter().max_by_key(|slot| self.healthy(&self.twin, *slot)).unwrap_or(Slot::A);
+        let there = self.pair.groups.get(busiest).clone();
+        let server = self.twin.group(&there).and_then(|group| group.instances.iter().rfind(|found| found.serves()).map(|found| found.id.clone()));
+        match (same, server, disturbance) {
+            (false, Some(instance), Disturbance::KillInstance { .. }) => Disturbance::KillInstance { group: there, instance },
+            (false, Some(instance), Disturbance::BreakInstance { .. }) => Disturbance::BreakInstance { group: there, instance },
+            _ => disturbance.clone(),
+        }
+    }
+
+    /// A fault struck the world.
+    pub fn harmed(&mut self, fault: Fault, world: &World) {
+        let now = world.now();
+        let loses = |span: Millis| (now.plus(span), 1);
+        match fault {
+            Fault::ServerLost | Fault::OldVersion => self.losses.push(loses(LAUNCH.plus(Millis::secs(61)))),
+            Fault::ServerSick => self.losses.push(loses(REPLACED)),
+            Fault::ForeignWeights => self.foreign.weights = Some(now),
+            Fault::ForeignActions => self.foreign.actions = Some(now),
+            Fault::ForeignTemplate => self.foreign.template = Some(now),
+            Fault::ForeignSizes => self.foreign.sizes = true,
+            _ => {}
+        }
     }
 
     /// With the driver dead nobody grows what is served by a share of a raised need: a death may be longer than any growth takes.
@@ -137,56 +271,125 @@ impl Checker {
     /// earlier operation pinned: so they would in the twin world.
     fn follow_unpinned(&mut self, world: &World) {
         let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.left_pin.max(self.live_sizes.min));
-        if self.foreign || unpinned && self.share(self.actions(world), self.stable) == 1.0 {
+        if unpinned && self.share(self.actions(world), self.stable) == 1.0 {
             self.need = self.need.min(self.desired(world, self.stable));
         }
     }
 
-    /// S1 at this tick.
-    pub fn tick(&mut self, world: &World, store: &Store) -> Result<(), String> {
+    /// S1 at this tick, and how fast a back out takes the candidate out of the traffic.
+    pub fn tick(&mut self, world: &World, moment: &Moment<'_>) -> Result<(), String> {
         let now = world.now();
-        let active = store.active().map(|at| &store.records[at]);
-        self.pass(now, active.is_none_or(|record| record.driver.is_some()));
-        if active.is_some() {
+        let passed = now.since(self.ticked_at);
+        self.pass(now, moment.driven);
+        if moment.record.is_some() {
             self.follow_unpinned(world);
         }
+        self.remember(world);
+        let Some(record) = moment.record else { return Ok(()) };
+        let actions = self.actions(world);
+        let short = self.short(world, actions);
+        let allowed = self.allowed(record);
+        let missing = short > allowed && self.grace == Millis::ZERO;
+        if missing && self.is_ill(world, record, passed, moment.driven) {
+            return self.out_in_time(world, moment, record);
+        }
+        if !missing {
+            self.ill = Millis::ZERO;
+        }
+        if missing {
+            let of = |slot| format!("{} {} healthy for {:.2}", slot_word(slot), self.healthy(world, slot), self.share(actions, slot));
+            return Err(format!(
+                "S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {}, {}",
+                self.need,
+                of(Slot::A),
+                of(Slot::B)
+            ));
+        }
+        self.out_in_time(world, moment, record)
+    }
+
+    fn remember(&mut self, world: &World) {
+        let now = world.now();
+        let twin_short = self.short(&self.twin, self.actions(&self.twin));
+        push_lately(&mut self.twin_short, now, twin_short, LAUNCHES_DIFFER);
         for slot in Slot::BOTH {
-            let (healthy, desired) = (self.healthy(world, slot), self.desired(world, slot));
-            let before = *self.watch.get(slot);
-            // A policy that takes back what it asked for while it still starts may end a healthy server instead: as long as the group is asked for
-            // all that is needed, no pin could prevent it.
-            if healthy < before.healthy && desired >= before.desired.min(self.need) {
-                self.excuse(slot, now);
-            }
-            let watch = self.watch.get_mut(slot);
-            (watch.healthy, watch.desired) = (healthy, desired);
-            let excused = self.grace > Millis::ZERO || watch.excused_until.is_some_and(|until| now < until);
-            let wanted = self.wanted(self.share(self.actions(world), slot));
-            if healthy < wanted && !excused && !self.foreign && active.is_some() {
-                return Err(format!("S1: slot {} has {healthy} healthy servers, its share needs {wanted} of {}", slot.letter(), self.need));
-            }
+            let healthy = self.healthy(world, slot);
+            push_lately(self.lately.get_mut(slot), now, healthy, STALE.plus(LOOK_TO_CALL));
+        }
+        self.losses.retain(|(until, _)| *until > now);
+    }
+
+    /// How many servers may be missing now.
+    fn allowed(&self, record: &Record) -> u32 {
+        let twin = self.twin_short.iter().map(|(_, short)| *short).max().unwrap_or(0);
+        let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
+        let back = if goes_back(record) { self.need - threshold(self.need) } else { 0 };
+        (twin + lost).max(back)
+    }
+
+    /// The candidate's servers fail by themselves, which its twin cannot show: it is out of the traffic within the time a launch may take, two
+    /// periods, and the launch of what stable has to have.
+    fn is_ill(&mut self, world: &World, record: &Record, passed: Millis, driven: bool) -> bool {
+        let plan = &record.operation.plan;
+        let image = if plan.kind == OperationKind::Deploy { &plan.to.image } else { &plan.from.image };
+        let ill = world.image_record(image).is_none_or(|found| found.behaviour.vigour != Vigour::Sound);
+        if driven {
+            self.ill = self.ill.plus(passed);
+        }
+        let bound = plan.timing.launch_limit.plus(plan.timing.period_soak.times(2)).plus(FOLLOWS);
+        let recovers = self.ill > Millis::ZERO && self.ill < REPLACED;
+        (ill || recovers) && self.ill < bound
+    }
+
+    /// Healthy servers as they may have been read for a call that arrives now.
+    fn healthy_as_read(&self, world: &World, slot: Slot) -> u32 {
+        let now = world.now();
+        let lags = self.lagged_at.is_some_and(|at| now.since(at) <= STALE);
+        let span = if lags { STALE.plus(LOOK_TO_CALL) } else { LOOK_TO_CALL };
+        let lately = self.lately.get(slot).iter().filter(|(at, _)| now.since(*at) <= span).map(|(_, healthy)| *healthy);
+        lately.max().unwrap_or(0).max(self.healthy(world, slot))
+    }
+
+    /// Liveness: once faults stop, a back out has the candidate out of the traffic within two periods.
+    fn out_in_time(&mut self, world: &World, moment: &Moment<'_>, record: &Record) -> Result<(), String> {
+        let plan = &record.operation.plan;
+        let share = self.share(self.actions(world), plan.to.slot);
+        let can = self.healthy(world, plan.from.slot) >= self.need.max(record.progress.need);
+        // What another hand sets while our own write may still be spreading is taken for that.
+        let spreads = record.progress.written_at.is_some_and(|at| world.now().since(at) <= plan.timing.settle);
+        let due = record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
+        if !due {
+            self.backing_out_since = None;
+            return Ok(());
+        }
+        let since = *self.backing_out_since.get_or_insert(world.now());
+        let bound = plan.timing.period_moving.times(2).plus(plan.timing.period_soak);
+        if world.now().since(since) > bound {
+            return Err(format!("liveness: {} backs out and its candidate still has share {share} after {bound}", record.operation.id));
         }
         Ok(())
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
-    fn wanted(&self, share: f64) -> u32 {
-        (share * f64::from(self.need) - 1e-9).ceil().max(0.0) as u32
-    }
-
     /// A call as the cloud saw it, with the world as it is just after.
-    pub fn call(&mut self, world: &World, logged: &LoggedCall, record: &Record) -> Result<(), String> {
-        if logged.outcome.is_err() {
-            return Err(format!("the cloud rejects {}: {:?}", logged.call.summary(), logged.outcome));
+    pub fn call(&mut self, world: &World, arrival: &Arrival<'_>) -> Result<(), String> {
+        let (logged, record) = (arrival.logged, arrival.record);
+        let newest = self.epochs.get(&arrival.at).copied().unwrap_or(0);
+        if arrival.epoch > newest {
+            return Err(format!("S3: a call of epoch {} which nobody ever took", arrival.epoch));
+        }
+        if let Err(kind) = &logged.outcome {
+            return self.rejected(logged, *kind);
         }
         match &logged.call {
             CloudCall::SetWeights { place, actions } => {
                 if place.arn() != self.pair.place.arn() {
                     return Err("S11: a place outside the plan".to_owned());
                 }
-                self.weights(world, logged.before.as_ref().ok_or("S2: nothing was there before")?, actions, record)
+                let before = logged.before.as_ref().ok_or("S2: nothing was there before")?;
+                self.whole(before, actions, arrival)?;
+                if arrival.stale { self.late_weights(arrival, before, actions) } else { self.weights(world, before, actions, record) }
             }
-            CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, record),
+            CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
             CloudCall::RaiseMin { group, .. } | CloudCall::PinTemplate { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
@@ -198,13 +401,21 @@ impl Checker {
         }
     }
 
+    /// The cloud has a reason to reject a call only where somebody took away what it names.
+    fn rejected(&self, logged: &LoggedCall, kind: quarterdeck::domain::call::CloudErrorKind) -> Result<(), String> {
+        if kind == quarterdeck::domain::call::CloudErrorKind::NotFound {
+            return Ok(());
+        }
+        Err(format!("the cloud rejects {}: {kind:?}", logged.call.summary()))
+    }
+
     fn slot(&self, group: &GroupName) -> Result<Slot, String> {
         self.pair.groups.find(|name| name == group).ok_or_else(|| format!("S11: {group} is not in the plan"))
     }
 
-    /// S2, S15, S17.
-    fn weights(&mut self, world: &World, before: &RouteActions, after: &RouteActions, record: &Record) -> Result<(), String> {
-        if !before.same_but_weights(after) {
+    /// S2: both weights in one call, nothing else changed, never all zero. A late call may bring back other actions than are there by now.
+    fn whole(&self, before: &RouteActions, after: &RouteActions, arrival: &Arrival<'_>) -> Result<(), String> {
+        if !before.same_but_weights(after) && !arrival.stale && !self.raced(self.foreign.actions, arrival) {
             return Err("S2: something besides weights changed".to_owned());
         }
         if self.pair.target_groups.find(|arn| after.weight(arn).is_none()).is_some() {
@@ -213,39 +424,63 @@ impl Checker {
         if after.forwards().all(|(_, weight)| *weight == 0) {
             return Err("S2: all weights are zero".to_owned());
         }
-        if self.foreign {
-            self.foreign = false;
-            Slot::BOTH.into_iter().for_each(|slot| self.excuse(slot, world.now()));
-        }
-        let forward = record.kind() == OperationKind::Deploy && record.progress.state != OperationState::BackingOut;
-        let plan = &record.operation.plan;
-        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
-        let short = |actions: &RouteActions| -> u32 {
-            Slot::BOTH.into_iter().map(|slot| self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))).sum()
-        };
-        let (short_before, short_after) = (short(before), short(after));
+        Ok(())
+    }
+
+    /// The change came after the look that led to this call.
+    fn raced(&self, changed: Option<WorldTime>, arrival: &Arrival<'_>) -> bool {
+        let lags = self.lagged_at.is_some_and(|at| arrival.logged.at.since(at) <= STALE);
+        changed.is_some_and(|at| at >= self.last_look || at.plus(LOOK_TO_CALL) >= arrival.intended || lags)
+    }
+
+    /// S3: a call that comes late leaves no group with weight that serves nothing.
+    fn late_weights(&self, arrival: &Arrival<'_>, before: &RouteActions, after: &RouteActions) -> Result<(), String> {
         for slot in Slot::BOTH {
             let (was, is) = (self.share(before, slot), self.share(after, slot));
-            let healthy = self.healthy(world, slot);
+            if is > was && self.healthy(arrival.before, slot) == 0 {
+                return Err(format!("S3: a late call gives {} share {is} without a healthy target", slot_word(slot)));
+            }
+        }
+        Ok(())
+    }
+
+    /// S2, S15, S17, S20.
+    fn weights(&mut self, world: &World, before: &RouteActions, after: &RouteActions, record: &Record) -> Result<(), String> {
+        let forward = !goes_back(record);
+        if forward {
+            self.not_overwritten(before, record)?;
+        }
+        if self.foreign.weights.take().is_some() {
+            // Somebody else made what was there: what comes now is measured against that.
+            self.twin_begins(world);
+        }
+        let plan = &record.operation.plan;
+        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
+        let (short_before, short_after) = (self.short(world, before), self.short(world, after));
+        for slot in Slot::BOTH {
+            let (was, is) = (self.share(before, slot), self.share(after, slot));
+            let healthy = self.healthy_as_read(world, slot);
             if is <= was {
                 continue;
             }
             if healthy == 0 {
-                return Err(format!("S2: slot {} gets weight without a healthy target", slot.letter()));
+                return Err(format!("S2: {} gets weight without a healthy target", slot_word(slot)));
             }
             if !forward && slot == away {
-                return Err(format!("S2: on the way back slot {} gets share {is}, it had {was}: it goes away from there", slot.letter()));
+                return Err(format!("S2: on the way back {} gets share {is}, it had {was}: it goes away from there", slot_word(slot)));
             }
             if forward && healthy < self.wanted(is) {
-                return Err(format!("S17: slot {} gets share {is} with {healthy} healthy of {} needed", slot.letter(), self.need));
+                return Err(format!("S17: {} gets share {is} with {healthy} healthy of {} needed", slot_word(slot), self.need));
             }
-            if !forward && short_after > short_before && healthy * 20 < self.need * 18 {
+            if !forward && short_after > short_before && healthy < threshold(self.need) {
                 return Err(format!("S1: going back leaves {short_after} servers short, {short_before} were: {healthy} healthy of {}", self.need));
             }
-            if !forward {
-                self.excuse(slot, world.now());
-            }
         }
+        self.as_planned(after, record, forward)
+    }
+
+    /// S15: per step the plan's share.
+    fn as_planned(&self, after: &RouteActions, record: &Record, forward: bool) -> Result<(), String> {
         let step = record.operation.plan.steps.get(record.progress.current).map(|step| step.kind);
         let share = self.share(after, record.operation.plan.to.slot);
         match step {
@@ -258,15 +493,34 @@ impl Checker {
         }
     }
 
+    /// S20: what another hand set is not overwritten on the way forward, unless a person promoted past it.
+    fn not_overwritten(&self, before: &RouteActions, record: &Record) -> Result<(), String> {
+        let same = |route: &RouteActions| Slot::BOTH.into_iter().all(|slot| (self.share(route, slot) - self.share(before, slot)).abs() < 1e-9);
+        let ours = record.progress.expected_routes.iter().any(same);
+        let changed = self.foreign.weights.or(self.foreign.actions).or(self.foreign.template);
+        let known = changed.is_some_and(|at| at < self.last_look && self.lagged_at.is_none_or(|lagged| self.last_look.since(lagged) > STALE));
+        if !ours && known && !record.progress.promoted {
+            return Err(format!("S20: {} overwrites weights that another hand set", record.operation.id));
+        }
+        Ok(())
+    }
+
     /// S4, S10.
-    fn parked(&self, world: &World, slot: Slot, record: &Record) -> Result<(), String> {
+    fn parked(&self, world: &World, slot: Slot, arrival: &Arrival<'_>) -> Result<(), String> {
+        let record = arrival.record;
         let (plan, progress) = (&record.operation.plan, &record.progress);
         let effective = world.effective_share(self.pair.target_groups.get(slot)).unwrap_or(0.0);
+        let share = self.share(self.actions(world), slot);
+        // Somebody gave it traffic after the look.
+        let raced = self.raced(self.foreign.weights, arrival);
         let step = plan.steps.get(progress.current).map(|step| step.kind);
         // A rollback that launches its target anew first empties the slot for it.
         let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
-        if slot == self.stable && !makes_room || self.share(self.actions(world), slot) > 0.0 || effective > 0.0 {
-            return Err(format!("S4: slot {} is parked, stable is {}, it gets {effective} of the traffic", slot.letter(), self.stable.letter()));
+        if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
+            return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
+        }
+        if arrival.stale {
+            return Ok(());
         }
         if plan.kind == OperationKind::Retire {
             let kept = world.now().since(self.stable_since);
@@ -274,7 +528,8 @@ impl Checker {
                 return Err(format!("S4: the window of {} ended after {kept}", plan.window));
             }
         }
-        let evidence = progress.lower_evidence_at.map(|at| world.now().since(at));
+        let intended = progress.in_flight.as_ref().map(|call| call.since);
+        let evidence = progress.lower_evidence_at.zip(intended).map(|(found, intended)| intended.since(found));
         if evidence.is_none_or(|age| age < plan.timing.lower_gap) {
             return Err(format!("S10: parked on evidence of {evidence:?}"));
         }
@@ -283,11 +538,41 @@ impl Checker {
 
     fn released(&self, world: &World, slot: Slot, min: u32, record: &Record) -> Result<(), String> {
         let share = self.share(self.actions(world), slot.other());
-        if share > 0.0 {
+        if share > 0.0 && self.foreign.weights.is_none() {
             return Err(format!("S12: {} gives its pin of {} back while the other side serves", record.operation.id, slot.letter()));
         }
-        if min != self.live_sizes.min {
+        if min != self.live_sizes.min && !self.foreign.sizes {
             return Err(format!("S12: a pin is given back to {min}, the live role has {}", self.live_sizes.min));
+        }
+        Ok(())
+    }
+
+    /// S21 and S22 over an operation's events: a judged step ends well only on a verdict that says so, and a failed one stays failed.
+    pub fn verdicts(&self, record: &Record) -> Result<(), String> {
+        let (mut last, mut failed, mut promoted) = (None, false, false);
+        for event in &record.events {
+            match &event.body {
+                EventBody::StepStarted { .. } => (last, failed, promoted) = (None, false, false),
+                EventBody::Promoted { .. } => promoted = true,
+                EventBody::Judged { verdict, .. } => {
+                    if verdict.word != VerdictWord::Inconclusive && (verdict.candidate.requests == 0 || verdict.stable.requests == 0) {
+                        return Err(format!("S21: {} judges {:?} without data", record.operation.id, verdict.word));
+                    }
+                    failed |= verdict.word == VerdictWord::Fail;
+                    last = Some(verdict.word);
+                }
+                EventBody::StepEnded { step, outcome: StepOutcome::Success | StepOutcome::Warning, .. } => {
+                    let weighs = record.operation.plan.steps.get(*step).is_some_and(|step| matches!(step.kind, StepKind::Weight(_)));
+                    let judged = weighs && record.operation.plan.judged && !promoted;
+                    if judged && failed {
+                        return Err(format!("S22: step {step} of {} failed and ended well", record.operation.id));
+                    }
+                    if judged && last != Some(VerdictWord::Pass) {
+                        return Err(format!("S21: step {step} of {} ended well on {last:?}", record.operation.id));
+                    }
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -295,15 +580,15 @@ impl Checker {
     /// S12 once nothing is left to do. A claim may remain only where the cloud refused to take it off, and only until it ends.
     pub fn at_rest(&self, world: &World, claim_may_remain: bool) -> Result<(), String> {
         let live = world.group(self.pair.groups.get(self.stable)).unwrap();
-        if (live.sizes.min, live.sizes.max) != (self.live_sizes.min, self.live_sizes.max) {
+        if (live.sizes.min, live.sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: the live group rests at {:?}, its role has {:?}", live.sizes, self.live_sizes));
         }
         let idle = world.group(self.pair.groups.get(self.stable.other())).unwrap();
-        if idle.sizes != Sizes::all(self.idle_size) {
+        if idle.sizes != Sizes::all(self.idle_size) && !self.foreign.sizes {
             return Err(format!("S12: the idle group rests at {:?}", idle.sizes));
         }
-        if self.share(self.actions(world), self.stable) < 1.0 {
-            return Err(format!("S12: slot {} is stable and does not have all of the traffic", self.stable.letter()));
+        if self.share(self.actions(world), self.stable) < 1.0 && self.foreign.weights.is_none() {
+            return Err(format!("S12: {} is stable and does not have all of the traffic", slot_word(self.stable)));
         }
         for group in [live, idle] {
             if !group.suspended.is_empty() {
@@ -316,5 +601,35 @@ impl Checker {
             }
         }
         Ok(())
+    }
+}
+
+fn push_lately(lately: &mut VecDeque<(WorldTime, u32)>, now: WorldTime, value: u32, span: Millis) {
+    if lately.back().is_none_or(|(_, last)| *last != value) {
+        lately.push_back((now, value));
+    }
+    // The value before the oldest moment that counts was still there at that moment.
+    while lately.len() > 1 && now.since(lately[1].0) > span {
+        lately.pop_front();
+    }
+}
+
+/// Thresholds end a way back: all if fewer than ten, nine tenths if fewer than twenty, else 95 percent.
+pub const fn threshold(need: u32) -> u32 {
+    match need {
+        0..10 => need,
+        10..20 => (need * 9).div_ceil(10),
+        _ => (need * 19).div_ceil(20),
+    }
+}
+
+fn goes_back(record: &Record) -> bool {
+    record.kind() != OperationKind::Deploy || record.progress.state == OperationState::BackingOut
+}
+
+const fn slot_word(slot: Slot) -> &'static str {
+    match slot {
+        Slot::A => "slot a",
+        Slot::B => "slot b",
     }
 }

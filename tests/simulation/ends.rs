@@ -21,6 +21,7 @@ impl Sim {
         match record.kind() {
             OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
             OperationKind::Rollback => self.rollback_kept(record),
+            OperationKind::Recycle => Err("nobody recycles here".to_owned()),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
@@ -103,7 +104,9 @@ impl Sim {
         }
         let to = record.operation.plan.to.slot;
         let all = |slot: Slot| self.world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(slot)));
-        let there = all(to) == Some(1.0) && self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        let serves = self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        // Whatever struck may have struck just now.
+        let there = all(to) == Some(1.0) && (serves || record.disturbed) || self.checker.is_foreign();
         if record.progress.state == OperationState::Succeeded && there {
             Ok(())
         } else {

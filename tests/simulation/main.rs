@@ -1,7 +1,8 @@
 //! Deterministic simulation: whole rollouts against the simulated world in one thread, with faults drawn from a seed, and the invariants
 //! of the rollout rules checked against the world at every moment.
 //!
-//! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_SEED` runs one and prints its events.
+//! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_MINUTES` for how long (as many seeds as fit),
+//! `QD_SIM_SEED` runs one and prints its events. Seeds are independent: each has one thread, and there are as many threads as processors.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,19 +10,30 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::cast_possible_truncation,
     missing_docs,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot go on has failed, and nothing here is large"
 )]
 
 mod chance;
 mod checks;
-mod driver;
+mod cloud;
+mod coverage;
+mod crash;
 mod ends;
+mod fault;
+mod hands;
 mod person;
+mod process;
 mod script;
 mod sim;
 mod store;
+mod strike;
 mod totals;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use sim::Sim;
 use totals::Totals;
@@ -30,7 +42,9 @@ use totals::Totals;
 const PERMANENT: [u64; 17] =
     [1_337, 1_950, 2_118, 2_491, 3_023, 5_819, 6_729, 10_321, 15_938, 16_607, 18_402, 18_412, 19_008, 21_381, 24_129, 24_201, 27_860];
 /// How many seeds are run unless told otherwise.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 400;
+/// So many seeds reach every cell of the coverage table.
+const LONG: u64 = 20_000;
 /// How many of the last events a failing seed prints.
 const LAST: usize = 40;
 
@@ -44,7 +58,6 @@ fn run(seed: u64, totals: &mut Totals) -> Result<(), String> {
     let ended = sim.run();
     sim.totals.one("seeds");
     sim.totals.add("ticks", sim.world.tick().unsigned_abs());
-    sim.totals.add("calls", sim.seen_calls);
     totals.merge(&sim.totals);
     ended.map_err(|broke| format!("seed {seed}, tick {}: {broke}\n{}", sim.world.tick(), last_events(&sim, LAST)))
 }
@@ -69,30 +82,80 @@ fn last_events(sim: &Sim, last: usize) -> String {
         .collect()
 }
 
+/// What many seeds came to.
+#[derive(Default)]
+struct Harvest {
+    totals: Totals,
+    failures: Vec<(u64, String)>,
+}
+
+/// Runs the permanent seeds, and then others until there were enough.
+fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
+    let (next, harvest) = (AtomicU64::new(0), Mutex::new(Harvest::default()));
+    let permanent = PERMANENT.len() as u64;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut mine = Harvest::default();
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    if nth >= permanent && enough(nth - permanent) {
+                        break;
+                    }
+                    let seed = PERMANENT.get(nth as usize).copied().unwrap_or_else(|| first + nth - permanent);
+                    mine.failures.extend(run(seed, &mut mine.totals).err().map(|failure| (seed, failure)));
+                }
+                let mut all = harvest.lock().unwrap();
+                all.totals.merge(&mine.totals);
+                all.failures.append(&mut mine.failures);
+            });
+        }
+    });
+    let mut harvest = harvest.into_inner().unwrap();
+    harvest.failures.sort();
+    harvest
+}
+
 #[test]
 fn no_seed_breaks_an_invariant() {
-    let mut totals = Totals::default();
-    let began = std::time::Instant::now();
     if let Some(seed) = number("QD_SIM_SEED") {
-        let ended = run(seed, &mut totals);
-        let mut sim = Sim::new(seed);
-        drop(sim.run());
-        println!("{}\n{totals}", last_events(&sim, usize::MAX));
-        ended.unwrap_or_else(|failure| panic!("{}", failure.lines().next().unwrap_or_default()));
-        return;
+        return run_one(seed);
     }
-    let count = number("QD_SIM_SEEDS").unwrap_or(SEEDS);
-    let first = number("QD_SIM_FIRST").unwrap_or(1);
-    let seeds: Vec<u64> = PERMANENT.into_iter().chain(first..first + count).collect();
-    let mut failures = Vec::new();
-    for seed in seeds {
-        if let Err(failure) = run(seed, &mut totals) {
-            failures.push(failure);
-        }
-    }
-    println!("{totals}{:?}", began.elapsed());
-    let by_kind = failures.iter().map(|failure| failure.lines().next().unwrap_or_default()).take(40).collect::<Vec<_>>().join("\n");
+    let began = Instant::now();
+    let minutes = number("QD_SIM_MINUTES").map(|minutes| Duration::from_secs(minutes * 60));
+    let count = number("QD_SIM_SEEDS").unwrap_or(if minutes.is_some() { u64::MAX } else { SEEDS });
+    let over = |nth: u64| nth >= count || minutes.is_some_and(|limit| began.elapsed() >= limit);
+    let Harvest { totals, failures } = run_many(number("QD_SIM_FIRST").unwrap_or(1), over);
+    let seeds = totals.get("seeds");
+    let cost = began.elapsed().as_secs_f64() * 1_000.0 / seeds as f64;
+    println!("{}{seeds} seeds in {:.1?}, {cost:.1} ms a seed", totals.without("cell "), began.elapsed());
+    let never = coverage::never_hit(&totals);
+    println!("{}", coverage::summary(&totals, &never));
+    let by_kind = failures.iter().map(|(_, failure)| failure.lines().next().unwrap_or_default()).take(60).collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} seeds failed:\n{by_kind}\n\n{}", failures.len(), failures[0].1);
     let judged = totals.get("ended: canary succeeded") + totals.get("ended: blue-green succeeded");
     assert!(totals.get(ends::FALSE_ALARM) <= 3 + judged / 100, "the judge cries wolf");
-    assert!(failures.is_empty(), "{} seeds failed:\n{by_kind}\n\n{}", failures.len(), failures[0]);
+    assert!(seeds < LONG || never.is_empty(), "cells of coverage.txt that were never hit:\n{}", never.join("\n"));
+}
+
+fn run_one(seed: u64) {
+    let mut totals = Totals::default();
+    let ended = run(seed, &mut totals);
+    let mut sim = Sim::new(seed);
+    drop(sim.run());
+    println!("{}\n{totals}", last_events(&sim, usize::MAX));
+    ended.unwrap_or_else(|failure| panic!("{}", failure.lines().next().unwrap_or_default()));
+}
+
+#[test]
+fn two_runs_of_a_seed_leave_the_same_trace() {
+    let trace = |seed| {
+        let mut sim = Sim::new(seed);
+        drop(sim.run());
+        sim.trace()
+    };
+    let traces: Vec<u64> = (1..=20).map(trace).collect();
+    assert_eq!(traces, (1..=20).map(trace).collect::<Vec<_>>());
+    assert!(traces.iter().collect::<std::collections::BTreeSet<_>>().len() == traces.len(), "every seed is another run");
 }

@@ -1,54 +1,47 @@
-//! People and accidents: what they want, when, and what it does to the world or the store.
+//! People: what they want, when, and what that does to the store.
 
-use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::fleet::Slot;
+use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::text::Untrusted;
-use quarterdeck::domain::time::{Millis, WorldTime};
+use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
-use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
-use quarterdeck::plan::Facts;
-use quarterdeck::world::Disturbance;
+use quarterdeck::plan::{Facts, ReleaseTemplate};
 
+use crate::cloud::Flight;
+use crate::fault::Fault;
 use crate::sim::{Broke, Sim};
-use crate::store::Record;
+use crate::store::{Gone, NotCreated};
+use crate::strike::Relief;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Somebody wants a new release, or back.
     Wish,
-    /// Somebody rolls back whatever is going on.
-    RollBack,
     /// Somebody asks something of the operation that is at work.
     Command(CommandKind),
-    /// A server is gone.
-    Kill(Slot),
-    /// A policy or a person changes what the stable group wants.
-    Scale(u32),
-    /// The health of a slot's targets cannot be read for so many seconds.
-    Hide(Slot, u64),
-    /// Somebody puts this percentage on slot A in a console.
-    Weights(u32),
-    /// A call whose driver died arrives, within the call timeout.
-    Late(CloudCall),
+    /// A fault strikes.
+    Strike(Fault),
+    /// A lasting fault is over.
+    Relieve(Relief),
+    /// A call arrives that was sent a while ago.
+    Arrive(Box<Flight>),
+    /// A driver is started for this operation.
+    Recover(usize),
+}
+
+impl Act {
+    /// Whether it keeps things from settling.
+    pub const fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Wish)
+    }
 }
 
 impl Sim {
-    fn soon(&mut self, low_secs: u64, high_secs: u64) -> WorldTime {
-        let secs = self.chance.between(low_secs, high_secs);
-        self.now().plus(Millis::secs(secs))
-    }
-
-    fn plan_act(&mut self, act: Act, low_secs: u64, high_secs: u64) {
-        let at = self.soon(low_secs, high_secs);
-        self.quiet_at = self.quiet_at.max(at);
-        self.agenda.push((at, act));
-    }
-
     /// After an operation ended: sometimes within the window, sometimes after it.
     pub fn wish_again(&mut self) {
-        if self.wishes > 0 {
+        if self.wishes > 0 && !self.is_planned(|act| matches!(act, Act::Wish)) {
             let window = self.spec.window.as_secs();
             if self.chance.one_in(2) {
                 self.plan_act(Act::Wish, 1, window);
@@ -58,78 +51,98 @@ impl Sim {
         }
     }
 
-    pub fn due_acts(&mut self) -> Result<(), Broke> {
-        while let Some(next) = (0..self.agenda.len()).filter(|at| self.agenda[*at].0 <= self.now()).min_by_key(|at| self.agenda[*at].0) {
-            let (_, act) = self.agenda.remove(next);
-            self.act(act)?;
-        }
-        Ok(())
-    }
-
-    fn act(&mut self, act: Act) -> Result<(), Broke> {
+    pub fn act(&mut self, act: Act) -> Result<(), Broke> {
         match act {
             Act::Wish => self.wish(),
-            Act::RollBack => self.roll_back(),
-            Act::Command(kind) => self.command(kind),
-            Act::Kill(slot) => self.kill(slot),
-            Act::Scale(desired) => self.scale(desired),
-            Act::Hide(slot, secs) => {
-                let target_group = self.pair.target_groups.get(slot).clone();
-                self.disturb("accident: health hidden", Disturbance::UnreadableHealth { target_group, span: Millis::secs(secs) });
+            Act::Command(kind) => {
+                self.command(kind, false);
                 Ok(())
             }
-            Act::Weights(pct) => self.foreign_weights(pct),
-            Act::Late(call) => self.arrives_late(&call),
+            Act::Strike(fault) => self.strike(fault),
+            Act::Relieve(relief) => {
+                self.relieve(&relief);
+                Ok(())
+            }
+            Act::Arrive(flight) => self.arrive_late(&flight),
+            Act::Recover(at) => {
+                self.recover(at);
+                Ok(())
+            }
         }
     }
 
-    fn disturb(&mut self, what: &str, disturbance: Disturbance) {
-        if self.world.disturb(disturbance) {
-            self.totals.one(what);
-            self.disturbed();
+    /// `qd drive --recover`, or the screen's T: whoever finds an operation without a driver starts one.
+    fn recover(&mut self, at: usize) {
+        if self.store.records[at].is_final() || self.is_driven(at) {
+            return;
         }
-    }
-
-    pub fn disturbed(&mut self) {
-        if let Some(at) = self.store.active() {
-            self.store.records[at].disturbed = true;
+        let pid = self.pid();
+        match self.start_driver(at, pid) {
+            Ok(()) | Err(Gone::Finished) => {}
+            Err(Gone::HasDriver | Gone::LeaseLost) => self.plan_act(Act::Recover(at), 5, 15),
+            Err(Gone::DiskFull) => self.plan_act(Act::Recover(at), 20, 60),
         }
     }
 
     fn wish(&mut self) -> Result<(), Broke> {
         self.wishes = self.wishes.saturating_sub(1);
         let way_back = self.store.ledger.len() > 1;
-        if way_back && self.chance.one_in(2) { self.roll_back() } else { self.deploy() }
+        if way_back && self.chance.one_in(2) { self.roll_back(false) } else { self.deploy(false) }
     }
 
-    fn deploy(&mut self) -> Result<(), Broke> {
+    pub fn deploy(&mut self, twice: bool) -> Result<(), Broke> {
         let images = self.script.images;
         let (image, _) = self.chance.pick(images);
         let strategy = self.script.strategy;
-        match self.with_facts(|facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy))) {
+        let planned = self.with_facts(|facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy)));
+        self.confirmed("deploy", planned, twice)
+    }
+
+    pub fn roll_back(&mut self, twice: bool) -> Result<(), Broke> {
+        let planned = self.with_facts(|facts| quarterdeck::plan::rollback::plan(facts, None));
+        self.confirmed("rollback", planned, twice)
+    }
+
+    fn confirmed(&mut self, what: &str, planned: Result<Plan, Refusal>, twice: bool) -> Result<(), Broke> {
+        match planned {
+            Ok(plan) if twice => {
+                self.confirm(plan.clone())?;
+                self.second_confirm(plan)
+            }
             Ok(plan) => self.confirm(plan),
-            Err(refusal) => self.refused("deploy", &refusal),
+            Err(refusal) => {
+                let short: String = refusal.reason.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+                self.totals.one(&format!("refused {what}: {short}"));
+                if self.store.active().is_none() {
+                    self.wish_again();
+                }
+                Ok(())
+            }
         }
     }
 
-    fn roll_back(&mut self) -> Result<(), Broke> {
-        match self.with_facts(|facts| quarterdeck::plan::rollback::plan(facts, None)) {
-            Ok(plan) => self.confirm(plan),
-            Err(refusal) => self.refused("rollback", &refusal),
+    /// S14: of two people who confirm the same, the second is told who was first.
+    fn second_confirm(&mut self, plan: Plan) -> Result<(), Broke> {
+        let first = self.store.records.last().ok_or("S14: nobody was first")?.operation.id.clone();
+        self.struck(Fault::TwoPeople);
+        match self.store.create(plan, self.clock) {
+            Err(NotCreated::Held(by)) if by == first => Ok(()),
+            Err(NotCreated::NoReserve) => Ok(()),
+            other => Err(format!("S14: the second of two people is told {other:?}, {first} was first")),
         }
     }
 
-    fn refused(&mut self, what: &str, refusal: &Refusal) -> Result<(), Broke> {
-        let short: String = refusal.reason.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
-        self.totals.one(&format!("refused {what}: {short}"));
-        if self.store.active().is_none() {
-            self.wish_again();
+    fn with_facts<T>(&mut self, plan: impl Fn(&Facts<'_>) -> T) -> T {
+        let mut seen = self.world.observe(&self.spec.scope(), Depth::Full);
+        if self.is_spelled(Fault::Credentials) {
+            seen = quarterdeck::domain::observation::FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
         }
-        Ok(())
-    }
-
-    fn with_facts<T>(&self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let (seen, images) = (self.world.observe(&self.spec.scope(), quarterdeck::domain::observation::Depth::Full), self.world.images());
+        let images_missing = self.is_spelled(Fault::Unreadable).then(|| "a page is missing".to_owned());
+        let mut images = self.world.images();
+        if images_missing.is_some() {
+            let kept = self.chance.between(0, images.len() as u64);
+            images.truncate(kept as usize);
+        }
         let operations = self.store.views();
         let template = |slot| {
             let pin = self.world.group(self.pair.groups.get(slot))?.template?;
@@ -138,140 +151,91 @@ impl Sim {
         let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
         let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
         let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
-        plan(&Facts {
+        let mut facts = Facts {
             setting: &self.setting,
             identity: &self.world.identity(),
             spec: &self.spec,
             seen: &seen,
             images: &images,
-            images_missing: None,
+            images_missing,
             ledger: &self.store.ledger,
             operations: &operations,
             live_template: template(live),
             other_template: template(live.other()),
-            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
+            release_template: ReleaseTemplate::NotRead,
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),
             freezes: &[],
-            now: self.now(),
-        })
+            now: self.clock,
+        };
+        if let Some(release) = quarterdeck::plan::rollback::launched_anew(&facts, None) {
+            let found = self.world.template(&release.template, release.template_version);
+            facts.release_template = found.map_or(ReleaseTemplate::Gone, ReleaseTemplate::There);
+        }
+        plan(&facts)
     }
 
-    /// One transaction: the old operation is superseded, its driver's epoch is over, the new one is there.
     fn confirm(&mut self, plan: Plan) -> Result<(), Broke> {
-        let now = self.now();
         let level = plan.level.map_or("", quarterdeck::operation::status::WayBackLevel::word);
         self.totals.one(&format!("confirmed: {} {level}", plan.kind.word()));
-        if let Some(id) = &plan.supersedes {
-            let at = self.store.records.iter().position(|record| record.operation.id == *id).ok_or("a plan supersedes what is not there")?;
-            let state = self.store.records[at].progress.state.word();
-            let step = self.store.records[at].progress.current;
-            self.totals.one(&format!("superseded: {} in {state}", self.store.records[at].operation.word()));
-            self.totals.one(&format!("superseded: {} at step {step}", self.store.records[at].operation.word()));
-            let operation = format!("op-{}", self.store.records.len() + 1);
-            self.store.append(at, EventBody::SupersededBy { operation: operation.as_str().into() }, now)?;
-        }
+        let before = self.store.active();
         let kind = plan.kind;
-        let boot = self.boot();
-        let at = self.store.create(plan, now, Some(boot));
+        let at = match self.store.create(plan, self.clock) {
+            Ok(at) => at,
+            Err(error) => {
+                self.totals.one(&format!("not created: {}", if matches!(error, NotCreated::NoReserve) { "no reserve" } else { "held" }));
+                if self.store.active().is_none() {
+                    self.wish_again();
+                }
+                return Ok(());
+            }
+        };
+        if let Some(before) = before {
+            self.totals.one(&format!("superseded: {}", self.store.records[before].operation.word()));
+            self.wake_nappers(before);
+        }
         self.checker.begins(&self.world, &self.store.records[at])?;
         self.store.check()?;
-        self.dead_until = now;
-        self.quiet_at = self.quiet_at.max(now.plus(Millis::mins(45)));
-        self.draw_acts(kind);
+        self.plan_act(Act::Recover(at), 0, 2);
+        self.draw_strikes(kind);
         Ok(())
     }
 
-    fn draw_acts(&mut self, kind: OperationKind) {
-        let faults = self.script.faults;
-        if kind == OperationKind::Deploy && self.chance.one_in(faults.superseded) {
-            let span = self.chance.pick(&[60, 600, 3_000]);
-            self.plan_act(Act::RollBack, 1, span);
+    fn draw_strikes(&mut self, kind: OperationKind) {
+        if self.script.swarm.kinds.is_empty() {
+            return;
         }
-        if self.chance.one_in(faults.commands) {
-            for _ in 0..self.chance.between(1, 4) {
-                let kind =
-                    self.chance.pick(&[CommandKind::Pause, CommandKind::Resume, CommandKind::Promote, CommandKind::Promote, CommandKind::BackOut]);
-                let span = self.chance.pick(&[60, 600, 3_000]);
-                self.plan_act(Act::Command(kind), 0, span);
-            }
-        }
-        if self.chance.one_in(faults.accidents) {
-            for _ in 0..self.chance.between(1, 5) {
-                let slot = self.chance.pick(&Slot::BOTH);
-                let desired = u32::try_from(self.chance.between(10, 24)).unwrap();
-                let secs = self.chance.pick(&[5, 40, 300, 900]);
-                let act = match self.chance.between(0, 3) {
-                    0 => Act::Scale(desired),
-                    1 => Act::Hide(slot, secs),
-                    _ => Act::Kill(slot),
-                };
-                self.plan_act(act, 1, 4_000);
-            }
-        }
-        if kind == OperationKind::Deploy && self.chance.one_in(faults.foreign) {
-            let pct = self.chance.pick(&[100, 90, 60, 50]);
-            self.plan_act(Act::Weights(pct), 60, 2_400);
+        let kinds = self.script.swarm.kinds.clone();
+        let span = if kind == OperationKind::Deploy { self.chance.pick(&[300, 1_500, 4_000]) } else { 400 };
+        for _ in 0..self.script.swarm.strikes {
+            let fault = self.chance.pick(&kinds);
+            self.plan_act(Act::Strike(fault), 0, span);
         }
     }
 
-    /// The console of somebody who does not know that a deploy is going on. Not while it goes back already, and only onto groups that serve.
-    fn foreign_weights(&mut self, pct: u32) -> Result<(), Broke> {
-        let busy = self.store.active().map(|at| &self.store.records[at]);
-        let forward = |record: &Record| record.kind() == OperationKind::Deploy && record.progress.state != OperationState::BackingOut;
-        let healthy = |slot| self.world.healthy_targets(self.pair.target_groups.get(slot)) > 0;
-        if !busy.is_some_and(forward) || !Slot::BOTH.into_iter().all(healthy) {
-            return Ok(());
-        }
-        let weights = vec![(self.pair.target_groups.a.clone(), pct), (self.pair.target_groups.b.clone(), 100 - pct)];
-        self.disturb("foreign weights", Disturbance::SetWeights { place: self.pair.place.arn().clone(), weights });
-        self.checker.foreign = true;
-        Ok(())
-    }
-
-    fn kill(&mut self, slot: Slot) -> Result<(), Broke> {
-        let group = self.world.group(self.pair.groups.get(slot)).unwrap();
-        if group.instances.is_empty() {
-            return Ok(());
-        }
-        let nth = usize::try_from(self.chance.next()).unwrap() % group.instances.len();
-        self.disturb("accident: server killed", Disturbance::KillInstance { group: group.name, instance: group.instances[nth].id.clone() });
-        Ok(())
-    }
-
-    /// A policy lets the stable group grow, or shrink as far as its pin allows. Where nothing is pinned yet the twin world would shrink too.
-    fn scale(&mut self, desired: u32) -> Result<(), Broke> {
-        let stable = self.checker.stable;
-        let group = self.pair.groups.get(stable).clone();
-        let other = self.world.actions(self.pair.place.arn()).and_then(|actions| actions.weight(self.pair.target_groups.get(stable.other())));
-        self.disturb("accident: stable group scaled", Disturbance::SetDesired { group, desired });
-        if other == Some(0) {
-            let now = self.now();
-            self.checker.excuse(stable, now);
-        }
-        Ok(())
-    }
-
-    pub fn command(&mut self, kind: CommandKind) -> Result<(), Broke> {
-        let Some(at) = self.store.active() else { return Ok(()) };
-        let (sent_at, boot_id) = (self.boot(), "boot".to_owned());
+    /// A person at a screen; `old`: one that shows what was ten minutes ago.
+    pub fn command(&mut self, kind: CommandKind, old: bool) {
+        let Some(at) = self.store.active() else { return };
+        let age = if old { Millis::mins(10) } else { Millis::ZERO };
+        let sent_at = BootTime(self.boot().0.saturating_sub(age.0));
         let typed = self.chance.one_in(2).then(|| Untrusted::new(self.spec.name.as_str()));
         let reason = (!self.chance.one_in(4)).then(|| Untrusted::new("because"));
+        let other_step = old || self.chance.one_in(5);
         let record = &mut self.store.records[at];
-        let step = if self.chance.one_in(5) { record.progress.current.saturating_sub(1) } else { record.progress.current };
+        let step = if other_step { record.progress.current.saturating_sub(1) } else { record.progress.current };
         let last_event = record.events.last().map_or(0, |event| event.seq);
-        let id = u64::try_from(record.commands.len()).unwrap();
-        record.commands.push(Command { id, kind, step, last_event, by: Who::default(), reason, typed, sent_at, boot_id });
         record.disturbed = true;
+        let command = Command { id: 0, kind, step, last_event, by: Who::default(), reason, typed, sent_at, boot_id: "boot".to_owned() };
+        self.store.send_command(at, command);
         self.totals.one(&format!("command: {}", kind.word()));
+        self.wake_nappers(at);
         // With no driver alive, these start one.
-        if matches!(kind, CommandKind::BackOut | CommandKind::Resume) && record.driver.is_none() {
-            self.dead_until = self.now();
+        if matches!(kind, CommandKind::BackOut | CommandKind::Resume) && !self.is_driven(at) {
+            self.plan_act(Act::Recover(at), 0, 1);
         }
         if kind == CommandKind::Pause {
             self.plan_act(Act::Command(CommandKind::Resume), 60, 2_400);
         }
-        Ok(())
     }
 }

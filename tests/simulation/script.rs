@@ -1,9 +1,10 @@
-//! What is drawn for a seed before it begins: the fleet and which kinds of faults it has to live with.
+//! What is drawn for a seed before it begins: the fleet, and which kinds of faults it has to live with, when and how often.
 
 use quarterdeck::domain::fleet::{FleetSpec, Strategy, WeightStep};
 use quarterdeck::domain::time::Millis;
 
 use crate::chance::Chance;
+use crate::fault::{Fault, Phase};
 
 /// How an image behaves, as the world's catalog has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,27 +17,20 @@ pub enum Kind {
 pub const WEB: [(&str, Kind); 4] = [("2.14.0", Kind::Good), ("2.13.1", Kind::Good), ("2.15.0", Kind::Errors), ("2.16.0", Kind::NeverHealthy)];
 pub const API: [(&str, Kind); 3] = [("5.2.0", Kind::Good), ("5.0.3", Kind::Good), ("5.1.0", Kind::Good)];
 
-/// Each is "once in so many", 0 for never.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    /// Points of a turn at which the driver may die.
-    pub death: u64,
-    /// Observations of which a part cannot be read.
-    pub unreadable: u64,
-    /// Weight changes after which reads are stale for a while.
-    pub stale: u64,
-    /// Calls that are refused.
-    pub refused: u64,
-    /// Calls whose answer is lost.
-    pub lost: u64,
-    /// Accidents an operation: servers killed, health hidden for longer, policies at work.
-    pub accidents: u64,
-    /// Operations in which somebody changes weights by hand.
-    pub foreign: u64,
-    /// Commands an operation.
-    pub commands: u64,
-    /// Operations that a rollback takes the wheel from.
-    pub superseded: u64,
+/// A fault meant for a phase: it strikes so long after the phase was entered.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    pub fault: Fault,
+    pub phase: Phase,
+    pub after: Millis,
+}
+
+/// Which faults a seed has, and how many of them strike an operation at times that have nothing to do with what it does.
+#[derive(Clone, Debug, Default)]
+pub struct Swarm {
+    pub kinds: Vec<Fault>,
+    pub strikes: u64,
+    pub aims: Vec<Aim>,
 }
 
 pub struct Script {
@@ -45,20 +39,19 @@ pub struct Script {
     pub strategy: Strategy,
     pub judged: bool,
     pub operations: u64,
-    pub faults: Faults,
+    pub swarm: Swarm,
 }
 
 impl Script {
     pub fn draw(chance: &mut Chance) -> Self {
         let web = chance.one_in(2) || chance.one_in(3);
-        let faults = if chance.one_in(4) { Faults::default() } else { faults(chance) };
         Self {
             fleet: if web { "web-prod" } else { "api-prod" },
             images: if web { &WEB } else { &API },
             strategy: chance.pick(&[Strategy::Canary, Strategy::BlueGreen]),
             judged: !chance.one_in(8),
             operations: chance.between(1, 4),
-            faults,
+            swarm: if chance.one_in(10) { Swarm::default() } else { swarm(chance) },
         }
     }
 
@@ -74,17 +67,19 @@ impl Script {
     }
 }
 
-fn faults(chance: &mut Chance) -> Faults {
-    let mut maybe = |rates: &[u64]| if chance.one_in(2) { chance.pick(rates) } else { 0 };
-    Faults {
-        death: maybe(&[30, 100, 300]),
-        unreadable: maybe(&[5, 20, 60]),
-        stale: maybe(&[1, 3]),
-        refused: maybe(&[3, 10]),
-        lost: maybe(&[3, 10]),
-        accidents: maybe(&[1, 3]),
-        foreign: maybe(&[2, 4]),
-        commands: maybe(&[1, 3]),
-        superseded: maybe(&[1, 3]),
-    }
+/// Some seeds have one fault in many places, some have many kinds at once.
+fn swarm(chance: &mut Chance) -> Swarm {
+    let kinds = match chance.between(0, 3) {
+        0 => Vec::new(),
+        1 => vec![chance.pick(Fault::ALL)],
+        2 => (0..4).map(|_| chance.pick(Fault::ALL)).collect(),
+        _ => Fault::ALL.iter().copied().filter(|_| chance.one_in(3)).collect(),
+    };
+    let aims = (0..chance.between(1, 3)).map(|_| aim(chance)).collect();
+    Swarm { kinds, strikes: chance.pick(&[1, 2, 5, 10]), aims }
+}
+
+fn aim(chance: &mut Chance) -> Aim {
+    let after = chance.pick(&[0, 0, 1, 5, 20, 60]);
+    Aim { fault: chance.pick(Fault::ALL), phase: chance.pick(Phase::ALL), after: Millis::secs(chance.between(0, after)) }
 }

@@ -1,24 +1,34 @@
-//! One seed from beginning to end: the world, the store, the people and the driver in one thread.
+//! One seed from beginning to end: the world and its twin, the store, the people and the drivers in one thread.
+
+use std::collections::BTreeMap;
 
 use quarterdeck::domain::fleet::{FleetSpec, Slot, WeightedPair};
+use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
-use quarterdeck::domain::traffic::RouteActions;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::engine::answer::Answer;
+use quarterdeck::operation::command::CommandKind;
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody};
+use quarterdeck::operation::plan::{OperationKind, StepKind};
+use quarterdeck::operation::record::Appended;
 use quarterdeck::plan::Setting;
-use quarterdeck::world::{Disturbance, Scenario, World};
+use quarterdeck::world::{Disturbance, Scenario, World, draw};
 
 use crate::chance::Chance;
-use crate::checks::Checker;
+use crate::checks::{Checker, Moment};
+use crate::cloud::Spell;
+use crate::fault::{Fault, Phase};
 use crate::person::Act;
+use crate::process::{Process, Trap};
 use crate::script::Script;
-use crate::store::Store;
+use crate::store::{Gone, Record, Store};
+use crate::strike::Relief;
 use crate::totals::Totals;
 
-const START: WorldTime = WorldTime(1_780_000_000_000);
-/// Once everybody leaves it alone, an operation and its retire end within this: waits, hold, window.
-const BOUND: Millis = Millis::mins(60 * 5);
+pub const START: WorldTime = WorldTime(1_780_000_000_000);
+/// A launch takes no longer: boot, checks, and the world's second.
+pub const LAUNCH: Millis = Millis::secs(102);
 
 /// A broken invariant, in words.
 pub type Broke = String;
@@ -30,23 +40,28 @@ pub struct Sim {
     pub pair: WeightedPair,
     pub setting: Setting,
     pub world: World,
+    pub clock: WorldTime,
     pub store: Store,
     pub checker: Checker,
     pub totals: Totals,
-    /// What people and accidents are going to do, unsorted.
-    pub agenda: Vec<(WorldTime, Act)>,
+    /// What people, accidents and the network are going to do.
+    agenda: Vec<(WorldTime, u64, Act)>,
+    acts: u64,
+    pub processes: Vec<Process>,
+    next_pid: u32,
+    pub traps: Vec<Trap>,
+    pub spells: Vec<Spell>,
+    /// What was seen lately, for reads that lag.
+    pub past: Vec<FleetObservation>,
+    /// How far the world clock of a process that starts now is off, in milliseconds.
+    pub skew: i64,
     /// Operations people still want.
     pub wishes: u64,
-    /// No fault after this.
-    pub quiet_at: WorldTime,
-    /// The dead driver's successor comes at this time.
-    pub dead_until: WorldTime,
-    /// Reads of the route show this until then.
-    pub stale: Option<(WorldTime, RouteActions)>,
-    /// Intents whose driver died before it sent the call.
-    pub unsent: u64,
-    /// Calls the cloud saw.
-    pub seen_calls: u64,
+    /// The last fault is over by then.
+    pub trouble_until: WorldTime,
+    pub phase: Option<(usize, Phase)>,
+    /// How often each call of each operation reached the cloud.
+    pub arrivals: BTreeMap<(usize, u64), u64>,
     pub claim_may_remain: bool,
     judged_ends: usize,
 }
@@ -55,18 +70,22 @@ impl Sim {
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let script = Script::draw(&mut chance);
+        Self::with(seed, chance, script)
+    }
+
+    pub fn with(seed: u64, mut chance: Chance, script: Script) -> Self {
         let mut world = World::new(Scenario::Default, seed, START);
+        world.spare_accidents();
         let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == script.fleet).unwrap();
         Script::adjust(&mut chance, &mut spec);
         let pair = spec.weighted_pair().unwrap();
         if spec.idle_size > 0 {
             world.disturb(Disturbance::SetBounds { group: pair.groups.b.clone(), min: spec.idle_size, max: spec.idle_size });
         }
-        world.advance(START.plus(Millis::secs(chance.between(200, 7_000))));
-        let checker = Checker::new(&world, pair.clone(), spec.floor, spec.idle_size);
+        let clock = START.plus(Millis::secs(chance.between(200, 7_000)));
+        world.advance(clock);
+        let checker = Checker::new(&world, pair.clone(), &spec);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: script.judged };
-        let first = (world.now(), Act::Wish);
-        let quiet_at = world.now();
         let mut sim = Self {
             wishes: script.operations,
             chance,
@@ -75,20 +94,27 @@ impl Sim {
             pair,
             setting,
             world,
+            clock,
             store: Store::default(),
             checker,
             totals: Totals::default(),
-            agenda: vec![first],
-            quiet_at,
-            dead_until: START,
-            stale: None,
-            unsent: 0,
-            seen_calls: 0,
+            agenda: Vec::new(),
+            acts: 0,
+            processes: Vec::new(),
+            next_pid: 100,
+            traps: Vec::new(),
+            spells: Vec::new(),
+            past: Vec::new(),
+            skew: 0,
+            trouble_until: clock,
+            phase: None,
+            arrivals: BTreeMap::new(),
             claim_may_remain: false,
             judged_ends: 0,
         };
         let adopted = sim.running(Slot::A);
         sim.store.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
+        sim.plan_act(Act::Wish, 0, 0);
         sim
     }
 
@@ -107,50 +133,168 @@ impl Sim {
         }
     }
 
-    pub fn now(&self) -> WorldTime {
-        self.world.now()
-    }
-
     /// The boot clock of the one host there is.
     pub fn boot(&self) -> BootTime {
-        BootTime(1_000_000).plus(self.now().since(START))
+        BootTime(1_000_000).plus(self.clock.since(START))
     }
 
-    pub fn is_quiet(&self) -> bool {
-        self.now() >= self.quiet_at
+    pub fn pid(&mut self) -> u32 {
+        self.next_pid += 1;
+        self.next_pid
+    }
+
+    pub fn active(&self) -> Option<&Record> {
+        self.store.active().map(|at| &self.store.records[at])
+    }
+
+    /// Something is wrong, or will be, until then.
+    pub fn trouble(&mut self, until: WorldTime) {
+        self.trouble_until = self.trouble_until.max(until);
+    }
+
+    /// A fault did strike: in which phase is counted.
+    pub fn struck(&mut self, fault: Fault) {
+        self.totals.one(&format!("fault {fault}"));
+        let phase = self.active().and_then(Phase::of);
+        if let Some(phase) = phase {
+            self.totals.one(&format!("cell {fault} {phase}"));
+        }
+        if let Some(at) = self.store.active() {
+            self.store.records[at].disturbed = true;
+        }
+    }
+
+    pub fn plan_act(&mut self, act: Act, low_secs: u64, high_secs: u64) {
+        let at = self.clock.plus(Millis::secs(self.chance.between(low_secs, high_secs)));
+        if act.is_trouble() {
+            self.trouble(at);
+        }
+        self.acts += 1;
+        self.agenda.push((at, self.acts, act));
+    }
+
+    fn next_event(&self) -> Option<WorldTime> {
+        let acts = self.agenda.iter().map(|(at, ..)| *at);
+        let processes = self.processes.iter().filter(|process| !matches!(process.stage, crate::process::Stage::Waits)).map(|process| process.wake);
+        acts.chain(processes).min()
+    }
+
+    fn due_act(&mut self) -> Option<Act> {
+        let due = (0..self.agenda.len()).filter(|nth| self.agenda[*nth].0 <= self.clock);
+        let next = due.min_by_key(|nth| (self.agenda[*nth].0, self.agenda[*nth].1))?;
+        Some(self.agenda.remove(next).2)
+    }
+
+    pub fn is_planned(&self, like: impl Fn(&Act) -> bool) -> bool {
+        self.agenda.iter().any(|(.., act)| like(act))
     }
 
     pub fn run(&mut self) -> Result<(), Broke> {
-        loop {
-            self.due_acts()?;
-            self.judge_ends()?;
-            if let Some(at) = self.store.active() {
-                self.turn(at)?;
-            } else if let Some(next) = self.agenda.iter().map(|(at, _)| *at).min() {
-                self.advance(next)?;
-            } else {
-                break;
-            }
-            if self.agenda.is_empty() && self.now() > self.quiet_at.plus(BOUND) {
-                return Err("liveness: it does not come to an end".to_owned());
-            }
-        }
+        self.run_until_rest()?;
         self.store.check_folds()?;
-        let intended: u64 = self.store.records.iter().map(|record| record.progress.calls.intended).sum();
-        if intended != self.seen_calls + self.unsent {
-            return Err(format!("S18: {intended} intents, {} calls, {} were never sent", self.seen_calls, self.unsent));
-        }
+        self.check_arrivals()?;
         self.checker.at_rest(&self.world, self.claim_may_remain)
     }
 
-    /// Goes on to `to`, or to the next thing somebody does; every moment at which something happens in the world is looked at.
-    pub fn advance(&mut self, to: WorldTime) -> Result<(), Broke> {
-        let stop = self.agenda.iter().map(|(at, _)| *at).min().map_or(to, |act| act.min(to));
-        while self.now() < stop {
-            let next = self.world.next_change().min(stop.plus(Millis(999)));
+    pub fn run_until_rest(&mut self) -> Result<(), Broke> {
+        while let Some(next) = self.next_event() {
+            self.pass_to(next)?;
+            while let Some(act) = self.due_act() {
+                self.act(act)?;
+            }
+            self.due_processes()?;
+            self.judge_ends()?;
+            self.somebody_drives();
+            self.in_time()?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to `to`; every moment at which something happens in either world is looked at.
+    fn pass_to(&mut self, to: WorldTime) -> Result<(), Broke> {
+        while self.clock < to {
+            let next = self.world.next_change().min(self.checker.twin.next_change()).min(to);
+            self.clock = next;
             self.world.advance(next);
+            self.checker.twin.advance(next);
+            self.spells.retain(|spell| spell.until > next);
             self.totals.one("moments looked at");
-            self.checker.tick(&self.world, &self.store)?;
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    pub fn tick(&mut self) -> Result<(), Broke> {
+        let active = self.store.active();
+        let driven = active.is_none_or(|at| self.is_driven(at)) && self.spells.is_empty() && !self.store.disk.full;
+        let calm = self.clock >= self.trouble_until;
+        self.checker.tick(&self.world, &Moment { record: active.map(|at| &self.store.records[at]), driven, calm })
+    }
+
+    /// Events a driver appends, and what the checker has to know of what they bring about.
+    pub fn append(&mut self, at: usize, epoch: u64, bodies: &[EventBody], now: WorldTime) -> Result<Result<Appended, Gone>, Broke> {
+        let before = self.store.records.len();
+        let appended = self.store.append(at, epoch, bodies, now);
+        self.began(at, before)?;
+        Ok(appended)
+    }
+
+    /// The answer to a command, in the same transaction as what it does.
+    pub fn answered(
+        &mut self,
+        at: usize,
+        epoch: u64,
+        command: u64,
+        answer: &Answer,
+        now: WorldTime,
+    ) -> Result<Result<Option<Appended>, Gone>, Broke> {
+        let before = self.store.records.len();
+        let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
+        let appended = self.store.append_answer(at, epoch, command, answer, now);
+        if let (Some(kind), Ok(Some(_))) = (kind, &appended) {
+            self.totals.one(&format!("answer: {} {}", kind.word(), if answer.accepted { "accepted" } else { "refused" }));
+            self.store.records[at].promoted |= answer.accepted && kind == CommandKind::Promote;
+        }
+        self.began(at, before)?;
+        Ok(appended)
+    }
+
+    fn began(&mut self, at: usize, before: usize) -> Result<(), Broke> {
+        for new in before..self.store.records.len() {
+            self.checker.begins(&self.world, &self.store.records[new])?;
+            self.store.records[new].disturbed = self.store.records[at].disturbed;
+        }
+        Ok(())
+    }
+
+    /// An operation without a driver finds one sooner or later.
+    fn somebody_drives(&mut self) {
+        let Some(at) = self.store.active() else { return };
+        let held = self.processes.iter().any(|process| process.at == at);
+        if !held && !self.is_planned(|act| matches!(act, Act::Recover(_))) {
+            let gap = self.chance.pick(&[1, 10, 30, 200, 1_500]);
+            self.plan_act(Act::Recover(at), 0, gap);
+        }
+        let paused = self.store.records[at].progress.state == OperationState::Paused;
+        let takes_back = self.store.records[at].progress.state == OperationState::Holding && self.store.records[at].kind() != OperationKind::Deploy;
+        if takes_back && self.checker.is_foreign() && !self.is_planned(|act| matches!(act, Act::Relieve(_))) {
+            let actions = self.checker.all_on_stable();
+            let place = self.pair.place.arn().clone();
+            self.plan_act(Act::Relieve(Relief::World(vec![Disturbance::SetWeights { place, weights: actions }])), 10, 600);
+        }
+        if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
+            self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
+        }
+    }
+
+    /// Liveness: once nothing is wrong any more, an operation ends within its bound.
+    fn in_time(&self) -> Result<(), Broke> {
+        let Some(record) = self.active() else { return Ok(()) };
+        let since = self.trouble_until.max(record.operation.created_at);
+        let bound = bound(record);
+        if self.clock > since.plus(bound) {
+            let (id, state, reason) = (&record.operation.id, record.progress.state.word(), &record.progress.reason);
+            return Err(format!("liveness: {id} is {state} ({reason}) {} after the last fault, its bound is {bound}", self.clock.since(since)));
         }
         Ok(())
     }
@@ -162,11 +306,36 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.promise_kept(self.judged_ends)?;
+            self.checker.verdicts(&self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
-            if kind != quarterdeck::operation::plan::OperationKind::Retire && state != OperationState::Superseded {
+            if kind != OperationKind::Retire && state != OperationState::Superseded {
                 self.wish_again();
             }
         }
         Ok(())
     }
+
+    /// A number that differs whenever two runs differ in anything that was recorded or came to be.
+    pub fn trace(&self) -> u64 {
+        let mut word = self.world.digest().unwrap();
+        for event in self.store.records.iter().flat_map(|record| &record.events) {
+            word = draw::mix(word ^ draw::fnv(format!("{event:?}").as_bytes()));
+        }
+        draw::mix(word ^ draw::fnv(self.totals.to_string().as_bytes()))
+    }
+}
+
+/// Waits, three launches, draining and twenty periods; a deploy may hold once until its deadline.
+fn bound(record: &Record) -> Millis {
+    let plan = &record.operation.plan;
+    let timing = &plan.timing;
+    let soaks = plan.steps.iter().map(|step| match step.kind {
+        StepKind::Weight(weight) => weight.soak.times(2).plus(timing.settle),
+        StepKind::Window => plan.window,
+        StepKind::Stable => timing.stable_gap.times(3),
+        _ => Millis::ZERO,
+    });
+    let waits = soaks.fold(timing.settle.plus(timing.launch_limit), Millis::plus);
+    let holds = if plan.kind == OperationKind::Deploy { timing.hold_deadline.plus(timing.launch_limit) } else { Millis::ZERO };
+    waits.plus(holds).plus(LAUNCH.times(3)).plus(Millis::secs(120)).plus(timing.period_window.times(20))
 }

@@ -8,7 +8,11 @@ pub struct Totals(BTreeMap<String, u64>);
 
 impl Totals {
     pub fn add(&mut self, what: &str, times: u64) {
-        *self.0.entry(what.to_owned()).or_default() += times;
+        if let Some(count) = self.0.get_mut(what) {
+            *count += times;
+        } else {
+            self.0.insert(what.to_owned(), times);
+        }
     }
 
     pub fn one(&mut self, what: &str) {
@@ -23,6 +27,11 @@ impl Totals {
         for (what, times) in &other.0 {
             self.add(what, *times);
         }
+    }
+
+    /// All but those whose name begins so.
+    pub fn without(&self, beginning: &str) -> Self {
+        Self(self.0.iter().filter(|(what, _)| !what.starts_with(beginning)).map(|(what, times)| (what.clone(), *times)).collect())
     }
 }
 

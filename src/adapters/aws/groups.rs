@@ -76,6 +76,7 @@ fn read_group(group: &asg::AutoScalingGroup, known: &Known) -> ServerGroup {
         target_groups: group.target_group_arns().iter().map(TargetGroupArn::new).collect(),
         suspended: group.suspended_processes().iter().filter_map(asg::SuspendedProcess::process_name).map(Untrusted::from).collect(),
         unsupported: unsupported(group),
+        warmup_secs: group.default_instance_warmup().or(group.health_check_grace_period()).and_then(|secs| u32::try_from(secs).ok()),
         tags: read_tags(group.tags()),
     }
 }

@@ -8,10 +8,11 @@ use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
-use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
 use crate::operation::sighting::Sighting;
+use crate::operation::status::WayBackLevel;
 
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
@@ -55,7 +56,8 @@ impl Store {
             Some(median) => Ok(Some(median)),
             None => self.median(None, kind),
         };
-        Ok(FleetHistory { shift: usual("shift")?, grow: usual("grow")?, template: usual("template")?, empty: usual("empty")? })
+        let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
+        Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
 
     fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
@@ -82,7 +84,7 @@ impl Store {
             if stood_still(events, *step) {
                 continue;
             }
-            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(operation.plan.kind, planned.kind));
+            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(&operation.plan, planned.kind));
             let took = progress.steps.get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
             if let (Some(kind), Some(took)) = (kind, took) {
                 transaction
@@ -103,9 +105,11 @@ fn stood_still(events: &[Event], step: usize) -> bool {
     since.into_iter().any(|event| matches!(&event.body, EventBody::StateChanged { to: OperationState::Paused | OperationState::Holding, .. }))
 }
 
-const fn history_kind(operation: OperationKind, step: StepKind) -> Option<&'static str> {
-    match (operation, step) {
+const fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
+    match (plan.kind, step) {
         (OperationKind::Rollback, StepKind::Shift) => Some("shift"),
+        (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
+        (_, StepKind::Refresh) => Some("refresh"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
         (_, StepKind::Template) => Some("template"),
         (_, StepKind::EmptySlot) => Some("empty"),

@@ -1,4 +1,4 @@
-//! `qd deploy` and `qd rollback`: plan, ask, execute, follow.
+//! `qd deploy`, `qd rollback` and `qd recycle`: plan, ask, execute, follow.
 
 use super::super::ask::{consent, someone_must_answer};
 use super::super::exit::Exit;
@@ -55,6 +55,16 @@ pub struct RollbackArgs {
     pub act: ActOptions,
 }
 
+/// `qd recycle`.
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
+pub struct RecycleArgs {
+    /// The fleet
+    pub fleet: String,
+    /// How it is confirmed and followed
+    #[command(flatten)]
+    pub act: ActOptions,
+}
+
 /// A new release.
 pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out: &mut Output) -> Result<Exit, Failure> {
     let intent = Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy };
@@ -90,6 +100,11 @@ fn rolls_back(view: &OperationView, fleet: &FleetName, to: Option<&str>) -> bool
     let is_meant = |wanted: &str| plan.to.image.as_str() == wanted || plan.to.version.as_ref().is_some_and(|version| version.raw() == wanted);
     let at_work = !view.state().is_final() && view.driver_alive && view.state() != OperationState::Paused;
     plan.kind == OperationKind::Rollback && plan.fleet == *fleet && at_work && to.is_none_or(is_meant)
+}
+
+/// Fresh servers of the same image.
+pub(in super::super) async fn recycle(desk: &dyn Records, args: &RecycleArgs, out: &mut Output) -> Result<Exit, Failure> {
+    act(desk, &Intent::Recycle { fleet: FleetName::new(&args.fleet) }, &args.act, out).await
 }
 
 async fn act(desk: &dyn Records, intent: &Intent, options: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {

@@ -18,7 +18,7 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
 use crate::operation::drift::Drift;
-use crate::operation::status::{FleetState, GroupStatus, OperationBrief, WayBack, WayBackLevel};
+use crate::operation::status::{FleetState, FleetStatus, GroupStatus, OperationBrief, WayBack, WayBackLevel};
 use crate::ports::desk::{FleetDetail, Records};
 
 /// `qd fleet`.
@@ -122,6 +122,8 @@ fn text(detail: &FleetDetail, now: WorldTime, width: Option<usize>) -> String {
         text.push_str(&format!("state      unknown: {why}\n"));
     }
     text.push_str(&operation(status.operation.as_ref(), now));
+    text.push_str(&refresh(detail));
+    text.push_str(&past_age(status));
     text.push_str(&back(&status.way_back, now));
     text.push_str(&drift_lines(&status.drift, now));
     for freeze in status.freezes.iter().filter(|freeze| freeze.until > now) {
@@ -252,6 +254,20 @@ fn operation(brief: Option<&OperationBrief>, now: WorldTime) -> String {
     let until = brief.deadline.map_or_else(String::new, |at| format!(", until {} (in {})", at.clock(), at.since(now)));
     let why = if brief.reason.is_empty() { String::new() } else { format!(": {}", brief.reason) };
     format!("operation  {} {}, {}{why}{until}\n", brief.id, brief_words(brief), brief.step_title)
+}
+
+/// What AWS's engine does, or did last.
+fn refresh(detail: &FleetDetail) -> String {
+    let Some(refresh) = &detail.refresh else { return String::new() };
+    let goes_on = if refresh.status.is_running() { "; AWS drives it, it goes on without us" } else { "" };
+    format!("refresh    {} {}{goes_on}\n", refresh.id, refresh.words())
+}
+
+fn past_age(status: &FleetStatus) -> String {
+    let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age) else { return String::new() };
+    let unknown = if age.unknown == 0 { String::new() } else { format!("; the age of {} is unknown", age.unknown) };
+    let remedy = if age.past == 0 { String::new() } else { format!(": `qd recycle {}` replaces every server", status.spec.name) };
+    format!("age        {} servers are older than {max_age}{unknown}{remedy}\n", age.past)
 }
 
 fn back(way: &WayBack, now: WorldTime) -> String {

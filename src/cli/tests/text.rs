@@ -68,6 +68,7 @@ async fn a_fleet_shows_its_groups_its_operation_and_its_way_back() {
 
     operation  op-3 canary 2.14.0 5/9, weight 25%
     way back   R0 to 2.13.2 (ami-0132, web-prod-a) in ~5s, proved 0s ago
+    alarm      web-5xx green
     "#);
 }
 

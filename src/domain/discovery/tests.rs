@@ -27,6 +27,7 @@ fn group(name: &str, target_groups: &[&str], tags: &[(&str, &str)]) -> ServerGro
         target_groups: target_groups.iter().map(|name| tg(name)).collect(),
         suspended: Vec::new(),
         unsupported: Vec::new(),
+        warmup_secs: None,
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), Untrusted::from(*value))).collect::<BTreeMap<_, _>>(),
     }
 }

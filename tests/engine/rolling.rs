@@ -1,0 +1,558 @@
+//! AWS's own engine in the simulated cloud, and ours that asks, watches, turns it round and dies in between.
+
+use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
+use quarterdeck::domain::fleet::{FleetSpec, Slot, Strategy};
+use quarterdeck::domain::group::PinnedVersion;
+use quarterdeck::domain::ids::OperationId;
+use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::reading::Reading;
+use quarterdeck::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStatus, RefreshStrategy};
+use quarterdeck::domain::release::Release;
+use quarterdeck::domain::text::Untrusted;
+use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
+use quarterdeck::engine::answer::{Reading as Read, answer};
+use quarterdeck::engine::{Situation, decide, depth};
+use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::command::{Command, CommandKind, Who};
+use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
+use quarterdeck::operation::history::FleetHistory;
+use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
+use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
+use quarterdeck::operation::progress::Progress;
+use quarterdeck::operation::record::{Operation, OperationView};
+use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
+use quarterdeck::world::{Disturbance, Scenario, World};
+
+const START: WorldTime = WorldTime(1_780_000_000_000);
+
+/// What becomes of the answer to the next call of a kind.
+#[derive(Clone, Copy, PartialEq)]
+enum Lost {
+    BeforeItHappened,
+    AfterItHappened,
+}
+
+struct Stage {
+    world: World,
+    spec: FleetSpec,
+    plan: Plan,
+    progress: Progress,
+    ledger: Vec<LedgerEntry>,
+    operations: Vec<OperationView>,
+    lose: Option<(&'static str, Lost)>,
+    calls: Vec<CloudCall>,
+}
+
+impl Stage {
+    fn fleet(name: &str) -> Self {
+        let world = World::new(Scenario::Default, 1, START);
+        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == name).unwrap();
+        let image = world.images().into_iter().find(|image| image.version == Some("0.9.8".into())).unwrap();
+        let release = Release {
+            image: image.id,
+            version: image.version,
+            template: "lt-legacy-prod".into(),
+            template_version: 2,
+            digest: None,
+            group: "legacy-prod".into(),
+            slot: Slot::A,
+        };
+        let body = LedgerBody::Stable { how: How::Adopted };
+        let ledger = vec![LedgerEntry { seq: 1, fleet: name.into(), at: START, release, body, by: "ann".into(), reason: None, operation: None }];
+        let nothing = plan_of_web(&world);
+        let progress = Progress::new(&nothing, START);
+        Self { world, spec, plan: nothing, progress, ledger, operations: Vec::new(), lose: None, calls: Vec::new() }
+    }
+
+    /// legacy-prod with a deploy of 0.9.9 planned.
+    fn deploy() -> Self {
+        let mut stage = Self::fleet("legacy-prod");
+        let plan = stage.facts(|facts| quarterdeck::plan::deploy::plan(facts, "0.9.9", None)).unwrap();
+        stage.begin(plan);
+        stage
+    }
+
+    fn begin(&mut self, plan: Plan) {
+        self.progress = Progress::new(&plan, self.world.now());
+        self.plan = plan;
+    }
+
+    fn facts<T>(&self, make: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
+        let seen = self.look(Depth::WithRefreshes(Slot::A));
+        make(&Facts {
+            setting: &setting,
+            identity: &self.world.identity(),
+            spec: &self.spec,
+            seen: &seen,
+            images: &self.world.images(),
+            images_missing: None,
+            ledger: &self.ledger,
+            operations: &self.operations,
+            live_template: None,
+            other_template: None,
+            release_template: ReleaseTemplate::NotRead,
+            target_groups: Vec::new(),
+            policies: None,
+            history: FleetHistory::default(),
+            freezes: &[],
+            now: self.world.now(),
+        })
+    }
+
+    fn look(&self, depth: Depth) -> FleetObservation {
+        self.world.observe(&self.spec.scope(), depth)
+    }
+
+    fn happens(&mut self, body: EventBody) {
+        self.progress.apply(&Event { seq: 0, at: self.world.now(), body });
+    }
+
+    /// One turn of a driver that knows nothing but what was recorded.
+    fn turn(&mut self) {
+        let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+        let seen = self.look(depth(&self.plan, &self.progress));
+        let now = self.world.now();
+        let decision = decide(&Situation { plan: &self.plan, progress: &self.progress, seen: &seen, now, claimant: &claimant }).unwrap();
+        decision.events.into_iter().for_each(|body| self.happens(body));
+        match decision.call {
+            Some(wanted) => self.send(wanted.call),
+            None => self.world.advance(now.plus(decision.wait.max(Millis::secs(1)))),
+        }
+    }
+
+    fn send(&mut self, call: CloudCall) {
+        let call_no = self.progress.calls.intended;
+        self.happens(EventBody::CallIntended { call_no, call: call.clone(), why: String::new() });
+        self.calls.push(call.clone());
+        let lost = self.lose.take_if(|(api, _)| *api == call.aws_name()).map(|(_, lost)| lost);
+        let outcome = match lost {
+            Some(Lost::BeforeItHappened) => None,
+            _ => Some(self.world.apply(&call, self.world.now())),
+        };
+        let outcome = match (lost, outcome) {
+            (None, Some(Ok(reply))) => CallOutcome::Accepted(reply),
+            (None, Some(Err(error))) => CallOutcome::Refused { kind: error.kind, message: error.message },
+            _ => CallOutcome::Unknown { message: "no answer".into() },
+        };
+        self.happens(EventBody::CallEnded { call_no, outcome });
+    }
+
+    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..20_000 {
+            if is_so(self) {
+                return;
+            }
+            assert!(!self.progress.state.is_final(), "{what}: it is {}: {}", self.progress.state.word(), self.progress.reason);
+            self.turn();
+        }
+        panic!("never {what}: {} {}", self.progress.state.word(), self.progress.reason);
+    }
+
+    fn until_state(&mut self, state: OperationState) {
+        self.until(state.word(), |stage| stage.progress.state == state);
+    }
+
+    /// So far that some servers are new and some old.
+    fn half_way(&mut self) {
+        self.until("half way", |stage| stage.versions().contains(&3) && stage.versions().contains(&2));
+    }
+
+    /// Template versions of the servers that serve.
+    fn versions(&self) -> Vec<u64> {
+        let group = self.world.group(&"legacy-prod".into()).unwrap();
+        let mut versions: Vec<u64> = group.instances.iter().filter(|server| server.serves()).filter_map(|server| server.template_version).collect();
+        versions.sort_unstable();
+        versions
+    }
+
+    fn pinned(&self) -> PinnedVersion {
+        self.world.group(&"legacy-prod".into()).unwrap().template.unwrap().version
+    }
+
+    fn count(&self, api: &str) -> usize {
+        self.calls.iter().filter(|call| call.aws_name() == api).count()
+    }
+
+    fn is_unclaimed(&self) -> bool {
+        !self.world.group(&"legacy-prod".into()).unwrap().tags.contains_key("qd:claim")
+    }
+
+    fn refuses(&self, image: &str, strategy: Option<Strategy>) -> Refusal {
+        self.facts(|facts| quarterdeck::plan::deploy::plan(facts, image, strategy)).unwrap_err()
+    }
+
+    /// The operation as its store has it, still running.
+    fn view(&self) -> OperationView {
+        OperationView {
+            operation: Operation { id: "op-1".into(), plan: self.plan.clone(), by: Who::default(), reason: None, created_at: START },
+            progress: self.progress.clone(),
+            events: Vec::new(),
+            lease: None,
+            driver_alive: true,
+        }
+    }
+}
+
+fn plan_of_web(world: &World) -> Plan {
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
+    let facts = Facts {
+        setting: &setting,
+        identity: &world.identity(),
+        spec: &spec,
+        seen: &world.observe(&spec.scope(), Depth::Full),
+        images: &world.images(),
+        images_missing: None,
+        ledger: &[],
+        operations: &[],
+        live_template: None,
+        other_template: None,
+        release_template: ReleaseTemplate::NotRead,
+        target_groups: Vec::new(),
+        policies: None,
+        history: FleetHistory::default(),
+        freezes: &[],
+        now: START,
+    };
+    quarterdeck::plan::deploy::plan(&facts, "2.14.0", None).unwrap()
+}
+
+fn foreign(version: u64, strategy: RefreshStrategy) -> Disturbance {
+    Disturbance::StartRefresh {
+        group: "legacy-prod".into(),
+        template: DesiredTemplate::numbered("lt-legacy-prod".into(), version),
+        preferences: Box::new(RefreshPreferences { skip_matching: false, ..RefreshPreferences::careful() }),
+        strategy,
+    }
+}
+
+#[test]
+fn a_rolling_deploy_ends_with_every_server_new_and_nothing_borrowed() {
+    let mut stage = Stage::deploy();
+    stage.until_state(OperationState::Succeeded);
+    assert!(stage.progress.stable && stage.progress.mirrored && stage.is_unclaimed());
+    assert_eq!((stage.versions(), stage.pinned()), (vec![3; 6], PinnedVersion::Number(3)));
+    assert_eq!((stage.count("StartInstanceRefresh"), stage.count("UpdateAutoScalingGroup")), (1, 0), "the group itself is not touched");
+    let Some(CloudCall::StartInstanceRefresh { preferences, .. }) = stage.calls.iter().find(|call| call.aws_name() == "StartInstanceRefresh") else {
+        panic!("no refresh")
+    };
+    assert_eq!((preferences.min_healthy_pct, preferences.max_healthy_pct), (100, 117));
+    assert!(preferences.skip_matching && preferences.auto_rollback && preferences.bake_secs > 0);
+}
+
+#[test]
+fn a_start_without_an_answer_is_looked_for_and_not_sent_again() {
+    let mut stage = Stage::deploy();
+    stage.lose = Some(("StartInstanceRefresh", Lost::AfterItHappened));
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!(stage.count("StartInstanceRefresh"), 1);
+}
+
+#[test]
+fn a_start_that_never_arrived_is_sent_again_only_after_looking_for_a_minute() {
+    let mut stage = Stage::deploy();
+    stage.lose = Some(("StartInstanceRefresh", Lost::BeforeItHappened));
+    stage.until("sent", |stage| stage.count("StartInstanceRefresh") == 1);
+    let sent = stage.world.now();
+    stage.until("sent again", |stage| stage.count("StartInstanceRefresh") == 2);
+    assert!(stage.world.now().since(sent) >= Millis::secs(60));
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!(stage.count("StartInstanceRefresh"), 2);
+}
+
+#[test]
+fn it_goes_on_while_nobody_watches() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.world.advance(stage.world.now().plus(Millis::mins(60)));
+    assert_eq!((stage.versions(), stage.pinned()), (vec![3; 6], PinnedVersion::Number(3)), "AWS's engine went on");
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!(stage.count("StartInstanceRefresh"), 1, "the new driver attached as a watcher");
+}
+
+#[test]
+fn backing_out_turns_the_running_refresh_round() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.versions(), stage.pinned(), stage.is_unclaimed()), (vec![2; 6], PinnedVersion::Number(2), true));
+    assert_eq!((stage.count("RollbackInstanceRefresh"), stage.count("StartInstanceRefresh")), (1, 1));
+}
+
+#[test]
+fn a_rollback_without_an_answer_is_not_asked_for_twice() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    stage.lose = Some(("RollbackInstanceRefresh", Lost::AfterItHappened));
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.count("RollbackInstanceRefresh"), stage.versions()), (1, vec![2; 6]));
+}
+
+#[test]
+fn backing_out_after_aws_is_done_replaces_every_server_once_more() {
+    let mut stage = Stage::deploy();
+    stage.until("at its last step", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Stable);
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.versions(), stage.pinned()), (vec![2; 6], PinnedVersion::Number(2)));
+    assert_eq!((stage.count("RollbackInstanceRefresh"), stage.count("StartInstanceRefresh")), (0, 2));
+}
+
+#[test]
+fn backing_out_before_anything_was_asked_only_gives_the_claim_back() {
+    let mut stage = Stage::deploy();
+    stage.until("claimed", |stage| stage.progress.claimed_at.is_some());
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.count("StartInstanceRefresh"), stage.is_unclaimed()), (0, true));
+}
+
+#[test]
+fn when_aws_rolls_back_by_itself_that_is_where_it_ends() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    assert!(stage.world.disturb(Disturbance::RefreshAlarm { group: "legacy-prod".into(), why: "alarm legacy-5xx".to_owned() }));
+    stage.until_state(OperationState::RolledBack);
+    assert!(stage.progress.reason.contains("alarm legacy-5xx"), "{}", stage.progress.reason);
+    assert_eq!((stage.versions(), stage.is_unclaimed(), stage.progress.stable), (vec![2; 6], true, false));
+}
+
+#[test]
+fn a_bake_that_goes_red_ends_rolled_back() {
+    let mut stage = Stage::deploy();
+    stage.until("baking", |stage| stage.progress.refresh.seen.as_ref().is_some_and(|refresh| refresh.status == RefreshStatus::Baking));
+    assert!(stage.world.disturb(Disturbance::RefreshAlarm { group: "legacy-prod".into(), why: "alarm legacy-p99".to_owned() }));
+    stage.until_state(OperationState::RolledBack);
+    assert_eq!(stage.versions(), [2; 6]);
+}
+
+#[test]
+fn a_refresh_somebody_cancels_holds_and_goes_on_when_a_person_promotes() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    assert!(stage.world.disturb(Disturbance::CancelRefresh { group: "legacy-prod".into() }));
+    stage.until_state(OperationState::Holding);
+    assert!(stage.progress.reason.contains("cancelled"), "{}", stage.progress.reason);
+    stage.happens(EventBody::Promoted { step: stage.progress.current });
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!((stage.count("StartInstanceRefresh"), stage.versions()), (2, vec![3; 6]));
+}
+
+#[test]
+fn a_refresh_somebody_cancels_and_nobody_answers_for_is_backed_out() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    assert!(stage.world.disturb(Disturbance::CancelRefresh { group: "legacy-prod".into() }));
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.versions(), stage.pinned()), (vec![2; 6], PinnedVersion::Number(2)));
+}
+
+#[test]
+fn another_template_pinned_by_hand_stops_it_before_aws_could_go_back_to_the_wrong_one() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    assert!(stage.world.disturb(Disturbance::ChangeTemplate { group: "legacy-prod".into(), version: PinnedVersion::Number(1) }));
+    stage.until_state(OperationState::Holding);
+    assert!(stage.progress.reason.contains("another hand changed what legacy-prod launches"), "{}", stage.progress.reason);
+}
+
+#[test]
+fn another_hands_refresh_is_never_adopted_and_never_stopped_by_a_deploy() {
+    let mut stage = Stage::deploy();
+    stage.until("the version is made", |stage| stage.progress.candidate_version.is_some());
+    assert!(stage.world.disturb(foreign(1, RefreshStrategy::Rolling)));
+    stage.until_state(OperationState::Holding);
+    assert!(stage.progress.reason.contains("another hand's instance refresh"), "{}", stage.progress.reason);
+    assert_eq!(stage.count("StartInstanceRefresh") + stage.count("CancelInstanceRefresh"), 0);
+}
+
+#[test]
+fn replacing_root_volumes_is_refused_even_with_our_version() {
+    let mut stage = Stage::deploy();
+    stage.until("the version is made", |stage| stage.progress.candidate_version.is_some());
+    assert!(stage.world.disturb(foreign(3, RefreshStrategy::ReplaceRootVolume)));
+    stage.until_state(OperationState::Holding);
+    assert_eq!(stage.count("StartInstanceRefresh"), 0);
+    let stage = Stage { operations: Vec::new(), ..stage };
+    let refused = stage.refuses("0.9.9", None);
+    assert!(refused.reason.contains("changes servers instead of replacing them"), "{refused}");
+}
+
+#[test]
+fn one_of_ours_that_runs_is_adopted_by_the_next_plan() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    let mut died = stage.view();
+    died.progress.state = OperationState::Failed;
+    stage.operations = vec![died];
+    let plan = stage.facts(|facts| quarterdeck::plan::deploy::plan(facts, "0.9.9", None)).unwrap();
+    assert!(plan.checks.iter().any(|check| check.text.contains("adopts the instance refresh")));
+    stage.calls.clear();
+    stage.begin(plan);
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!((stage.count("StartInstanceRefresh"), stage.versions()), (0, vec![3; 6]));
+}
+
+#[test]
+fn a_rollback_turns_round_what_runs_and_replaces_what_is_done() {
+    for (done, api) in [(false, "RollbackInstanceRefresh"), (true, "StartInstanceRefresh")] {
+        let mut stage = Stage::deploy();
+        if done {
+            stage.until_state(OperationState::Succeeded);
+            let release = stage.plan.to.release(3);
+            let body = LedgerBody::Stable { how: How::Deployed };
+            let entry = LedgerEntry { seq: 2, release, body, ..stage.ledger[0].clone() };
+            stage.ledger.push(entry);
+        } else {
+            stage.half_way();
+        }
+        stage.operations = vec![stage.view()];
+        let plan = stage.facts(|facts| quarterdeck::plan::rollback::plan(facts, None)).unwrap();
+        assert_eq!(plan.level.unwrap().word(), if done { "R2" } else { "R0" });
+        assert_eq!((plan.from.template_version, plan.to.template_version), (Some(3), Some(2)));
+        stage.calls.clear();
+        stage.begin(plan);
+        stage.until_state(OperationState::Succeeded);
+        assert!(stage.progress.traffic_on_target_at.is_some());
+        assert_eq!((stage.versions(), stage.pinned(), stage.is_unclaimed()), (vec![2; 6], PinnedVersion::Number(2), true));
+        assert_eq!(stage.count(api), 1, "{:?}", stage.calls);
+    }
+}
+
+#[test]
+fn a_rollback_stops_another_hands_refresh_only_for_a_typed_name() {
+    let mut stage = Stage::deploy();
+    stage.until_state(OperationState::Succeeded);
+    let entry = LedgerEntry { seq: 2, release: stage.plan.to.release(3), body: LedgerBody::Stable { how: How::Deployed }, ..stage.ledger[0].clone() };
+    stage.ledger.push(entry);
+    assert!(stage.world.disturb(foreign(1, RefreshStrategy::Rolling)));
+    stage.world.advance(stage.world.now().plus(Millis::mins(3)));
+    let plan = stage.facts(|facts| quarterdeck::plan::rollback::plan(facts, Some("0.9.8"))).unwrap();
+    assert!(matches!(&plan.friction, quarterdeck::operation::plan::Friction::Typed { because } if because.contains("another hand's")));
+    stage.calls.clear();
+    stage.begin(plan);
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!((stage.count("CancelInstanceRefresh"), stage.count("StartInstanceRefresh"), stage.versions()), (1, 1, vec![2; 6]));
+}
+
+#[test]
+fn nobody_pauses_or_hurries_aws() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    let command = |kind| Command {
+        id: 1,
+        kind,
+        step: 2,
+        last_event: 0,
+        by: Who::default(),
+        reason: Some("because".into()),
+        typed: Some(Untrusted::from("legacy-prod")),
+        sent_at: BootTime(0),
+        boot_id: "boot".to_owned(),
+    };
+    let reading = Read { now: BootTime(0), boot_id: "boot", lease_since: BootTime(0) };
+    for kind in [CommandKind::Pause, CommandKind::Promote] {
+        let answered = answer(&stage.plan, &stage.progress, &command(kind), &reading);
+        assert!(!answered.accepted && answered.text.contains("AWS's engine"), "{}", answered.text);
+    }
+    assert!(answer(&stage.plan, &stage.progress, &command(CommandKind::BackOut), &reading).accepted);
+}
+
+#[test]
+fn what_cannot_roll_is_refused_with_its_reason() {
+    let refuses = |change: fn(&mut Stage)| {
+        let mut stage = Stage::fleet("legacy-prod");
+        change(&mut stage);
+        stage.refuses("0.9.9", None).reason
+    };
+    let group = || "legacy-prod".into();
+    let latest =
+        refuses(|stage| assert!(stage.world.disturb(Disturbance::ChangeTemplate { group: "legacy-prod".into(), version: PinnedVersion::Latest })));
+    assert!(latest.contains("$Latest"), "{latest}");
+    let full = refuses(|stage| assert!(stage.world.disturb(Disturbance::SetBounds { group: "legacy-prod".into(), min: 4, max: 6 })));
+    assert!(full.contains("no room for a new one"), "{full}");
+    let stuck = refuses(|stage| assert!(stage.world.disturb(Disturbance::Suspend { group: "legacy-prod".into(), process: "Launch".to_owned() })));
+    assert!(stuck.contains("Launch of legacy-prod is suspended"), "{stuck}");
+    let others = refuses(|stage| assert!(stage.world.disturb(foreign(1, RefreshStrategy::Rolling))));
+    assert!(others.contains("not ours"), "{others}");
+    let stage = Stage::fleet("legacy-prod");
+    assert!(stage.refuses("0.9.9", Some(Strategy::Canary)).reason.contains("one server group"));
+    assert!(stage.refuses("0.9.8", None).remedy.contains("qd recycle legacy-prod"));
+    let mut stage = Stage::fleet("legacy-prod");
+    assert!(stage.world.disturb(Disturbance::ChangeTemplate { group: group(), version: PinnedVersion::Number(1) }));
+    assert!(stage.refuses("0.9.9", None).reason.contains("do not run what the group launches"));
+}
+
+#[test]
+fn a_recycle_replaces_every_server_by_one_of_the_same_version() {
+    let mut stage = Stage::fleet("legacy-prod");
+    let before: Vec<_> = stage.world.group(&"legacy-prod".into()).unwrap().instances.into_iter().map(|server| server.id).collect();
+    let plan = stage.facts(quarterdeck::plan::rolling::recycle).unwrap();
+    assert!(!plan.refresh.as_ref().unwrap().skip_matching);
+    stage.begin(plan);
+    stage.until_state(OperationState::Succeeded);
+    assert!(!stage.progress.stable, "nothing new enters the ledger");
+    let after = stage.world.group(&"legacy-prod".into()).unwrap();
+    assert!(after.instances.iter().all(|server| !before.contains(&server.id)));
+    assert_eq!((stage.versions(), stage.is_unclaimed()), (vec![2; 6], true));
+}
+
+#[test]
+fn a_recycle_that_backs_out_stops_aws_and_keeps_what_is_fresh() {
+    let mut stage = Stage::fleet("legacy-prod");
+    let plan = stage.facts(quarterdeck::plan::rolling::recycle).unwrap();
+    stage.begin(plan);
+    let some_done = |stage: &Stage| stage.progress.refresh.seen.as_ref().is_some_and(|refresh| refresh.to_update == Some(4));
+    stage.until("two are fresh", some_done);
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.count("CancelInstanceRefresh"), stage.count("RollbackInstanceRefresh"), stage.is_unclaimed()), (1, 0, true));
+    assert_eq!(stage.world.refreshes(&"legacy-prod".into()).unwrap()[0].status, RefreshStatus::Cancelled);
+}
+
+#[test]
+fn unreadable_refreshes_are_waited_for_and_nothing_is_asked_meanwhile() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+    let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
+    seen.refreshes = Some(Reading::unknown("throttled"));
+    for state in [OperationState::Running, OperationState::BackingOut] {
+        let mut progress = stage.progress.clone();
+        progress.state = state;
+        let decision =
+            decide(&Situation { plan: &stage.plan, progress: &progress, seen: &seen, now: stage.world.now(), claimant: &claimant }).unwrap();
+        assert!(decision.call.is_none() && decision.wait > Millis::ZERO, "{decision:?}");
+    }
+}
+
+#[test]
+fn a_refresh_that_would_serve_with_fewer_servers_breaks_an_invariant() {
+    let mut stage = Stage::deploy();
+    stage.until("the version is made", |stage| stage.progress.candidate_version.is_some());
+    stage.plan.refresh.as_mut().unwrap().min_healthy_pct = 50;
+    stage.until("at the refresh", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Refresh);
+    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+    let seen = stage.look(Depth::WithRefreshes(Slot::A));
+    let broken = decide(&Situation { plan: &stage.plan, progress: &stage.progress, seen: &seen, now: stage.world.now(), claimant: &claimant });
+    assert_eq!(broken.unwrap_err().id, "S1");
+}
+
+#[test]
+fn a_refused_rollback_is_followed_by_a_stop_and_another_refresh() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    let call = CloudCall::RollbackInstanceRefresh { group: "legacy-prod".into() };
+    for call_no in 100..103 {
+        stage.happens(EventBody::CallIntended { call_no, call: call.clone(), why: String::new() });
+        let outcome = CallOutcome::Refused { kind: CloudErrorKind::Conflict, message: "irreversible".into() };
+        stage.happens(EventBody::CallEnded { call_no, outcome });
+    }
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.count("RollbackInstanceRefresh"), stage.count("CancelInstanceRefresh"), stage.count("StartInstanceRefresh")), (0, 1, 2));
+    assert_eq!(stage.versions(), [2; 6]);
+}

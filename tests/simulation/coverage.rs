@@ -1,0 +1,55 @@
+//! Which fault struck in which phase: the table names every cell, and a long run has to hit each of them.
+
+use crate::fault::{Fault, Phase};
+use crate::totals::Totals;
+
+const TABLE: &str = include_str!("coverage.txt");
+
+/// One line of the table: a fault, and for each phase whether it can strike there.
+struct Line {
+    fault: &'static str,
+    cells: Vec<(&'static str, bool)>,
+}
+
+fn table() -> Vec<Line> {
+    let mut phases = Vec::new();
+    let mut lines = Vec::new();
+    for line in TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        if let Some(phase) = line.strip_prefix("phase ") {
+            phases.push(phase.trim());
+            continue;
+        }
+        let (fault, cells) = line.split_once(char::is_whitespace).expect("a fault and its cells");
+        let marks: Vec<char> = cells.trim().chars().collect();
+        assert_eq!(marks.len(), phases.len(), "coverage.txt: {fault} has a mark for each phase");
+        lines.push(Line { fault, cells: phases.iter().copied().zip(marks.iter().map(|mark| *mark == '+')).collect() });
+    }
+    lines
+}
+
+/// Cells that can be hit and were not.
+pub fn never_hit(totals: &Totals) -> Vec<String> {
+    let cells = table().into_iter().flat_map(|line| line.cells.into_iter().filter(|(_, can)| *can).map(move |(phase, _)| (line.fault, phase)));
+    cells.filter(|(fault, phase)| totals.get(&format!("cell {fault} {phase}")) == 0).map(|(fault, phase)| format!("{fault} in {phase}")).collect()
+}
+
+pub fn summary(totals: &Totals, never: &[String]) -> String {
+    let cells = table().iter().flat_map(|line| &line.cells).filter(|(_, can)| *can).count();
+    let hits: Vec<u64> = Fault::ALL
+        .iter()
+        .flat_map(|fault| Phase::ALL.iter().map(move |phase| (fault, phase)))
+        .map(|(f, p)| totals.get(&format!("cell {f} {p}")))
+        .collect();
+    let rarest = hits.iter().filter(|hit| **hit > 0).min().copied().unwrap_or(0);
+    let named = if never.len() > 40 { String::new() } else { format!(": {}", never.join(", ")) };
+    format!("fault x phase: {} of {cells} cells hit, the rarest {rarest} times; never{named}", cells - never.len())
+}
+
+#[test]
+fn the_table_names_every_fault_and_every_phase() {
+    let lines = table();
+    let faults: Vec<&str> = lines.iter().map(|line| line.fault).collect();
+    assert_eq!(faults, Fault::ALL.iter().map(|fault| fault.word()).collect::<Vec<_>>());
+    let phases: Vec<&str> = lines[0].cells.iter().map(|(phase, _)| *phase).collect();
+    assert_eq!(phases, Phase::ALL.iter().map(|phase| phase.word()).collect::<Vec<_>>());
+}

@@ -1,0 +1,151 @@
+//! The hands a simulated driver works with: whatever it asks for is written down, and it waits until the simulation tells it what came of it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use quarterdeck::domain::call::{CallReply, CloudCall, CloudError};
+use quarterdeck::domain::ids::OperationId;
+use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::text::Untrusted;
+use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
+use quarterdeck::engine::answer::Answer;
+use quarterdeck::engine::drive::{Hands, Nap};
+use quarterdeck::operation::command::Command;
+use quarterdeck::operation::event::EventBody;
+use quarterdeck::operation::gate::{GateOutcome, GateRun};
+use quarterdeck::operation::record::Appended;
+
+use crate::store::Gone;
+
+/// What a driver wants done.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    Now,
+    Look(Depth),
+    Send(CloudCall),
+    Append(Vec<EventBody>, WorldTime),
+    Answer(u64, Box<Answer>, WorldTime),
+    Commands,
+    InFlight(OperationId),
+    Renew,
+    Release,
+    Sleep(Millis),
+    Nap(WorldTime, BootTime),
+}
+
+/// What came of it.
+pub enum Told {
+    Now(Option<WorldTime>),
+    Seen(Box<FleetObservation>),
+    Replied(Result<CallReply, CloudError>),
+    Appended(Result<Appended, Gone>),
+    Answered(Result<Option<Appended>, Gone>),
+    Commands(Result<Vec<Command>, Gone>),
+    InFlight(Result<Option<CloudCall>, Gone>),
+    Renewed(Result<BootTime, Gone>),
+    Released(Result<(), Gone>),
+    Slept,
+    Napped(Result<Nap, Gone>),
+}
+
+/// Between a driver and the simulation.
+#[derive(Default)]
+pub struct Desk {
+    pub ask: Option<Ask>,
+    pub told: Option<Told>,
+    pub boot: BootTime,
+}
+
+#[derive(Clone)]
+pub struct SimHands {
+    pub desk: Arc<Mutex<Desk>>,
+    pub pid: u32,
+}
+
+impl SimHands {
+    async fn ask(&self, ask: Ask) -> Told {
+        self.desk.lock().unwrap().ask = Some(ask);
+        poll_fn(|_| self.desk.lock().unwrap().told.take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+}
+
+macro_rules! told {
+    ($self:ident, $ask:expr, $kind:path) => {
+        match $self.ask($ask).await {
+            $kind(answer) => answer,
+            _ => panic!("the simulation told something else than was asked"),
+        }
+    };
+}
+
+#[async_trait]
+impl Hands for SimHands {
+    type Error = Gone;
+
+    fn boot_now(&self) -> BootTime {
+        self.desk.lock().unwrap().boot
+    }
+
+    fn boot_id(&self) -> String {
+        "boot".to_owned()
+    }
+
+    fn process(&self) -> (Untrusted, u32) {
+        ("bastion".into(), self.pid)
+    }
+
+    async fn world_now(&mut self) -> Option<WorldTime> {
+        told!(self, Ask::Now, Told::Now)
+    }
+
+    async fn look(&mut self, depth: Depth) -> FleetObservation {
+        *told!(self, Ask::Look(depth), Told::Seen)
+    }
+
+    async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError> {
+        told!(self, Ask::Send(call.clone()), Told::Replied)
+    }
+
+    async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, Gone> {
+        told!(self, Ask::Append(bodies.to_vec(), at), Told::Appended)
+    }
+
+    async fn append_answer(&mut self, command: u64, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Gone> {
+        told!(self, Ask::Answer(command, Box::new(answer.clone()), at), Told::Answered)
+    }
+
+    async fn commands(&mut self) -> Result<Vec<Command>, Gone> {
+        told!(self, Ask::Commands, Told::Commands)
+    }
+
+    async fn in_flight(&mut self, operation: &OperationId) -> Result<Option<CloudCall>, Gone> {
+        told!(self, Ask::InFlight(operation.clone()), Told::InFlight)
+    }
+
+    async fn renew_lease(&mut self) -> Result<BootTime, Gone> {
+        told!(self, Ask::Renew, Told::Renewed)
+    }
+
+    async fn release_lease(&mut self) -> Result<(), Gone> {
+        told!(self, Ask::Release, Told::Released)
+    }
+
+    async fn sleep(&mut self, span: Millis) {
+        let Told::Slept = self.ask(Ask::Sleep(span)).await else { panic!("the simulation told something else than was asked") };
+    }
+
+    async fn rests(&mut self, _at: WorldTime) {}
+
+    async fn start_gate(&mut self, _run: &GateRun) {}
+
+    /// The fleets of the simulation have no gates.
+    async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        None
+    }
+
+    async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Gone> {
+        told!(self, Ask::Nap(until, renew_at), Told::Napped)
+    }
+}

@@ -1,0 +1,302 @@
+//! Faults as they strike: what each does to the world and its twin, to the network, to the driver or to the store.
+
+use quarterdeck::domain::fleet::Slot;
+use quarterdeck::domain::group::PinnedVersion;
+use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
+use quarterdeck::domain::time::Millis;
+use quarterdeck::domain::traffic::{RouteAction, RouteActions};
+use quarterdeck::operation::claim::CLAIM_KEY;
+use quarterdeck::operation::command::CommandKind;
+use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::plan::OperationKind;
+use quarterdeck::world::state::Vigour;
+use quarterdeck::world::{Disturbance, World};
+
+use crate::cloud::Spell;
+use crate::fault::Fault;
+use crate::person::Act;
+use crate::process::{Point, Trap};
+use crate::sim::{Broke, Sim};
+
+/// How a lasting fault ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relief {
+    Disk,
+    Skew,
+    World(Vec<Disturbance>),
+    /// The other tool takes its servers back.
+    Strangers(Slot),
+}
+
+impl Sim {
+    pub fn strike(&mut self, fault: Fault) -> Result<(), Broke> {
+        match fault {
+            Fault::Throttled
+            | Fault::LostCall
+            | Fault::LostAnswer
+            | Fault::LateCall
+            | Fault::TwiceCall
+            | Fault::Unreadable
+            | Fault::NotFound
+            | Fault::UnknownWord
+            | Fault::StaleRead
+            | Fault::Credentials => self.spell(fault),
+            Fault::Killed | Fault::Suspended | Fault::SuspendedAtCall => self.trap(fault),
+            Fault::RolledBack => {
+                self.struck(fault);
+                return self.roll_back(false);
+            }
+            Fault::TwoPeople => return if self.chance.one_in(2) { self.roll_back(true) } else { self.deploy(true) },
+            Fault::OldScreen | Fault::Paused | Fault::Promoted | Fault::BackedOut => self.person(fault),
+            Fault::ClockJump => self.jump(),
+            Fault::DiskFull => self.fill_disk(),
+            _ => self.harm(fault),
+        }
+        Ok(())
+    }
+
+    fn spell(&mut self, fault: Fault) {
+        let (secs, pct, times) = self.chance.pick(&[(600, 100, 1), (600, 100, 3), (60, 95, 1_000), (300, 50, 1_000), (120, 20, 1_000)]);
+        let until = self.clock.plus(Millis::secs(secs));
+        self.spells.push(Spell { fault, until, pct, times });
+        self.trouble(until);
+    }
+
+    fn trap(&mut self, fault: Fault) {
+        let half = u32::try_from(self.chance.between(0, 24)).unwrap();
+        let span = Millis::secs(self.chance.pick(&[1, 7, 20, 40, 90, 200]));
+        let point = self.chance.pick(&Point::ALL);
+        let around_call = self.chance.one_in(2);
+        self.traps.push(match fault {
+            Fault::Killed if around_call => Trap::KillAt(None, point),
+            Fault::Killed => Trap::Kill(half),
+            Fault::Suspended => Trap::Still(half, span),
+            _ => Trap::StillAtCall(span),
+        });
+    }
+
+    fn person(&mut self, fault: Fault) {
+        if self.store.active().is_none() {
+            return;
+        }
+        self.struck(fault);
+        let old = fault == Fault::OldScreen;
+        let kind = match fault {
+            Fault::Paused => CommandKind::Pause,
+            Fault::Promoted => CommandKind::Promote,
+            Fault::BackedOut => CommandKind::BackOut,
+            _ => self.chance.pick(&[CommandKind::Pause, CommandKind::Resume, CommandKind::Promote, CommandKind::BackOut]),
+        };
+        self.command(kind, old);
+    }
+
+    fn jump(&mut self) {
+        let secs = i64::try_from(self.chance.pick(&[5, 60, 600, 4_000])).unwrap();
+        self.skew = if self.chance.one_in(2) { secs * 1_000 } else { -secs * 1_000 };
+        self.struck(Fault::ClockJump);
+        self.traps.push(Trap::Kill(0));
+        let end = self.chance.between(30, 600);
+        self.plan_act(Act::Relieve(Relief::Skew), end, end);
+        // A driver whose clock was ahead leaves events behind that its successor has to live up to.
+        let until = self.clock.plus(Millis::secs(end + secs.unsigned_abs()));
+        self.trouble(until);
+    }
+
+    fn fill_disk(&mut self) {
+        self.struck(Fault::DiskFull);
+        self.store.disk.full = true;
+        let end = self.chance.pick(&[60, 600, 3_000]);
+        self.plan_act(Act::Relieve(Relief::Disk), end, end);
+    }
+
+    pub fn relieve(&mut self, relief: &Relief) {
+        match relief {
+            Relief::Disk => self.store.free_disk(),
+            Relief::Skew => self.skew = 0,
+            Relief::Strangers(slot) => {
+                let group = self.pair.groups.get(*slot).clone();
+                take_back(&mut self.world, &group);
+                take_back(&mut self.checker.twin, &group);
+            }
+            Relief::World(disturbances) => {
+                for disturbance in disturbances {
+                    self.world.disturb(disturbance.clone());
+                    self.checker.twin.disturb(disturbance.clone());
+                }
+            }
+        }
+    }
+
+    /// What happens to the world happens to its twin.
+    fn harm(&mut self, fault: Fault) {
+        let Some(disturbances) = self.disturbances(fault) else { return };
+        let mut any = false;
+        for disturbance in disturbances {
+            let twin = self.checker.in_twin(&disturbance);
+            if self.world.disturb(disturbance) {
+                any = true;
+                self.checker.twin.disturb(twin);
+            }
+        }
+        if any {
+            self.struck(fault);
+            self.checker.harmed(fault, &self.world);
+            self.claim_may_remain |= fault == Fault::ForeignClaim;
+        }
+    }
+
+    fn later(&mut self, low: u64, high: u64, ends: Vec<Disturbance>) {
+        self.plan_act(Act::Relieve(Relief::World(ends)), low, high);
+    }
+
+    fn disturbances(&mut self, fault: Fault) -> Option<Vec<Disturbance>> {
+        let slot = self.chance.pick(&Slot::BOTH);
+        let group = self.pair.groups.get(slot).clone();
+        Some(match fault {
+            Fault::HiddenHealth => {
+                let span = Millis::secs(self.chance.pick(&[5, 40, 300, 900]));
+                let until = self.clock.plus(span);
+                self.trouble(until);
+                vec![Disturbance::UnreadableHealth { target_group: self.pair.target_groups.get(slot).clone(), span }]
+            }
+            Fault::ServerLost => vec![Disturbance::KillInstance { instance: self.any_server(slot)?, group }],
+            Fault::ServerSick => {
+                let until = self.clock.plus(Millis::mins(6));
+                self.trouble(until);
+                vec![Disturbance::BreakInstance { instance: self.any_server(slot)?, group }]
+            }
+            Fault::NoCapacity => {
+                // None at all: what an operation launches must not take away what its twin would have had.
+                self.later(60, 2_000, vec![Disturbance::LimitCapacity { servers: None }]);
+                vec![Disturbance::LimitCapacity { servers: Some(0) }]
+            }
+            Fault::Flapping | Fault::LateCrash => {
+                let image = self.candidate_image().filter(|image| self.is_sound(image))?;
+                let vigour = if fault == Fault::Flapping { Vigour::Flapping } else { Vigour::NeverHealthy };
+                self.later(300, 3_000, vec![Disturbance::ChangeVigour { image: image.clone(), vigour: Vigour::Sound }]);
+                vec![Disturbance::ChangeVigour { image, vigour }]
+            }
+            Fault::Scaled => {
+                let desired = u32::try_from(self.chance.between(8, 30)).unwrap();
+                vec![Disturbance::SetDesired { group: self.pair.groups.get(self.checker.stable).clone(), desired }]
+            }
+            Fault::ZoneOutage => {
+                let zone = u8::try_from(self.chance.between(0, 2)).unwrap();
+                let span = Millis::secs(self.chance.pick(&[60, 600, 2_000]));
+                let until = self.clock.plus(span);
+                self.trouble(until);
+                vec![Disturbance::ZoneOutage { zone, span }]
+            }
+            Fault::OldVersion => {
+                self.plan_act(Act::Relieve(Relief::Strangers(slot)), 60, 2_000);
+                vec![Disturbance::LaunchStranger { group, version: 1 }]
+            }
+            Fault::StuckDraining => {
+                let span = Millis::secs(self.chance.pick(&[60, 600, 1_800]));
+                let until = self.clock.plus(span);
+                self.trouble(until);
+                vec![Disturbance::StuckDraining { group, span }]
+            }
+            Fault::ImageGone => {
+                let image = self.world.group(&group)?.template?.image?;
+                // How servers behave whose image is gone nobody could say.
+                let record = Box::new(self.world.image_record(&image).filter(|record| self.is_sound(&record.image.id))?.clone());
+                self.later(60, 3_000, vec![Disturbance::RestoreImage { record }]);
+                vec![Disturbance::RemoveImage { image }]
+            }
+            Fault::TemplateGone => {
+                let pin = self.world.group(&group)?.template?;
+                let (template, version) = (pin.id.clone(), pin.number()?);
+                let data = Box::new(self.world.template_version(&template, version)?.clone());
+                self.later(60, 3_000, vec![Disturbance::RestoreTemplateVersion { template: template.clone(), version, data }]);
+                vec![Disturbance::RemoveTemplateVersion { version, template }]
+            }
+            other => return self.foreign(other, slot),
+        })
+    }
+
+    /// Another hand, which does not know that an operation is going on.
+    fn foreign(&mut self, fault: Fault, slot: Slot) -> Option<Vec<Disturbance>> {
+        let group = self.pair.groups.get(slot).clone();
+        let place = self.pair.place.arn().clone();
+        Some(match fault {
+            Fault::ForeignWeights => {
+                let healthy = |slot| self.world.healthy_targets(self.pair.target_groups.get(slot)) > 0;
+                let pct: u32 =
+                    if Slot::BOTH.into_iter().all(healthy) { self.chance.pick(&[100, 90, 60, 50, 0]) } else { self.chance.pick(&[100, 0]) };
+                let serving = if pct == 0 { Slot::B } else { Slot::A };
+                if !healthy(serving) {
+                    return None;
+                }
+                let weights = vec![(self.pair.target_groups.a.clone(), pct), (self.pair.target_groups.b.clone(), 100 - pct)];
+                vec![Disturbance::SetWeights { place, weights }]
+            }
+            Fault::ForeignActions => {
+                let now = self.world.actions(&place)?.clone();
+                let changed = with_stickiness(&now, u32::try_from(self.chance.between(1, 600)).unwrap());
+                vec![Disturbance::ReplaceActions { place, actions: changed }]
+            }
+            Fault::ForeignSizes => {
+                let sizes = self.world.sizes(&group)?;
+                let min = u32::try_from(self.chance.between(0, u64::from(sizes.min))).unwrap();
+                vec![Disturbance::SetBounds { group, min, max: sizes.max + 2 }]
+            }
+            Fault::ForeignTemplate => {
+                let now = self.world.group(&group)?.template?.version;
+                self.later(30, 3_000, vec![Disturbance::ChangeTemplate { group: group.clone(), version: now }]);
+                let other = self.chance.pick(&[PinnedVersion::Number(1), PinnedVersion::Latest, PinnedVersion::Default]);
+                vec![Disturbance::ChangeTemplate { group, version: other }]
+            }
+            Fault::ForeignClaim => {
+                let until = self.clock.plus(Millis::secs(self.chance.pick(&[30, 600])));
+                self.trouble(until);
+                let value = Some(format!("op=op-9;who=eve@elsewhere;store=other;until={}", until.rfc3339()));
+                let tag = |group| Disturbance::Tag { group, key: CLAIM_KEY.to_owned(), value: value.clone() };
+                Slot::BOTH.map(|slot| tag(self.pair.groups.get(slot).clone())).into()
+            }
+            Fault::ForeignSuspend => {
+                let process = self.chance.pick(&["Launch", "Terminate", "ReplaceUnhealthy"]).to_owned();
+                self.later(60, 2_000, vec![Disturbance::Resume { group: group.clone(), process: process.clone() }]);
+                vec![Disturbance::Suspend { group, process }]
+            }
+            _ => return None,
+        })
+    }
+
+    fn any_server(&mut self, slot: Slot) -> Option<InstanceId> {
+        let group = self.world.group(self.pair.groups.get(slot))?;
+        let last = (group.instances.len() as u64).checked_sub(1)?;
+        Some(group.instances[self.chance.between(0, last) as usize].id.clone())
+    }
+
+    fn is_sound(&self, image: &ImageId) -> bool {
+        self.world.image_record(image).is_some_and(|record| record.behaviour.vigour == Vigour::Sound && record.behaviour.error_ppm <= 2_000)
+    }
+
+    /// What the active deploy brings, once its servers are launched.
+    fn candidate_image(&self) -> Option<ImageId> {
+        let record = self.active().filter(|record| record.kind() == OperationKind::Deploy)?;
+        let launched = |body: &EventBody| matches!(body, EventBody::Launched { .. });
+        let going = record.progress.state != OperationState::BackingOut;
+        (going && record.events.iter().any(|event| launched(&event.body))).then(|| record.operation.plan.to.image.clone())
+    }
+}
+
+/// Servers that do not run what their group launches.
+fn take_back(world: &mut World, group: &GroupName) {
+    let Some(found) = world.group(group) else { return };
+    let pinned = found.template.as_ref().and_then(|pin| pin.number());
+    for instance in found.instances.into_iter().filter(|instance| instance.template_version != pinned) {
+        world.disturb(Disturbance::KillInstance { group: group.clone(), instance: instance.id });
+    }
+}
+
+fn with_stickiness(actions: &RouteActions, secs: u32) -> RouteActions {
+    let changed = actions.0.iter().map(|action| match action {
+        RouteAction::Forward { weights, fingerprint, .. } => {
+            RouteAction::Forward { weights: weights.clone(), stickiness_secs: Some(secs), fingerprint: format!("{fingerprint}-{secs}") }
+        }
+        other => other.clone(),
+    });
+    RouteActions(changed.collect())
+}
