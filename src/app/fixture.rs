@@ -128,6 +128,7 @@ fn group(fleet: &str, slot: Slot, version: &str, number: u32, role: Role, share:
         instances: instances(slot.letter(), number),
         weight: Some(share),
         share_pct: Some(share),
+        asked_pct: None,
     }
 }
 
@@ -185,8 +186,8 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
-        releases: Vec::new(),
         past_age: None,
+        releases: Vec::new(),
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
@@ -295,6 +296,8 @@ fn side(slot: Slot, version: &str, template_version: Option<u64>) -> Side {
         image: if slot == Slot::A { "ami-0132".into() } else { "ami-0214".into() },
         version: Some(version.into()),
         digest: None,
+        attached: true,
+        served: slot == Slot::A,
     }
 }
 

@@ -65,6 +65,28 @@ pub struct AlarmReading {
     pub state: AlarmState,
 }
 
+/// Whether the cloud still takes us for somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credentials {
+    /// As far as anybody can tell.
+    Good {
+        /// When they end, where that is told.
+        until: Option<WorldTime>,
+    },
+    /// They are missing, expired or not accepted.
+    Gone {
+        /// In the cloud's words.
+        why: super::text::Untrusted,
+    },
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self::Good { until: None }
+    }
+}
+
 /// What was seen of a fleet in one round of reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetObservation {
@@ -85,6 +107,9 @@ pub struct FleetObservation {
     pub refreshes: Option<Reading<Vec<InstanceRefresh>>>,
     /// The fleet's alarms, in the order of its scope; empty where it names none.
     pub alarms: Reading<Vec<AlarmReading>>,
+    /// What it was seen with.
+    #[serde(default)]
+    pub credentials: Credentials,
 }
 
 impl FleetObservation {
@@ -99,6 +124,7 @@ impl FleetObservation {
             health: BySlot::from_fn(|_| Reading::unknown(why)),
             counts: BySlot::default(),
             alarms: Reading::unknown(why),
+            credentials: Credentials::default(),
             refreshes: None,
         }
     }
@@ -200,10 +226,32 @@ impl FleetObservation {
         self.route.value()?.weight(self.scope.target_group(slot)?)
     }
 
-    /// The share of the traffic of a slot, 0–1; none if the route is unknown or all weights are zero.
+    /// The share of the traffic of a slot, 0–1: by its weight, or by its part of the healthy servers where there are no weights; none if what
+    /// it takes to tell is unknown or nothing serves.
     #[must_use]
     pub fn share(&self, slot: Slot) -> Option<f64> {
-        self.route.value()?.share(self.scope.target_group(slot)?)
+        if let Route::Weighted { .. } = &self.scope.route {
+            return self.route.value()?.share(self.scope.target_group(slot)?);
+        }
+        let all = self.scope.slots().iter().map(|slot| self.working(*slot)).sum::<Option<u32>>()?;
+        let own = self.working(slot)?;
+        (all > 0).then(|| f64::from(own) / f64::from(all))
+    }
+
+    /// Healthy servers that traffic or work comes to, where no weights divide it.
+    fn working(&self, slot: Slot) -> Option<u32> {
+        if matches!(self.scope.route, Route::Attached { .. }) && !self.is_attached(slot)? { Some(0) } else { self.healthy(slot) }
+    }
+
+    /// Whether a slot gets traffic: it has weight; it is attached to the shared target group and has servers; or it has servers, where no load
+    /// balancer is in between. None if that cannot be told.
+    #[must_use]
+    pub fn serves(&self, slot: Slot) -> Option<bool> {
+        match &self.scope.route {
+            Route::Weighted { .. } => Some(self.weight(slot)? > 0),
+            Route::Attached { .. } => Some(self.is_attached(slot)? && self.group(slot)?.staying() > 0),
+            Route::None => Some(self.group(slot)?.staying() > 0),
+        }
     }
 }
 

@@ -30,9 +30,12 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(5));
     let left = pause.minus(situation.now.since(refused.at));
     let forward = situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut;
+    let again = |wanted| Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
+    if forward && refused.kind == CloudErrorKind::Auth {
+        return Move::Stand { why: format!("credentials: {why}"), meanwhile: again(wanted) };
+    }
     if forward && tries >= MAX_REFUSALS {
-        let again = Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
-        return Move::Hold { why, meanwhile: again };
+        return Move::Hold { why, meanwhile: again(wanted) };
     }
     if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
 }

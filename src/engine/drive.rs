@@ -9,7 +9,7 @@ use super::answer::{self, Answer, Reading};
 use super::{Broken, Decision, Situation, WantedCall, decide, depth};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
-use crate::domain::observation::{Depth, FleetObservation};
+use crate::domain::observation::{Credentials, Depth, FleetObservation};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::claim::Claimant;
@@ -20,6 +20,9 @@ use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
 use crate::operation::notice::{self, NoticeKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
+
+/// Credentials that end sooner than this are worth telling.
+const CREDENTIALS_SHORT: Millis = Millis::mins(15);
 
 /// How a nap ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,8 @@ pub struct Driver<H> {
     retire: Option<OperationId>,
     /// The gate that this driver lets run.
     gate: Option<usize>,
+    /// The end of credentials that people were told of.
+    told_end: Option<WorldTime>,
 }
 
 impl<H: Hands> Driver<H> {
@@ -114,7 +119,7 @@ impl<H: Hands> Driver<H> {
         let progress = Progress::of(&operation.plan, events);
         let now = events.last().map_or(operation.created_at, |event| event.at);
         let since = hands.boot_now();
-        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None, gate: None }
+        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None, gate: None, told_end: None }
     }
 
     /// Drives to the end: the state it ended in, and the retire that follows.
@@ -164,9 +169,21 @@ impl<H: Hands> Driver<H> {
         }
         let seen = self.hands.look(depth(&self.operation.plan, &self.progress)).await;
         self.now = self.hands.world_now().await.unwrap_or(seen.at).max(self.now);
+        self.tell_credentials(&seen);
         match self.decide(&seen) {
             Ok(decision) => self.carry_out(decision).await,
             Err(broken) => self.stop_in_place(&broken).await,
+        }
+    }
+
+    /// People are told once of each end that comes near without newer credentials.
+    fn tell_credentials(&mut self, seen: &FleetObservation) {
+        let Credentials::Good { until: Some(until) } = seen.credentials else { return };
+        let left = until.since(self.now);
+        if left < CREDENTIALS_SHORT && self.told_end != Some(until) {
+            self.told_end = Some(until);
+            let text = format!("the credentials it runs on end in {left}, and no newer ones came");
+            self.hands.tell(NoticeKind::CredentialsEnd, &self.progress, self.now, Some(&text));
         }
     }
 

@@ -3,7 +3,7 @@
 use super::situation::{Situation, threshold};
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::sizes::Sizes;
 use crate::operation::event::EventBody;
 use crate::operation::plan::{OperationKind, StepKind};
@@ -48,13 +48,12 @@ impl Situation<'_> {
         if !self.seen.is_complete() {
             return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
         }
-        if self.weight(park) != Some(0) || self.weight(keep).is_none_or(|weight| weight == 0) {
-            return Err(format!("{} is not out of the traffic", self.side(park).group));
-        }
+        self.is_out(park, keep)?;
         if self.is_settling() {
-            return Err("the weights settle".to_owned());
+            return Err("the traffic settles".to_owned());
         }
-        if self.makes_room() {
+        // Without a load balancer even a slot that is emptied works until then: it goes only where the other one carries what is needed.
+        if self.makes_room() && *self.route() != Route::None {
             // What serves is what has to go, however few of it are left.
             return Ok(());
         }

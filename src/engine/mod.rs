@@ -5,8 +5,10 @@
 
 mod alarms;
 pub mod answer;
+mod attachment;
 mod back_out;
 mod calls;
+mod credentials;
 mod deploy;
 pub mod drive;
 mod foreign;
@@ -20,6 +22,7 @@ mod rollback;
 mod rolling;
 mod shift;
 mod situation;
+mod traffic;
 mod weight;
 
 pub use crate::operation::consequence;
@@ -71,6 +74,8 @@ enum Move {
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
     Hold { why: String, meanwhile: Option<WantedCall> },
+    /// Stop for something that backing out would not help with: without a deadline.
+    Stand { why: String, meanwhile: Option<WantedCall> },
     /// Go back to stable.
     BackOut { why: String },
     /// AWS's own engine went back by itself, and everything is as it was.
@@ -118,7 +123,7 @@ pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
         && progress.streak == 0;
     match plan.refresh {
         Some(_) => Depth::WithRefreshes(plan.to.slot),
-        None if shifts_first => Depth::RouteAndTargets(plan.to.slot),
+        None if shifts_first && plan.scope.is_weighted() => Depth::RouteAndTargets(plan.to.slot),
         None => Depth::Full,
     }
 }
@@ -173,7 +178,7 @@ fn forward(situation: &Situation<'_>) -> Step {
                 Some(hold) => deploy::held(situation, hold),
                 None => deploy::next(situation, step.kind),
             };
-            alarms::gated(situation, wanted)
+            credentials::tempered(situation, alarms::gated(situation, wanted))
         }
         OperationKind::Rollback => rollback::next(situation, step.kind),
         OperationKind::Retire => retire::next(situation, step.kind),
@@ -182,9 +187,9 @@ fn forward(situation: &Situation<'_>) -> Step {
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
     let mut decision = Decision { events: step.events, ..Decision::default() };
-    let mut then = calls::tempered(situation, step.then);
+    let mut then = credentials::waited_for(situation, calls::tempered(situation, step.then));
     if situation.progress.state == OperationState::Holding
-        && !matches!(then, Move::Hold { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
+        && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
     {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
@@ -206,6 +211,7 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),
+        Move::Stand { why, meanwhile } => stand(situation, &mut decision, why, meanwhile),
         Move::BackOut { why } => start_backing_out(situation, &mut decision, why),
         Move::RolledBack { why } => decision.events.push(EventBody::StateChanged { to: OperationState::RolledBack, reason: why, deadline: None }),
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
@@ -250,7 +256,8 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
             }
         }
-        None if holding => {
+        // A deploy that only stood still until now holds for something else: that has a deadline.
+        None if holding && situation.plan.kind != OperationKind::Deploy => {
             decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: None });
@@ -262,6 +269,17 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
             let deadline = backs_out.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
             decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
         }
+    }
+}
+
+fn stand(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhile: Option<WantedCall>) {
+    let progress = situation.progress;
+    let standing = progress.state == OperationState::Holding && progress.deadline.is_none();
+    decision.wait = situation.plan.timing.period_soak;
+    decision.waiting_for.clone_from(&why);
+    decision.call = meanwhile.filter(|_| standing);
+    if !standing || progress.reason != why {
+        decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: None });
     }
 }
 

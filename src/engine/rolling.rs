@@ -2,6 +2,7 @@
 //!
 //! There is no pause: AWS's engine has none. Whatever happens to us, it goes on.
 
+use super::alarms::gated;
 use super::deploy::{blind, claim, make_version};
 use super::refresh::Standing;
 use super::situation::{Situation, threshold};
@@ -11,6 +12,7 @@ use crate::domain::refresh::{InstanceRefresh, RefreshStatus};
 use crate::operation::claim::STABLE_KEY;
 use crate::operation::event::EventBody;
 use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::refreshing::aws_drives;
 
 /// Complete and healthy observations in a row before it is stable.
 const HEALTHY_OBSERVATIONS: u32 = 3;
@@ -21,6 +23,12 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     if let Some(why) = meddled(situation, step).filter(|_| !held) {
         return Move::hold(why).into();
     }
+    let forward = taken(situation, step);
+    // While a refresh runs, its alarms are AWS's to watch: it turns round by itself.
+    if aws_drives(situation.plan, situation.progress) { forward } else { gated(situation, forward) }
+}
+
+fn taken(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::Claim if situation.seen.is_complete() => claim(situation),
         StepKind::Version if situation.seen.is_complete() => version(situation).into(),

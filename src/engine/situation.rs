@@ -2,8 +2,8 @@
 
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
-use crate::domain::group::ServerGroup;
-use crate::domain::observation::FleetObservation;
+use crate::domain::group::{Instance, ServerGroup, count};
+use crate::domain::observation::{FleetObservation, target_state};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{RouteActions, TargetState};
 use crate::operation::claim::{Claim, Claimant, claim_on};
@@ -71,7 +71,12 @@ impl Situation<'_> {
 
     /// Targets of a slot that still finish what they have.
     pub(super) fn draining(&self, slot: Slot) -> Option<u32> {
-        Some(self.seen.health.get(slot).value()?.count_in(TargetState::Draining))
+        let health = self.seen.health.get(slot).value()?;
+        if self.plan.scope.is_weighted() {
+            return Some(health.count_in(TargetState::Draining));
+        }
+        let drains = |instance: &&Instance| target_state(health, &instance.id) == TargetState::Draining;
+        Some(count(self.group(slot)?.instances.iter().filter(drains)))
     }
 
     /// The template version the candidate or target must run.

@@ -11,7 +11,7 @@ use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::{InstanceId, OperationId, RefreshId};
+use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -125,7 +125,10 @@ pub struct Progress {
     /// What the route may read as if nobody else changed it: what this operation wrote last, or what it found. Two values only after a call
     /// without an answer.
     pub expected_routes: Vec<RouteActions>,
-    /// When this operation last wrote the route.
+    /// Whether each group may read attached to a target group it shares if nobody else changed it, in the order in which it was written or
+    /// found. Two values only after a call without an answer.
+    pub attached: BTreeMap<GroupName, Vec<bool>>,
+    /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
@@ -181,6 +184,7 @@ impl Progress {
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
+            attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
             promoted: false,
             claimed_at: None,
@@ -255,6 +259,12 @@ impl Progress {
         }
     }
 
+    /// Whether a group may read attached to the target group it shares if nobody else changed it; empty for groups that are not in the plan.
+    #[must_use]
+    pub fn may_read_attached(&self, group: &GroupName) -> &[bool] {
+        self.attached.get(group).map_or(&[], Vec::as_slice)
+    }
+
     /// The current step has a failed verdict: it stays failed until a person promotes against it.
     #[must_use]
     pub fn failed_verdict(&self) -> Option<&Verdict> {
@@ -305,6 +315,9 @@ impl Progress {
                 if matches!(ended.call, CloudCall::SetWeights { .. }) {
                     self.expected_routes.clear();
                 }
+                if let Some((group, _)) = attachment(&ended.call) {
+                    self.attached.remove(group);
+                }
                 self.remember_effect(&ended.call, at);
                 if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
                     self.refresh.id = Some(id.clone());
@@ -337,6 +350,10 @@ impl Progress {
 
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
+        if let Some((group, on)) = attachment(call) {
+            self.attached.entry(group.clone()).or_default().push(on);
+            self.written_at = Some(at);
+        }
         match call {
             CloudCall::SetWeights { actions, .. } => {
                 self.expected_routes.push(actions.clone());
@@ -381,5 +398,14 @@ impl Progress {
         reason.clone_into(&mut self.reason);
         self.deadline = deadline;
         self.since = at;
+    }
+}
+
+/// The group a call attaches or takes off, and which of the two.
+const fn attachment(call: &CloudCall) -> Option<(&GroupName, bool)> {
+    match call {
+        CloudCall::AttachTargetGroup { group, .. } => Some((group, true)),
+        CloudCall::DetachTargetGroup { group, .. } => Some((group, false)),
+        _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! What keeps a plan from going forward, and what a way back lists as skipped.
 
 use super::facts::Facts;
-use crate::domain::observation::AlarmState;
+use crate::domain::observation::{AlarmState, Credentials};
 use crate::domain::text::Untrusted;
-use crate::operation::plan::{Check, CheckLevel, Refusal};
+use crate::domain::time::Millis;
+use crate::operation::plan::{Check, CheckLevel, Plan, Refusal};
 
 /// Nothing new goes forward in a frozen fleet.
 pub(super) fn not_frozen(facts: &Facts<'_>) -> Result<(), Refusal> {
@@ -41,6 +42,39 @@ pub(super) fn alarm_check(facts: &Facts<'_>) -> Check {
     }
     let names: Vec<String> = facts.spec.alarms.iter().map(ToString::to_string).collect();
     Check::new(CheckLevel::Ok, format!("green now, and red in a soak backs out: {}", names.join(", ")))
+}
+
+/// The credentials last for a beginning and a way back from it.
+pub(super) fn credentials_last(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let Some(left) = credentials_left(facts) else { return Ok(()) };
+    let needed = facts.setting.timing().launch_limit.times(2);
+    if left >= needed {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!("the credentials end in {left}: beginning a deploy and coming back from it takes up to {needed}"),
+        "renew them first (for example `aws sso login --profile …`)",
+    ))
+}
+
+/// How long the credentials last against what the plan takes; `?` where their end is not told.
+pub(super) fn credentials_check(facts: &Facts<'_>, plan: &Plan) -> Check {
+    let takes = plan.steps.iter().filter_map(|step| step.expected).fold(facts.setting.timing().launch_limit, Millis::plus);
+    match credentials_left(facts) {
+        None => Check::new(CheckLevel::Unknown, "the end of the credentials is not told"),
+        Some(left) if left < takes => Check::new(
+            CheckLevel::Warning,
+            format!("the credentials end in {left}, this takes at least {takes} with a way back: it holds then unless newer ones come"),
+        ),
+        Some(left) => Check::new(CheckLevel::Ok, format!("the credentials last for {left}")),
+    }
+}
+
+fn credentials_left(facts: &Facts<'_>) -> Option<Millis> {
+    match &facts.seen.credentials {
+        Credentials::Good { until } => until.map(|until| until.since(facts.now)),
+        Credentials::Gone { .. } => Some(Millis::ZERO),
+    }
 }
 
 /// A way back passes a freeze and says so.

@@ -6,6 +6,7 @@ pub mod estate;
 mod facts;
 mod guards;
 mod image;
+pub mod live;
 mod one_group;
 pub mod rehearsal;
 mod relaunch;

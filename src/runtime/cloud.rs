@@ -64,6 +64,16 @@ impl Cloud {
         }
     }
 
+    /// When the credentials that were read last end, where that is told.
+    #[must_use]
+    pub fn credentials_until(&self) -> Option<WorldTime> {
+        match self {
+            Self::Sim(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => cloud.credentials_until(),
+        }
+    }
+
     /// Somebody counts requests and errors here.
     #[must_use]
     pub const fn counts_requests(&self) -> bool {

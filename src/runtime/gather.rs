@@ -20,8 +20,10 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::freeze::{Freeze, of_fleet};
 use crate::operation::plan::{OperationKind, Plan, Refusal};
+use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::plan::estate::FleetRecord;
+use crate::plan::live::leaning_slot;
 use crate::plan::{Facts, ReleaseTemplate};
 use crate::ports::desk::DeskError;
 
@@ -95,8 +97,8 @@ impl Office {
         arns.dedup();
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, depth_of(&spec.groups)), images, reader.target_group_facts(&arns), reader.group_policies(&names));
-        let (live, other) = self.templates(&seen).await;
         let record = record(&self.store, &spec.name, now)?;
+        let (live, other) = self.templates(&seen, &record.operations).await;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
         let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
@@ -127,9 +129,9 @@ impl Office {
     }
 
     /// The template data of the live and of the other slot, where they can be read.
-    async fn templates(&self, seen: &FleetObservation) -> (Option<TemplateData>, Option<TemplateData>) {
+    async fn templates(&self, seen: &FleetObservation, operations: &[OperationView]) -> (Option<TemplateData>, Option<TemplateData>) {
         let reader = self.cloud.reader(Urgency::Opened);
-        let live = if seen.weight(Slot::B) > seen.weight(Slot::A) { Slot::B } else { Slot::A };
+        let live = leaning_slot(seen, operations).unwrap_or(Slot::A);
         let pin = |slot: Slot| seen.group(slot).and_then(|group| group.template.as_ref()).and_then(|pin| Some((pin.id.clone(), pin.number()?)));
         let data = |pin: Option<(crate::domain::ids::TemplateId, u64)>| {
             let reader = reader.clone();

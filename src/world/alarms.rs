@@ -47,6 +47,11 @@ impl World {
         errors.saturating_mul(MILLION).checked_div(requests)
     }
 
+    /// The first of these that is red.
+    pub(super) fn red_alarm(&self, names: &[String]) -> Option<AlarmName> {
+        names.iter().map(AlarmName::new).find(|name| self.alarm(name) == AlarmState::Alarm)
+    }
+
     pub(super) fn set_alarm(&mut self, name: &AlarmName, state: Option<AlarmState>) -> bool {
         self.alarms.get_mut(name).map(|alarm| alarm.forced = state).is_some()
     }

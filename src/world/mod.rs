@@ -64,6 +64,9 @@ pub struct World {
     /// CloudWatch does not answer before this tick.
     #[serde(default)]
     alarms_unreadable_until: Option<Tick>,
+    /// Our credentials end at this tick.
+    #[serde(default)]
+    credentials_end: Option<Tick>,
     /// Servers launched so far, for their ids.
     launches: u64,
     /// Servers the cloud has left to give; none when there is no limit.
@@ -115,6 +118,7 @@ impl World {
             fleets: Vec::new(),
             alarms: BTreeMap::new(),
             alarms_unreadable_until: None,
+            credentials_end: None,
             launches: 0,
             spare: (scenario == Scenario::NoCapacity).then_some(3),
             outage: None,
@@ -174,6 +178,12 @@ impl World {
     pub fn digest(&self) -> Result<u64, String> {
         let bare = Self { calls: Vec::new(), ..self.clone() };
         serde_json::to_vec(&bare).map(|bytes| draw::fnv(&bytes)).map_err(|error| error.to_string())
+    }
+
+    /// Why nothing is answered; none while the credentials are good.
+    #[must_use]
+    pub fn credentials_gone(&self) -> Option<&'static str> {
+        self.credentials_end.is_some_and(|end| self.tick >= end).then_some("ExpiredToken: the credentials are expired")
     }
 
     fn moment(&self, tick: Tick) -> WorldTime {

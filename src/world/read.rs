@@ -8,7 +8,7 @@ use crate::domain::fleet::{FleetSpec, RoutePlace, Scope};
 use crate::domain::group::{Health, Instance, Lifecycle, ServerGroup, TemplatePin};
 use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::image::{BakeProgress, Image, ImageState};
-use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::observation::{Credentials, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Reading;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
@@ -35,7 +35,7 @@ impl World {
             account: ACCOUNT.to_owned(),
             region: REGION.to_owned(),
             caller: Untrusted::from("arn:aws:sts::000000000000:simulated/operator"),
-            expires_at: None,
+            expires_at: self.credentials_end.map(|end| self.moment(end)),
         }
     }
 
@@ -129,7 +129,11 @@ impl World {
     /// One look at a fleet. What was not asked for, or cannot be read, is unknown with the reason.
     #[must_use]
     pub fn observe(&self, scope: &Scope, depth: Depth) -> FleetObservation {
+        if let Some(why) = self.credentials_gone() {
+            return FleetObservation { credentials: Credentials::Gone { why: why.into() }, ..FleetObservation::blind(scope, self.now(), why) };
+        }
         let mut seen = FleetObservation::blind(scope, self.now(), "not asked");
+        seen.credentials = Credentials::Good { until: self.credentials_end.map(|end| self.moment(end)) };
         seen.route = scope.route.place().map_or_else(|| Reading::known(RouteActions::default(), self.now()), |place| self.route_reading(place));
         for slot in scope.slots() {
             let full = depth.is_full();
@@ -179,7 +183,8 @@ impl World {
     #[must_use]
     pub fn target_health(&self, target_group: &TargetGroupArn) -> TargetHealth {
         let routed = self.is_routed(target_group);
-        let servers = self.groups.values().filter(|group| group.target_group.as_ref() == Some(target_group)).flat_map(|group| &group.servers);
+        let of = |group: &&Group| group.target_group.as_ref() == Some(target_group) || group.drains_from.as_ref() == Some(target_group);
+        let servers = self.groups.values().filter(of).flat_map(|group| &group.servers);
         TargetHealth { targets: servers.filter_map(|server| target_state(server, routed).map(|state| (server.id.clone(), state))).collect() }
     }
 

@@ -232,6 +232,9 @@ impl World {
         let due: Vec<GroupName> =
             self.groups.iter().filter(|(_, group)| group.refresh_due().is_some_and(|at| at <= now)).map(|(name, _)| name.clone()).collect();
         for name in due {
+            if let Some(red) = self.groups.get(&name).and_then(Group::refreshing).and_then(|refresh| self.red_alarm(&refresh.preferences.alarms)) {
+                self.alarm_refresh(&name, &format!("alarm {red} is red"));
+            }
             let Some(mut group) = self.groups.remove(&name) else { continue };
             let around = self.surroundings(&group);
             if let Some(mut refresh) = group.refreshes.pop() {

@@ -12,9 +12,11 @@
 mod alarms;
 mod bench;
 mod commands;
+mod credentials;
 mod gates;
 mod relaunch;
 mod rolling;
+mod routes;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -396,6 +396,7 @@ impl Checker {
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
             }
+            CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. } => Err("an attachment in a fleet with weights".to_owned()),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
         }

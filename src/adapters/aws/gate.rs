@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::error::{Mode, failure};
+use super::identity::Renewing;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::time::Millis;
 use crate::ports::budget::{BudgetKey, CallBudget, Priority};
@@ -38,6 +39,7 @@ impl Sent {
 pub(super) struct Gate {
     pub(super) budget: Arc<dyn CallBudget>,
     pub(super) priority: Priority,
+    pub(super) source: Arc<Renewing>,
 }
 
 impl Gate {
@@ -99,6 +101,9 @@ impl Gate {
     fn note(&self, key: BudgetKey, error: &CloudError) {
         if error.kind == CloudErrorKind::Throttled {
             self.budget.throttled(key);
+        }
+        if error.kind == CloudErrorKind::Auth {
+            self.source.refused();
         }
     }
 }

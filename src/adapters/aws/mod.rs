@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod gate;
 mod groups;
+mod identity;
 mod images;
 mod observe;
 mod pages;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -37,6 +39,7 @@ use aws_sdk_elasticloadbalancingv2::types::Action;
 use aws_smithy_types::retry::RetryConfig;
 
 use self::gate::Gate;
+use self::identity::{Renewing, Source};
 use self::templates::VersionInfo;
 use self::whole::WholeAnswer;
 pub use self::writer::AwsWriter;
@@ -46,6 +49,7 @@ use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::ids::TemplateId;
 use crate::domain::tags::TagKeys;
+use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, WorldTime};
 use crate::ports::budget::{CallBudget, Priority};
 
@@ -88,6 +92,8 @@ struct Shared {
     tag_keys: TagKeys,
     versions: Mutex<BTreeMap<(TemplateId, u64), VersionInfo>>,
     actions: Mutex<BTreeMap<RoutePlace, ReadActions>>,
+    /// Why the last look was turned away, if it was for want of credentials.
+    turned_away: Mutex<Option<Untrusted>>,
 }
 
 /// A place's actions as the SDK gave them, and when: by the clock that goes on while the host sleeps.
@@ -115,7 +121,8 @@ impl AwsCloud {
             let why = format!("'{url}' is not an endpoint: expected a URL such as http://127.0.0.1:5000");
             return Err(CloudError::new(CloudErrorKind::Network, "connect", why));
         }
-        let sdk = load(settings).await;
+        let source = Arc::new(Renewing::new(settings.profile.as_deref(), settings.region.as_deref()));
+        let sdk = load(settings, &source).await;
         let Some(region) = sdk.region().map(ToString::to_string) else {
             let why = "no region is set: give --region, or set AWS_REGION or the profile's `region`";
             return Err(CloudError::new(CloudErrorKind::Auth, "connect", why));
@@ -134,20 +141,27 @@ impl AwsCloud {
             tag_keys: settings.tag_keys.clone(),
             versions: Mutex::default(),
             actions: Mutex::default(),
+            turned_away: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared), gate: Gate { budget: Arc::new(MemoryBudget::default()), priority: Priority::Rest } })
+        Ok(Self { shared: Arc::new(shared), gate: Gate { budget: Arc::new(MemoryBudget::default()), priority: Priority::Rest, source } })
     }
 
     /// The same with another budget, for example the one all processes of a store share.
     #[must_use]
     pub fn with_budget(&self, budget: Arc<dyn CallBudget>) -> Self {
-        Self { shared: Arc::clone(&self.shared), gate: Gate { budget, priority: self.gate.priority } }
+        Self { shared: Arc::clone(&self.shared), gate: Gate { budget, ..self.gate.clone() } }
     }
 
     /// The same for callers of another urgency.
     #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
-        Self { shared: Arc::clone(&self.shared), gate: Gate { budget: Arc::clone(&self.gate.budget), priority } }
+        Self { shared: Arc::clone(&self.shared), gate: Gate { priority, ..self.gate.clone() } }
+    }
+
+    /// When the credentials end, by their own account and as far as it was told.
+    #[must_use]
+    pub fn credentials_until(&self) -> Option<WorldTime> {
+        self.gate.source.end()
     }
 
     /// The region asked.
@@ -177,16 +191,17 @@ fn is_url(text: &str) -> bool {
     !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(|c| c.is_ascii_graphic())
 }
 
-async fn load(settings: &AwsSettings) -> SdkConfig {
+async fn load(settings: &AwsSettings, source: &Arc<Renewing>) -> SdkConfig {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(RetryConfig::disabled());
     if let Ok(name) = AppName::new("quarterdeck") {
         loader = loader.app_name(name);
     }
+    // The SDK's own cache would keep what it read until that ends, and let credentials in the environment win over a profile that was asked for.
+    loader = loader.credentials_provider(Source(Arc::clone(source))).identity_cache(IdentityCache::no_cache());
     if let Some(profile) = &settings.profile {
-        // The SDK would let credentials in the environment win over a profile that was asked for: whoever names one means that one.
-        loader = loader.profile_name(profile).credentials_provider(profile_credentials(profile, settings.region.as_deref()).await);
+        loader = loader.profile_name(profile);
     }
     // An explicit region spares the look-up at the instance metadata service, which takes seconds where there is none.
     if let Some(region) = &settings.region {

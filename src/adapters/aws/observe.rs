@@ -2,12 +2,12 @@
 
 use super::AwsCloud;
 use super::actions::read_actions;
-use super::wall_clock;
-use crate::domain::call::CloudError;
+use super::{locked, wall_clock};
+use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Groups, Route, RoutePlace, Scope, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{AlarmName, GroupName, TargetGroupArn};
-use crate::domain::observation::{AlarmReading, Depth, FleetObservation};
+use crate::domain::observation::{AlarmReading, Credentials, Depth, FleetObservation};
 use crate::domain::reading::Reading;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::{RouteActions, TargetHealth};
@@ -30,6 +30,10 @@ impl AwsCloud {
             async { if full { Some(self.read_alarms(&scope.alarms).await) } else { None } },
         );
         seen.at = wall_clock();
+        seen.credentials = match locked(&self.shared.turned_away).take() {
+            Some(why) => Credentials::Gone { why },
+            None => Credentials::Good { until: self.credentials_until() },
+        };
         seen.groups = groups.unwrap_or(seen.groups);
         seen.route = route;
         seen.refreshes = refreshes;
@@ -43,6 +47,14 @@ impl AwsCloud {
         seen
     }
 
+    /// A part that could not be read; one for want of credentials is remembered until the look is over.
+    fn unknown<T>(&self, error: &CloudError) -> Reading<T> {
+        if error.kind == CloudErrorKind::Auth {
+            *locked(&self.shared.turned_away) = Some(error.message.clone());
+        }
+        Reading::unknown(error.to_string())
+    }
+
     async fn read_groups(&self, groups: &Groups) -> BySlot<Reading<ServerGroup>> {
         let names: Vec<&GroupName> = groups.all().into_iter().map(|(_, name)| name).collect();
         match self.named_groups(&names).await {
@@ -54,7 +66,7 @@ impl AwsCloud {
                     group.map_or_else(|| Reading::unknown(format!("server group {name} does not exist")), |group| Reading::known(group, at))
                 })
             }
-            Err(error) => BySlot::from_fn(|_| unknown(&error)),
+            Err(error) => BySlot::from_fn(|_| self.unknown(&error)),
         }
     }
 
@@ -64,7 +76,7 @@ impl AwsCloud {
         let Some(group) = scope.groups.get(slot) else { return Some(Reading::unknown("there is no such slot")) };
         Some(match self.refreshes_of(group).await {
             Ok(refreshes) => Reading::known(refreshes, wall_clock()),
-            Err(error) => unknown(&error),
+            Err(error) => self.unknown(&error),
         })
     }
 
@@ -75,7 +87,7 @@ impl AwsCloud {
         }
         match self.alarms_named(names).await {
             Ok(alarms) => Reading::known(alarms, wall_clock()),
-            Err(error) => unknown(&error),
+            Err(error) => self.unknown(&error),
         }
     }
 
@@ -83,7 +95,7 @@ impl AwsCloud {
         let Some(place) = place else { return Reading::known(RouteActions::default(), wall_clock()) };
         match self.read_place(place).await {
             Ok(actions) => Reading::known(read_actions(&actions), wall_clock()),
-            Err(error) => unknown(&error),
+            Err(error) => self.unknown(&error),
         }
     }
 
@@ -91,7 +103,7 @@ impl AwsCloud {
         let Some(target_group) = target_group else { return Reading::known(TargetHealth::default(), wall_clock()) };
         match self.health_of(target_group).await {
             Ok(health) => Reading::known(health, wall_clock()),
-            Err(error) => unknown(&error),
+            Err(error) => self.unknown(&error),
         }
     }
 }
@@ -99,8 +111,4 @@ impl AwsCloud {
 /// Both groups are in one target group: asking once tells of both.
 const fn shares_targets(scope: &Scope) -> bool {
     matches!(scope.route, Route::Attached { .. })
-}
-
-fn unknown<T>(error: &CloudError) -> Reading<T> {
-    Reading::unknown(error.to_string())
 }

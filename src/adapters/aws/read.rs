@@ -1,11 +1,8 @@
 //! The questions of the port, each to the module that answers it.
 
-use std::time::SystemTime;
-
 use async_trait::async_trait;
-use aws_credential_types::provider::ProvideCredentials;
 
-use super::{AwsCloud, CALL_TIMEOUT, wall_clock};
+use super::{AwsCloud, wall_clock};
 use crate::domain::call::{CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
@@ -28,7 +25,7 @@ impl CloudRead for AwsCloud {
             return Err(CloudError::new(CloudErrorKind::Unsupported, IDENTITY, "the answer names no account"));
         };
         let caller = answer.arn.or(answer.user_id).unwrap_or_default().into();
-        Ok(Identity { account, region: self.shared.region.clone(), caller, expires_at: self.credentials_end().await })
+        Ok(Identity { account, region: self.shared.region.clone(), caller, expires_at: self.credentials_until() })
     }
 
     async fn now(&self) -> Result<WorldTime, CloudError> {
@@ -77,15 +74,5 @@ impl CloudRead for AwsCloud {
 
     async fn group_policies(&self, groups: &[GroupName]) -> Result<Vec<GroupPolicies>, CloudError> {
         self.policies_of(groups).await
-    }
-}
-
-impl AwsCloud {
-    /// When the credentials end, by their own account; none where they do not say or cannot be asked again.
-    async fn credentials_end(&self) -> Option<WorldTime> {
-        let provider = self.shared.sdk.credentials_provider()?;
-        let credentials = tokio::time::timeout(CALL_TIMEOUT, provider.provide_credentials()).await.ok()?.ok()?;
-        let end = credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        i64::try_from(end.as_millis()).ok().map(WorldTime)
     }
 }

@@ -245,7 +245,11 @@ impl SimCloud {
     }
 
     fn ask<T>(&self, api: &str, read: impl FnOnce(&World) -> T) -> Result<T, CloudError> {
-        self.with_world(read).map_err(|error| error.as_cloud(api))
+        let answered = self.with_world(|world| match world.credentials_gone().filter(|_| !matches!(api, "now" | "speed")) {
+            Some(why) => Err(CloudError::new(CloudErrorKind::Auth, api, why)),
+            None => Ok(read(world)),
+        });
+        answered.map_err(|error| error.as_cloud(api))?
     }
 }
 
