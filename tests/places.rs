@@ -124,17 +124,15 @@ fn records_that_cannot_be_read_are_never_half_used() {
 }
 
 #[test]
-fn a_gap_in_the_events_is_damage() {
+fn the_screen_shows_a_damaged_record_beside_everything_else() {
     let yard = Yard::at_speed(20);
     let id = yard.deploy("web-prod", "2.14.0");
     yard.kill_driver(&id);
     let store = rusqlite::Connection::open(yard.world_dir().join("store.sqlite")).unwrap();
     store.execute("DELETE FROM events WHERE seq = 1", []).unwrap();
-    yard.run(&["op", &id]).refuses(1, &["damaged", "the cloud itself is not touched"]);
-    yard.run(&["fleets"]).refuses(1, &["damaged"]);
-    let screen = yard.terminal(80, 24, &[]);
-    screen.wait_for(&["damaged"]);
-    screen.signal(rustix::process::Signal::TERM);
+    let mut screen = yard.terminal(160, 45, &[]);
+    screen.wait_for(&["record of op-1", "is damaged: event 1 is missing", "api-prod", "steady"]);
+    screen.send("q");
     assert_eq!(screen.ends().0, 0);
 }
 

@@ -8,3 +8,6 @@ pub mod hook;
 pub mod host;
 pub mod sim;
 pub mod store;
+
+/// A file beside a store that is deleted on a full disk, so that what is under way can come to rest.
+const RESERVE_NAME: &str = "reserve";

@@ -9,6 +9,9 @@ use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::operation::refreshing::aws_drives;
 
+/// Whoever confirms an operation starts its driver within this.
+const FIRST_DRIVER: Millis = Millis::mins(2);
+
 /// Why it waits and what happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
@@ -54,7 +57,7 @@ fn running_why(view: &OperationView, now: WorldTime) -> String {
 }
 
 fn next(view: &OperationView, now: WorldTime) -> String {
-    if is_abandoned(view) {
+    if is_abandoned(view, now) {
         return format!("Nobody drives it, nothing goes on: T takes it over (or `qd drive {} --take-over`)", view.operation.id);
     }
     let left = view.progress.deadline.map(|deadline| countdown(deadline.since(now)));
@@ -113,11 +116,12 @@ pub fn most_urgent(model: &Model) -> Option<Need> {
 }
 
 fn stopped(model: &Model) -> Option<Need> {
-    let urgency = |view: &&OperationView| (rank(view), view.progress.deadline.map_or(i64::MAX, |deadline| deadline.0));
-    let view = model.operations.iter().filter(|view| rank(view) < 9).min_by_key(urgency)?;
+    let now = model.clock.world;
+    let urgency = |view: &&OperationView| (rank(view, now), view.progress.deadline.map_or(i64::MAX, |deadline| deadline.0));
+    let view = model.operations.iter().filter(|view| rank(view, now) < 9).min_by_key(urgency)?;
     let operation = &view.operation;
     let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
-    let what = match rank(view) {
+    let what = match rank(view, now) {
         3 => "has no driver: T takes it over".to_owned(),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
     };
@@ -126,17 +130,18 @@ fn stopped(model: &Model) -> Option<Need> {
 
 /// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
 #[must_use]
-pub const fn is_abandoned(view: &OperationView) -> bool {
-    !view.driver_alive && !view.state().is_final() && !matches!(view.state(), OperationState::Planned)
+pub fn is_abandoned(view: &OperationView, now: WorldTime) -> bool {
+    let waits_for_its_first = view.state() == OperationState::Planned && now.since(view.operation.created_at) < FIRST_DRIVER;
+    !view.driver_alive && !view.state().is_final() && !waits_for_its_first
 }
 
-const fn rank(view: &OperationView) -> u8 {
+fn rank(view: &OperationView, now: WorldTime) -> u8 {
     match view.state() {
         OperationState::Holding => 0,
         OperationState::Paused => 2,
         // A window that nobody ends costs money, not safety: its row says so.
         OperationState::Waiting => 9,
-        _ if is_abandoned(view) => 3,
+        _ if is_abandoned(view, now) => 3,
         _ => 9,
     }
 }

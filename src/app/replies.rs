@@ -110,7 +110,8 @@ fn operations(model: &mut Model, no: u64, result: Result<Vec<OperationView>, Des
 /// Rings when something stopped, failed or finished since the last reading; at the first one only what stands still is news.
 fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Option<Effect> {
     let first = !model.operations_read;
-    let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(announcement).collect();
+    let lost = operations.iter().filter(|view| lost_its_driver(model, view, first)).map(without_driver);
+    let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(announcement).chain(lost).collect();
     let ring = !first && !news.is_empty();
     let moved = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.events.len() != view.events.len()));
     let turned = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.state() != view.state()));
@@ -138,6 +139,18 @@ fn is_news(model: &Model, view: &OperationView, first: bool) -> bool {
         Some(known) => stopped && known.state() != state,
         None => first && stands,
     }
+}
+
+/// It has no driver any more: since the last reading, or before the first one. A window that nobody ends costs money, not safety: its row says so.
+fn lost_its_driver(model: &Model, view: &OperationView, first: bool) -> bool {
+    let gone = |view: &OperationView| super::needs::is_abandoned(view, model.clock.world) && view.state() != OperationState::Waiting;
+    gone(view) && model.operation(&view.operation.id).map_or(first, |known| !gone(known))
+}
+
+fn without_driver(view: &OperationView) -> (String, String, FleetName) {
+    let (plan, id) = (&view.operation.plan, &view.operation.id);
+    let text = format!("{} {} has no driver any more, nothing goes on", plan.fleet, view.operation.word());
+    (text, format!("T takes it over, or `qd drive {id} --take-over`"), plan.fleet.clone())
 }
 
 fn announcement(view: &OperationView) -> (String, String, FleetName) {

@@ -43,6 +43,7 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
         EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
         EventBody::Launched { instances } => ("launched", json!({"instances": instances})),
+        EventBody::Missing { what } => ("missing", json!({"what": what})),
         EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
         EventBody::Promoted { step } => ("promoted", json!({"step": step + 1})),
         EventBody::AlarmsRead { against } => ("alarms_read", json!({"against": against})),

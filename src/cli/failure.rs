@@ -59,8 +59,9 @@ pub(super) fn report_failure(out: &mut Output, failure: &Failure) -> Exit {
 pub(super) fn operation(desk: &dyn Records, id: &str) -> Result<OperationView, DeskError> {
     let id = OperationId::new(id);
     desk.operation(&id).map_err(|error| {
-        let Ok(known) = desk.operations(500) else { return error };
-        if known.iter().any(|view| view.operation.id == id) || !matches!(error, DeskError::Other { .. }) {
+        let (Ok(known), Ok(damaged)) = (desk.operations(500), desk.damaged(500)) else { return error };
+        let is_there = known.iter().any(|view| view.operation.id == id) || damaged.iter().any(|damaged| damaged.id == id);
+        if is_there || !matches!(error, DeskError::Other { .. }) {
             return error;
         }
         let near = nearest(id.as_str(), known.iter().map(|view| view.operation.id.as_str()));

@@ -74,7 +74,7 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Drive(args) => match &args.operation {
             Some(id) if args.take_over => watch::take_over(desk, id, out).await,
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
-            None => watch::recover(desk, out).await,
+            None => watch::recover(desk, args.json, out).await,
         },
         Command::Sim(_) => Err(Failure::Usage("`qd sim` needs no desk".to_owned())),
     }

@@ -7,6 +7,7 @@ use super::event_document::event_document;
 use super::json::{moment, secs};
 use crate::domain::ids::{FleetName, ImageId, OperationId, PlanId};
 use crate::domain::text::Untrusted;
+use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::OperationKind;
 use crate::operation::plan::Side;
@@ -110,11 +111,39 @@ impl<'a> OperationDoc<'a> {
 #[derive(Serialize)]
 pub(super) struct OperationsDoc<'a> {
     operations: Vec<OperationDoc<'a>>,
+    damaged: Vec<DamagedDoc<'a>>,
 }
 
 impl<'a> OperationsDoc<'a> {
-    pub(super) fn new(views: &'a [OperationView]) -> Self {
-        Self { operations: views.iter().map(OperationDoc::new).collect() }
+    pub(super) fn new(views: &'a [OperationView], damaged: &'a [DamagedOperation]) -> Self {
+        Self { operations: views.iter().map(OperationDoc::new).collect(), damaged: damaged.iter().map(DamagedDoc::new).collect() }
+    }
+}
+
+/// An operation whose record is damaged, in `ops --json`; with the bytes that are left in `op --json`.
+#[derive(Serialize)]
+pub(super) struct DamagedDoc<'a> {
+    id: &'a OperationId,
+    kind: &'a Untrusted,
+    fleet: &'a FleetName,
+    finished: bool,
+    damage: &'a str,
+    remedy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Untrusted>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<&'a [RawEvent]>,
+}
+
+impl<'a> DamagedDoc<'a> {
+    fn new(damaged: &'a DamagedOperation) -> Self {
+        let DamagedOperation { id, kind, fleet, unfinished, what, .. } = damaged;
+        Self { id, kind, fleet, finished: !unfinished, damage: what, remedy: damaged.remedy(), record: None, events: None }
+    }
+
+    /// With what the store has of it.
+    pub(super) fn with_record(damaged: &'a DamagedOperation, raw: &'a RawOperation) -> Self {
+        Self { record: Some(&raw.record), events: Some(&raw.events), ..Self::new(damaged) }
     }
 }
 

@@ -64,8 +64,7 @@ pub enum Command {
     Promote(SteerArgs),
     /// Bring an unfinished deploy back to stable
     BackOut(SteerArgs),
-    /// Drive an operation
-    #[command(hide = true)]
+    /// Pick up operations whose driver is gone
     Drive(DriveArgs),
     /// Releases that were stable, and marks on them
     Ledger(LedgerArgs),

@@ -25,6 +25,19 @@ pub fn find_fleets(configured: &[FleetSpec], groups: &Listing<ServerGroup>, rout
     search.finish()
 }
 
+/// What would make it wrong to move a written-down fleet's traffic: a second place that forwards to its target groups, a third target group, servers
+/// of others. What is only odd, or missing from a listing, is not among it.
+#[must_use]
+pub fn in_the_way(spec: &FleetSpec, groups: &Listing<ServerGroup>, routes: &Listing<RouteReading>) -> Vec<String> {
+    let atlas = Atlas::new(groups, routes);
+    let members: Vec<&GroupName> = spec.groups.all().into_iter().map(|(_, name)| name).collect();
+    match &spec.route {
+        Route::Weighted { place, target_groups } => atlas.problems_of_weighted(place, target_groups),
+        Route::Attached { target_group } => atlas.problems_of_shared(target_group, &members),
+        Route::None => Vec::new(),
+    }
+}
+
 struct Search<'a> {
     atlas: Atlas<'a>,
     tag_keys: &'a TagKeys,

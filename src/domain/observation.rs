@@ -146,15 +146,23 @@ impl FleetObservation {
                 unknowns.push(format!("{what}: {}", why.shown()));
             }
         };
-        note("route".to_owned(), why(&self.route));
+        note("route".to_owned(), self.route.why());
         for slot in self.scope.slots() {
-            note(format!("group {}", slot.letter()), why(self.groups.get(*slot)));
-            note(format!("target health {}", slot.letter()), why(self.health.get(*slot)));
+            note(format!("group {}", slot.letter()), self.groups.get(*slot).why());
+            note(format!("target health {}", slot.letter()), self.health.get(*slot).why());
         }
         if let Some(refreshes) = &self.refreshes {
-            note("instance refreshes".to_owned(), why(refreshes));
+            note("instance refreshes".to_owned(), refreshes.why());
         }
         unknowns
+    }
+
+    /// What the cloud says is not there, in words.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let slots = self.scope.slots().iter();
+        let of_slots = slots.flat_map(|slot| [self.groups.get(*slot).said_missing(), self.health.get(*slot).said_missing()]);
+        std::iter::once(self.route.said_missing()).chain(of_slots).flatten().map(super::text::Untrusted::shown).collect()
     }
 
     /// The newest instance refreshes, newest first; none where they were not asked for or could not be read.
@@ -259,13 +267,6 @@ impl FleetObservation {
 #[must_use]
 pub fn target_state(health: &TargetHealth, id: &InstanceId) -> TargetState {
     health.targets.get(id).copied().unwrap_or(TargetState::Unknown)
-}
-
-const fn why<T>(reading: &Reading<T>) -> Option<&super::text::Untrusted> {
-    match reading {
-        Reading::Known { .. } => None,
-        Reading::Unknown { why } => Some(why),
-    }
 }
 
 /// One place of a load balancer that forwards, for finding fleets.

@@ -16,6 +16,11 @@ pub enum Reading<T> {
         /// When it was read.
         as_of: WorldTime,
     },
+    /// The cloud says that there is no such thing. That is not believed at once: it says so of what is there as well, for a while.
+    Missing {
+        /// What is not there, for people.
+        why: Untrusted,
+    },
     /// Nobody could tell.
     Unknown {
         /// Why not, for people.
@@ -34,19 +39,32 @@ impl<T> Reading<T> {
         Self::Unknown { why: why.into() }
     }
 
+    /// A thing that the cloud says is not there.
+    pub fn missing(why: impl Into<Untrusted>) -> Self {
+        Self::Missing { why: why.into() }
+    }
+
     /// The fact, if it is known.
     pub const fn value(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
-            Self::Unknown { .. } => None,
+            Self::Missing { .. } | Self::Unknown { .. } => None,
         }
     }
 
-    /// Why it is not known; none if it is.
+    /// Why there is no fact.
     pub const fn why(&self) -> Option<&Untrusted> {
         match self {
             Self::Known { .. } => None,
-            Self::Unknown { why } => Some(why),
+            Self::Missing { why } | Self::Unknown { why } => Some(why),
+        }
+    }
+
+    /// What the cloud says is not there.
+    pub const fn said_missing(&self) -> Option<&Untrusted> {
+        match self {
+            Self::Missing { why } => Some(why),
+            Self::Known { .. } | Self::Unknown { .. } => None,
         }
     }
 
@@ -54,7 +72,7 @@ impl<T> Reading<T> {
     pub fn age(&self, now: WorldTime) -> Option<Millis> {
         match self {
             Self::Known { as_of, .. } => Some(now.since(*as_of)),
-            Self::Unknown { .. } => None,
+            Self::Missing { .. } | Self::Unknown { .. } => None,
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
     if let Some(moved) = situation.shift_step(stable) {
         return moved;
     }
-    if !situation.seen.is_complete() {
+    if !situation.seen.is_complete() && !situation.only_gone(candidate) {
         let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
         return Move::wait(why, situation.plan.timing.period_moving).into();
     }

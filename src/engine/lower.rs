@@ -12,6 +12,9 @@ impl Situation<'_> {
     /// Brings the group in `park` to `size` while `keep` serves; done when nothing of it is left beyond that.
     pub(super) fn park(&self, park: Slot, keep: Slot, size: u32) -> Step {
         let period = self.plan.timing.period_moving;
+        if self.only_gone(park) {
+            return Move::done(format!("{} does not exist any more", self.side(park).group)).into();
+        }
         let (Some(group), Some(draining)) = (self.group(park), self.draining(park)) else {
             return Move::wait("the group to park cannot be read", period).into();
         };
@@ -28,19 +31,24 @@ impl Situation<'_> {
         let period = self.plan.timing.period_moving;
         let evidence = self.progress.lower_evidence_at;
         if let Err(why) = self.may_lower(park, keep) {
-            let reset = evidence.is_some().then_some(EventBody::LowerEvidence { found: false });
-            return Step { events: reset.into_iter().collect(), then: Move::wait(why, period) };
+            return Step { events: self.no_evidence(), then: Move::wait(why, period) };
         }
-        let Some(first) = evidence else {
-            let events = vec![EventBody::LowerEvidence { found: true }];
-            return Step { events, then: Move::wait("a second reading before anything is lowered", period) };
-        };
-        if self.now.since(first) < self.plan.timing.lower_gap {
-            return Move::wait("a second reading before anything is lowered", period).into();
+        let again = || Move::wait("a second reading before anything is lowered", period);
+        if evidence.is_none() {
+            return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
+        }
+        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart.
+        if self.progress.observed.plus(self.observed_now(period)) < self.plan.timing.lower_gap {
+            return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();
         let why = format!("{group} serves nothing any more");
         Move::call(CloudCall::Park { group, sizes }, why).into()
+    }
+
+    /// What an earlier reading showed is not so any more.
+    pub(super) fn no_evidence(&self) -> Vec<EventBody> {
+        self.progress.lower_evidence_at.map(|_| EventBody::LowerEvidence { found: false }).into_iter().collect()
     }
 
     /// S4 and S10 in one place: the observation is complete, the group serves nothing and has had time to stop, the other one carries all.

@@ -13,6 +13,7 @@ mod deploy;
 pub mod drive;
 mod foreign;
 mod gates;
+mod gone;
 mod guards;
 mod lower;
 mod refresh;
@@ -186,8 +187,8 @@ fn forward(situation: &Situation<'_>) -> Step {
 }
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
-    let mut decision = Decision { events: step.events, ..Decision::default() };
-    let mut then = credentials::waited_for(situation, calls::tempered(situation, step.then));
+    let mut decision = Decision { events: gone::noted(situation).into_iter().chain(step.events).collect(), ..Decision::default() };
+    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, step.then)));
     if situation.progress.state == OperationState::Holding
         && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
     {

@@ -23,7 +23,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
 fn park(situation: &Situation<'_>) -> Step {
     let old = situation.from();
     if situation.is_let_in(old.slot) && situation.seen.is_complete() {
-        return Move::hold(format!("another hand gave {} traffic again: it is parked once that is taken back", old.group)).into();
+        let why = format!("another hand gave {} traffic again: it is parked once that is taken back", old.group);
+        return Step { events: situation.no_evidence(), then: Move::hold(why) };
     }
     situation.park(old.slot, situation.to().slot, situation.plan.idle_size)
 }
@@ -32,6 +33,9 @@ fn window(situation: &Situation<'_>) -> Step {
     let timing = &situation.plan.timing;
     if situation.progress.promoted {
         return leave(situation, "shrunk early by a person");
+    }
+    if situation.only_gone(situation.from().slot) {
+        return leave(situation, "the old group does not exist any more");
     }
     let left = situation.plan.window.minus(situation.progress.observed);
     if left == Millis::ZERO {

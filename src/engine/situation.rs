@@ -131,6 +131,11 @@ impl Situation<'_> {
         (sizes.min > min).then(|| CloudCall::ReleaseMin { group: self.side(slot).group.clone(), min })
     }
 
+    /// The gap since the last observation that counted, capped at two periods.
+    pub(super) fn observed_now(&self, period: Millis) -> Millis {
+        self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last)).min(period.times(2))
+    }
+
     /// The event that counts this observation, if enough time passed since the last one that counted. Observed time is the gap between
     /// complete and good observations, each capped at two periods: a dead driver soaks nothing.
     pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
@@ -143,7 +148,7 @@ impl Situation<'_> {
         if !good && self.progress.streak == 0 && !first {
             return None;
         }
-        let added = if good && self.progress.streak > 0 { gap.min(period.times(2)) } else { Millis::ZERO };
+        let added = if good && self.progress.streak > 0 { self.observed_now(period) } else { Millis::ZERO };
         Some(EventBody::Observed { added, streak })
     }
 }

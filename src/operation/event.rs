@@ -221,6 +221,11 @@ pub enum EventBody {
         /// Everything about it allows lowering.
         found: bool,
     },
+    /// The cloud says that something of the plan is not there; none: it is there again.
+    Missing {
+        /// What, in words.
+        what: Option<String>,
+    },
     /// A person skipped the rest of the step's soak, or passed its hold.
     Promoted {
         /// Index of the step.

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod claim;
 pub mod command;
 pub mod consequence;
+pub mod damage;
 pub mod drift;
 pub mod event;
 pub mod freeze;

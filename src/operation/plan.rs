@@ -14,6 +14,9 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
 
+/// The build of this program: plans of another one are not driven.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
 /// What kind of operation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

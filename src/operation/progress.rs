@@ -118,6 +118,9 @@ pub struct Progress {
     /// Gates that ended in this step, by their numbers.
     #[serde(default)]
     pub gates: BTreeMap<usize, GateOutcome>,
+    /// Since when the cloud says that something of the plan is not there.
+    #[serde(default)]
+    pub missing_since: Option<WorldTime>,
     /// Servers of the candidate seen in this step.
     pub launched: BTreeSet<InstanceId>,
     /// The call whose outcome is not known yet.
@@ -180,6 +183,7 @@ impl Progress {
             last_observed_at: None,
             soak_counts: None,
             lower_evidence_at: None,
+            missing_since: None,
             gates: BTreeMap::new(),
             launched: BTreeSet::new(),
             in_flight: None,
@@ -244,7 +248,8 @@ impl Progress {
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
-            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
+            EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
             EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
@@ -291,6 +296,16 @@ impl Progress {
         self.gates.clear();
         self.launched.clear();
         self.promoted = false;
+    }
+
+    /// From the first reading on, observed time counts towards the second.
+    fn find_evidence(&mut self, found: bool, at: WorldTime) {
+        self.lower_evidence_at = found.then_some(at);
+        if found {
+            self.observed = Millis::ZERO;
+            self.last_observed_at = Some(at);
+            self.streak = self.streak.max(1);
+        }
     }
 
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {

@@ -66,6 +66,9 @@ fn offered(strategy: Strategy) -> Result<Strategy, Refusal> {
 }
 
 fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if let Some(damaged) = facts.damage.holder() {
+        return Err(Refusal::new(damaged.sentence(), damaged.remedy()));
+    }
     let Some(holder) = facts.holder() else { return Ok(()) };
     let (id, word) = (&holder.operation.id, holder.operation.word());
     let by = holder.operation.by.short();
@@ -79,7 +82,7 @@ fn not_busy(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.seen.is_complete() {
         return Ok(());
     }
@@ -89,7 +92,7 @@ fn fully_seen(facts: &Facts<'_>) -> Result<(), Refusal> {
     ))
 }
 
-fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
     let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
     match foreign_claim(groups, &facts.setting.store, facts.now) {
         Some(claim) => Err(Refusal::new(
@@ -102,13 +105,11 @@ fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
 
 fn split(facts: &Facts<'_>) -> Refusal {
     let of = |slot| serves_with(facts, slot);
-    let remedy = match facts.spec.route {
-        Route::Weighted { .. } => "put all weight on the group that is good, then deploy",
-        Route::Attached { .. } => "let the group that is good serve alone: bring the other one to 0 servers, then deploy",
-        Route::None => "let the group that is good work alone: bring the other one to 0 servers, then deploy",
-    };
     let (a, b) = (of(Slot::A), of(Slot::B));
-    Refusal::new(format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name), remedy)
+    Refusal::new(
+        format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name),
+        format!("bring it back to one release first: `qd rollback {}`", facts.spec.name),
+    )
 }
 
 /// With what a slot serves, for people: its weight, or its servers.
@@ -232,6 +233,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
         let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
+        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
     if matches!(facts.spec.route, Route::Attached { .. }) {
@@ -388,7 +390,7 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
 }
 
 fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
-    if facts.waiting_retire().is_some() {
+    if facts.waiting_retire().is_some() || facts.damage.retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
     }
     if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {

@@ -17,6 +17,7 @@ use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
+use crate::operation::damage::{DamagedOperation, FleetDamage};
 use crate::operation::drift::Drift;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
@@ -36,6 +37,8 @@ pub struct FleetRecord {
     pub operations: Vec<OperationView>,
     /// How long things took in it.
     pub history: FleetHistory,
+    /// What of these records cannot be read.
+    pub damage: FleetDamage,
     /// The freezes that hold for it.
     pub freezes: Vec<Freeze>,
     /// What its standby's load balancer said last.
@@ -61,7 +64,8 @@ pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Es
     let round = Round { specs: &seen.specs, groups: &seen.groups, routes: seen.routes.as_ref(), images: seen.images.as_ref(), records };
     let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(&round, spec)).collect();
     let images = images(&round, &fleets);
-    Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.clone() }
+    let damage = records.values().flat_map(|record| record.damage.sentences());
+    Estate { as_of: seen.as_of, fleets, images, gaps: seen.gaps.iter().cloned().chain(damage).collect() }
 }
 
 /// The round with what a close look at one fleet tells, so that nothing older of it is drawn beside that.
@@ -136,7 +140,10 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let past_age = spec.max_age.map(|max_age| past_age(&listed, max_age, round.groups.as_of()));
     FleetStatus {
         past_age,
-        state: drifted(state(&Whole { spec, round, all_listed, operation: shown, groups: &listed }, healthy), &drift),
+        state: match record.damage.holder().map(DamagedOperation::sentence) {
+            Some(why) => FleetState::Unknown { why },
+            None => drifted(state(&Whole { spec, round, all_listed, operation: shown, groups: &listed }, healthy), &drift),
+        },
         drift,
         way_back: way_back(&Ground {
             spec,
@@ -146,6 +153,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             images_complete: round.images.is_some_and(|images| images.missing().is_none()),
             ledger: &record.ledger,
             live,
+            damage: &record.damage,
             holder,
             history: record.history,
             proof: record.proof.as_ref(),
@@ -180,8 +188,14 @@ fn find<'a>(round: &'a Round<'_>, name: &crate::domain::ids::GroupName) -> Optio
 }
 
 fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActions> {
+    route_of_fleet(round.routes, spec)
+}
+
+/// The actions of a fleet's route in a listing; none if it has no weights or its place is not in it.
+#[must_use]
+pub fn route_of_fleet<'a>(routes: Option<&'a Listing<RouteReading>>, spec: &FleetSpec) -> Option<&'a RouteActions> {
     let Route::Weighted { place, .. } = &spec.route else { return None };
-    round.routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
+    routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
 /// One group of a fleet with what tells its part.

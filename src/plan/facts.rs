@@ -12,6 +12,7 @@ use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
+use crate::operation::damage::FleetDamage;
 use crate::operation::event::OperationState;
 use crate::operation::freeze::Freeze;
 use crate::operation::history::FleetHistory;
@@ -70,6 +71,8 @@ pub struct Facts<'a> {
     pub ledger: &'a [LedgerEntry],
     /// The fleet's operations, newest first.
     pub operations: &'a [OperationView],
+    /// What of its records cannot be read.
+    pub damage: &'a FleetDamage,
     /// The data of the live group's template version, where it could be read.
     pub live_template: Option<TemplateData>,
     /// The data of the other slot's template version, where it could be read.
@@ -175,6 +178,12 @@ impl Facts<'_> {
         self.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire)
     }
 
+    /// The plan of the operation that holds the fleet now, also where the rest of its record is damaged.
+    pub(super) fn held_plan(&self) -> Option<&Plan> {
+        let damaged = || self.damage.holder().and_then(|damaged| damaged.plan.as_deref());
+        self.holder().map(|view| &view.operation.plan).or_else(damaged)
+    }
+
     /// The retire that waits for its window.
     pub(super) fn waiting_retire(&self) -> Option<&OperationView> {
         self.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind == OperationKind::Retire)
@@ -187,6 +196,10 @@ impl Facts<'_> {
 
     /// The live role's sizes without any operation's pins: those frozen by the last operation if it has not given everything back, else what is read.
     pub(super) fn live_sizes(&self, read: Sizes) -> Sizes {
+        let damaged = self.damage.holder().or_else(|| self.damage.retire()).and_then(|damaged| damaged.plan.as_deref());
+        if let Some(plan) = damaged {
+            return Sizes { desired: read.desired, ..plan.live_sizes };
+        }
         self.borrower().map_or(read, |view| Sizes { desired: read.desired, ..view.operation.plan.live_sizes })
     }
 
@@ -292,7 +305,8 @@ impl Facts<'_> {
 
     /// The operation a new one takes the wheel from.
     pub(super) fn superseded(&self) -> Option<crate::domain::ids::OperationId> {
-        self.holder().or_else(|| self.waiting_retire()).map(|view| view.operation.id.clone())
+        let damaged = || self.damage.holder().or_else(|| self.damage.retire()).map(|damaged| damaged.id.clone());
+        self.holder().or_else(|| self.waiting_retire()).map(|view| view.operation.id.clone()).or_else(damaged)
     }
 
     /// `account in region`.

@@ -4,7 +4,7 @@ use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::one_group;
 use super::relaunch;
-use super::target::{Images, choose, launches};
+use super::target::{Images, choose, launches, stable_slot};
 use crate::domain::fleet::{Groups, Route, Slot};
 use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
@@ -54,7 +54,8 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
     let mut plan = draft(facts, OperationKind::Rollback, from, to_side);
     plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
-    let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(0, |view| view.progress.need);
+    let planned_need = facts.held_plan().map_or(0, |plan| plan.need);
+    let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(planned_need, |view| view.progress.need);
     plan.need = facts
         .spec
         .floor
@@ -112,11 +113,32 @@ pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
 
 pub(super) fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
     let name = &facts.spec.name;
+    if !facts.seen.is_complete() && passed_over.is_empty() && facts.damage.holder().is_none() {
+        return unseen(facts);
+    }
     let why = match passed_over {
+        [] if going_away(facts).is_none() && facts.damage.holder().is_some() => return unsaid(facts),
         [] => "its ledger holds no other release that was stable and is not marked bad".to_owned(),
         _ => passed_over.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "),
     };
     Refusal::new(format!("{name} has no way back: {why}"), "deploy a version you trust: `qd images` lists them")
+}
+
+fn unseen(facts: &Facts<'_>) -> Refusal {
+    Refusal::new(
+        format!("not everything of {} can be seen ({}), so nobody can say where to go back to", facts.spec.name, facts.seen.unknowns().join("; ")),
+        "put that right, or try again when it can be seen",
+    )
+}
+
+/// Nobody can say where an operation went whose record is damaged: a person has to.
+fn unsaid(facts: &Facts<'_>) -> Refusal {
+    let known: Vec<String> = known_releases(facts.ledger).iter().map(|known| known.release.label()).collect();
+    let damage = facts.damage.sentences().join("; ");
+    Refusal::new(
+        format!("{damage}, so nobody can say where to go back to"),
+        format!("say it: `qd rollback {} --to VERSION` (stable so far: {})", facts.spec.name, known.join(", ")),
+    )
 }
 
 /// The slot's group launches this release.
@@ -165,15 +187,31 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 /// What is rolled back from: the candidate of an unfinished deploy, what an unfinished rollback leaves, else what the live group launches; and
 /// its slot.
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
-    let slot = match facts.holder() {
+    let slot = match (facts.holder(), facts.held_plan()) {
         // It replaced nothing yet: what stood by before it still does.
-        Some(view) if touched_nothing(&view.operation.plan, &view.progress) => facts.leaning_slot()?,
-        Some(view) if view.operation.plan.kind == OperationKind::Deploy => view.operation.plan.to.slot,
-        Some(rollback) => rollback.operation.plan.from.slot,
-        None => facts.leaning_slot()?,
+        (Some(view), _) if touched_nothing(&view.operation.plan, &view.progress) => facts.leaning_slot()?,
+        (_, Some(plan)) if plan.kind == OperationKind::Deploy => plan.to.slot,
+        (_, Some(rollback)) => rollback.from.slot,
+        (_, None) => unexplained(facts)?,
     };
     let pin = facts.seen.group(slot)?.template.as_ref()?;
     Some((pin.number().map(|number| (pin.id.clone(), number)).into_iter().collect(), slot))
+}
+
+/// What is left where no operation that can be read says it: what serves; where two groups do, the one that is not what was stable last. A deploy
+/// leaves that in the ledger; of a rollback only its own record said where it went.
+fn unexplained(facts: &Facts<'_>) -> Option<Slot> {
+    let stable = || stable_slot(facts.ledger, |slot| facts.seen.group(slot)).map(Slot::other);
+    match facts.damage.holder() {
+        Some(damaged) if damaged.kind.raw() == OperationKind::Deploy.word() => stable(),
+        Some(_) => None,
+        None if both_serve(facts) => stable().or_else(|| facts.leaning_slot()),
+        None => facts.leaning_slot(),
+    }
+}
+
+fn both_serve(facts: &Facts<'_>) -> bool {
+    Slot::BOTH.into_iter().all(|slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0))
 }
 
 pub(super) fn is_meant(release: &Release, wanted: &str) -> bool {
@@ -288,6 +326,10 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.extend(relaunch::checks(facts, plan, &target.release));
     }
     checks.extend(target.passed_over.iter().map(|(_, why)| Check::new(CheckLevel::Warning, format!("passed over: {why}"))));
+    checks.extend(facts.damage.sentences().into_iter().map(|sentence| Check::new(CheckLevel::Warning, sentence)));
+    if both_serve(facts) && facts.held_plan().is_none() {
+        checks.push(Check::new(CheckLevel::Warning, "both groups serve and no operation explains it"));
+    }
     if target.unproved {
         checks.push(Check::new(CheckLevel::Warning, "no ledger entry says that this release was ever good"));
     }
@@ -316,6 +358,12 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
 }
 
 pub(super) fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
+    if let Some(damaged) = facts.damage.holder().filter(|damaged| damaged.plan.is_none()) {
+        return Friction::Typed { because: format!("{}: nobody can say how far it got", damaged.sentence()) };
+    }
+    if let Some(entry) = facts.damage.ledger.first() {
+        return Friction::Typed { because: format!("{entry}: it may be a mark") };
+    }
     let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
     let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
     if let Some(mark) = marked {

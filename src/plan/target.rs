@@ -1,5 +1,6 @@
 //! Which release a way back leads to: the newest unmarked one that is not live and that nothing forbids.
 
+use crate::domain::fleet::Slot;
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
@@ -39,6 +40,13 @@ pub(super) fn launches(group: &ServerGroup, release: &Release) -> bool {
     let is_its_version = pin.id == release.template && pin.number() == Some(release.template_version);
     let same_data = pin.digest.is_some() && pin.digest == release.digest;
     is_its_version || pin.image.as_ref() == Some(&release.image) && same_data
+}
+
+/// The slot whose group launches what was stable last: where two groups serve and nobody can say why, the other one is what is left.
+pub(super) fn stable_slot<'a>(ledger: &[LedgerEntry], group: impl Fn(Slot) -> Option<&'a ServerGroup>) -> Option<Slot> {
+    let known = known_releases(ledger).into_iter().find(|known| known.marked.is_none())?;
+    let mut slots = Slot::BOTH.into_iter().filter(|slot| group(*slot).is_some_and(|group| launches(group, &known.release)));
+    slots.next().filter(|_| slots.next().is_none())
 }
 
 /// The target of a rollback, and newer releases that were passed over with the reason.

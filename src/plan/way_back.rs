@@ -2,7 +2,7 @@
 
 use super::live::working;
 use super::one_group;
-use super::target::{Choice, Images, choose, launches};
+use super::target::{Choice, Images, choose, launches, stable_slot};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
@@ -10,6 +10,7 @@ use crate::domain::release::Release;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 use crate::operation::consequence::touched_nothing;
+use crate::operation::damage::FleetDamage;
 use crate::operation::history::FleetHistory;
 use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::OperationKind;
@@ -33,6 +34,8 @@ pub struct Ground<'a> {
     pub ledger: &'a [LedgerEntry],
     /// The slot that serves most, where that can be told.
     pub live: Option<Slot>,
+    /// What of its records cannot be read.
+    pub damage: &'a FleetDamage,
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -95,6 +98,9 @@ pub(super) fn none(why: &str) -> WayBack {
 
 /// Which of two groups serves is told by the weights, or by the operation that holds the fleet.
 fn unreadable(ground: &Ground<'_>) -> Option<&'static str> {
+    if ground.damage.holder().is_some() {
+        return Some("the record of the operation that holds it is damaged: a rollback plans it from the cloud and the ledger");
+    }
     let routed = matches!(ground.spec.groups, Groups::Two(_)) && ground.groups.iter().any(|group| !group.target_groups.is_empty());
     let by_weights = routed && !matches!(ground.spec.route, Route::Attached { .. });
     (by_weights && ground.route.is_none() && ground.holder.is_none()).then_some("its route could not be read")
@@ -121,6 +127,9 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     }
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
+    }
+    if ground.holder.is_none() && Slot::BOTH.into_iter().all(|slot| group(ground, slot).is_some_and(|found| is_let_in(ground, slot, found))) {
+        return stable_slot(ground.ledger, |slot| group(ground, slot)).map(Slot::other).or(ground.live);
     }
     ground.live
 }

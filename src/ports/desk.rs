@@ -13,6 +13,7 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::command::CommandKind;
+use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::LedgerEntry;
@@ -162,6 +163,12 @@ pub trait Records: Desk {
     /// One operation by its id.
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
 
+    /// Operations whose record is damaged, newest first: all that are not finished, and those among the newest `finished` of the others.
+    fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError>;
+
+    /// An operation as the bytes the store has of it, readable or not.
+    fn raw_operation(&self, id: &OperationId) -> Result<RawOperation, DeskError>;
+
     /// The ledger of a fleet, oldest entry first.
     fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError>;
 
@@ -180,8 +187,46 @@ pub trait Records: Desk {
     /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;
 
+    /// Picks up what nobody drives: every operation whose driver is gone, and what operations left that cannot go on.
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError>;
+
     /// What works, what does not and why: credentials, permissions, clock, store, and with a fleet its route, policies and claim.
     async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError>;
+}
+
+/// What picking an operation up came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// It has a driver again.
+    Started,
+    /// Another operation goes to the same release in its place.
+    PlannedAgain,
+    /// Another operation gives back what it left.
+    GivesBack,
+    /// It is over, and left nothing.
+    NothingLeft,
+    /// It was confirmed and never began: it is over, nothing was changed.
+    Ended,
+    /// It waits for a person.
+    NeedsPerson,
+    /// It did not work.
+    Failed,
+}
+
+/// One operation that was picked up, or was not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Recovered {
+    /// The operation.
+    pub operation: OperationId,
+    /// Its fleet.
+    pub fleet: FleetName,
+    /// What it came to.
+    pub outcome: Recovery,
+    /// In words.
+    pub text: String,
+    /// What a person can do, where one is needed.
+    pub hint: Option<String>,
 }
 
 /// What adopting a fleet did.

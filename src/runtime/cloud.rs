@@ -90,6 +90,16 @@ impl Cloud {
         }
     }
 
+    /// Nobody has changed anything in it yet: a simulated world at its beginning.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        match self {
+            Self::Sim(cloud) => cloud.call_log().is_ok_and(|calls| calls.is_empty()),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => false,
+        }
+    }
+
     /// A driver has done all it has to do until later: a world that is moved by hand may go on.
     pub fn rested(&self, watcher: &str, at: WorldTime) {
         match self {

@@ -11,7 +11,7 @@ use super::launch::{log_end, log_path, start_driver};
 use super::office::Office;
 use super::proofs::begin_now;
 use crate::adapters::host;
-use crate::adapters::store::{CommandAnswer, NewOperation, StoreError};
+use crate::adapters::store::{CommandAnswer, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -19,7 +19,7 @@ use crate::domain::time::WorldTime;
 use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::intent::Intent;
-use crate::operation::plan::{Friction, OperationKind, Plan, Refusal};
+use crate::operation::plan::{BUILD, Friction, OperationKind, Plan, Refusal};
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
@@ -99,11 +99,7 @@ impl Desk for Office {
         confirmed(plan, reason.as_ref(), typed.as_ref())?;
         let plan = if self.still_stands(plan)? { plan.clone() } else { self.plan_again(intent, plan).await? };
         confirmed(&plan, reason.as_ref(), typed.as_ref())?;
-        let new = NewOperation { plan, by: self.who().await, reason, at: Self::now(self) };
-        let id = self.store.create(&new).map_err(|error| self.was_faster(error, &new.plan))?;
-        let child = start_driver(self, &id);
-        self.await_driver(&id, child).await?;
-        Ok(id)
+        self.begin(plan, reason).await
     }
 
     async fn command(
@@ -131,6 +127,9 @@ impl Desk for Office {
             sent_at: host::boot_now(),
             boot_id: host::boot_id(),
         };
+        if !view.driver_alive {
+            drivable(&view)?;
+        }
         let number = self.store.send_command(operation, &command)?;
         if !view.driver_alive {
             self.start_for_command(operation, kind, number)?;
@@ -151,6 +150,7 @@ impl Desk for Office {
         if view.driver_alive {
             return Err(Refusal::new(format!("{id} has a driver"), format!("watch it: `qd watch {id}`")).into());
         }
+        drivable(&view)?;
         let mut child = start_driver(self, id)?;
         let before = view.lease.map_or(0, |lease| lease.epoch);
         let asked = std::time::Instant::now();
@@ -187,7 +187,10 @@ impl Office {
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
+        let mut seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
+        if let Some(spec) = round.specs.iter().find(|spec| spec.name == *name) {
+            self.age_seen(spec, &mut seen).await;
+        }
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
         let round = looked_at(round, &seen);
@@ -215,7 +218,7 @@ impl Office {
     }
 
     /// Somebody else confirmed the same rollback in the same moment: there is one of them, and this says whose.
-    fn was_faster(&self, error: StoreError, plan: &Plan) -> DeskError {
+    pub(super) fn was_faster(&self, error: StoreError, plan: &Plan) -> DeskError {
         let StoreError::Held(holder) = &error else { return error.into() };
         let same = |first: &OperationView| first.operation.plan.kind == plan.kind && first.operation.plan.to.image == plan.to.image;
         match self.store.operation(holder) {
@@ -259,7 +262,7 @@ impl Office {
         }
     }
 
-    fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
+    pub(super) fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
         let ended = (|| {
             let view = self.store.operation(id)?;
             let lease = self.store.take_lease(id)?;
@@ -302,6 +305,11 @@ impl Office {
             format!("look at it: `qd op {id}`"),
         ))
     }
+}
+
+/// A driver that would only refuse is not started.
+pub(super) fn drivable(view: &OperationView) -> Result<(), DeskError> {
+    view.undrivable(BUILD).map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 fn told(id: &OperationId, answer: CommandAnswer) -> Result<String, DeskError> {

@@ -7,24 +7,26 @@ use async_trait::async_trait;
 
 use super::cloud::{Cloud, Urgency};
 use super::notifier::Notifier;
-use super::office::{BUILD, Office};
+use super::office::Office;
 use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
 use crate::domain::observation::{Depth, FleetObservation};
+use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::engine::answer::Answer;
 use crate::engine::drive::{Driver, Hands, Nap};
 use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
+use crate::operation::damage::DamagedOperation;
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::CALL_TIMEOUT;
 use crate::operation::notice::NoticeKind;
-use crate::operation::plan::{OperationKind, Refusal};
+use crate::operation::plan::{BUILD, OperationKind, Refusal};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 use crate::ports::cloud::{CloudRead, CloudWrite};
@@ -57,11 +59,8 @@ fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<D
     if office.settings.read_only {
         return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
     }
-    let plan = &office.store.operation(id)?.operation.plan;
-    if plan.build != BUILD {
-        let (build, fleet) = (&plan.build, &plan.fleet);
-        let message = format!("operation {id} was planned by Quarterdeck {build}, this is {BUILD}");
-        return Err(DeskError::other(message, format!("drive it with that version, or plan again: `qd rollback {fleet}`")));
+    if let Some(refusal) = office.store.operation(id)?.undrivable(BUILD) {
+        return Err(refusal.into());
     }
     let lease = office.store.take_lease(id)?;
     tracing::info!("drives {id}, epoch {}", lease.epoch);
@@ -149,7 +148,11 @@ impl Hands for ProcessHands {
     }
 
     async fn in_flight(&mut self, operation: &OperationId) -> Result<Option<CloudCall>, DeskError> {
-        Ok(self.store.operation(operation)?.progress.in_flight.map(|in_flight| in_flight.call))
+        match self.store.operation(operation) {
+            Ok(view) => Ok(view.progress.in_flight.map(|in_flight| in_flight.call)),
+            Err(StoreError::Record(damaged)) => Ok(Some(worst_call(&damaged, &self.operation))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn renew_lease(&mut self) -> Result<BootTime, DeskError> {
@@ -210,6 +213,12 @@ impl ProcessHands {
         }
         Ok(!self.store.pending_commands(&self.operation.id)?.is_empty())
     }
+}
+
+/// What an operation whose record is damaged may have asked for last, at worst: fewer servers in the group that is to serve.
+fn worst_call(damaged: &DamagedOperation, after: &Operation) -> CloudCall {
+    tracing::warn!("{}: its last call is given time to arrive", damaged.sentence());
+    CloudCall::Park { group: after.plan.to.group.clone(), sizes: Sizes::all(after.plan.idle_size) }
 }
 
 /// How long to sleep in real time until so much world time has passed; never longer than commands may wait.

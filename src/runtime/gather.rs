@@ -1,5 +1,6 @@
 //! Reading what a screen or a plan needs: side by side, and with every gap named.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::cloud::Urgency;
@@ -7,7 +8,7 @@ use super::office::Office;
 use super::proofs::noted;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
-use crate::domain::discovery::find_fleets;
+use crate::domain::discovery::{find_fleets, in_the_way};
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::FleetName;
@@ -18,7 +19,9 @@ use crate::domain::release::Release;
 use crate::domain::suggest::nearest;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
+use crate::operation::damage::FleetDamage;
 use crate::operation::freeze::{Freeze, of_fleet};
+use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
@@ -36,13 +39,15 @@ impl Office {
         let reader = self.cloud.reader(Urgency::Visible);
         self.read_clock().await?;
         let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
-        let groups = groups?;
+        let mut groups = groups?;
         let mut gaps = Vec::new();
         let routes = listed("load balancers", routes, &mut gaps)?;
         let images = listed("images", images, &mut gaps)?;
         gaps.extend(missing("server groups", &groups));
         let as_of = groups.as_of();
-        let seen = Sighting { specs: self.specs(&groups, routes.as_ref())?, groups, routes, images, gaps, as_of };
+        let specs = self.specs(&groups, routes.as_ref())?;
+        self.age_listed(&specs, &mut groups).await;
+        let seen = Sighting { specs, groups, routes, images, gaps, as_of };
         if let Err(error) = self.store.keep_snapshot(&seen) {
             tracing::warn!("the snapshot was not kept: {error}");
         }
@@ -153,18 +158,21 @@ impl Office {
         }
     }
 
-    /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does, or one with gaps, and
-    /// what that could not see stands in nobody's way.
+    /// The fleet for a rollback. One that is written down needs no listing, which takes seconds: an old round does if nothing was wrong in it.
+    /// Otherwise it is read afresh, and only what makes it wrong to move the traffic stands in the way.
     async fn spec_to_go_back(&self, name: &FleetName) -> Result<FleetSpec, DeskError> {
-        let adopted = |spec: &FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
-        let known = self.last_round()?.and_then(|seen| Some((seen.specs.iter().find(|spec| adopted(spec))?.clone(), seen)));
-        let (spec, seen) = match known {
-            Some(known) if known.0.problems.is_empty() => known,
-            // Problems of an old round may be over.
-            _ => self.spec(name).await?,
-        };
-        let blind = adopted(&spec) && !seen.gaps.is_empty();
-        Ok(if blind { FleetSpec { problems: Vec::new(), ..spec } } else { spec })
+        let adopted = |spec: &&FleetSpec| spec.name == *name && spec.source == FleetSource::Adopted;
+        let known = self.last_round()?.and_then(|seen| seen.specs.iter().find(adopted).cloned());
+        if let Some(known) = known.filter(|known| known.problems.is_empty()) {
+            return Ok(known);
+        }
+        let seen = self.look_around().await?;
+        let spec = seen.specs.iter().find(|spec| spec.name == *name).ok_or_else(|| unknown_fleet(name, &seen.specs))?;
+        if !adopted(&spec) {
+            return Ok(spec.clone());
+        }
+        let problems = in_the_way(spec, &seen.groups, &routes_or_gap(&seen.groups, seen.routes.as_ref()));
+        Ok(FleetSpec { problems, ..spec.clone() })
     }
 
     /// A plan for a deploy or a rollback of this fleet, from facts read now.
@@ -177,6 +185,9 @@ impl Office {
         let mut gathered = self.gather(&spec).await?;
         if let (Intent::Recycle { .. }, Some(slot)) = (intent, serving_of_two(&gathered.seen)) {
             gathered.seen = self.cloud.reader(Urgency::Opened).observe(&spec.scope(), Depth::WithRefreshes(slot)).await;
+        }
+        if matches!(intent, Intent::Recycle { .. }) {
+            self.age_seen(&spec, &mut gathered.seen).await;
         }
         let setting = self.setting();
         if let Intent::Rollback { to, .. } = intent
@@ -196,14 +207,18 @@ impl Office {
     /// How close a look at an opened fleet is: AWS's engine is asked where it may be at work.
     pub(super) fn depth_for(&self, fleet: &FleetName, groups: &Groups) -> Result<Depth, StoreError> {
         let operations = self.store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
-        let refreshes = operations.iter().find(|view| !view.state().is_final() && view.operation.plan.refresh.is_some());
+        let refreshes = operations.whole.iter().find(|view| !view.state().is_final() && view.operation.plan.refresh.is_some());
         Ok(refreshes.map_or_else(|| depth_of(groups), |view| Depth::WithRefreshes(view.operation.plan.to.slot)))
     }
 
     /// The last rollback plan still stands if nothing took the wheel since: its own first look checks the rest.
     pub(super) fn still_stands(&self, plan: &Plan) -> Result<bool, StoreError> {
         let fresh = self.now().since(plan.as_of) < crate::domain::time::Millis::mins(2);
-        let holder = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?.into_iter().find(|view| !view.state().is_final());
+        let listed = self.store.operations_of(&plan.fleet, OPERATIONS_OF_A_FLEET)?;
+        if listed.damaged.iter().any(|damaged| damaged.unfinished) {
+            return Ok(false);
+        }
+        let holder = listed.whole.into_iter().find(|view| !view.state().is_final());
         // A retire that left its window may have asked for fewer servers already.
         let shrinks = holder.as_ref().is_some_and(|view| view.operation.plan.kind == OperationKind::Retire && view.progress.current > 0);
         let marked_since = self.store.ledger(&plan.fleet)?.iter().any(|entry| entry.at > plan.as_of);
@@ -236,8 +251,12 @@ pub(super) fn fleets_in(
     routes: Option<&Listing<RouteReading>>,
     tag_keys: &crate::domain::tags::TagKeys,
 ) -> Vec<FleetSpec> {
-    let unanswered = Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
-    find_fleets(configured, groups, routes.unwrap_or(&unanswered), tag_keys)
+    find_fleets(configured, groups, &routes_or_gap(groups, routes), tag_keys)
+}
+
+fn routes_or_gap<'a>(groups: &Listing<ServerGroup>, routes: Option<&'a Listing<RouteReading>>) -> Cow<'a, Listing<RouteReading>> {
+    let unanswered = || Listing::Incomplete { items: Vec::new(), as_of: groups.as_of(), why: "the load balancers did not answer".into() };
+    routes.map_or_else(|| Cow::Owned(unanswered()), Cow::Borrowed)
 }
 
 /// What a store knows of these fleets; freezes as they stand at `now`.
@@ -251,15 +270,25 @@ fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecor
 }
 
 fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+    let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
     let (proof, rehearsal, first_seen) = noted(store, fleet)?;
     Ok(FleetRecord {
         proof,
         rehearsal,
         first_seen,
         ledger: store.ledger(fleet)?,
-        operations: store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?,
-        history: store.history(fleet)?,
+        operations: listed.whole,
+        damage: FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? },
+        history: known_history(store, fleet),
         freezes: of_fleet(freezes, fleet),
+    })
+}
+
+/// How long things took only says what to expect: where it cannot be read, nothing is expected.
+fn known_history(store: &Store, fleet: &FleetName) -> FleetHistory {
+    store.history(fleet).unwrap_or_else(|error| {
+        tracing::warn!("the history of {fleet} was not read: {error}");
+        FleetHistory::default()
     })
 }
 
@@ -288,6 +317,7 @@ impl Gathered {
             images_missing: self.images.missing().map(Untrusted::shown),
             ledger: &self.record.ledger,
             operations: &self.record.operations,
+            damage: &self.record.damage,
             live_template: self.live.clone(),
             other_template: self.other.clone(),
             release_template: self.release_template.clone(),

@@ -1,11 +1,13 @@
 //! Where everything is wired: which cloud, which store, the desk in front of both, the screen's loop, and the driver behind.
 
+mod ages;
 #[cfg(feature = "aws")]
 pub mod aws_desk;
 pub mod batch;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
+mod examine;
 mod freezer;
 mod gates;
 mod gather;
@@ -15,6 +17,7 @@ pub mod office;
 mod plain;
 mod proofs;
 mod records;
+mod recover;
 mod rehearse;
 pub mod run;
 mod time_scale;

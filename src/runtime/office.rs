@@ -13,10 +13,8 @@ use crate::adapters::store::Store;
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::command::Who;
+use crate::operation::plan::BUILD;
 use crate::plan::Setting;
-
-/// The build of this program: plans of another one are not driven.
-pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// What an office is opened with.
 pub struct OfficeSettings {

@@ -12,17 +12,26 @@ use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 use crate::operation::claim::claim_on;
+use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
-use crate::ports::desk::{Adopted, DeskError, Finding, Records};
+use crate::ports::desk::{Adopted, DeskError, Finding, Records, Recovered};
 
 #[async_trait]
 impl Records for Office {
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         Ok(self.store.operation(id)?)
+    }
+
+    fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError> {
+        Ok(self.store.listed(finished)?.damaged)
+    }
+
+    fn raw_operation(&self, id: &OperationId) -> Result<RawOperation, DeskError> {
+        Ok(self.store.raw_operation(id)?)
     }
 
     fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError> {
@@ -61,7 +70,8 @@ impl Records for Office {
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError> {
         self.may_write()?;
         let (spec, _) = self.spec(fleet).await?;
-        if spec.source == FleetSource::Adopted {
+        let written_down = spec.source == FleetSource::Adopted;
+        if written_down && !self.store.ledger(fleet)?.is_empty() {
             return Err(Refusal::new(format!("{fleet} is adopted already"), format!("look at it: `qd fleet {fleet}`")).into());
         }
         if let Some(problem) = spec.problems.first() {
@@ -70,23 +80,30 @@ impl Records for Office {
         let seen = self.look_around().await?;
         let slot = live_slot(&spec, &seen, live)?;
         let release = release_of(&spec, &seen, slot)?;
-        let identity = self.identity().await?;
-        let adopted =
-            FleetSpec { source: FleetSource::Adopted, account: Some(identity.account.clone()), region: Some(identity.region.clone()), ..spec };
-        crate::config::adopt(&self.settings.fleets_file, &adopted)?;
+        let adopted = if written_down { spec } else { self.write_down(spec).await? };
         let label = release.label();
         self.add_entry(fleet, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
         Ok(Adopted {
-            written: format!("[fleet.{fleet}] in {}", escape(&self.settings.fleets_file.display().to_string())),
+            written: if written_down {
+                format!("a new ledger of {fleet}, which is written down already")
+            } else {
+                format!("[fleet.{fleet}] in {}", escape(&self.settings.fleets_file.display().to_string()))
+            },
             ledger: format!("{label} is taken for good, on your word"),
             ignore_changes: ignore_changes(&adopted),
         })
     }
 
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError> {
+        self.recover_all().await
+    }
+
     async fn doctor(&self, fleet: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {
         let mut findings = vec![self.examine_identity().await, self.examine_clock().await, self.examine_store()];
+        findings.extend(self.examine_records());
         findings.extend(self.examine_listings().await);
         findings.extend(self.examine_operations()?);
+        findings.extend(self.examine_loans(fleet).await);
         findings.extend(self.examine_freezes(fleet)?);
         if let Some(fleet) = fleet {
             findings.extend(self.examine_fleet(fleet).await?);
@@ -96,6 +113,14 @@ impl Records for Office {
 }
 
 impl Office {
+    async fn write_down(&self, spec: FleetSpec) -> Result<FleetSpec, DeskError> {
+        let identity = self.identity().await?;
+        let adopted =
+            FleetSpec { source: FleetSource::Adopted, account: Some(identity.account.clone()), region: Some(identity.region.clone()), ..spec };
+        crate::config::adopt(&self.settings.fleets_file, &adopted)?;
+        Ok(adopted)
+    }
+
     async fn add_entry(&self, fleet: &FleetName, release: Release, body: LedgerBody, reason: Option<Untrusted>) -> Result<(), DeskError> {
         let by: Untrusted = self.who().await.short().into();
         let entry = NewEntry { fleet: fleet.clone(), at: Self::now(self), release, body, by, reason, operation: None };
@@ -106,7 +131,7 @@ impl Office {
     /// group launches.
     pub async fn adopt_declared(&self) -> Result<(), DeskError> {
         let Some(specs) = self.cloud.declared_fleets() else { return Ok(()) };
-        if self.settings.read_only || self.store.has_ledger()? {
+        if self.settings.read_only || !self.store.is_new()? || !self.cloud.is_untouched() {
             return Ok(());
         }
         let seen = self.look_around().await?;

@@ -32,6 +32,8 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
         EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.to.label()),
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Missing { what: Some(what) } => what.clone(),
+        EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
         EventBody::AlarmsRead { against } => against.clone().unwrap_or_else(|| "all alarms are green".to_owned()),
         EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),

@@ -170,6 +170,16 @@ pub enum Disturbance {
         /// What it says.
         why: String,
     },
+    /// Somebody deletes a server group with its servers.
+    DeleteGroup {
+        /// The group.
+        group: GroupName,
+    },
+    /// Somebody deletes a rule or listener.
+    DeletePlace {
+        /// The rule or listener.
+        place: PlaceArn,
+    },
     /// Somebody brings an image back from the recycle bin.
     RestoreImage {
         /// What there was.
@@ -254,6 +264,8 @@ impl World {
             Disturbance::StartRefresh { .. } => false,
             Disturbance::CancelRefresh { group } => self.cancel_refresh(&group).is_ok(),
             Disturbance::RefreshAlarm { group, why } => self.alarm_refresh(&group, &why),
+            Disturbance::DeleteGroup { group } => self.groups.remove(&group).is_some(),
+            Disturbance::DeletePlace { place } => self.places.remove(&place).is_some(),
             Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
             Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
             Disturbance::CredentialsEnd { after } => {

@@ -1,18 +1,20 @@
 //! Reading a world in the domain's words.
 
+use std::collections::BTreeMap;
+
 use super::servers::ZONES;
 use super::state::{Group, ImageRecord, Phase, Server, Target, TemplateVersion, Tick};
 use super::{ACCOUNT, REGION, World, draw};
 use crate::domain::call::{CloudError, CloudErrorKind, Identity};
 use crate::domain::fleet::{FleetSpec, RoutePlace, Scope};
 use crate::domain::group::{Health, Instance, Lifecycle, ServerGroup, TemplatePin};
-use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::image::{BakeProgress, Image, ImageState};
 use crate::domain::observation::{Credentials, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Reading;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{RouteActions, TargetHealth, TargetState};
 
 /// The steps of a bake, each with the part of the whole at which it ends, in percent.
@@ -115,6 +117,13 @@ impl World {
         }
     }
 
+    /// When these servers were launched.
+    #[must_use]
+    pub fn launch_times(&self, servers: &[InstanceId]) -> BTreeMap<InstanceId, WorldTime> {
+        let all = self.groups.values().flat_map(|group| &group.servers);
+        all.filter(|server| servers.contains(&server.id)).map(|server| (server.id.clone(), self.moment(server.launched))).collect()
+    }
+
     /// Every rule and listener default that forwards.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteReading> {
@@ -161,19 +170,19 @@ impl World {
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {
-        self.group(name).map_or_else(|| Reading::unknown(format!("Auto Scaling group {name} not found")), |group| Reading::known(group, self.now()))
+        self.group(name).map_or_else(|| Reading::missing(format!("server group {name} does not exist")), |group| Reading::known(group, self.now()))
     }
 
     fn route_reading(&self, place: &RoutePlace) -> Reading<crate::domain::traffic::RouteActions> {
         let found = self.places.get(place.arn()).filter(|found| found.is_rule == matches!(place, RoutePlace::Rule(_)));
-        found.map_or_else(|| Reading::unknown(format!("{} not found", place.arn())), |found| Reading::known(found.actions.clone(), self.now()))
+        found.map_or_else(|| Reading::missing(format!("{} does not exist", place.arn())), |found| Reading::known(found.actions.clone(), self.now()))
     }
 
     /// The health of a target group's targets; unknown if there is no such group or a disturbance hides it.
     #[must_use]
     pub fn health_reading(&self, target_group: &TargetGroupArn) -> Reading<TargetHealth> {
         match self.target_groups.get(target_group) {
-            None => Reading::unknown(format!("target group {target_group} not found")),
+            None => Reading::missing(format!("target group {target_group} does not exist")),
             Some(found) if found.unreadable_until.is_some_and(|until| self.tick < until) => Reading::unknown("the load balancer does not answer"),
             Some(_) => Reading::known(self.target_health(target_group), self.now()),
         }

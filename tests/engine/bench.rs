@@ -12,6 +12,7 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -107,6 +108,7 @@ impl Bench {
             images_missing: None,
             ledger: &ledger,
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
@@ -208,6 +210,19 @@ impl Bench {
         self.now = self.now.plus(Millis::secs(secs));
     }
 
+    /// Two readings far enough apart to lower something: looks of five seconds until then, and the last one's call.
+    pub fn second_reading(&mut self) -> Result<CloudCall, String> {
+        for _ in 0..4 {
+            self.later(5);
+            let looked = self.turn();
+            if let Some(wanted) = looked.call {
+                return Ok(wanted.call);
+            }
+        }
+        self.later(5);
+        self.call()
+    }
+
     pub fn happens(&mut self, body: EventBody) {
         self.progress.apply(&Event { seq: 0, at: self.now, body });
     }
@@ -301,6 +316,7 @@ pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal
             images_missing: None,
             ledger: &[],
             operations: &[],
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,

@@ -14,6 +14,7 @@ use quarterdeck::engine::answer::{Reading as Read, answer};
 use quarterdeck::engine::{Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::{Command, CommandKind, Who};
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -89,6 +90,7 @@ impl Stage {
             images_missing: None,
             ledger: &self.ledger,
             operations: &self.operations,
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: ReleaseTemplate::NotRead,
@@ -206,6 +208,7 @@ fn plan_of_web(world: &World) -> Plan {
         images_missing: None,
         ledger: &[],
         operations: &[],
+        damage: &FleetDamage::default(),
         live_template: None,
         other_template: None,
         release_template: ReleaseTemplate::NotRead,

@@ -13,6 +13,7 @@ use quarterdeck::engine::answer::{Answer, Reading, answer};
 use quarterdeck::engine::{Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::{Command, CommandKind, Who};
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, EventBody};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::lease::CALL_TIMEOUT;
@@ -156,6 +157,7 @@ impl Stage {
             freezes: &[],
             ledger: &self.book.ledger,
             operations: &self.book.views(),
+            damage: &FleetDamage::default(),
             live_template: template(live),
             other_template: template(live.other()),
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,

@@ -52,7 +52,7 @@ impl AwsCloud {
         if error.kind == CloudErrorKind::Auth {
             *locked(&self.shared.turned_away) = Some(error.message.clone());
         }
-        Reading::unknown(error.to_string())
+        if error.kind == CloudErrorKind::NotFound { Reading::missing(error.to_string()) } else { Reading::unknown(error.to_string()) }
     }
 
     async fn read_groups(&self, groups: &Groups) -> BySlot<Reading<ServerGroup>> {
@@ -63,7 +63,7 @@ impl AwsCloud {
                 BySlot::from_fn(|slot| {
                     let Some(name) = groups.get(slot) else { return Reading::unknown("there is no such slot") };
                     let group = found.iter().find(|group| group.name == *name).cloned();
-                    group.map_or_else(|| Reading::unknown(format!("server group {name} does not exist")), |group| Reading::known(group, at))
+                    group.map_or_else(|| Reading::missing(format!("server group {name} does not exist")), |group| Reading::known(group, at))
                 })
             }
             Err(error) => BySlot::from_fn(|_| self.unknown(&error)),

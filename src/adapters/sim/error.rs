@@ -23,6 +23,9 @@ pub enum SimError {
     /// The directory or the file cannot be used.
     #[error("{}: {}", shown(.0), .1)]
     Io(PathBuf, std::io::Error),
+    /// There is no room left on its disk.
+    #[error("{}: No space left on device", shown(.0))]
+    Full(PathBuf),
     /// Another process holds the file for too long.
     #[error("the simulated world in {} is busy: another process has held it for 5 s", shown(.0))]
     Busy(PathBuf),
@@ -38,6 +41,12 @@ fn shown(path: &std::path::Path) -> String {
     escape(&path.display().to_string())
 }
 
+/// SQLite cannot say why it could not make its files: less room than they need to begin with is why.
+fn has_no_room(path: &std::path::Path) -> bool {
+    let dir = path.parent().unwrap_or(path);
+    rustix::fs::statvfs(dir).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < 1024 * 1024)
+}
+
 impl SimError {
     /// What to do about it.
     #[must_use]
@@ -46,6 +55,7 @@ impl SimError {
             Self::Symlink(_) => "a world is only kept in a plain file: remove the link",
             Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) => "`qd sim reset` makes a new world in its place",
             Self::Io(..) => "check its permissions and the room on its disk, or choose another --state-dir",
+            Self::Full(_) => "make room, or choose another --state-dir",
             Self::Busy(_) => "try again",
             Self::Speed(_) | Self::Span(_) => "`qd sim --help` says what is expected",
         }
@@ -58,7 +68,9 @@ impl SimError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
             Some(ErrorCode::NotADatabase) => Self::Foreign(path, error.to_string()),
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied) => {
+            Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if has_no_room(&path) => Self::Full(path),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied) => {
                 Self::Io(path, std::io::Error::other(error.to_string()))
             }
             _ => Self::Damaged(path, error.to_string()),
@@ -69,7 +81,7 @@ impl SimError {
     pub(super) fn as_cloud(&self, api: &str) -> CloudError {
         let kind = match self {
             Self::Busy(_) => CloudErrorKind::Throttled,
-            Self::Io(..) => CloudErrorKind::Network,
+            Self::Io(..) | Self::Full(_) => CloudErrorKind::Network,
             Self::Symlink(_) | Self::Foreign(..) | Self::Damaged(..) | Self::OtherScenario(..) | Self::Speed(_) | Self::Span(_) => {
                 CloudErrorKind::Unsupported
             }

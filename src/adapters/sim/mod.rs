@@ -3,6 +3,7 @@
 mod error;
 mod file;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -12,10 +13,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use error::SimError;
 
+use crate::adapters::RESERVE_NAME;
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
@@ -74,7 +76,7 @@ impl SimCloud {
     /// When the file is a link, something else, damaged, or of another scenario, with what to do about it.
     pub fn open(dir: &Path, scenario: Scenario, seed: u64, speed: Option<f64>) -> Result<Self, SimError> {
         let first_speed = check_speed(speed.unwrap_or(DEFAULT_SPEED))?;
-        let connection = file::open(dir, scenario, seed, first_speed)?;
+        let connection = with_room(dir, || file::open(dir, scenario, seed, first_speed))?;
         file::check_scenario(&connection, &file::path_in(dir), scenario)?;
         let held = Mutex::new(Held { connection, cached: None });
         let cloud = Self { shared: Arc::new(Shared { path: file::path_in(dir), held }) };
@@ -221,7 +223,7 @@ impl SimCloud {
     /// # Errors
     /// When the file cannot be written.
     pub fn disturb(&self, what: Disturbance) -> Result<bool, SimError> {
-        self.held().change(&self.shared.path, |world, _| (world.disturb(what), Wrote::World))
+        self.held().change(&self.shared.path, |world, _| (world.disturb(what.clone()), Wrote::World))
     }
 
     /// Every mutating call the cloud has seen since it was made.
@@ -262,7 +264,12 @@ enum Wrote {
 
 impl Held {
     /// Under the write lock: brings the world up to the clock, changes it, and writes down what changed.
-    fn change<T>(&mut self, path: &Path, change: impl FnOnce(&mut World, &mut Clock) -> (T, Wrote)) -> Result<T, SimError> {
+    fn change<T>(&mut self, path: &Path, change: impl Fn(&mut World, &mut Clock) -> (T, Wrote)) -> Result<T, SimError> {
+        let dir = path.parent().unwrap_or(path).to_owned();
+        with_room(&dir, || self.change_once(path, &change))
+    }
+
+    fn change_once<T>(&mut self, path: &Path, change: &impl Fn(&mut World, &mut Clock) -> (T, Wrote)) -> Result<T, SimError> {
         let of = |error: rusqlite::Error| SimError::of(path, &error);
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(of)?;
         let before = file::read_clock(&tx, path)?;
@@ -279,6 +286,14 @@ impl Held {
         tx.commit().map_err(of)?;
         self.cached = Some((clock.generation, world));
         Ok(answer)
+    }
+}
+
+/// A real cloud needs no room on our disk: where the world's file finds none, it takes what the store beside it keeps for a full disk, once.
+fn with_room<T>(dir: &Path, mut work: impl FnMut() -> Result<T, SimError>) -> Result<T, SimError> {
+    match work() {
+        Err(SimError::Full(_)) if std::fs::remove_file(dir.join(RESERVE_NAME)).is_ok() => work(),
+        done => done,
     }
 }
 
@@ -349,8 +364,13 @@ impl CloudRead for SimCloud {
         let api = "DescribeTargetHealth";
         match self.ask(api, |world| world.health_reading(target_group))? {
             Reading::Known { value, .. } => Ok(value),
+            Reading::Missing { why } => Err(CloudError::new(CloudErrorKind::NotFound, api, why)),
             Reading::Unknown { why } => Err(CloudError::new(CloudErrorKind::Unsupported, api, why)),
         }
+    }
+
+    async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError> {
+        self.ask("DescribeInstances", |world| world.launch_times(servers))
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {

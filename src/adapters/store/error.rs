@@ -4,9 +4,14 @@ use std::path::Path;
 
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::escape;
+use crate::operation::damage::DamagedOperation;
 use crate::operation::freeze::Freeze;
 use crate::operation::plan::Refusal;
 use crate::ports::desk::DeskError;
+
+/// How to go on when a store cannot be used any more: what is needed of it is in the cloud.
+const START_ANEW: &str = "print what can still be read (`qd ops --all --json`), move the file away, and take its fleets over from the cloud: `qd fleet adopt NAME` \
+     begins a new ledger, `qd rollback NAME` works without one";
 
 /// A store that did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +49,9 @@ pub enum StoreError {
     /// There is no such operation.
     #[error("there is no operation '{0}'")]
     NoOperation(OperationId),
+    /// The record of one operation cannot be trusted.
+    #[error("{}", .0.sentence())]
+    Record(Box<DamagedOperation>),
     /// A record cannot be read.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -69,9 +77,7 @@ impl StoreError {
                 ("cannot be written", "check its permissions, or choose another --state-dir", false)
             }
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => ("is kept busy by another process", "try again", false),
-            Some(Code::NotADatabase | Code::DatabaseCorrupt) => {
-                ("is damaged or no store at all", "move it away and start with a new one; the cloud itself is not touched by that", false)
-            }
+            Some(Code::NotADatabase | Code::DatabaseCorrupt) => ("is damaged or no store at all", START_ANEW, false),
             _ => {
                 return Self::Place {
                     message: format!("{shown}: {error}"),
@@ -101,7 +107,8 @@ impl From<StoreError> for DeskError {
             StoreError::HasDriver(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Finished(id) => format!("look at it: `qd op {id}`"),
             StoreError::NoOperation(_) => "`qd ops --all` lists them".to_owned(),
-            StoreError::Damaged(_) => "move the state directory away and start with a new one; the cloud itself is not touched by that".to_owned(),
+            StoreError::Record(damaged) => damaged.remedy(),
+            StoreError::Damaged(_) => START_ANEW.to_owned(),
         };
         if refused { Refusal::new(error.to_string(), hint).into() } else { Self::other(error.to_string(), hint) }
     }

@@ -16,7 +16,7 @@ impl Store {
     /// The store cannot be read.
     pub fn lease(&self, id: &OperationId) -> Result<Option<Lease>, StoreError> {
         let row = self.read(|connection| find(connection, id))?;
-        row.map(RawLease::parse).transpose()
+        Ok(row.map(RawLease::parse))
     }
 
     /// Takes the lease for this process, if it is free.
@@ -28,14 +28,15 @@ impl Store {
         self.write(|transaction| {
             not_finished(self, transaction, id)?;
             let now = host::boot_now();
-            let old = find(transaction, id).map_err(|error| self.sql(error))?.map(RawLease::parse).transpose()?;
+            let old = find(transaction, id).map_err(|error| self.sql(error))?.map(RawLease::parse);
             if let Some(old) = &old {
                 let process = old.holder.as_ref().map_or(HolderProcess::Gone, host::holder_process);
                 if !old.is_free(now, &us.boot_id, process) {
                     return Err(StoreError::HasDriver(id.clone()));
                 }
             }
-            let lease = Lease { epoch: old.map_or(1, |old| old.epoch + 1), holder: Some(us.clone()), deadline: now.plus(LEASE_LIFE) };
+            let last = old.map_or(0, |old| old.epoch).max(last_written_epoch(transaction, id).map_err(|error| self.sql(error))?);
+            let lease = Lease { epoch: last + 1, holder: Some(us.clone()), deadline: now.plus(LEASE_LIFE) };
             put(self, transaction, id, &lease)?;
             Ok(lease)
         })
@@ -81,13 +82,24 @@ impl RawLease {
         Ok(Self { epoch: row.get(0)?, holder: row.get(1)?, deadline: row.get(2)? })
     }
 
-    fn parse(self) -> Result<Lease, StoreError> {
-        Ok(Lease {
+    fn parse(self) -> Lease {
+        Lease {
             epoch: u64::try_from(self.epoch).unwrap_or(0),
-            holder: self.holder.as_deref().map(parse).transpose()?,
+            holder: self.holder.as_deref().map(|holder| parse(holder).unwrap_or_else(|_| unreadable())),
             deadline: BootTime(u64::try_from(self.deadline).unwrap_or(0)),
-        })
+        }
     }
+}
+
+/// A holder whose record is damaged: only its deadline can tell when it is gone.
+fn unreadable() -> Holder {
+    Holder { host: "?".into(), boot_id: "?".to_owned(), pid: 0, started_ticks: 0 }
+}
+
+/// The newest lease an event was written under: epochs rise even where the lease's own row was lost.
+fn last_written_epoch(connection: &Connection, id: &OperationId) -> rusqlite::Result<u64> {
+    let last: i64 = connection.query_row("SELECT coalesce(max(epoch), 0) FROM events WHERE operation = ?1", [id.as_str()], |row| row.get(0))?;
+    Ok(u64::try_from(last).unwrap_or(0))
 }
 
 fn find(connection: &Connection, id: &OperationId) -> rusqlite::Result<Option<RawLease>> {
@@ -146,7 +158,7 @@ pub(super) fn drives(holder: &Holder, deadline: BootTime) -> bool {
 /// Takes the lease from whoever has it; the new epoch.
 pub(super) fn revoke(transaction: &Transaction<'_>, id: &OperationId) -> rusqlite::Result<u64> {
     let epoch: i64 = transaction.query_row(
-        "INSERT INTO leases (operation, epoch, holder, deadline) VALUES (?1, 1, NULL, 0)
+        "INSERT INTO leases (operation, epoch, holder, deadline) VALUES (?1, (SELECT coalesce(max(epoch), 0) + 1 FROM events WHERE operation = ?1), NULL, 0)
          ON CONFLICT (operation) DO UPDATE SET epoch = epoch + 1, holder = NULL RETURNING epoch",
         [id.as_str()],
         |row| row.get(0),

@@ -2,11 +2,11 @@
 
 use rusqlite::{Transaction, params};
 
-use super::operations::{parse, to_json};
+use super::operations::to_json;
 use super::{Store, StoreError};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::release::Release;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 use crate::operation::ledger::{LedgerBody, LedgerEntry};
 
@@ -30,26 +30,44 @@ pub struct NewEntry {
 }
 
 impl Store {
-    /// The ledger of a fleet, oldest entry first.
+    /// The ledger of a fleet, oldest entry first. Entries that cannot be read are left out: see [`Self::ledger_damage`].
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(self.ledger_rows(fleet)?.into_iter().filter_map(Result::ok).collect())
+    }
+
+    /// What is wrong with entries of a fleet's ledger that cannot be read.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn ledger_damage(&self, fleet: &FleetName) -> Result<Vec<String>, StoreError> {
+        Ok(self.ledger_rows(fleet)?.into_iter().filter_map(Result::err).collect())
+    }
+
+    fn ledger_rows(&self, fleet: &FleetName) -> Result<Vec<Result<LedgerEntry, String>>, StoreError> {
         let rows: Vec<(i64, String)> = self.read(|connection| {
             connection
                 .prepare_cached("SELECT seq, body FROM ledger WHERE fleet = ?1 ORDER BY seq")?
                 .query_map([fleet.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
-        rows.into_iter().map(|(seq, body)| Ok(LedgerEntry { seq: u64::try_from(seq).unwrap_or(0), ..parse::<LedgerEntry>(&body)? })).collect()
+        let entry = |(seq, body): (i64, String)| {
+            let damage = |why| format!("entry {seq} of the ledger of {fleet} cannot be read ({why})");
+            let read = serde_json::from_str::<LedgerEntry>(&body).map_err(|error| damage(escape(&error.to_string())));
+            read.map(|entry| LedgerEntry { seq: u64::try_from(seq).unwrap_or(0), ..entry })
+        };
+        Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// Whether any fleet has a ledger yet.
+    /// Whether nothing was ever recorded: no ledger, no operation. What was removed counts as recorded.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn has_ledger(&self) -> Result<bool, StoreError> {
-        self.read(|connection| connection.query_row("SELECT EXISTS (SELECT 1 FROM ledger)", [], |row| row.get(0)))
+    pub fn is_new(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name IN ('ledger', 'operations'))";
+        self.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 
     /// Adds an entry.

@@ -1,6 +1,7 @@
 //! The store: operations, events, commands, leases, ledger and snapshots in one SQLite file, shared by all processes of a host.
 
 mod budget;
+mod check;
 mod commands;
 mod error;
 mod freezes;
@@ -11,11 +12,13 @@ mod place;
 mod remarks;
 mod schema;
 mod snapshots;
+mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::RESERVE_NAME;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use budget::StoreBudget;
@@ -24,10 +27,10 @@ pub use error::StoreError;
 pub use ledger::NewEntry;
 pub use operations::NewOperation;
 pub use place::trust_root;
+pub use views::Listed;
 
 /// Deleted when the disk is full, so that an operation can write its way to rest.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
-const RESERVE_NAME: &str = "reserve";
 
 /// A handle on one store.
 pub struct Store {
@@ -102,7 +105,7 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes"] {
+            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes", "sqlite_sequence"] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::commands::{CommandAnswer, put_answer};
+use super::views::whole;
 use super::{Store, StoreError, freezes, leases, ledger};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -13,7 +14,7 @@ use crate::operation::event::{Event, EventBody, OperationState};
 use crate::operation::ledger::{How, LedgerBody};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
-use crate::operation::record::{Appended, Operation, OperationView};
+use crate::operation::record::{Appended, Operation};
 
 /// A plan somebody confirmed.
 #[derive(Clone, Debug)]
@@ -34,9 +35,12 @@ impl Store {
     /// # Errors
     /// Another operation holds the fleet than the one the plan was made against, or the fleet is frozen and this goes forward.
     pub fn create(&self, new: &NewOperation) -> Result<OperationId, StoreError> {
-        if new.plan.kind == OperationKind::Deploy && !self.dir().join(super::RESERVE_NAME).exists() {
+        if new.plan.kind == OperationKind::Deploy && !self.dir().join(crate::adapters::RESERVE_NAME).exists() {
             // Going forward waits until there is room to come to rest; going back does not.
             return Err(super::no_reserve(self.dir()));
+        }
+        if new.plan.kind == OperationKind::Deploy {
+            self.must_be_sound()?;
         }
         self.write(|transaction| {
             let sql = |error| self.sql(error);
@@ -114,75 +118,18 @@ impl Store {
         Ok(Appended { events: events.split_off(known), retire })
     }
 
-    /// One operation with everything that is known of it.
-    ///
-    /// # Errors
-    /// There is no such operation, or its records cannot be read.
-    pub fn operation(&self, id: &OperationId) -> Result<OperationView, StoreError> {
-        let body: Option<String> =
-            self.read(|connection| connection.query_row("SELECT body FROM operations WHERE id = ?1", [id.as_str()], |row| row.get(0)).optional())?;
-        self.view(&body.ok_or_else(|| StoreError::NoOperation(id.clone()))?)
-    }
-
-    /// Operations newest first: all unfinished ones, and `finished` of the others.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn operations(&self, finished: usize) -> Result<Vec<OperationView>, StoreError> {
-        let sql = "SELECT body FROM operations WHERE final = 0 OR no IN (SELECT no FROM operations WHERE final = 1 ORDER BY no DESC LIMIT ?1) ORDER BY no DESC";
-        self.views(sql, &[&i64::try_from(finished).unwrap_or(i64::MAX)])
-    }
-
-    /// The newest operations of a fleet, finished or not, newest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn operations_of(&self, fleet: &FleetName, at_most: u32) -> Result<Vec<OperationView>, StoreError> {
-        self.views("SELECT body FROM operations WHERE fleet = ?1 ORDER BY no DESC LIMIT ?2", &[&fleet.as_str(), &at_most])
-    }
-
-    fn views(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<OperationView>, StoreError> {
-        let bodies: Vec<String> = self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect())?;
-        bodies.iter().map(|body| self.view(body)).collect()
-    }
-
-    fn view(&self, body: &str) -> Result<OperationView, StoreError> {
-        let operation: Operation = parse(body)?;
-        let events = self.read_events(&operation.id)?;
-        let lease = self.lease(&operation.id)?;
-        let driver_alive = lease.as_ref().is_some_and(|lease| lease.holder.as_ref().is_some_and(|holder| leases::drives(holder, lease.deadline)));
-        Ok(OperationView { progress: Progress::of(&operation.plan, &events), operation, events, lease, driver_alive })
-    }
-
-    /// The events of an operation; a gap in their numbers means the store lost some.
-    ///
-    /// # Errors
-    /// The store cannot be read or is damaged.
-    pub fn read_events(&self, id: &OperationId) -> Result<Vec<Event>, StoreError> {
-        let bodies: Vec<String> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT body FROM events WHERE operation = ?1 ORDER BY seq")?
-                .query_map([id.as_str()], |row| row.get(0))?
-                .collect()
-        })?;
-        whole(id, &bodies)
-    }
-
     fn events_in(&self, transaction: &Transaction<'_>, id: &OperationId) -> Result<Vec<Event>, StoreError> {
-        let bodies: rusqlite::Result<Vec<String>> = (|| {
+        let bodies: rusqlite::Result<Vec<(u64, String)>> = (|| {
             transaction
-                .prepare_cached("SELECT body FROM events WHERE operation = ?1 ORDER BY seq")?
-                .query_map([id.as_str()], |row| row.get(0))?
+                .prepare_cached("SELECT seq, body FROM events WHERE operation = ?1 ORDER BY seq")?
+                .query_map([id.as_str()], |row| Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), row.get(1)?)))?
                 .collect()
         })();
-        whole(id, &bodies.map_err(|error| self.sql(error))?)
+        let recorded: i64 =
+            transaction.query_row("SELECT events FROM operations WHERE id = ?1", [id.as_str()], |row| row.get(0)).map_err(|error| self.sql(error))?;
+        let events = whole(&bodies.map_err(|error| self.sql(error))?, u64::try_from(recorded).unwrap_or(0));
+        events.map_err(|what| StoreError::Damaged(format!("the record of operation {id}: {what}")))
     }
-}
-
-fn whole(id: &OperationId, bodies: &[String]) -> Result<Vec<Event>, StoreError> {
-    let events: Vec<Event> = bodies.iter().map(|body| parse(body)).collect::<Result<_, _>>()?;
-    let gap = events.iter().enumerate().any(|(position, event)| event.seq != position as u64);
-    if gap { Err(StoreError::Damaged(format!("events of operation {id} are missing"))) } else { Ok(events) }
 }
 
 pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, StoreError> {
@@ -204,9 +151,17 @@ fn unfinished(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Res
     statement.query_map([fleet.as_str()], |row| row.get::<_, String>(0).map(OperationId::new))?.collect()
 }
 
+/// The next number. Events whose operation was removed keep theirs.
 fn next_id(transaction: &Transaction<'_>) -> rusqlite::Result<OperationId> {
     let last: Option<i64> = transaction.query_row("SELECT max(no) FROM operations", [], |row| row.get(0))?;
-    Ok(OperationId::new(format!("op-{}", last.unwrap_or(0) + 1)))
+    let mut number = last.unwrap_or(0) + 1;
+    loop {
+        let id = format!("op-{number}");
+        if !transaction.query_row("SELECT EXISTS (SELECT 1 FROM events WHERE operation = ?1)", [&id], |row| row.get(0))? {
+            return Ok(OperationId::new(id));
+        }
+        number += 1;
+    }
 }
 
 fn insert(store: &Store, transaction: &Transaction<'_>, id: &OperationId, new: &NewOperation) -> Result<(), StoreError> {
@@ -241,6 +196,9 @@ fn put(store: &Store, transaction: &Transaction<'_>, id: &OperationId, epoch: u6
             "INSERT INTO events (operation, seq, epoch, body) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_str(), number(event.seq), number(epoch), body],
         )
+        .map_err(|error| store.sql(error))?;
+    transaction
+        .execute("UPDATE operations SET events = ?2 WHERE id = ?1", params![id.as_str(), number(event.seq.saturating_add(1))])
         .map(|_| ())
         .map_err(|error| store.sql(error))
 }
@@ -285,7 +243,8 @@ fn follow(
             let body: String = transaction
                 .query_row("SELECT body FROM operations WHERE id = ?1", [earlier.as_str()], |row| row.get(0))
                 .map_err(|error| store.sql(error))?;
-            let earlier: Operation = parse(&body)?;
+            // One that cannot be read any more is given back by the next operation: this one has to end.
+            let Ok(earlier) = parse::<Operation>(&body) else { return Ok(None) };
             return begin_retire(store, transaction, operation, &earlier.plan, at).map(Some);
         }
     }

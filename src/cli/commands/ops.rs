@@ -1,17 +1,20 @@
 //! `qd ops` and `qd op ID`: operations and their events.
 
 use super::super::exit::Exit;
-use super::super::failure::{Failure, operation};
-use super::super::operation_document::{OperationDoc, OperationsDoc};
+use super::super::failure::{Failure, operation, sentence};
+use super::super::operation_document::{DamagedDoc, OperationDoc, OperationsDoc};
 use super::super::output::Output;
 use super::super::table::Table;
 use super::super::words::{age, latest};
 use crate::app::age::about;
+use crate::domain::ids::OperationId;
 use crate::domain::time::WorldTime;
+use crate::operation::damage::DamagedOperation;
 use crate::operation::event::{OperationState, StepOutcome};
+use crate::operation::plan::BUILD;
 use crate::operation::progress::StepStatus;
 use crate::operation::record::OperationView;
-use crate::ports::desk::{Desk, Records};
+use crate::ports::desk::{DeskError, Records};
 use crate::view::lines::{event_line, verdict_words};
 
 /// How many finished operations `--all` shows.
@@ -41,24 +44,31 @@ pub struct OpArgs {
 }
 
 /// Prints the operations.
-pub(in super::super) fn list(desk: &dyn Desk, args: &OpsArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let views = desk.operations(if args.all { FINISHED } else { 0 })?;
+pub(in super::super) fn list(desk: &dyn Records, args: &OpsArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let finished = if args.all { FINISHED } else { 0 };
+    let (views, damaged) = (desk.operations(finished)?, desk.damaged(finished)?);
     if args.json {
-        out.json(&OperationsDoc::new(&views));
-    } else if views.is_empty() {
+        out.json(&OperationsDoc::new(&views, &damaged));
+    } else if views.is_empty() && damaged.is_empty() {
         out.text("no operations");
         if !args.all {
             out.notice("`qd ops --all` shows finished ones too");
         }
     } else {
-        out.text(&table(&views, latest(desk, &views)).render(out.width()));
+        out.text(&table(&views, &damaged, latest(desk, &views)).render(out.width()));
+    }
+    for damaged in &damaged {
+        sentence(out, &damaged.sentence(), &damaged.remedy());
     }
     Ok(Exit::Done)
 }
 
 /// Prints one operation.
 pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let view = operation(desk, &args.id)?;
+    let view = match operation(desk, &args.id) {
+        Ok(view) => view,
+        Err(error) => return Err(left_of(desk, args, error, out).into()),
+    };
     if args.json {
         out.json(&OperationDoc::new(&view));
     } else {
@@ -67,7 +77,17 @@ pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output
     Ok(Exit::Done)
 }
 
-fn table(views: &[OperationView], now: WorldTime) -> Table {
+/// The error, after the bytes that are left of a damaged record where they are asked for.
+fn left_of(desk: &dyn Records, args: &OpArgs, error: DeskError, out: &mut Output) -> DeskError {
+    let id = OperationId::new(&args.id);
+    let damaged = desk.damaged(FINISHED).ok().and_then(|all| all.into_iter().find(|damaged| damaged.id == id));
+    if let (true, Some(damaged), Ok(raw)) = (args.json, damaged, desk.raw_operation(&id)) {
+        out.json(&DamagedDoc::with_record(&damaged, &raw));
+    }
+    error
+}
+
+fn table(views: &[OperationView], damaged: &[DamagedOperation], now: WorldTime) -> Table {
     let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]).cutting_first(&[4, 5]);
     for view in views {
         let (operation, brief) = (&view.operation, view.brief());
@@ -82,6 +102,10 @@ fn table(views: &[OperationView], now: WorldTime) -> Table {
             operation.by.short(),
             age(now, operation.created_at),
         ]);
+    }
+    for damaged in damaged {
+        let (id, fleet, kind) = (damaged.id.to_string(), damaged.fleet.to_string(), damaged.kind.shown());
+        table.row([id, fleet, kind, "damaged".to_owned(), "?".to_owned(), "?".to_owned(), "?".to_owned()]);
     }
     table
 }
@@ -127,11 +151,13 @@ fn state_words(view: &OperationView, now: WorldTime) -> String {
 }
 
 fn driver(view: &OperationView) -> String {
+    let refusal = view.undrivable(BUILD);
     let holder = view.lease.as_ref().and_then(|lease| lease.holder.as_ref());
     let who = holder.map(|holder| format!("process {} on {}", holder.pid, holder.host.shown()));
     match who {
         Some(who) if view.driver_alive => format!("{who}, alive"),
         _ if view.state().is_final() => "none needed any more".to_owned(),
+        _ if refusal.is_some() => refusal.map_or_else(String::new, |refusal| format!("none, and none may: {}; {}", refusal.reason, refusal.remedy)),
         Some(who) => format!("{who} is gone: `qd drive {} --take-over` starts another", view.operation.id),
         None => format!("none: `qd drive {} --take-over` starts one", view.operation.id),
     }

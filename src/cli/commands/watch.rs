@@ -1,12 +1,14 @@
 //! `qd watch ID`, `qd wait ID` and what of `qd drive` is done from outside a driver.
 
+use serde::Serialize;
+
 use super::super::exit::Exit;
-use super::super::failure::{Failure, operation};
+use super::super::failure::{Failure, operation, sentence};
 use super::super::follow::{Until, Watch, watch};
 use super::super::options::duration;
 use super::super::output::Output;
 use crate::domain::time::Millis;
-use crate::ports::desk::Records;
+use crate::ports::desk::{Records, Recovered, Recovery};
 
 /// `qd watch`.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
@@ -38,12 +40,20 @@ pub struct DriveArgs {
     /// The operation to drive
     #[arg(conflicts_with = "recover", required_unless_present = "recover")]
     pub operation: Option<String>,
-    /// Start drivers for all operations whose driver is gone
+    /// Pick up everything that nobody drives: start drivers, and give back what operations left that cannot go on
     #[arg(long)]
     pub recover: bool,
     /// Start a driver for this operation if its driver is gone
     #[arg(long, requires = "operation")]
     pub take_over: bool,
+    /// JSON instead of text
+    #[arg(long, requires = "recover")]
+    pub json: bool,
+}
+
+#[derive(Serialize)]
+struct RecoveredDoc<'a> {
+    recovered: &'a [Recovered],
 }
 
 /// Prints events until nothing will happen any more.
@@ -67,23 +77,26 @@ pub(in super::super) async fn take_over(desk: &dyn Records, id: &str, out: &mut 
     Ok(Exit::Done)
 }
 
-/// Starts a driver for every operation whose driver is gone; one that cannot be started does not keep the others from theirs.
-pub(in super::super) async fn recover(desk: &dyn Records, out: &mut Output) -> Result<Exit, Failure> {
-    let mut exit = Exit::Done;
-    let mut found = false;
-    for view in desk.operations(0)?.into_iter().filter(|view| !view.driver_alive && !view.state().is_final()) {
-        found = true;
-        let id = &view.operation.id;
-        match desk.take_over(id).await {
-            Ok(()) => out.text(&format!("a driver was started for {id}")),
-            Err(error) => {
-                out.notice(&format!("qd: {id}: {error}"));
-                exit = Exit::Failed;
-            }
+/// Picks up everything that nobody drives. What needs a person is said, and is the exit code; what failed comes before that.
+pub(in super::super) async fn recover(desk: &dyn Records, json: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let recovered = desk.recover().await?;
+    if json {
+        out.json(&RecoveredDoc { recovered: &recovered });
+    }
+    for one in &recovered {
+        match (&one.hint, json) {
+            (Some(hint), _) => sentence(out, &format!("{} of {}: {}", one.operation, one.fleet, one.text), hint),
+            (None, true) => {}
+            (None, false) => out.text(&format!("{} of {}: {}", one.operation, one.fleet, one.text)),
         }
     }
-    if !found {
+    if recovered.is_empty() && !json {
         out.text("every operation has its driver");
     }
-    Ok(exit)
+    let came_to = |outcome| recovered.iter().any(|one| one.outcome == outcome);
+    Ok(match (came_to(Recovery::Failed), came_to(Recovery::NeedsPerson)) {
+        (true, _) => Exit::Failed,
+        (false, true) => Exit::NeedsHuman,
+        (false, false) => Exit::Done,
+    })
 }

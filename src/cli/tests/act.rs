@@ -11,7 +11,7 @@ use crate::operation::event::{EventBody, OperationState};
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Refusal};
 use crate::operation::record::OperationView;
-use crate::ports::desk::Seen;
+use crate::ports::desk::{Recovered, Recovery, Seen};
 
 const DEPLOY: &str = "deploy web-prod --image 2.14.0";
 
@@ -205,9 +205,30 @@ async fn operations_without_a_driver_are_picked_up() {
     let mut view = fixture::canary();
     view.driver_alive = false;
     let fake = desk(view);
-    assert_eq!(say(fake.clone(), "drive --recover", None).await.out, "a driver was started for op-3\n");
     assert_eq!(say(fake.clone(), "drive op-3 --take-over", None).await.exit, Exit::Done);
-    let id = || Asked::TakeOver(OperationId::from("op-3"));
-    assert_eq!(*fake.asked.lock().unwrap(), [id(), id()]);
+    assert_eq!(*fake.asked.lock().unwrap(), [Asked::TakeOver(OperationId::from("op-3"))]);
     assert_eq!(say(desk(fixture::canary()), "drive --recover", None).await.out, "every operation has its driver\n");
+}
+
+fn recovered(outcome: Recovery, hint: Option<&str>) -> Recovered {
+    Recovered { operation: "op-3".into(), fleet: "web-prod".into(), outcome, text: "says so".to_owned(), hint: hint.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn recovering_says_what_it_came_to_and_ends_with_the_worst() {
+    let cases = [
+        (vec![recovered(Recovery::Started, None)], Exit::Done),
+        (vec![recovered(Recovery::GivesBack, None), recovered(Recovery::NeedsPerson, Some("look"))], Exit::NeedsHuman),
+        (vec![recovered(Recovery::Failed, Some("try again")), recovered(Recovery::NeedsPerson, Some("look"))], Exit::Failed),
+    ];
+    for (recovered, exit) in cases {
+        let fake = Arc::new(Fake { recovered: recovered.clone(), ..Fake::default() });
+        let said = say(fake.clone(), "drive --recover", None).await;
+        assert_eq!(said.exit, exit);
+        let hints = recovered.iter().filter_map(|one| one.hint.as_ref());
+        assert!(hints.clone().all(|hint| said.notices.contains(&format!("qd: op-3 of web-prod: says so\nhint: {hint}"))), "{}", said.notices);
+        assert_eq!(said.out.lines().count(), recovered.len() - hints.count());
+        let json = say(fake, "drive --recover --json", None).await;
+        assert!(json.out.starts_with("{\"recovered\":[{\"operation\":\"op-3\",\"fleet\":\"web-prod\",\"outcome\":"), "{}", json.out);
+    }
 }

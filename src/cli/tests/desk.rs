@@ -12,6 +12,7 @@ use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::CommandKind;
+use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -19,7 +20,7 @@ use crate::operation::plan::{CheckLevel, Plan, Refusal};
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Seen};
+use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen};
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Fake {
     pub read_only: bool,
     pub freezes: Vec<Freeze>,
     pub asked: Mutex<Vec<Asked>>,
+    pub damaged: Vec<DamagedOperation>,
+    pub recovered: Vec<Recovered>,
 }
 
 impl Default for Fake {
@@ -50,8 +53,10 @@ impl Default for Fake {
             estate: fixture::estate_with(&view),
             view,
             read_only: false,
-            freezes: Vec::new(),
             asked: Mutex::default(),
+            damaged: Vec::new(),
+            recovered: Vec::new(),
+            freezes: Vec::new(),
         }
     }
 }
@@ -144,6 +149,17 @@ impl Records for Fake {
         if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
     }
 
+    fn damaged(&self, _: usize) -> Result<Vec<DamagedOperation>, DeskError> {
+        Ok(self.damaged.clone())
+    }
+
+    fn raw_operation(&self, id: &OperationId) -> Result<RawOperation, DeskError> {
+        let found = self.damaged.iter().find(|damaged| damaged.id == *id).ok_or_else(|| DeskError::other("none", "look"))?;
+        let event = RawEvent { seq: 4, epoch: 1, record: "{\"seq\":4}".into() };
+        let (fleet, kind) = (found.fleet.clone(), found.kind.clone());
+        Ok(RawOperation { id: id.clone(), fleet, kind, finished: !found.unfinished, record: "{".into(), events: vec![event] })
+    }
+
     fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, DeskError> {
         let entry = |seq: u64, version: &str, body: LedgerBody| LedgerEntry {
             seq,
@@ -190,6 +206,10 @@ impl Records for Fake {
             ledger: "2.13.2 is taken for good".to_owned(),
             ignore_changes: "all of it".to_owned(),
         })
+    }
+
+    async fn recover(&self) -> Result<Vec<Recovered>, DeskError> {
+        Ok(self.recovered.clone())
     }
 
     async fn doctor(&self, _: Option<&FleetName>) -> Result<Vec<Finding>, DeskError> {

@@ -73,7 +73,7 @@ impl<'a> Atlas<'a> {
         (Route::Attached { target_group: target_group.clone() }, problems)
     }
 
-    fn problems_of_weighted(&self, place: &RoutePlace, pair: &BySlot<TargetGroupArn>) -> Vec<String> {
+    pub(super) fn problems_of_weighted(&self, place: &RoutePlace, pair: &BySlot<TargetGroupArn>) -> Vec<String> {
         let mut problems = Vec::new();
         let ours = |arn: &TargetGroupArn| *arn == pair.a || *arn == pair.b;
         for reading in self.places.iter().filter(|reading| target_groups(reading).iter().any(ours)) {
@@ -94,7 +94,7 @@ impl<'a> Atlas<'a> {
         problems
     }
 
-    fn problems_of_shared(&self, target_group: &TargetGroupArn, members: &[&GroupName]) -> Vec<String> {
+    pub(super) fn problems_of_shared(&self, target_group: &TargetGroupArn, members: &[&GroupName]) -> Vec<String> {
         let owners = self.owners(target_group);
         if owners.iter().any(|owner| !members.contains(&&owner.name)) { vec![more_owners(target_group, &owners)] } else { Vec::new() }
     }
