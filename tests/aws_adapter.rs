@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 use quarterdeck::adapters::aws::{AwsCloud, AwsSettings, AwsWriter};
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use quarterdeck::domain::discovery::find_fleets;
-use quarterdeck::domain::fleet::{BySlot, FleetSpec, Groups, Route, RoutePlace, Slot, WeightedPair};
+use quarterdeck::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Scope, Slot, WeightedPair};
 use quarterdeck::domain::group::{Lifecycle, PinnedVersion};
-use quarterdeck::domain::ids::{ImageId, TargetGroupArn, TemplateId};
+use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use quarterdeck::domain::image::ImageState;
 use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::reading::Listing;
+use quarterdeck::domain::refresh::{InstanceRefresh, RefreshPreferences, RefreshStatus};
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::tags::TagKeys;
 use quarterdeck::domain::traffic::{RouteAction, TargetState};
@@ -461,5 +462,88 @@ fn the_facts_of_a_plan_are_read() {
         assert_eq!(policies[0].policies, policies[1].policies);
         assert_ne!(policies[0].policies, policies[2].policies);
         assert_eq!((policies[0].scheduled.len(), policies[1].scheduled.len()), (1, 0));
+    });
+}
+
+#[test]
+fn an_instance_refresh_is_started_watched_turned_round_and_stopped() {
+    inside("an_instance_refresh_is_started_watched_turned_round_and_stopped", async |aws| {
+        let cloud = connect(aws).await;
+        let (write, group, template) = (writer(&cloud), GroupName::new("legacy-prod"), template(aws, "legacy-prod", "a"));
+        let scope = FleetSpec::bare("legacy-prod".into(), Groups::One(group.clone()), Route::None, FleetSource::Adopted).scope();
+        assert_eq!(cloud.observe(&scope, Depth::Full).await.refreshes, None, "whoever does not ask pays nothing");
+        assert!(!actions(&aws.calls()).contains(&"DescribeInstanceRefreshes"));
+        assert_eq!(cloud.observe(&scope, Depth::WithRefreshes(Slot::A)).await.refreshes(), Some(&[][..]));
+
+        let create = CloudCall::CreateTemplateVersion {
+            template: template.clone(),
+            source_template: template.clone(),
+            source_version: 1,
+            image: image(aws, "legacy 0.9.9"),
+            content_hash: "rolling".to_owned(),
+        };
+        let version = write.call(&create).await.unwrap().template_version.unwrap();
+        write.call(&CloudCall::PinTemplate { group: group.clone(), template: template.clone(), version: 1 }).await.unwrap();
+        let preferences =
+            RefreshPreferences { max_healthy_pct: 150, warmup_secs: Some(0), bake_secs: 1, auto_rollback: true, ..RefreshPreferences::careful() };
+        let start = |preferences: &RefreshPreferences| CloudCall::StartInstanceRefresh {
+            group: group.clone(),
+            template: template.clone(),
+            version,
+            preferences: preferences.clone(),
+        };
+        let id = write.call(&start(&preferences)).await.unwrap().refresh.unwrap();
+        let started = newest(&cloud, &scope, |_| true).await;
+        assert_eq!((&started.id, started.launches(&template, version)), (&id, true));
+        assert_eq!(started.preferences.as_ref(), Some(&preferences), "every value is sent and read back");
+        assert_eq!(kind(write.call(&start(&preferences)).await), CloudErrorKind::Conflict);
+
+        let back = CloudCall::RollbackInstanceRefresh { group: group.clone() };
+        assert_eq!(write.call(&back).await.unwrap().refresh, Some(id.clone()));
+        let ended = newest(&cloud, &scope, |refresh| !refresh.status.is_running()).await;
+        assert_eq!((ended.id, ended.status), (id, RefreshStatus::RollbackSuccessful));
+        assert_eq!(kind(write.call(&back).await), CloudErrorKind::Conflict, "only while it runs");
+
+        write.call(&start(&preferences)).await.unwrap();
+        newest(&cloud, &scope, |refresh| refresh.status == RefreshStatus::Successful).await;
+        let seen = cloud.observe(&scope, Depth::Full).await;
+        assert_eq!(seen.group(Slot::A).and_then(|group| group.template.as_ref()?.number()), Some(version));
+        assert_eq!(seen.strangers(Slot::A, version).map(|strangers| strangers.len()), Some(0));
+
+        write.call(&start(&RefreshPreferences { skip_matching: false, auto_rollback: false, ..preferences })).await.unwrap();
+        write.call(&CloudCall::CancelInstanceRefresh { group: group.clone() }).await.unwrap();
+        let ended = newest(&cloud, &scope, |refresh| !refresh.status.is_running()).await;
+        assert_eq!(ended.status, RefreshStatus::Cancelled);
+        let call = CloudCall::CancelInstanceRefresh { group: "nobody".into() };
+        assert!(matches!(kind(write.call(&call).await), CloudErrorKind::NotFound | CloudErrorKind::Invalid));
+    });
+}
+
+/// The newest refresh, once it is so.
+async fn newest(cloud: &AwsCloud, scope: &Scope, is_so: impl Fn(&InstanceRefresh) -> bool) -> InstanceRefresh {
+    let began = Instant::now();
+    loop {
+        let seen = cloud.observe(scope, Depth::WithRefreshes(Slot::A)).await;
+        let refresh = seen.refreshes().and_then(<[_]>::first).cloned().unwrap();
+        if is_so(&refresh) {
+            return refresh;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{refresh:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn the_age_of_a_server_is_asked_once() {
+    inside("the_age_of_a_server_is_asked_once", async |aws| {
+        let cloud = connect(aws).await;
+        let seen = cloud.observe(&pair(aws, "web-prod").scope(), Depth::Full).await;
+        let mut servers: Vec<InstanceId> = seen.group(Slot::A).unwrap().instances.iter().map(|server| server.id.clone()).collect();
+        servers.push("i-0000000000000gone".into());
+        let times = cloud.launch_times(&servers).await.unwrap();
+        assert_eq!(times.len(), servers.len() - 1, "one that is gone is not in the answer and no mistake");
+        servers.pop();
+        cloud.launch_times(&servers).await.unwrap();
+        assert_eq!(actions(&aws.calls()).iter().filter(|action| **action == "DescribeInstances").count(), 1);
     });
 }

@@ -128,6 +128,7 @@ fn group(fleet: &str, slot: Slot, version: &str, number: u32, role: Role, share:
         instances: instances(slot.letter(), number),
         weight: Some(share),
         share_pct: Some(share),
+        asked_pct: None,
     }
 }
 
@@ -295,6 +296,8 @@ fn side(slot: Slot, version: &str, template_version: Option<u64>) -> Side {
         image: if slot == Slot::A { "ami-0132".into() } else { "ami-0214".into() },
         version: Some(version.into()),
         digest: None,
+        attached: true,
+        served: slot == Slot::A,
     }
 }
 

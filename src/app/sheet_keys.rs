@@ -9,6 +9,7 @@ use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
 use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, RehearsalState, Sending, Sheet, Subject};
+use crate::domain::fleet::Route;
 use crate::domain::time::BootTime;
 use crate::operation::command::CommandKind;
 use crate::operation::event::OperationState;
@@ -241,7 +242,7 @@ fn effects(view: &OperationView, ask: Ask) -> Vec<String> {
     let Ask::Command(kind) = ask else { return take_over_effects(view) };
     match kind {
         CommandKind::Pause => vec![
-            "stops after the call in the air; weights and servers stay exactly as they are".to_owned(),
+            "stops after the call in the air; traffic and servers stay exactly as they are".to_owned(),
             "nothing happens by itself until Z resumes it or A backs it out".to_owned(),
         ],
         CommandKind::Resume => vec![format!("goes on with {}", step_title(view)), "everything is looked at again first".to_owned()],
@@ -266,7 +267,11 @@ fn step_title(view: &OperationView) -> String {
 
 fn back_out_effects(plan: &Plan) -> Vec<String> {
     vec![
-        format!("1 weights: {} 100%, {} 0%, at once", plan.from.label(), plan.to.label()),
+        match plan.scope.route {
+            Route::Weighted { .. } => format!("1 weights: {} 100%, {} 0%, at once", plan.from.label(), plan.to.label()),
+            Route::Attached { .. } => format!("1 {} is taken off the target group once {} carries everything", plan.to.group, plan.from.group),
+            Route::None => format!("1 {} keeps its workers, those of {} end", plan.from.group, plan.to.group),
+        },
         format!("2 {} drains and becomes idle", plan.to.group),
         format!("{} in {} is not touched", plan.from.label(), plan.from.group),
     ]

@@ -163,6 +163,7 @@ struct GroupDoc<'a> {
     total: usize,
     weight: Option<u32>,
     share_pct: Option<u32>,
+    asked_pct: Option<u32>,
 }
 
 /// An operation in few words, as a fleet shows it.
@@ -276,6 +277,7 @@ impl<'a> GroupDoc<'a> {
             total: group.instances.len(),
             weight: group.weight,
             share_pct: group.share_pct,
+            asked_pct: group.asked_pct,
         }
     }
 }

@@ -4,7 +4,6 @@ use super::table::Table;
 use crate::domain::time::Millis;
 use crate::operation::calls::planned_calls;
 use crate::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side};
-use crate::operation::status::WayBackLevel;
 
 /// The whole plan.
 pub(super) fn plan_text(plan: &Plan, width: Option<usize>) -> String {
@@ -33,16 +32,11 @@ fn head(plan: &Plan) -> String {
     text
 }
 
-fn how(plan: &Plan) -> &'static str {
-    match (plan.kind, plan.level) {
-        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round",
-        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again",
-        (OperationKind::Recycle, _) => "every server replaced by a fresh one",
-        (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: one weight change",
-        (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows, then the weights",
-        (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew, then the weights",
-        (OperationKind::Rollback | OperationKind::Retire, _) => "in the steps below",
-        (OperationKind::Deploy, _) => plan.strategy.word(),
+fn how(plan: &Plan) -> String {
+    match plan.kind {
+        OperationKind::Recycle => "every server replaced by a fresh one".to_owned(),
+        OperationKind::Rollback | OperationKind::Retire => plan.way_words().unwrap_or_else(|| "in the steps below".to_owned()),
+        OperationKind::Deploy => plan.strategy.word().to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fleet::RoutePlace;
-use super::ids::{GroupName, ImageId, RefreshId, TemplateId};
+use super::ids::{GroupName, ImageId, RefreshId, TargetGroupArn, TemplateId};
 use super::refresh::RefreshPreferences;
 use super::sizes::Sizes;
 use super::text::Untrusted;
@@ -65,6 +65,20 @@ pub enum CloudCall {
         /// All actions, in order.
         actions: RouteActions,
     },
+    /// AttachLoadBalancerTargetGroups: the group registers its servers in the target group; doing it twice changes nothing.
+    AttachTargetGroup {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
+    /// DetachLoadBalancerTargetGroups: the group's servers drain and go on running.
+    DetachTargetGroup {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
     /// StartInstanceRefresh: AWS's own engine replaces every server of the group by one of this numbered version, and goes on without us.
     StartInstanceRefresh {
         /// The group.
@@ -110,6 +124,8 @@ impl CloudCall {
             Self::CreateTemplateVersion { .. } => "CreateLaunchTemplateVersion",
             Self::PinTemplate { .. } | Self::RaiseMin { .. } | Self::ReleaseMin { .. } | Self::Park { .. } => "UpdateAutoScalingGroup",
             Self::SetWeights { place, .. } => place.write_call(),
+            Self::AttachTargetGroup { .. } => "AttachLoadBalancerTargetGroups",
+            Self::DetachTargetGroup { .. } => "DetachLoadBalancerTargetGroups",
             Self::StartInstanceRefresh { .. } => "StartInstanceRefresh",
             Self::CancelInstanceRefresh { .. } => "CancelInstanceRefresh",
             Self::RollbackInstanceRefresh { .. } => "RollbackInstanceRefresh",
@@ -133,6 +149,8 @@ impl CloudCall {
                 let what = if matches!(place, RoutePlace::Rule(_)) { "rule" } else { "listener" };
                 format!("{what} weights {}", weights.join(", "))
             }
+            Self::AttachTargetGroup { group, target_group } => format!("{group} onto {}", target_group.short()),
+            Self::DetachTargetGroup { group, target_group } => format!("{group} off {}", target_group.short()),
             Self::StartInstanceRefresh { group, template, version, preferences } => {
                 format!("{group} to {template} version {version} ({})", preferences.words())
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AlarmName, FleetName, GroupName, PlaceArn, TargetGroupArn};
+use super::sizes::{beside, share_of};
 use super::text::Untrusted;
 use super::time::Millis;
 
@@ -183,6 +184,16 @@ impl Route {
             Self::Weighted { target_groups, .. } => Some(target_groups.get(slot)),
             Self::Attached { target_group } => Some(target_group),
             Self::None => None,
+        }
+    }
+
+    /// How many servers a group has for this share where `need` carry everything. Weights leave the other group its own part; without weights
+    /// the share is that of its servers among all that serve.
+    #[must_use]
+    pub fn servers_for(&self, need: u32, share_pct: u32) -> u32 {
+        match self {
+            Self::Weighted { .. } => share_of(need, share_pct),
+            Self::Attached { .. } | Self::None => beside(need, share_pct),
         }
     }
 

@@ -143,6 +143,12 @@ impl ServerGroup {
         count(self.instances.iter().filter(|instance| instance.serves()))
     }
 
+    /// Servers that are not on their way out.
+    #[must_use]
+    pub fn staying(&self) -> u32 {
+        count(self.instances.iter().filter(|instance| instance.lifecycle != Lifecycle::Terminating))
+    }
+
     /// Servers that exist, whatever their state.
     #[must_use]
     pub fn total(&self) -> u32 {

@@ -234,10 +234,32 @@ impl FleetObservation {
         self.route.value()?.weight(self.scope.target_group(slot)?)
     }
 
-    /// The share of the traffic of a slot, 0–1; none if the route is unknown or all weights are zero.
+    /// The share of the traffic of a slot, 0–1: by its weight, or by its part of the healthy servers where there are no weights; none if what
+    /// it takes to tell is unknown or nothing serves.
     #[must_use]
     pub fn share(&self, slot: Slot) -> Option<f64> {
-        self.route.value()?.share(self.scope.target_group(slot)?)
+        if let Route::Weighted { .. } = &self.scope.route {
+            return self.route.value()?.share(self.scope.target_group(slot)?);
+        }
+        let all = self.scope.slots().iter().map(|slot| self.working(*slot)).sum::<Option<u32>>()?;
+        let own = self.working(slot)?;
+        (all > 0).then(|| f64::from(own) / f64::from(all))
+    }
+
+    /// Healthy servers that traffic or work comes to, where no weights divide it.
+    fn working(&self, slot: Slot) -> Option<u32> {
+        if matches!(self.scope.route, Route::Attached { .. }) && !self.is_attached(slot)? { Some(0) } else { self.healthy(slot) }
+    }
+
+    /// Whether a slot gets traffic: it has weight; it is attached to the shared target group and has servers; or it has servers, where no load
+    /// balancer is in between. None if that cannot be told.
+    #[must_use]
+    pub fn serves(&self, slot: Slot) -> Option<bool> {
+        match &self.scope.route {
+            Route::Weighted { .. } => Some(self.weight(slot)? > 0),
+            Route::Attached { .. } => Some(self.is_attached(slot)? && self.group(slot)?.staying() > 0),
+            Route::None => Some(self.group(slot)?.staying() > 0),
+        }
     }
 }
 

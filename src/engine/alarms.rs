@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use super::{Move, Step, WantedCall};
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::{Groups, Route};
+use crate::domain::fleet::Groups;
 use crate::domain::observation::AlarmState;
 use crate::operation::event::EventBody;
 
@@ -67,13 +67,7 @@ fn against(situation: &Situation<'_>) -> Option<Against> {
 
 /// The candidate gets traffic, or may get it by a write that is not read back yet.
 fn candidate_serves(situation: &Situation<'_>) -> bool {
-    let slot = situation.to().slot;
-    match (&situation.plan.scope.groups, &situation.plan.scope.route) {
-        (Groups::One(_), _) => true,
-        (_, Route::Weighted { .. }) => situation.share_given(slot) > 0,
-        (_, Route::Attached { .. }) => situation.seen.is_attached(slot) != Some(false) && situation.seen.healthy_targets(slot) != Some(0),
-        (_, Route::None) => situation.group(slot).is_none_or(|group| group.serving() > 0),
-    }
+    matches!(situation.plan.scope.groups, Groups::One(_)) || situation.may_serve(situation.to().slot)
 }
 
 fn backed_out(step: Step, why: &str) -> Step {

@@ -30,15 +30,18 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
             return parked;
         }
     }
-    give_back(situation, stable, "stable serves, the candidate is idle").into()
+    give_back(situation, stable, "stable serves, the candidate is idle")
 }
 
-/// Pins, then the claim: done when nothing borrowed is left.
-pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::Slot, note: &str) -> Move {
-    if let Some(call) = situation.release_pin(live) {
-        return Move::call(call, "the pin is given back");
+/// What was taken off is attached again, then pins, then the claim: done when nothing borrowed is left.
+pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::Slot, note: &str) -> Step {
+    if let Some(step) = situation.attach_again(live) {
+        return step;
     }
-    unclaimed(situation, note)
+    if let Some(call) = situation.release_pin(live) {
+        return Move::call(call, "the pin is given back").into();
+    }
+    unclaimed(situation, note).into()
 }
 
 fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {

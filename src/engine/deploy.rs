@@ -26,11 +26,12 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     let mut next = match step {
         StepKind::Claim => claim(situation),
         StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
+        StepKind::Detach => detach(situation).into(),
         StepKind::Template => template(situation).into(),
-        StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done("one server is healthy at weight 0").into()),
+        StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done(format!("one server is healthy {}", situation.apart())).into()),
         StepKind::FullSize => {
-            let need = situation.progress.need;
-            launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy at weight 0")).into())
+            let (need, apart) = (situation.progress.need, situation.apart());
+            launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy {apart}")).into())
         }
         StepKind::Gates => gates::next(situation),
         StepKind::Approve => approve(situation).into(),
@@ -53,12 +54,12 @@ pub(super) fn held(situation: &Situation<'_>, hold: Move) -> Step {
 /// What is needed is re-read, and both groups stay able to carry what they have.
 pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
     let raised = raised_need(situation);
-    let share = situation.share_pct(situation.to().slot).unwrap_or(0);
+    let share = situation.given_pct();
     if share == 0 || !raised.is_empty() {
         return Step { events: raised, then: otherwise };
     }
     let need = situation.progress.need;
-    let pin = situation.raise(situation.from().slot, need).or_else(|| situation.raise(situation.to().slot, share_of(need, share)));
+    let pin = situation.raise(situation.from().slot, need).or_else(|| situation.raise(situation.to().slot, situation.size_for(share)));
     pin.map_or(otherwise, |call| Move::call(call, format!("{need} servers are needed now"))).into()
 }
 
@@ -105,6 +106,17 @@ pub(super) fn claim(situation: &Situation<'_>) -> Step {
         return Move::Call(situation.claim_call("the claim was not read back")).into();
     }
     Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()
+}
+
+/// Being off the shared target group is a candidate's weight 0.
+fn detach(situation: &Situation<'_>) -> Move {
+    let to = situation.to();
+    match (situation.seen.is_attached(to.slot), situation.seen.serves(to.slot)) {
+        (Some(false), _) => Move::done(format!("{} is off the target group", to.group)),
+        (Some(true), Some(false)) => situation.attach(to.slot, false, "its servers get no traffic until they are wanted"),
+        (Some(true), _) => Move::hold(format!("{} is not empty any more", to.group)),
+        (None, _) => Move::wait(format!("{} cannot be read", to.group), situation.plan.timing.period_moving),
+    }
 }
 
 fn template(situation: &Situation<'_>) -> Move {
@@ -201,7 +213,7 @@ fn approve(situation: &Situation<'_>) -> Move {
     if situation.progress.promoted {
         return Move::done("a person said yes");
     }
-    Move::hold(format!("{} is ready at weight 0: promote to send it all traffic", situation.to().label()))
+    Move::hold(format!("{} is ready {}: promote to send it all traffic", situation.to().label(), situation.apart()))
 }
 
 fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
@@ -209,13 +221,13 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
     if let Some(out) = fails_its_share(situation) {
         return out.into();
     }
-    if !situation.has_weights(step.weight_pct) {
+    if !situation.is_in_place(step.weight_pct) {
         return approach(situation, step, need);
     }
     if let Some(call) = situation.raise(situation.from().slot, need) {
         return Move::call(call, format!("{} stays able to carry everything", situation.from().group)).into();
     }
-    if let Some(call) = situation.raise(situation.to().slot, share_of(need, step.weight_pct)) {
+    if let Some(call) = situation.raise(situation.to().slot, situation.size_for(step.weight_pct)) {
         return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
     }
     soak(situation, step)
@@ -225,35 +237,38 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
 /// the time a launch may take if they are too few.
 fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
     let slot = situation.to().slot;
-    let share = situation.share_pct(slot).filter(|share| *share > 0)?;
+    let share = Some(situation.given_pct()).filter(|share| *share > 0)?;
     let healthy = situation.healthy(slot)?;
     let group = &situation.to().group;
     if healthy == 0 {
         return Some(Move::BackOut { why: format!("no server of {group} is healthy any more") });
     }
-    let wanted = share_of(situation.progress.need, share);
+    let wanted = situation.size_for(share);
     let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
     let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
     (healthy < wanted && long).then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy") })
 }
 
-/// Size before weight: stable pinned, candidate grown and healthy, then the weights.
+/// Size before weight: stable pinned, candidate grown and healthy, then its traffic. Where the servers are the share, that is all of it.
 fn approach(situation: &Situation<'_>, step: WeightStep, need: u32) -> Step {
     if let Some(call) = situation.raise(situation.from().slot, need) {
         return Move::call(call, format!("{} is pinned: it may have to carry everything again", situation.from().group)).into();
     }
-    if let Some(wait) = launched(situation, share_of(need, step.weight_pct).max(1)) {
+    if let Some(wait) = launched(situation, situation.size_for(step.weight_pct)) {
         return wait;
     }
     if let Some(wait) = gives_back_too_much(situation, step, need) {
         return wait.into();
     }
     let why = format!("{}% of the traffic to {}", step.weight_pct, situation.to().label());
-    situation.set_weights(step.weight_pct, &why).unwrap_or_else(|| Move::wait("the weights are read back", Millis::ZERO)).into()
+    situation.ask_for(step.weight_pct, &why).map_or_else(|| soak(situation, step), Step::from)
 }
 
 /// After another hand took traffic away from stable, it gets its share again only once it can carry it.
 fn gives_back_too_much(situation: &Situation<'_>, step: WeightStep, need: u32) -> Option<Move> {
+    if !situation.plan.scope.is_weighted() {
+        return None;
+    }
     let (slot, wanted) = (situation.from().slot, share_of(need, 100_u32.saturating_sub(step.weight_pct)));
     let rises = situation.share_pct(slot).is_some_and(|share| share < 100_u32.saturating_sub(step.weight_pct));
     let healthy = situation.healthy(slot).unwrap_or(0);
@@ -267,7 +282,7 @@ fn soak(situation: &Situation<'_>, step: WeightStep) -> Step {
         let counts = situation.seen.counts.clone();
         return Step { events: vec![EventBody::SoakBegan { counts }], then: Move::wait("the soak begins", timing.period_soak) };
     }
-    let enough = share_of(situation.progress.need, step.weight_pct);
+    let enough = situation.size_for(step.weight_pct);
     let healthy = situation.healthy(situation.to().slot).unwrap_or(0);
     let mut events: Vec<_> = situation.count_observation(timing.period_soak, healthy >= enough).into_iter().collect();
     let verdict = verdict(situation);
@@ -364,7 +379,7 @@ fn stable(situation: &Situation<'_>) -> Step {
     if let Some(out) = fails_its_share(situation) {
         return out.into();
     }
-    let good = situation.has_weights(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
+    let good = situation.is_asked(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
         return wait_for_stable(situation, good);
     }

@@ -53,6 +53,11 @@ pub trait Hands: Send {
     /// What time it is in the world, if it tells.
     async fn world_now(&mut self) -> Option<WorldTime>;
 
+    /// What to do now. The simulation plants mistakes here, to see that they are caught.
+    fn decide(&self, situation: &Situation<'_>) -> Result<Decision, Broken> {
+        decide(situation)
+    }
+
     /// One look at the fleet.
     async fn look(&mut self, depth: Depth) -> FleetObservation;
 
@@ -188,7 +193,8 @@ impl<H: Hands> Driver<H> {
     }
 
     fn decide(&self, seen: &FleetObservation) -> Result<Decision, Broken> {
-        decide(&Situation { plan: &self.operation.plan, progress: &self.progress, seen, now: self.now, claimant: &self.claimant })
+        let (plan, progress) = (&self.operation.plan, &self.progress);
+        self.hands.decide(&Situation { plan, progress, seen, now: self.now, claimant: &self.claimant })
     }
 
     async fn carry_out(&mut self, decision: Decision) -> Result<(), H::Error> {

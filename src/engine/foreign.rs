@@ -2,6 +2,7 @@
 
 use super::Move;
 use super::situation::Situation;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::group::{PinnedVersion, ServerGroup};
 use crate::operation::plan::StepKind;
 
@@ -10,7 +11,19 @@ pub(super) fn change(situation: &Situation<'_>) -> Option<Move> {
     if situation.progress.promoted {
         return None;
     }
-    route(situation).or_else(|| template(situation)).map(Move::hold)
+    route(situation).or_else(|| attachments(situation)).or_else(|| template(situation)).map(Move::hold)
+}
+
+fn attachments(situation: &Situation<'_>) -> Option<String> {
+    if !matches!(situation.route(), Route::Attached { .. }) || situation.is_settling() {
+        return None;
+    }
+    let changed = |slot: &Slot| {
+        situation.seen.is_attached(*slot).is_some_and(|seen| !situation.progress.may_read_attached(&situation.side(*slot).group).contains(&seen))
+    };
+    let slot = Slot::BOTH.into_iter().find(changed)?;
+    let now = if situation.seen.is_attached(slot) == Some(true) { "attached" } else { "detached" };
+    Some(format!("another hand {now} {}", situation.side(slot).group))
 }
 
 fn route(situation: &Situation<'_>) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use super::situation::Situation;
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::Slot;
-use crate::domain::ids::{GroupName, TemplateId};
+use crate::domain::fleet::{Route, Slot};
+use crate::domain::ids::{GroupName, TargetGroupArn, TemplateId};
 use crate::domain::refresh::RefreshPreferences;
 use crate::domain::sizes::share_of;
 use crate::domain::traffic::RouteActions;
@@ -32,6 +32,8 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
             }
             weights(situation, actions)
         }
+        CloudCall::AttachTargetGroup { group, target_group } => attached(situation, owned_target(situation, group, target_group)?),
+        CloudCall::DetachTargetGroup { group, target_group } => detached(situation, owned_target(situation, group, target_group)?),
         CloudCall::Park { group, .. } => parked(situation, owned(situation, group)?),
         CloudCall::RaiseMin { group, .. } | CloudCall::ReleaseMin { group, .. } | CloudCall::PinTemplate { group, .. } => {
             owned(situation, group).map(|_| ())
@@ -49,6 +51,64 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
 
 fn owned(situation: &Situation<'_>, group: &GroupName) -> Result<Slot, Broken> {
     Slot::BOTH.into_iter().find(|slot| situation.side(*slot).group == *group).ok_or_else(|| broken("S11", format!("{group} is not in the plan")))
+}
+
+fn owned_target(situation: &Situation<'_>, group: &GroupName, target_group: &TargetGroupArn) -> Result<Slot, Broken> {
+    let slot = owned(situation, group)?;
+    let is_planned = situation.plan.scope.target_group(slot) == Some(target_group);
+    if is_planned { Ok(slot) } else { Err(broken("S11", format!("{target_group} is not in the plan"))) }
+}
+
+/// The way back: an operation that undoes, or one that is undone.
+fn goes_back(situation: &Situation<'_>) -> bool {
+    situation.plan.kind == OperationKind::Rollback || situation.progress.state == OperationState::BackingOut
+}
+
+/// Whose servers may be let into the traffic: none are anybody's; on the way back those of the side that is gone back to; on the way forward
+/// as many healthy ones of the new release as the step's share needs.
+fn attached(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
+    let name = &situation.side(slot).group;
+    let Some(group) = situation.group(slot) else { return Err(broken("S9", format!("{name} was not read"))) };
+    let good = match situation.plan.kind {
+        OperationKind::Deploy => situation.plan.from.slot,
+        OperationKind::Rollback | OperationKind::Retire | OperationKind::Recycle => situation.plan.to.slot,
+    };
+    if group.total() == 0 || slot == good {
+        return Ok(());
+    }
+    let Some(StepKind::Weight(step)) = situation.plan.steps.get(situation.progress.current).map(|step| step.kind).filter(|_| !goes_back(situation))
+    else {
+        return Err(broken("S4", format!("{name} would get traffic when it is not its turn")));
+    };
+    let (healthy, wanted) = (situation.healthy(slot), situation.size_for(step.weight_pct));
+    match healthy {
+        None => Err(broken("S9", format!("the health of {name} is unknown"))),
+        Some(healthy) if healthy < wanted => Err(broken("S17", format!("{healthy} healthy servers for {}%, {wanted} are needed", step.weight_pct))),
+        Some(_) if situation.strangers(slot) != Some(0) => Err(broken("S2", format!("servers of another release in {name} would get traffic"))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A group is taken off the traffic only while the other one serves; stable on the way forward only once the candidate carries everything.
+fn detached(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
+    let (name, other) = (&situation.side(slot).group, slot.other());
+    if situation.group(slot).is_some_and(|group| group.total() == 0) {
+        return Ok(());
+    }
+    if situation.seen.serves(other) != Some(true) {
+        return Err(broken("S2", format!("nothing would serve without {name}")));
+    }
+    let carrying = situation.carrying(other);
+    match (situation.plan.kind, carrying) {
+        (_, Some(0)) => Err(broken("S2", format!("no healthy server would serve without {name}"))),
+        (OperationKind::Retire, _) => Err(broken("S4", "a retire changes no traffic")),
+        _ if goes_back(situation) => Ok(()),
+        (_, None) => Err(broken("S9", format!("what serves without {name} is unknown"))),
+        (_, Some(healthy)) if slot == situation.plan.from.slot && healthy < situation.progress.need => {
+            Err(broken("S4", format!("{healthy} healthy servers would serve without {name}, {} are needed", situation.progress.need)))
+        }
+        (_, Some(_)) => Ok(()),
+    }
 }
 
 /// Only the plan's own two versions are launched, and never fewer servers serve than are wanted.
@@ -83,7 +143,7 @@ fn rising(situation: &Situation<'_>, slot: Slot, actions: &RouteActions) -> Resu
         return Ok(());
     }
     let healthy = situation.seen.healthy_targets(slot);
-    let goes_back = situation.plan.kind == OperationKind::Rollback || situation.progress.state == OperationState::BackingOut;
+    let goes_back = goes_back(situation);
     match healthy {
         Some(0) => Err(broken("S2", format!("{} would get weight without a healthy target", situation.side(slot).group))),
         None if !goes_back => Err(broken("S9", format!("the health of {} is unknown", situation.side(slot).group))),
@@ -100,8 +160,12 @@ fn rising(situation: &Situation<'_>, slot: Slot, actions: &RouteActions) -> Resu
 
 /// Only a group that serves nothing is lowered, and stable only in a retire or by a rollback away from it.
 fn parked(situation: &Situation<'_>, slot: Slot) -> Result<(), Broken> {
-    if situation.weight(slot) != Some(0) {
-        return Err(broken("S4", format!("{} still has weight", situation.side(slot).group)));
+    let keeps = situation.healthy(slot.other()).unwrap_or(0);
+    match situation.route() {
+        Route::None if keeps == 0 => return Err(broken("S4", format!("nothing would work without {}", situation.side(slot).group))),
+        Route::None => {}
+        _ if situation.seen.serves(slot) == Some(false) => {}
+        _ => return Err(broken("S4", format!("{} still gets traffic", situation.side(slot).group))),
     }
     if !situation.seen.is_complete() {
         return Err(broken("S10", "a group would be lowered on an incomplete observation"));

@@ -3,7 +3,7 @@
 use super::situation::{Situation, threshold};
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::sizes::Sizes;
 use crate::operation::event::EventBody;
 use crate::operation::plan::{OperationKind, StepKind};
@@ -31,19 +31,24 @@ impl Situation<'_> {
         let period = self.plan.timing.period_moving;
         let evidence = self.progress.lower_evidence_at;
         if let Err(why) = self.may_lower(park, keep) {
-            let reset = evidence.is_some().then_some(EventBody::LowerEvidence { found: false });
-            return Step { events: reset.into_iter().collect(), then: Move::wait(why, period) };
+            return Step { events: self.no_evidence(), then: Move::wait(why, period) };
         }
-        let Some(first) = evidence else {
-            let events = vec![EventBody::LowerEvidence { found: true }];
-            return Step { events, then: Move::wait("a second reading before anything is lowered", period) };
-        };
-        if self.now.since(first) < self.plan.timing.lower_gap {
-            return Move::wait("a second reading before anything is lowered", period).into();
+        let again = || Move::wait("a second reading before anything is lowered", period);
+        if evidence.is_none() {
+            return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
+        }
+        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart.
+        if self.progress.observed.plus(self.observed_now(period)) < self.plan.timing.lower_gap {
+            return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();
         let why = format!("{group} serves nothing any more");
         Move::call(CloudCall::Park { group, sizes }, why).into()
+    }
+
+    /// What an earlier reading showed is not so any more.
+    pub(super) fn no_evidence(&self) -> Vec<EventBody> {
+        self.progress.lower_evidence_at.map(|_| EventBody::LowerEvidence { found: false }).into_iter().collect()
     }
 
     /// S4 and S10 in one place: the observation is complete, the group serves nothing and has had time to stop, the other one carries all.
@@ -51,13 +56,12 @@ impl Situation<'_> {
         if !self.seen.is_complete() {
             return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
         }
-        if self.weight(park) != Some(0) || self.weight(keep).is_none_or(|weight| weight == 0) {
-            return Err(format!("{} is not out of the traffic", self.side(park).group));
-        }
+        self.is_out(park, keep)?;
         if self.is_settling() {
-            return Err("the weights settle".to_owned());
+            return Err("the traffic settles".to_owned());
         }
-        if self.makes_room() {
+        // Without a load balancer even a slot that is emptied works until then: it goes only where the other one carries what is needed.
+        if self.makes_room() && *self.route() != Route::None {
             // What serves is what has to go, however few of it are left.
             return Ok(());
         }

@@ -5,6 +5,7 @@
 
 mod alarms;
 pub mod answer;
+mod attachment;
 mod back_out;
 mod calls;
 mod credentials;
@@ -22,6 +23,7 @@ mod rollback;
 mod rolling;
 mod shift;
 mod situation;
+mod traffic;
 mod weight;
 
 pub use crate::operation::consequence;
@@ -122,7 +124,7 @@ pub fn depth(plan: &Plan, progress: &Progress) -> Depth {
         && progress.streak == 0;
     match plan.refresh {
         Some(_) => Depth::WithRefreshes(plan.to.slot),
-        None if shifts_first => Depth::RouteAndTargets(plan.to.slot),
+        None if shifts_first && plan.scope.is_weighted() => Depth::RouteAndTargets(plan.to.slot),
         None => Depth::Full,
     }
 }

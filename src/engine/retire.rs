@@ -12,7 +12,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
         StepKind::Window => window(situation),
         StepKind::Park => park(situation),
         StepKind::GiveBack => match situation.group(situation.to().slot) {
-            Some(_) => give_back(situation, situation.to().slot, "nothing borrowed is left").into(),
+            Some(_) => give_back(situation, situation.to().slot, "nothing borrowed is left"),
             None => Move::wait("the group cannot be read", situation.plan.timing.period_moving).into(),
         },
         _ => Move::Fail { why: "a retire has no such step".to_owned() }.into(),
@@ -22,8 +22,9 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
 /// A group that another hand gave traffic again is not parked: people have to say what they want.
 fn park(situation: &Situation<'_>) -> Step {
     let old = situation.from();
-    if situation.weight(old.slot).is_some_and(|weight| weight > 0) && situation.seen.is_complete() {
-        return Move::hold(format!("another hand gave {} traffic again: it is parked once that is taken back", old.group)).into();
+    if situation.is_let_in(old.slot) && situation.seen.is_complete() {
+        let why = format!("another hand gave {} traffic again: it is parked once that is taken back", old.group);
+        return Step { events: situation.no_evidence(), then: Move::hold(why) };
     }
     situation.park(old.slot, situation.to().slot, situation.plan.idle_size)
 }

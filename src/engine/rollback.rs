@@ -3,6 +3,7 @@
 use super::back_out::give_back;
 use super::situation::{Situation, threshold};
 use super::{Move, Step, relaunch};
+use crate::domain::fleet::Route;
 use crate::operation::event::EventBody;
 use crate::operation::plan::StepKind;
 
@@ -18,7 +19,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             if situation.group(situation.to().slot).is_none() {
                 return Move::wait("the group cannot be read", situation.plan.timing.period_moving).into();
             }
-            give_back(situation, situation.to().slot, "nothing borrowed is left").into()
+            give_back(situation, situation.to().slot, "nothing borrowed is left")
         }
         _ => Move::Fail { why: "a rollback has no such step".to_owned() }.into(),
     }
@@ -52,7 +53,8 @@ fn shift(situation: &Situation<'_>) -> Step {
         None => {
             let then = Move::done(format!("all traffic is on {}", situation.to().label()));
             // Without a write of our own this may be a read from before the last write of the operation that was superseded.
-            let sure = situation.progress.written_at.is_some() || situation.plan.supersedes.is_none();
+            let written = situation.progress.written_at.is_some() || *situation.route() == Route::None;
+            let sure = written || situation.plan.supersedes.is_none();
             Step { events: if sure { on_target(situation) } else { Vec::new() }, then }
         }
     }
@@ -93,7 +95,7 @@ fn settling(situation: &Situation<'_>) -> Move {
     let settled = !situation.is_settling() && situation.waited() >= timing.settle;
     match healthy {
         Some(healthy) if healthy >= threshold(need) && settled => Move::done(format!("{healthy} of {need} servers are healthy")),
-        Some(healthy) => Move::wait(format!("{healthy} of {need} servers are healthy, the weights settle"), timing.period_moving),
+        Some(healthy) => Move::wait(format!("{healthy} of {need} servers are healthy, the traffic settles"), timing.period_moving),
         None => Move::wait("the health of the target is unknown", timing.period_moving),
     }
 }

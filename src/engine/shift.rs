@@ -1,27 +1,16 @@
-//! Bringing traffic back to a group: at once what it can carry, everything as soon as it can.
+//! Bringing traffic back to a group by weights: at once what it can carry, everything as soon as it can.
 
-use super::situation::{Situation, threshold};
-use super::{Move, Step};
+use super::Move;
+use super::situation::Situation;
 use crate::domain::fleet::Slot;
 use crate::domain::sizes::share_of;
-use crate::operation::plan::Friction;
 
 /// A partial shift is worth a write only if it moves at least so many percent.
 const WORTHWHILE_PCT: u32 = 5;
 
 impl Situation<'_> {
-    /// The next step towards all traffic on `target`, with what the look told of its health: none once the traffic is there.
-    pub(super) fn shift_step(&self, target: Slot) -> Option<Step> {
-        let then = self.shift_to(target)?;
-        let known = self.carrying(target).is_some();
-        let looked = self.count_observation(self.plan.timing.period_moving, known);
-        // Only changes between known and unknown are recorded.
-        let changed = looked.filter(|_| !known || self.progress.streak == 0);
-        Some(Step { events: changed.into_iter().collect(), then })
-    }
-
     /// The next move towards all traffic on `target`: none once it is there.
-    pub(super) fn shift_to(&self, target: Slot) -> Option<Move> {
+    pub(super) fn shift_weights(&self, target: Slot) -> Option<Move> {
         let full = if target == self.to().slot { 100 } else { 0 };
         if self.has_weights(full) {
             return None;
@@ -38,22 +27,8 @@ impl Situation<'_> {
         }
     }
 
-    /// Healthy servers of the target: by both accounts, or by the load balancer alone where only that was asked.
-    fn carrying(&self, target: Slot) -> Option<u32> {
-        self.healthy(target).or_else(|| self.seen.healthy_targets(target))
-    }
-
     fn shift_words(&self, target: Slot) -> String {
         format!("all traffic to {}", self.side(target).group)
-    }
-
-    /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name.
-    fn may_shift_blind(&self, target: Slot) -> bool {
-        let serves = self.weight(target).is_some_and(|weight| weight > 0);
-        let typed = matches!(self.plan.friction, Friction::Typed { .. });
-        let unknown_since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
-        let long = unknown_since.is_some_and(|since| self.now.since(since) >= self.plan.timing.unknown_health);
-        long && (serves || typed)
     }
 
     /// The target cannot carry everything: grow it, and meanwhile shift what it can carry if what serves now is worse.
@@ -70,8 +45,7 @@ impl Situation<'_> {
         if let Some(call) = self.raise(target, need) {
             return Move::call(call, format!("{} grows to {need}", self.side(target).group));
         }
-        let waited_out = self.waited() >= self.plan.timing.launch_limit && healthy >= threshold(need);
-        if waited_out {
+        if self.has_waited_for(healthy) {
             let full = if target == self.to().slot { 100 } else { 0 };
             if let Some(moved) = self.set_weights(full, "enough of the target is healthy") {
                 return moved;

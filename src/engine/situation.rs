@@ -2,8 +2,8 @@
 
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
-use crate::domain::group::ServerGroup;
-use crate::domain::observation::FleetObservation;
+use crate::domain::group::{Instance, ServerGroup, count};
+use crate::domain::observation::{FleetObservation, target_state};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{RouteActions, TargetState};
 use crate::operation::claim::{Claim, Claimant, claim_on};
@@ -71,7 +71,12 @@ impl Situation<'_> {
 
     /// Targets of a slot that still finish what they have.
     pub(super) fn draining(&self, slot: Slot) -> Option<u32> {
-        Some(self.seen.health.get(slot).value()?.count_in(TargetState::Draining))
+        let health = self.seen.health.get(slot).value()?;
+        if self.plan.scope.is_weighted() {
+            return Some(health.count_in(TargetState::Draining));
+        }
+        let drains = |instance: &&Instance| target_state(health, &instance.id) == TargetState::Draining;
+        Some(count(self.group(slot)?.instances.iter().filter(drains)))
     }
 
     /// The template version the candidate or target must run.
@@ -126,6 +131,11 @@ impl Situation<'_> {
         (sizes.min > min).then(|| CloudCall::ReleaseMin { group: self.side(slot).group.clone(), min })
     }
 
+    /// The gap since the last observation that counted, capped at two periods.
+    pub(super) fn observed_now(&self, period: Millis) -> Millis {
+        self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last)).min(period.times(2))
+    }
+
     /// The event that counts this observation, if enough time passed since the last one that counted. Observed time is the gap between
     /// complete and good observations, each capped at two periods: a dead driver soaks nothing.
     pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
@@ -138,7 +148,7 @@ impl Situation<'_> {
         if !good && self.progress.streak == 0 && !first {
             return None;
         }
-        let added = if good && self.progress.streak > 0 { gap.min(period.times(2)) } else { Millis::ZERO };
+        let added = if good && self.progress.streak > 0 { self.observed_now(period) } else { Millis::ZERO };
         Some(EventBody::Observed { added, streak })
     }
 }

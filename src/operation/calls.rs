@@ -9,7 +9,8 @@ use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::plan::{OperationKind, Plan, Side, StepKind};
 use super::status::WayBackLevel;
 use crate::domain::call::CloudCall;
-use crate::domain::sizes::{Sizes, share_of};
+use crate::domain::fleet::Route;
+use crate::domain::sizes::Sizes;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +44,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
     match step {
         StepKind::Claim => vec![named(&tag(plan, CLAIM_KEY))],
         StepKind::EmptySlot => vec![named(&park(&plan.to, 0))],
+        StepKind::Detach => attach(&plan.to, false).into_iter().collect(),
         StepKind::Template => template(plan),
         StepKind::Version => template(plan).into_iter().take(1).collect(),
         StepKind::Refresh => refresh(plan),
@@ -53,11 +55,11 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Stable if plan.kind == OperationKind::Recycle => vec![named(&untag(plan))],
         StepKind::Stable => vec![named(&mirror(plan)), named(&untag(plan))],
         StepKind::Settle | StepKind::GiveBack if plan.refresh.is_some() => vec![named(&untag(plan))],
-        StepKind::Shift => weights(plan, 100).into_iter().collect(),
+        StepKind::Shift => taken_over(plan),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
         StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
-        StepKind::GiveBack => vec![named(&CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min }), named(&untag(plan))],
+        StepKind::GiveBack => given_back(plan),
     }
 }
 
@@ -109,9 +111,36 @@ fn raise(plan: &Plan, side: &Side, min: u32) -> Named {
     (call.aws_name(), format!("{} (max at least {})", call.summary(), plan.live_sizes.max.max(min)))
 }
 
+/// The servers of a share, and what the route is asked for it.
 fn grown(plan: &Plan, weight_pct: u32) -> Vec<Named> {
-    let size = share_of(plan.need, weight_pct).max(1);
-    [raise(plan, &plan.from, plan.need), raise(plan, &plan.to, size)].into_iter().chain(weights(plan, weight_pct)).collect()
+    let size = plan.scope.route.servers_for(plan.need, weight_pct).max(1);
+    [raise(plan, &plan.from, plan.need), raise(plan, &plan.to, size)].into_iter().chain(asked(plan, weight_pct)).collect()
+}
+
+fn asked(plan: &Plan, to_pct: u32) -> Vec<Named> {
+    match plan.scope.route {
+        Route::Weighted { .. } => weights(plan, to_pct).into_iter().collect(),
+        Route::Attached { .. } if to_pct < 100 => attach(&plan.to, true).into_iter().collect(),
+        Route::Attached { .. } => attach(&plan.to, true).into_iter().chain(attach(&plan.from, false)).collect(),
+        Route::None => Vec::new(),
+    }
+}
+
+/// All traffic on the target of a rollback. Without a load balancer a group stops working when it is parked.
+fn taken_over(plan: &Plan) -> Vec<Named> {
+    if plan.scope.route == Route::None { vec![named(&park(&plan.from, plan.idle_size))] } else { asked(plan, 100) }
+}
+
+fn given_back(plan: &Plan) -> Vec<Named> {
+    let shared = matches!(plan.scope.route, Route::Attached { .. });
+    let attached = attach(&plan.from, true).filter(|_| shared);
+    let released = CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min };
+    attached.into_iter().chain([named(&released), named(&untag(plan))]).collect()
+}
+
+fn attach(side: &Side, on: bool) -> Option<Named> {
+    let (group, target_group) = (side.group.clone(), side.target_group.clone()?);
+    Some(named(&if on { CloudCall::AttachTargetGroup { group, target_group } } else { CloudCall::DetachTargetGroup { group, target_group } }))
 }
 
 fn weights(plan: &Plan, to_pct: u32) -> Option<Named> {

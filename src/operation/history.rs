@@ -1,9 +1,14 @@
 //! How long things took before, for what is expected next.
 
+use crate::domain::fleet::Route;
 use crate::domain::time::Millis;
 
 /// Expected time of one weight change where this installation has no history yet.
 const SHIFT_GUESS: Millis = Millis::secs(5);
+/// Expected time until servers that are attached to a target group pass its checks.
+const ATTACH_GUESS: Millis = Millis::secs(60);
+/// Expected time until workers are ended: two readings, then their end.
+const END_GUESS: Millis = Millis::secs(60);
 /// Expected time of growing a group where this installation has no history yet.
 const GROW_GUESS: Millis = Millis::mins(4);
 /// Expected time of an instance refresh where this installation has no history yet.
@@ -35,10 +40,15 @@ pub struct FleetHistory {
 }
 
 impl FleetHistory {
-    /// How long a weight change will take.
+    /// How long it will take until all traffic is on servers that are there: a weight change, or what stands for it.
     #[must_use]
-    pub fn expected_shift(self) -> Millis {
-        self.shift.unwrap_or(SHIFT_GUESS).max(SHORTEST)
+    pub fn expected_shift(self, route: &Route) -> Millis {
+        let guess = match route {
+            Route::Weighted { .. } => SHIFT_GUESS,
+            Route::Attached { .. } => ATTACH_GUESS,
+            Route::None => END_GUESS,
+        };
+        self.shift.unwrap_or(guess).max(SHORTEST)
     }
 
     /// How long AWS's engine will take to replace every server of a group.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::gate::Gate;
 use super::status::WayBackLevel;
-use crate::domain::fleet::{Scope, Slot, Strategy, WeightStep};
+use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
 use crate::domain::refresh::RefreshPreferences;
 use crate::domain::release::Release;
@@ -69,6 +69,10 @@ pub struct Side {
     pub version: Option<Untrusted>,
     /// Digest of the template's data without the image, where it could be read.
     pub digest: Option<String>,
+    /// It registered its servers in its target group when the plan was made.
+    pub attached: bool,
+    /// It got traffic, or work, when the plan was made.
+    pub served: bool,
 }
 
 impl Side {
@@ -101,6 +105,8 @@ pub enum StepKind {
     Claim,
     /// Bring the idle slot to nothing before something new is launched in it.
     EmptySlot,
+    /// Take the candidate's group off the target group it shares, before it has servers.
+    Detach,
     /// Make or adopt the template version and pin the candidate group to it.
     Template,
     /// Make or adopt the template version; what the group launches is not touched, or AWS could not go back.
@@ -340,16 +346,18 @@ impl Plan {
     pub fn sealed(mut self) -> Self {
         let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
         let identity = format!(
-            "{:?}|{}|{:?}|{}:{:?}:{}|{}:{:?}:{}|{}|{:?}|{}|{}{}",
+            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}{}",
             self.kind,
             self.fleet.as_str(),
             self.scope,
             self.from.image.as_str(),
             self.from.template_version,
             self.from.template.as_str(),
+            self.from.attached,
             self.to.image.as_str(),
             self.to.template_version,
             self.to.template.as_str(),
+            self.to.attached,
             weights.join(","),
             self.supersedes,
             self.strategy.word(),
@@ -375,6 +383,26 @@ impl Plan {
             self.from.template_version.map(|version| TemplateSource { template, version, digest })
         };
         self.source.clone().or_else(of_from)
+    }
+
+    /// The way a rollback takes, for people; none for other plans.
+    #[must_use]
+    pub fn way_words(&self) -> Option<String> {
+        let last = match self.scope.route {
+            Route::Weighted { .. } => "then the weights",
+            Route::Attached { .. } => "then it is attached and the new one taken off",
+            Route::None => "then the new one is ended",
+        };
+        let grows = self.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
+        let first = if grows { "the old group grows first" } else { "the old group is warm" };
+        let way = match self.level.filter(|_| self.kind == OperationKind::Rollback)? {
+            WayBackLevel::R0 if self.refresh.is_some() => "R0: AWS's engine turns round".to_owned(),
+            WayBackLevel::R2 if self.refresh.is_some() => "R2: AWS's engine replaces every server again".to_owned(),
+            WayBackLevel::R0 => "R0: the old group is warm, one weight change".to_owned(),
+            WayBackLevel::R1 => format!("R1: {first}, {last}"),
+            WayBackLevel::R2 => format!("R2: the image is launched anew in the other slot, {last}"),
+        };
+        Some(way)
     }
 
     /// The content hash of the candidate's template version: same stable data and image, same version.

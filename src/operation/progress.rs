@@ -11,7 +11,7 @@ use super::gate::GateOutcome;
 use super::plan::Plan;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
-use crate::domain::ids::{InstanceId, OperationId, RefreshId};
+use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -128,7 +128,10 @@ pub struct Progress {
     /// What the route may read as if nobody else changed it: what this operation wrote last, or what it found. Two values only after a call
     /// without an answer.
     pub expected_routes: Vec<RouteActions>,
-    /// When this operation last wrote the route.
+    /// Whether each group may read attached to a target group it shares if nobody else changed it, in the order in which it was written or
+    /// found. Two values only after a call without an answer.
+    pub attached: BTreeMap<GroupName, Vec<bool>>,
+    /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
@@ -185,6 +188,7 @@ impl Progress {
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
+            attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
             promoted: false,
             claimed_at: None,
@@ -245,7 +249,7 @@ impl Progress {
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
-            EventBody::LowerEvidence { found } => self.lower_evidence_at = found.then_some(event.at),
+            EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
             EventBody::Promoted { step } => self.promoted = *step == self.current,
             EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
@@ -258,6 +262,12 @@ impl Progress {
                 self.change_state(OperationState::Superseded, &format!("{operation} took the wheel"), None, event.at);
             }
         }
+    }
+
+    /// Whether a group may read attached to the target group it shares if nobody else changed it; empty for groups that are not in the plan.
+    #[must_use]
+    pub fn may_read_attached(&self, group: &GroupName) -> &[bool] {
+        self.attached.get(group).map_or(&[], Vec::as_slice)
     }
 
     /// The current step has a failed verdict: it stays failed until a person promotes against it.
@@ -288,6 +298,16 @@ impl Progress {
         self.promoted = false;
     }
 
+    /// From the first reading on, observed time counts towards the second.
+    fn find_evidence(&mut self, found: bool, at: WorldTime) {
+        self.lower_evidence_at = found.then_some(at);
+        if found {
+            self.observed = Millis::ZERO;
+            self.last_observed_at = Some(at);
+            self.streak = self.streak.max(1);
+        }
+    }
+
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {
         if let Some(status) = self.steps.get_mut(step) {
             status.ended_at = Some(at);
@@ -309,6 +329,9 @@ impl Progress {
                 }
                 if matches!(ended.call, CloudCall::SetWeights { .. }) {
                     self.expected_routes.clear();
+                }
+                if let Some((group, _)) = attachment(&ended.call) {
+                    self.attached.remove(group);
                 }
                 self.remember_effect(&ended.call, at);
                 if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
@@ -342,6 +365,10 @@ impl Progress {
 
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
+        if let Some((group, on)) = attachment(call) {
+            self.attached.entry(group.clone()).or_default().push(on);
+            self.written_at = Some(at);
+        }
         match call {
             CloudCall::SetWeights { actions, .. } => {
                 self.expected_routes.push(actions.clone());
@@ -386,5 +413,14 @@ impl Progress {
         reason.clone_into(&mut self.reason);
         self.deadline = deadline;
         self.since = at;
+    }
+}
+
+/// The group a call attaches or takes off, and which of the two.
+const fn attachment(call: &CloudCall) -> Option<(&GroupName, bool)> {
+    match call {
+        CloudCall::AttachTargetGroup { group, .. } => Some((group, true)),
+        CloudCall::DetachTargetGroup { group, .. } => Some((group, false)),
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::command::Who;
 use super::event::{Event, OperationState};
 use super::lease::Lease;
-use super::plan::{OperationKind, Plan};
+use super::plan::{OperationKind, Plan, StepKind};
 use super::progress::Progress;
 use super::status::OperationBrief;
 use crate::domain::fleet::Strategy;
@@ -78,6 +78,20 @@ impl OperationView {
     #[must_use]
     pub fn last_event(&self) -> Option<u64> {
         self.events.last().map(|event| event.seq)
+    }
+
+    /// The share of the traffic that is asked for the side it moves to, in percent: of the step at work or the last one before it; none before
+    /// any share was asked for.
+    #[must_use]
+    pub fn asked_pct(&self) -> Option<u32> {
+        match (self.operation.plan.kind, self.progress.state) {
+            (OperationKind::Rollback | OperationKind::Retire | OperationKind::Recycle, _) => Some(100),
+            (OperationKind::Deploy, OperationState::BackingOut) => Some(0),
+            (OperationKind::Deploy, _) => {
+                let steps = self.operation.plan.steps.iter().take(self.progress.current + 1);
+                steps.filter_map(|step| if let StepKind::Weight(weight) = step.kind { Some(weight.weight_pct) } else { None }).next_back()
+            }
+        }
     }
 
     /// The operation in one line.

@@ -99,8 +99,11 @@ pub struct GroupStatus {
     pub instances: Vec<Instance>,
     /// Its weight; none without a weighted route or if unknown.
     pub weight: Option<u32>,
-    /// Its share of the traffic in percent, where there are weights.
+    /// Its share of the traffic in percent: by weights, or its part of the healthy servers where there are none; none if unknown.
     pub share_pct: Option<u32>,
+    /// The share an operation asks for it, where that is made of servers and may differ from what is achieved.
+    #[serde(default)]
+    pub asked_pct: Option<u32>,
 }
 
 /// A part of the image mix.

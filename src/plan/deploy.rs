@@ -5,8 +5,8 @@ use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
 use super::rolling;
-use crate::domain::fleet::{Groups, Slot, Strategy, WeightStep};
-use crate::domain::group::ServerGroup;
+use crate::domain::fleet::{Groups, Route, Slot, Strategy, WeightStep};
+use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
@@ -30,6 +30,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     may_go_forward(facts)?;
     let live = facts.serving_slot().ok_or_else(|| split(facts))?;
     let (from, other) = (facts.side(live)?, facts.side(live.other())?);
+    facts.is_where_we_left_it(&other)?;
     one_release_serves(facts, &from)?;
     let image = wanted_image(facts, &from, image)?;
     not_pointless(facts, &from, image)?;
@@ -103,16 +104,25 @@ pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
 }
 
 fn split(facts: &Facts<'_>) -> Refusal {
-    let weight = |slot| facts.seen.weight(slot).map_or_else(|| "?".to_owned(), |weight| weight.to_string());
-    Refusal::new(
-        format!(
-            "{} has no single live group: weight {} on a, {} on b, and no operation explains it",
-            facts.spec.name,
-            weight(Slot::A),
-            weight(Slot::B)
-        ),
-        format!("bring it back to one release first: `qd rollback {}`", facts.spec.name),
-    )
+    let of = |slot| serves_with(facts, slot);
+    let remedy = match facts.spec.route {
+        Route::Weighted { .. } => "bring it back to one release first: roll it back (`qd rollback`)",
+        Route::Attached { .. } => "let the group that is good serve alone: bring the other one to 0 servers, then deploy",
+        Route::None => "let the group that is good work alone: bring the other one to 0 servers, then deploy",
+    };
+    let (a, b) = (of(Slot::A), of(Slot::B));
+    Refusal::new(format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name), remedy)
+}
+
+/// With what a slot serves, for people: its weight, or its servers.
+fn serves_with(facts: &Facts<'_>, slot: Slot) -> String {
+    let number = |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let servers = || number(facts.seen.group(slot).map(ServerGroup::staying));
+    match (&facts.spec.route, facts.seen.is_attached(slot)) {
+        (Route::Weighted { .. }, _) => format!("weight {}", number(facts.seen.weight(slot))),
+        (Route::Attached { .. }, Some(false)) => format!("{} servers, detached,", servers()),
+        _ => format!("{} servers", servers()),
+    }
 }
 
 pub(super) fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), Refusal> {
@@ -228,21 +238,25 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
         let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
+    if matches!(facts.spec.route, Route::Attached { .. }) {
+        steps.push(step(StepKind::Detach, format!("detach {}", other.name), None));
+    }
     steps.push(step(StepKind::Template, format!("template with {}", plan.to.label()), None));
     match plan.strategy {
         Strategy::BlueGreen => {
-            steps.push(step(StepKind::FullSize, format!("launch {} at weight 0", plan.need), Some(facts.history.expected_grow())));
+            steps.push(step(StepKind::FullSize, format!("launch {} {}", plan.need, apart(&facts.spec.route)), Some(facts.history.expected_grow())));
             steps.extend(gates(plan));
             if facts.spec.hold {
                 steps.push(step(StepKind::Approve, "hold: promote to switch".to_owned(), None));
             }
             let soak = facts.spec.steps.last().map_or(Millis::mins(5), |last| last.soak).scaled(facts.setting.time_scale);
-            steps.push(weight_step(100, soak));
+            steps.push(weight_step(&facts.spec.route, 100, soak));
         }
         Strategy::Canary | Strategy::Rolling => {
-            steps.push(step(StepKind::OneBox, "one box at weight 0".to_owned(), Some(facts.history.expected_grow())));
+            steps.push(step(StepKind::OneBox, format!("one box {}", apart(&facts.spec.route)), Some(facts.history.expected_grow())));
             steps.extend(gates(plan));
-            steps.extend(facts.spec.steps.iter().map(|step| weight_step(step.weight_pct, step.soak.scaled(facts.setting.time_scale))));
+            let soak = |step: &WeightStep| step.soak.scaled(facts.setting.time_scale);
+            steps.extend(facts.spec.steps.iter().map(|step| weight_step(&facts.spec.route, step.weight_pct, soak(step))));
         }
     }
     steps.push(step(StepKind::Stable, "stable".to_owned(), Some(plan.timing.stable_gap.times(2))));
@@ -254,8 +268,18 @@ fn gates(plan: &Plan) -> Option<PlanStep> {
     (!names.is_empty()).then(|| PlanStep { kind: StepKind::Gates, title: format!("gates: {}", names.join(", ")), expected: None })
 }
 
-fn weight_step(weight_pct: u32, soak: Millis) -> PlanStep {
-    PlanStep { kind: StepKind::Weight(WeightStep { weight_pct, soak }), title: format!("weight {weight_pct}%"), expected: Some(soak) }
+fn weight_step(route: &Route, weight_pct: u32, soak: Millis) -> PlanStep {
+    let what = if matches!(route, Route::Weighted { .. }) { "weight" } else { "share" };
+    PlanStep { kind: StepKind::Weight(WeightStep { weight_pct, soak }), title: format!("{what} {weight_pct}%"), expected: Some(soak) }
+}
+
+/// Where servers are before they get a share.
+const fn apart(route: &Route) -> &'static str {
+    match route {
+        Route::Weighted { .. } => "at weight 0",
+        Route::Attached { .. } => "detached",
+        Route::None => "at work",
+    }
 }
 
 fn held_release(facts: &Facts<'_>, plan: &Plan) -> String {
@@ -294,6 +318,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     checks.push(guards::alarm_check(facts));
     checks.push(guards::credentials_check(facts, plan));
     checks.extend(marked_before(facts, image));
+    checks.extend(shares(facts, plan));
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
     checks
@@ -301,7 +326,40 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
 
 fn timed_only(plan: &Plan) -> Check {
     let promote = if plan.strategy == Strategy::Canary { "; the step before 100% waits for promote" } else { "" };
-    Check::new(CheckLevel::Warning, format!("nobody counts requests and errors here: soaks are timed only{promote}"))
+    let why = match plan.scope.route {
+        Route::Attached { .. } => "requests and errors are counted for both releases together",
+        Route::Weighted { .. } | Route::None => "nobody counts requests and errors here",
+    };
+    Check::new(CheckLevel::Warning, format!("{why}: soaks are timed only{promote}"))
+}
+
+/// What a share is where there are no weights, and what it cannot be.
+fn shares(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
+    let (need, old, new) = (plan.need, &plan.from.group, &plan.to.group);
+    let warning = |text: String| Check::new(CheckLevel::Warning, text);
+    match plan.scope.route {
+        Route::Weighted { .. } => Vec::new(),
+        Route::None => vec![warning(format!(
+            "a share is a number of workers: {old} keeps its {need} beside {new} until the window is over, so {new} does at most half of the work before"
+        ))],
+        Route::Attached { .. } => {
+            let detached = "servers get traffic once they are attached; before that only EC2 tells of their health, not the load balancer".to_owned();
+            let share = format!("a share is a number of servers: {new} grows beside the {need} of {old}, which are taken off at 100%");
+            [Some(warning(share)), Some(warning(detached)), unguarded(facts).map(warning)].into_iter().flatten().collect()
+        }
+    }
+}
+
+/// Auto Scaling replaces what the load balancer finds sick only if it is told to ask.
+fn unguarded(facts: &Facts<'_>) -> Option<String> {
+    let of_ec2: Vec<String> = Slot::BOTH
+        .into_iter()
+        .filter_map(|slot| facts.seen.group(slot))
+        .filter(|group| group.health_check == HealthCheck::Ec2)
+        .map(|group| group.name.to_string())
+        .collect();
+    let who = of_ec2.join(" and ");
+    (!of_ec2.is_empty()).then(|| format!("{who} do not ask the load balancer for health: servers that fail its checks are not replaced"))
 }
 
 /// The image was rolled back from before.
@@ -317,10 +375,11 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
     if let Some(secs) = plan.actions.stickiness_secs() {
         warnings.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with their group for up to {}", Millis::secs(u64::from(secs)))));
     }
-    if facts.target_groups.is_empty() {
+    if facts.target_groups.is_empty() && facts.spec.route != Route::None {
         warnings.push(Check::new(CheckLevel::Unknown, "target group attributes could not be read"));
     }
-    for group in &facts.target_groups {
+    // A target group that both groups share is never empty.
+    for group in facts.target_groups.iter().filter(|_| facts.spec.scope().is_weighted()) {
         if let Some(minimum) = &group.dns_failover_minimum {
             let name = group.target_group.short();
             warnings.push(Check::new(

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::drift::{self, FirstSeen};
+use super::live::{listed_live, working};
 use super::way_back::{Ground, way_back};
 use crate::domain::age::{PastAge, past};
-use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
+use crate::domain::fleet::{BySlot, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
 use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
 use crate::domain::image::Image;
@@ -118,8 +119,10 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
     let shown = holder.or_else(|| record.operations.iter().find(|view| !view.state().is_final()));
-    let candidate = holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).map(|view| view.operation.plan.to.slot);
-    let statuses: Vec<GroupStatus> = groups.iter().map(|(slot, group)| group_status(round, spec, *slot, group, route, candidate)).collect();
+    let by_slot = BySlot::from_fn(|wanted| groups.iter().find(|(slot, _)| *slot == Some(wanted)).map(|(_, group)| *group));
+    let live = listed_live(&spec.route, &by_slot, route, &record.operations);
+    let statuses: Vec<GroupStatus> =
+        groups.iter().map(|(slot, group)| group_status(round, &Part { spec, slot: *slot, group, route, shown, live }, &groups)).collect();
     let all_listed = groups.len() == spec.groups.all().len();
     let healthy = if all_listed { total(statuses.iter().map(|group| group.healthy)) } else { None };
     let desired = all_listed.then(|| statuses.iter().map(|group| group.sizes.desired).sum());
@@ -139,7 +142,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
         past_age,
         state: match record.damage.holder().map(DamagedOperation::sentence) {
             Some(why) => FleetState::Unknown { why },
-            None => drifted(state(spec, round, all_listed, holder.is_some(), &listed, healthy), &drift),
+            None => drifted(state(&Whole { spec, round, all_listed, operation: shown, groups: &listed }, healthy), &drift),
         },
         drift,
         way_back: way_back(&Ground {
@@ -150,6 +153,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             images_complete: round.images.is_some_and(|images| images.missing().is_none()),
             ledger: &record.ledger,
             damage: &record.damage,
+            live,
             holder,
             history: record.history,
             proof: record.proof.as_ref(),
@@ -194,36 +198,55 @@ pub fn route_of_fleet<'a>(routes: Option<&'a Listing<RouteReading>>, spec: &Flee
     routes?.items().iter().find(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
-fn group_status(
-    round: &Round<'_>,
-    spec: &FleetSpec,
+/// One group of a fleet with what tells its part.
+struct Part<'a> {
+    spec: &'a FleetSpec,
     slot: Option<Slot>,
-    group: &ServerGroup,
-    route: Option<&RouteActions>,
-    candidate: Option<Slot>,
-) -> GroupStatus {
-    let arn: Option<&TargetGroupArn> = match (&spec.route, slot) {
+    group: &'a ServerGroup,
+    route: Option<&'a RouteActions>,
+    /// The operation that explains what is seen.
+    shown: Option<&'a OperationView>,
+    /// The slot that serves most.
+    live: Option<Slot>,
+}
+
+fn group_status(round: &Round<'_>, part: &Part<'_>, groups: &[(Option<Slot>, &ServerGroup)]) -> GroupStatus {
+    let (spec, group) = (part.spec, part.group);
+    let arn: Option<&TargetGroupArn> = match (&spec.route, part.slot) {
         (Route::Weighted { target_groups, .. }, Some(slot)) => Some(target_groups.get(slot)),
         _ => None,
     };
-    let weight = arn.and_then(|arn| route?.weight(arn));
+    let weight = arn.and_then(|arn| part.route?.weight(arn));
+    let share = if spec.scope().is_weighted() { arn.and_then(|arn| part.route?.share(arn)) } else { share_of_servers(spec, group, groups) };
     let image = group.template.as_ref().and_then(|pin| pin.image.clone());
     GroupStatus {
-        slot,
+        slot: part.slot,
         name: group.name.clone(),
-        role: match spec.groups {
-            // Whatever its servers run, they serve.
-            Groups::One(_) => Some(Role::Live),
-            Groups::Two(_) => weight.map(|weight| role(weight, group, slot.is_some() && slot == candidate)),
-        },
+        role: role(part, weight),
         version: image.as_ref().and_then(|id| version(round, id)),
         image,
         sizes: group.sizes,
         healthy: trusted_health(spec, group),
         instances: group.instances.clone(),
         weight,
-        share_pct: arn.and_then(|arn| route?.share(arn)).map(percent),
+        share_pct: share.map(percent),
+        asked_pct: asked(part),
     }
+}
+
+/// What the operation at work asks for the group, where a share is made of servers.
+fn asked(part: &Part<'_>) -> Option<u32> {
+    let view = part.shown.filter(|_| !part.spec.scope().is_weighted())?;
+    let pct = view.asked_pct()?;
+    let plan = &view.operation.plan;
+    if part.slot == Some(plan.to.slot) { Some(pct) } else { 100_u32.checked_sub(pct) }
+}
+
+/// Where no weights divide the traffic, a group's share is its part of the servers that serve.
+fn share_of_servers(spec: &FleetSpec, group: &ServerGroup, groups: &[(Option<Slot>, &ServerGroup)]) -> Option<f64> {
+    let is_told = matches!(spec.groups, Groups::Two(_)) && groups.iter().all(|(_, group)| trusted_health(spec, group).is_some());
+    let all: u32 = groups.iter().map(|(_, group)| working(&spec.route, group)).sum();
+    (is_told && all > 0).then(|| f64::from(working(&spec.route, group)) / f64::from(all))
 }
 
 /// Auto Scaling's word covers the load balancer's only with the ELB health check; without traffic it is all there is.
@@ -233,27 +256,48 @@ fn trusted_health(spec: &FleetSpec, group: &ServerGroup) -> Option<u32> {
     (covers && !unknown).then(|| group.serving())
 }
 
-const fn role(weight: u32, group: &ServerGroup, is_candidate: bool) -> Role {
-    match (weight, group.instances.is_empty()) {
+fn role(part: &Part<'_>, weight: Option<u32>) -> Option<Role> {
+    let plan = part.shown.map(|view| &view.operation.plan);
+    let is_candidate = plan.is_some_and(|plan| plan.kind == OperationKind::Deploy && part.slot == Some(plan.to.slot));
+    let is_old = plan.is_some_and(|plan| plan.kind != OperationKind::Deploy && part.slot == Some(plan.from.slot));
+    let serves = match (&part.spec.route, &part.spec.groups) {
+        // Whatever its servers run, they serve.
+        (_, Groups::One(_)) => return Some(Role::Live),
+        (Route::Weighted { .. }, _) => weight? > 0,
+        (Route::Attached { .. }, _) => working(&part.spec.route, part.group) > 0,
+        // Nothing tells workers that are kept from workers that are wanted but the operation that keeps them.
+        (Route::None, _) => !is_old && (plan.is_some() || part.slot == part.live),
+    };
+    Some(match (serves, part.group.instances.is_empty()) {
         _ if is_candidate => Role::Candidate,
-        (0, true) => Role::Idle,
-        (0, false) => Role::Standby,
-        _ => Role::Live,
-    }
+        (true, _) => Role::Live,
+        (false, true) => Role::Idle,
+        (false, false) => Role::Standby,
+    })
 }
 
-fn state(spec: &FleetSpec, round: &Round<'_>, all_listed: bool, busy: bool, groups: &[&ServerGroup], healthy: Option<u32>) -> FleetState {
-    if !all_listed {
-        let why = round.groups.missing().map_or_else(|| "a group of it does not exist".to_owned(), Untrusted::shown);
+/// A fleet with what explains its state.
+struct Whole<'a> {
+    spec: &'a FleetSpec,
+    round: &'a Round<'a>,
+    all_listed: bool,
+    operation: Option<&'a OperationView>,
+    groups: &'a [&'a ServerGroup],
+}
+
+fn state(whole: &Whole<'_>, healthy: Option<u32>) -> FleetState {
+    if !whole.all_listed {
+        let why = whole.round.groups.missing().map_or_else(|| "a group of it does not exist".to_owned(), Untrusted::shown);
         return FleetState::Unknown { why };
     }
-    if busy {
+    let kind = whole.operation.map(|view| view.operation.plan.kind);
+    if kind.is_some_and(|kind| kind != OperationKind::Retire) {
         return FleetState::Busy;
     }
-    if is_mixed(spec, groups) {
+    if is_mixed(whole.spec, whole.groups, kind.is_some()) {
         return FleetState::Mixed;
     }
-    let wanted: u32 = groups.iter().map(|group| group.sizes.desired).sum();
+    let wanted: u32 = whole.groups.iter().map(|group| group.sizes.desired).sum();
     by_health(healthy, wanted, "the load balancer's word on health was not asked")
 }
 
@@ -265,8 +309,9 @@ fn by_health(healthy: Option<u32>, wanted: u32, why_unknown: &str) -> FleetState
     }
 }
 
-/// Servers that run something else than their group launches; or more than one image in a fleet of one group or without weights.
-fn is_mixed(spec: &FleetSpec, groups: &[&ServerGroup]) -> bool {
+/// Servers that run something else than their group launches; or more than one image in a fleet of one group or without weights, if no window
+/// explains it.
+fn is_mixed(spec: &FleetSpec, groups: &[&ServerGroup], in_window: bool) -> bool {
     let strangers = groups.iter().any(|group| {
         let pinned = group.template.as_ref().and_then(|pin| pin.number());
         group.instances.iter().any(|instance| {
@@ -276,8 +321,8 @@ fn is_mixed(spec: &FleetSpec, groups: &[&ServerGroup]) -> bool {
                 && instance.template_version != pinned
         })
     });
-    let shares_traffic = !matches!((&spec.groups, &spec.route), (Groups::Two(_), Route::Weighted { .. }));
-    strangers || shares_traffic && mix(groups.iter().copied()).len() > 1
+    let one_image = !spec.scope().is_weighted() && !in_window;
+    strangers || one_image && mix(groups.iter().copied()).len() > 1
 }
 
 fn mix_labels(round: &Round<'_>, groups: &[&ServerGroup]) -> Vec<MixLabel> {

@@ -1,5 +1,6 @@
 //! Everything a plan is made from, read just before, and the checks every plan begins with.
 
+use super::live::{leaning_slot, live_slot};
 use crate::domain::call::Identity;
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
@@ -104,15 +105,26 @@ impl Facts<'_> {
     /// Whether this program can drive the fleet from one group to another.
     pub(super) fn drivable(&self) -> Result<(), Refusal> {
         self.changeable()?;
-        let why = match (&self.spec.groups, &self.spec.route) {
-            (Groups::Two(_), Route::Weighted { .. }) => return Ok(()),
-            (Groups::One(_), _) => "it has one server group, which only a rolling deploy can change",
-            (_, Route::Attached { .. }) => "its groups share one target group",
-            (_, Route::None) => "no load balancer with weights is in front of it",
-        };
+        match self.spec.groups {
+            Groups::Two(_) => self.idle_means_idle(),
+            Groups::One(_) => Err(Refusal::new(
+                format!("{} has one server group, which only a rolling deploy can change", self.spec.name),
+                "leave out --strategy, or give the fleet a second group",
+            )),
+        }
+    }
+
+    /// Without weights every server of a group serves, so one kept in the idle slot would serve the old release for ever.
+    fn idle_means_idle(&self) -> Result<(), Refusal> {
+        if matches!(self.spec.route, Route::Weighted { .. }) || self.spec.idle_size == 0 {
+            return Ok(());
+        }
         Err(Refusal::new(
-            format!("{} cannot be changed by this version of Quarterdeck: {why}", self.spec.name),
-            "give the fleet a second group and a weighted route, or use the tool that changed it until now",
+            format!(
+                "{} has no weights and keeps {} servers in its idle group: they would serve the old release",
+                self.spec.name, self.spec.idle_size
+            ),
+            "set `idle_size = 0` for this fleet",
         ))
     }
 
@@ -151,14 +163,14 @@ impl Facts<'_> {
         })
     }
 
-    /// The one slot that gets traffic; none if both or neither do.
+    /// The one slot that serves; none if both or neither do and no operation explains it.
     pub(super) fn serving_slot(&self) -> Option<Slot> {
-        let weights = Slot::BOTH.map(|slot| self.seen.weight(slot));
-        match weights {
-            [Some(0), Some(weight)] if weight > 0 => Some(Slot::B),
-            [Some(weight), Some(0)] if weight > 0 => Some(Slot::A),
-            _ => None,
-        }
+        live_slot(self.seen, self.operations)
+    }
+
+    /// The slot that serves most.
+    pub(super) fn leaning_slot(&self) -> Option<Slot> {
+        leaning_slot(self.seen, self.operations)
     }
 
     /// The operation that holds the fleet now.
@@ -177,14 +189,18 @@ impl Facts<'_> {
         self.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind == OperationKind::Retire)
     }
 
+    /// The last operation, if it has not given back what it borrowed.
+    fn borrower(&self) -> Option<&OperationView> {
+        self.operations.first().filter(|view| !matches!(view.state(), OperationState::Succeeded | OperationState::BackedOut))
+    }
+
     /// The live role's sizes without any operation's pins: those frozen by the last operation if it has not given everything back, else what is read.
     pub(super) fn live_sizes(&self, read: Sizes) -> Sizes {
         let damaged = self.damage.holder().or_else(|| self.damage.retire()).and_then(|damaged| damaged.plan.as_deref());
         if let Some(plan) = damaged {
             return Sizes { desired: read.desired, ..plan.live_sizes };
         }
-        let borrowed = self.operations.first().filter(|view| !matches!(view.state(), OperationState::Succeeded | OperationState::BackedOut));
-        borrowed.map_or(read, |view| Sizes { desired: read.desired, ..view.operation.plan.live_sizes })
+        self.borrower().map_or(read, |view| Sizes { desired: read.desired, ..view.operation.plan.live_sizes })
     }
 
     /// A group as one side of a plan.
@@ -206,21 +222,43 @@ impl Facts<'_> {
         let image = pin.image.clone().or_else(|| self.recorded_image(&pin.id, version)).ok_or_else(|| {
             Refusal::new(format!("the image of {} could not be looked up", group.name), "check that its launch template can be read")
         })?;
-        let target_group = self.spec.route.target_group(slot);
-        if let Some(missing) = target_group.filter(|arn| !group.target_groups.contains(arn)) {
-            let wanted = missing.short();
-            return Err(Refusal::new(format!("{} is not attached to target group {wanted}", group.name), "attach it, at weight 0"));
-        }
+        self.registers(slot, group)?;
         Ok(Side {
             slot,
             group: group.name.clone(),
-            target_group: target_group.cloned(),
+            target_group: self.spec.route.target_group(slot).cloned(),
+            attached: self.seen.is_attached(slot).unwrap_or(false),
+            served: self.seen.serves(slot).unwrap_or(false),
             template: pin.id.clone(),
             template_version: Some(version),
             version: self.version_of(&image),
             image,
             digest: pin.digest.clone(),
         })
+    }
+
+    /// A group is attached to its target group. One that shares it with the other group may be off it: that is for each plan to judge.
+    fn registers(&self, slot: Slot, group: &ServerGroup) -> Result<(), Refusal> {
+        let missing = self.spec.route.target_group(slot).filter(|arn| !group.target_groups.contains(arn) && !self.shares_targets());
+        missing.map_or(Ok(()), |arn| {
+            Err(Refusal::new(format!("{} is not attached to target group {}", group.name, arn.short()), "attach it, at weight 0"))
+        })
+    }
+
+    /// Two groups in one target group.
+    fn shares_targets(&self) -> bool {
+        matches!((&self.spec.groups, &self.spec.route), (Groups::Two(_), Route::Attached { .. }))
+    }
+
+    /// A group that nobody's operation took off the shared target group is off it by another hand.
+    pub(super) fn is_where_we_left_it(&self, side: &Side) -> Result<(), Refusal> {
+        if side.attached || !self.shares_targets() || self.borrower().is_some() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            format!("{} is not attached to the target group it shares, and no operation took it off", side.group),
+            "attach it while it has no servers",
+        ))
     }
 
     /// What a numbered template version launches never changes, so what was recorded of it is as good as looking it up.
@@ -254,6 +292,8 @@ impl Facts<'_> {
                 image: pin.and_then(|pin| pin.image.clone()).unwrap_or_else(|| "?".into()),
                 version: None,
                 digest: None,
+                attached: self.seen.is_attached(slot).unwrap_or(false),
+                served: self.seen.serves(slot).unwrap_or(false),
             })
         })
     }
@@ -302,7 +342,8 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         timing: facts.setting.timing(),
         window: facts.spec.window.scaled(facts.setting.time_scale),
         gates: Vec::new(),
-        judged: facts.setting.judged,
+        // A shared target group counts both releases together, and without one nobody counts.
+        judged: facts.setting.judged && facts.spec.scope().is_weighted(),
         baseline: None,
         refresh: None,
         friction: crate::operation::plan::Friction::Confirm,

@@ -7,6 +7,7 @@ mod facts;
 pub mod give_back;
 mod guards;
 mod image;
+pub mod live;
 pub mod loans;
 mod one_group;
 pub mod rehearsal;

@@ -1,7 +1,7 @@
 //! Going back to a release that no group launches any more: its image is launched anew in the slot that does not serve.
 
 use super::facts::{Facts, ReleaseTemplate};
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::release::Release;
 use crate::operation::plan::{Check, CheckLevel, Plan, PlanStep, Refusal, Side, StepKind, TemplateSource};
@@ -27,6 +27,8 @@ pub(super) fn side(facts: &Facts<'_>, release: &Release, slot: Slot) -> Result<S
         image: release.image.clone(),
         version: release.version.clone(),
         digest: release.digest.clone(),
+        attached: facts.seen.is_attached(slot).unwrap_or(false),
+        served: facts.seen.serves(slot).unwrap_or(false),
     })
 }
 
@@ -50,17 +52,21 @@ pub(super) fn source(facts: &Facts<'_>, release: &Release, plan: &Plan) -> Resul
 
 /// A slot that serves is not emptied.
 pub(super) fn out_of_traffic(facts: &Facts<'_>, plan: &Plan, release: &Release) -> Result<(), Refusal> {
-    if !must_empty(facts, plan) || !facts.spec.scope().is_weighted() || facts.seen.weight(plan.to.slot) == Some(0) {
+    if !must_empty(facts, plan) || facts.spec.route == Route::None || facts.seen.serves(plan.to.slot) == Some(false) {
         return Ok(());
     }
     let name = &facts.spec.name;
-    let weight = facts.seen.weight(plan.to.slot).map_or_else(|| "?".to_owned(), |weight| weight.to_string());
+    let share = facts.seen.share(plan.to.slot).map_or_else(|| "?".to_owned(), |share| format!("{:.0}", share * 100.0));
     let remedy = match facts.holder() {
         Some(view) => format!("back out first: `qd back-out {}`", view.operation.id),
-        None => "put all weight on one group first".to_owned(),
+        None => "put all traffic on one group first".to_owned(),
     };
     Err(Refusal::new(
-        format!("{} of {name} has to be launched anew in {}, which serves something else with weight {weight}", release.label(), plan.to.group),
+        format!(
+            "{} of {name} has to be launched anew in {}, which serves something else with {share}% of the traffic",
+            release.label(),
+            plan.to.group
+        ),
         remedy,
     ))
 }

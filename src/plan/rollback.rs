@@ -5,7 +5,7 @@ use super::guards;
 use super::one_group;
 use super::relaunch;
 use super::target::{Images, choose, launches, stable_slot};
-use crate::domain::fleet::{BySlot, Groups, Slot};
+use crate::domain::fleet::{Groups, Route, Slot};
 use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
@@ -63,17 +63,22 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         .max(from_group.sizes.desired)
         .max(frozen_need)
         .min(plan.live_sizes.max.max(facts.spec.floor));
-    let level = if anew { WayBackLevel::R2 } else { level(facts, &plan, slot) };
-    if level != WayBackLevel::R0 {
+    let warm = !anew && is_warm(facts, &plan, slot);
+    if !warm {
         launchable(facts, &target.release)?;
     }
-    plan.level = Some(level);
+    // Without weights going back takes longer than one write: servers have to pass the load balancer's checks, or to be ended.
+    plan.level = Some(match (anew, warm && plan.scope.is_weighted()) {
+        (true, _) => WayBackLevel::R2,
+        (false, true) => WayBackLevel::R0,
+        (false, false) => WayBackLevel::R1,
+    });
     if anew {
         relaunch::out_of_traffic(facts, &plan, &target.release)?;
         plan.source = relaunch::source(facts, &target.release, &plan)?;
         plan.steps = relaunch::steps(facts, &plan);
     }
-    plan.steps.extend(steps(facts, &plan, level));
+    plan.steps.extend(steps(facts, &plan, warm));
     plan.supersedes = facts.superseded();
     plan.leaves_bad = leaves_bad(facts, &plan);
     plan.checks = checks(facts, &plan, &target);
@@ -184,7 +189,7 @@ type Pinned = (crate::domain::ids::TemplateId, u64);
 fn going_away(facts: &Facts<'_>) -> Option<(Vec<Pinned>, Slot)> {
     let slot = match (facts.holder(), facts.held_plan()) {
         // It replaced nothing yet: what stood by before it still does.
-        (Some(view), _) if touched_nothing(&view.operation.plan, &view.progress) => heavier(facts)?,
+        (Some(view), _) if touched_nothing(&view.operation.plan, &view.progress) => facts.leaning_slot()?,
         (_, Some(plan)) if plan.kind == OperationKind::Deploy => plan.to.slot,
         (_, Some(rollback)) => rollback.from.slot,
         (_, None) => unexplained(facts)?,
@@ -200,20 +205,13 @@ fn unexplained(facts: &Facts<'_>) -> Option<Slot> {
     match facts.damage.holder() {
         Some(damaged) if damaged.kind.raw() == OperationKind::Deploy.word() => stable(),
         Some(_) => None,
-        None if both_serve(facts) => stable().or_else(|| heavier(facts)),
-        None => heavier(facts),
+        None if both_serve(facts) => stable().or_else(|| facts.leaning_slot()),
+        None => facts.leaning_slot(),
     }
 }
 
 fn both_serve(facts: &Facts<'_>) -> bool {
     Slot::BOTH.into_iter().all(|slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0))
-}
-
-/// The slot with more weight: where two groups serve and no operation explains it, the newer part of the mix is unknown, so the larger counts as live.
-fn heavier(facts: &Facts<'_>) -> Option<Slot> {
-    let weights = BySlot::from_fn(|slot| facts.seen.weight(slot));
-    let (a, b) = (weights.a?, weights.b?);
-    Some(if b > a { Slot::B } else { Slot::A })
 }
 
 pub(super) fn is_meant(release: &Release, wanted: &str) -> bool {
@@ -265,23 +263,19 @@ fn running_rollback<'a>(facts: &'a Facts<'_>) -> Option<&'a OperationView> {
     facts.holder().filter(|view| view.operation.plan.kind == OperationKind::Rollback)
 }
 
-fn level(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> WayBackLevel {
+/// The target has all the servers it needs.
+fn is_warm(facts: &Facts<'_>, plan: &Plan, slot: Slot) -> bool {
     let healthy = facts.seen.healthy(slot).or_else(|| facts.seen.healthy_targets(slot)).unwrap_or(0);
     let census = plan.to.template_version.and_then(|version| facts.seen.strangers(slot, version)).is_some_and(|strangers| strangers.is_empty());
     // Servers of a group that was just asked for fewer are healthy until they end.
     let kept = facts.seen.group(slot).is_some_and(|group| group.sizes.desired >= plan.need);
-    if healthy >= plan.need && census && kept { WayBackLevel::R0 } else { WayBackLevel::R1 }
+    healthy >= plan.need && census && kept
 }
 
 /// A release that serves when it is rolled back from is bad; so is one that served until a rollback before this one took its traffic away.
 fn leaves_bad(facts: &Facts<'_>, plan: &Plan) -> bool {
-    let serves = if plan.scope.is_weighted() {
-        plan.from.target_group.as_ref().and_then(|arn| plan.actions.weight(arn)).is_some_and(|weight| weight > 0)
-    } else {
-        facts.seen.group(plan.from.slot).is_some_and(|group| group.serving() > 0)
-    };
     let before = running_rollback(facts).map(|view| &view.operation.plan).filter(|before| before.from.slot == plan.from.slot);
-    serves || before.is_some_and(|before| before.leaves_bad)
+    plan.from.served || before.is_some_and(|before| before.leaves_bad)
 }
 
 /// The image must exist, and be allowed, to be launched again.
@@ -299,15 +293,19 @@ pub(super) fn launchable(facts: &Facts<'_>, release: &Release) -> Result<(), Ref
     }
 }
 
-fn steps(facts: &Facts<'_>, plan: &Plan, level: WayBackLevel) -> Vec<PlanStep> {
+fn steps(facts: &Facts<'_>, plan: &Plan, warm: bool) -> Vec<PlanStep> {
     let step = |kind: StepKind, title: String, expected| PlanStep { kind, title, expected };
     let mut steps = Vec::new();
-    if level != WayBackLevel::R0 {
+    if !warm {
         steps.push(step(StepKind::GrowTarget, format!("grow {} to {}", plan.to.group, plan.need), Some(facts.history.expected_grow())));
     }
-    steps.push(step(StepKind::Shift, format!("all traffic to {}", plan.to.label()), Some(facts.history.expected_shift())));
+    // Workers stop when they are ended, which is what parks their group.
+    let (all, parks) = if plan.scope.route == Route::None { ("all work to", false) } else { ("all traffic to", true) };
+    steps.push(step(StepKind::Shift, format!("{all} {}", plan.to.label()), Some(facts.history.expected_shift(&plan.scope.route))));
     steps.push(step(StepKind::Settle, "read back, settle".to_owned(), Some(plan.timing.settle)));
-    steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
+    if parks {
+        steps.push(step(StepKind::Park, format!("park {}", plan.from.group), None));
+    }
     steps.push(step(StepKind::GiveBack, "mark bad, give back".to_owned(), None));
     steps
 }

@@ -19,6 +19,8 @@ const WARMUP_SECS: u32 = 60;
 const USUAL_MAX_PCT: u32 = 110;
 /// On the way back a third more: about what one zone has.
 const HURRIED_MAX_PCT: u32 = 134;
+/// So many alarms an instance refresh watches; this program watches the rest before and after it.
+const MOST_ALARMS: usize = 10;
 /// Without these an instance refresh stands still.
 const NEEDED_PROCESSES: [&str; 2] = ["Launch", "Terminate"];
 
@@ -176,7 +178,7 @@ fn fill(facts: &Facts<'_>, plan: &mut Plan, base: RefreshPreferences) -> Result<
         max_healthy_pct: max_pct(group, USUAL_MAX_PCT).ok_or_else(|| no_room(group))?,
         warmup_secs: Some(warmup(facts, group)),
         bake_secs: u32::try_from(bake.as_secs()).unwrap_or(u32::MAX).max(1),
-        alarms: facts.spec.alarms.iter().map(|alarm| alarm.as_str().to_owned()).collect(),
+        alarms: facts.spec.alarms.iter().take(MOST_ALARMS).map(|alarm| alarm.as_str().to_owned()).collect(),
         ..base
     });
     Ok(())
@@ -254,6 +256,10 @@ fn checks(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
         (_, []) => Check::new(CheckLevel::Warning, "no alarms are named: AWS goes on whatever they would say (`alarms` in fleets.toml)"),
         _ => Check::new(CheckLevel::Ok, "AWS stops when an alarm goes off"),
     });
+    if facts.spec.alarms.len() > MOST_ALARMS {
+        let text = format!("AWS watches the first {MOST_ALARMS} of {} alarms while it replaces servers", facts.spec.alarms.len());
+        checks.push(Check::new(CheckLevel::Warning, text));
+    }
     checks.extend(hurried(facts));
     checks
 }

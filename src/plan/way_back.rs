@@ -1,5 +1,6 @@
 //! The way back of a fleet, from what a listing tells: shown before anybody needs it.
 
+use super::live::working;
 use super::one_group;
 use super::target::{Choice, Images, choose, launches, stable_slot};
 use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
@@ -33,6 +34,8 @@ pub struct Ground<'a> {
     pub ledger: &'a [LedgerEntry],
     /// What of its records cannot be read.
     pub damage: &'a FleetDamage,
+    /// The slot that serves most, where that can be told.
+    pub live: Option<Slot>,
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -60,15 +63,15 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
     };
     let rehearsal = ground.rehearsal.filter(|rehearsal| rehearsal.target.is_same_content(&target)).cloned();
     let back = match &ground.spec.groups {
-        Groups::Two(_) if matches!(ground.spec.route, Route::Weighted { .. }) => by_weights(ground, target),
-        _ => not_driven(ground, target),
+        Groups::Two(_) => of_two(ground, target),
+        Groups::One(_) => not_driven(target),
     };
     WayBack { rehearsal, ..back }
 }
 
 /// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
 fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
-    if !ground.ledger.is_empty() || !ground.spec.scope().is_weighted() {
+    if !ground.ledger.is_empty() || matches!(ground.spec.groups, Groups::One(_)) {
         return None;
     }
     let slot = going_away(ground)?.other();
@@ -78,7 +81,7 @@ fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
     let version = ground.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
     let (template, digest, name) = (pin.id.clone(), pin.digest.clone(), group.name.clone());
     let release = Release { image, version, template, template_version: pin.number()?, digest, group: name, slot };
-    Some(WayBack { proved: false, proved_at: None, ..by_weights(ground, release) })
+    Some(WayBack { proved: false, proved_at: None, ..of_two(ground, release) })
 }
 
 /// Nothing is left to go back to: the newest of what there was, and why not.
@@ -126,20 +129,23 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let weights = (weight(ground, Slot::A)?, weight(ground, Slot::B)?);
-    if ground.holder.is_none() && weights.0 > 0 && weights.1 > 0 {
+    let is_let_in = |slot: Slot| group(ground, slot).is_some_and(|group| is_let_in(ground, slot, group));
+    if ground.holder.is_none() && matches!(ground.spec.route, Route::Weighted { .. }) && Slot::BOTH.into_iter().all(is_let_in) {
         let stable = stable_slot(ground.ledger, |slot| group(ground, slot));
-        return stable.map(Slot::other).or(Some(heavier(weights)));
+        return stable.map(Slot::other).or(ground.live);
     }
-    Some(heavier(weights))
+    ground.live
 }
 
-const fn heavier((a, b): (u32, u32)) -> Slot {
-    if b > a { Slot::B } else { Slot::A }
-}
-
-fn weight(ground: &Ground<'_>, slot: Slot) -> Option<u32> {
-    ground.route?.weight(ground.spec.route.target_group(slot)?)
+/// Whether a load balancer sends a group traffic. Workers of a slot that is emptied go once the others carry everything.
+fn is_let_in(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> bool {
+    match &ground.spec.route {
+        Route::Weighted { target_groups, .. } => {
+            ground.route.and_then(|route| route.weight(target_groups.get(slot))).is_some_and(|weight| weight > 0)
+        }
+        Route::Attached { .. } => working(&ground.spec.route, group) > 0,
+        Route::None => false,
+    }
 }
 
 fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
@@ -147,18 +153,19 @@ fn group<'a>(ground: &Ground<'a>, slot: Slot) -> Option<&'a ServerGroup> {
     ground.groups.iter().find(|group| group.name == *names.get(slot)).copied()
 }
 
-fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
+fn of_two(ground: &Ground<'_>, target: Release) -> WayBack {
     let slot = going_away(ground).map_or(target.slot, Slot::other);
     let Some(group) = group(ground, slot) else { return none("the group of the last good release cannot be read") };
     let label = target.label();
     let (own, version) = (target.slot == slot, target.template_version);
     let found = WayBack { target: Some(target), proved: true, slot: Some(slot), ..WayBack::default() };
     let history = ground.history;
-    let launched = history.expected_grow().plus(history.expected_shift());
+    let shift = history.expected_shift(&ground.spec.route);
+    let launched = history.expected_grow().plus(shift);
     let Some(target) = found.target.as_ref().filter(|target| launches(group, target)) else {
         let stays = group.instances.iter().all(|instance| own && instance.template_version == Some(version));
-        if let Some(weight) = weight(ground, slot).filter(|weight| *weight > 0 && !stays) {
-            let why = format!("{label} has to be launched anew in {}, which serves something else with weight {weight}", group.name);
+        if !stays && is_let_in(ground, slot, group) {
+            let why = format!("{label} has to be launched anew in {}, which serves something else", group.name);
             return WayBack { blockers: vec![why], ..found };
         }
         let room = if stays { Millis::ZERO } else { history.expected_empty() };
@@ -167,8 +174,8 @@ fn by_weights(ground: &Ground<'_>, target: Release) -> WayBack {
     };
     match warmth(ground, slot, group) {
         Warmth::Proved { at, stale } => {
-            let expected = Some(history.expected_shift());
-            WayBack { level: Some(WayBackLevel::R0), expected, proved_at: at, stale, ..found }
+            let level = if ground.spec.scope().is_weighted() { WayBackLevel::R0 } else { WayBackLevel::R1 };
+            WayBack { level: Some(level), expected: Some(shift), proved_at: at, stale, ..found }
         }
         Warmth::Cold { blocker } => match images(ground).gone(target) {
             Some(why) => WayBack { blockers: vec![why], ..found },
@@ -189,11 +196,14 @@ fn warmth(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Warmth {
     let pinned = group.template.as_ref().and_then(|pin| pin.number());
     let census = group.instances.iter().filter(|instance| instance.serves()).all(|instance| instance.template_version == pinned);
     let need = need(ground, slot);
-    let covers = group.health_check == HealthCheck::Elb;
+    let covers = group.health_check == HealthCheck::Elb || ground.spec.route == Route::None;
     let warm = group.serving() >= need && census && group.serving() > 0;
     let proof = ground.proof.filter(|proof| proof.is_of(slot, group));
     let stale = proof.is_none_or(|proof| ground.as_of.since(proof.at) > PROOF_LIFE);
     match proof {
+        // Workers are proved by the look that found them healthy. Off a shared target group nobody asks whether servers would pass its checks.
+        _ if warm && ground.spec.route == Route::None => Warmth::Proved { at: Some(ground.as_of), stale: false },
+        _ if warm && matches!(ground.spec.route, Route::Attached { .. }) => Warmth::Proved { at: None, stale: false },
         Some(proof) if warm && !stale && (proof.healthy < need || proof.strangers > 0) => {
             let blocker = format!("the load balancer calls {} of {need} standby servers healthy", proof.healthy);
             Warmth::Cold { blocker: Some(blocker) }
@@ -208,13 +218,8 @@ const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
     Images { listed: ground.images, complete: ground.images_complete }
 }
 
-fn not_driven(ground: &Ground<'_>, target: Release) -> WayBack {
-    let kind = match (&ground.spec.groups, &ground.spec.route) {
-        (Groups::One(_), _) => "a fleet of one group",
-        (_, Route::Attached { .. }) => "a fleet with a shared target group",
-        _ => "a fleet without a weighted route",
-    };
-    let blocker = format!("{kind} is not rolled back by this version of Quarterdeck");
+fn not_driven(target: Release) -> WayBack {
+    let blocker = "a fleet of one group is not rolled back by this version of Quarterdeck".to_owned();
     WayBack { proved: true, target: Some(target), blockers: vec![blocker], ..WayBack::default() }
 }
 

@@ -1,11 +1,13 @@
 //! Reading and changing a cloud: AWS and the simulated one answer the same questions.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::domain::call::{CallReply, CloudCall, CloudError, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
@@ -41,6 +43,9 @@ pub trait CloudRead: Send + Sync {
 
     /// The health of every target of one target group, by the load balancer.
     async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError>;
+
+    /// When these servers were launched; those nobody tells of are not in the answer.
+    async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError>;
 
     /// The data of one template version.
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError>;

@@ -187,7 +187,10 @@ impl Office {
     }
 
     async fn close_look(&self, name: &FleetName, round: &Sighting, scope: &Scope) -> Result<FleetDetail, DeskError> {
-        let seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
+        let mut seen = self.cloud.reader(Urgency::Opened).observe(scope, self.depth_for(name, &scope.groups)?).await;
+        if let Some(spec) = round.specs.iter().find(|spec| spec.name == *name) {
+            self.age_seen(spec, &mut seen).await;
+        }
         let healths = Slot::BOTH.into_iter().filter_map(|slot| seen.health.get(slot).value());
         let target_states = healths.flat_map(|health| health.targets.iter().map(|(id, state)| (id.clone(), *state))).collect();
         let round = looked_at(round, &seen);

@@ -23,8 +23,10 @@ use crate::operation::damage::FleetDamage;
 use crate::operation::freeze::{Freeze, of_fleet};
 use crate::operation::history::FleetHistory;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
+use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::plan::estate::FleetRecord;
+use crate::plan::live::leaning_slot;
 use crate::plan::{Facts, ReleaseTemplate};
 use crate::ports::desk::DeskError;
 
@@ -37,13 +39,15 @@ impl Office {
         let reader = self.cloud.reader(Urgency::Visible);
         self.read_clock().await?;
         let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
-        let groups = groups?;
+        let mut groups = groups?;
         let mut gaps = Vec::new();
         let routes = listed("load balancers", routes, &mut gaps)?;
         let images = listed("images", images, &mut gaps)?;
         gaps.extend(missing("server groups", &groups));
         let as_of = groups.as_of();
-        let seen = Sighting { specs: self.specs(&groups, routes.as_ref())?, groups, routes, images, gaps, as_of };
+        let specs = self.specs(&groups, routes.as_ref())?;
+        self.age_listed(&specs, &mut groups).await;
+        let seen = Sighting { specs, groups, routes, images, gaps, as_of };
         if let Err(error) = self.store.keep_snapshot(&seen) {
             tracing::warn!("the snapshot was not kept: {error}");
         }
@@ -98,8 +102,8 @@ impl Office {
         arns.dedup();
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, depth_of(&spec.groups)), images, reader.target_group_facts(&arns), reader.group_policies(&names));
-        let (live, other) = self.templates(&seen).await;
         let record = record(&self.store, &spec.name, now)?;
+        let (live, other) = self.templates(&seen, &record.operations).await;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
         let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
@@ -130,9 +134,9 @@ impl Office {
     }
 
     /// The template data of the live and of the other slot, where they can be read.
-    async fn templates(&self, seen: &FleetObservation) -> (Option<TemplateData>, Option<TemplateData>) {
+    async fn templates(&self, seen: &FleetObservation, operations: &[OperationView]) -> (Option<TemplateData>, Option<TemplateData>) {
         let reader = self.cloud.reader(Urgency::Opened);
-        let live = if seen.weight(Slot::B) > seen.weight(Slot::A) { Slot::B } else { Slot::A };
+        let live = leaning_slot(seen, operations).unwrap_or(Slot::A);
         let pin = |slot: Slot| seen.group(slot).and_then(|group| group.template.as_ref()).and_then(|pin| Some((pin.id.clone(), pin.number()?)));
         let data = |pin: Option<(crate::domain::ids::TemplateId, u64)>| {
             let reader = reader.clone();
@@ -181,6 +185,9 @@ impl Office {
         let mut gathered = self.gather(&spec).await?;
         if let (Intent::Recycle { .. }, Some(slot)) = (intent, serving_of_two(&gathered.seen)) {
             gathered.seen = self.cloud.reader(Urgency::Opened).observe(&spec.scope(), Depth::WithRefreshes(slot)).await;
+        }
+        if matches!(intent, Intent::Recycle { .. }) {
+            self.age_seen(&spec, &mut gathered.seen).await;
         }
         let setting = self.setting();
         if let Intent::Rollback { to, .. } = intent

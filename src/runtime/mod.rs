@@ -1,5 +1,6 @@
 //! Where everything is wired: which cloud, which store, the desk in front of both, the screen's loop, and the driver behind.
 
+mod ages;
 #[cfg(feature = "aws")]
 pub mod aws_desk;
 pub mod batch;

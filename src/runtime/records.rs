@@ -244,7 +244,7 @@ fn adoption(spec: &FleetSpec) -> Finding {
 }
 
 fn route(spec: &FleetSpec, seen: &Sighting) -> Finding {
-    let Route::Weighted { place, .. } = &spec.route else { return finding(CheckLevel::Ok, "route", spec.route.word()) };
+    let Route::Weighted { place, .. } = &spec.route else { return without_weights(spec, seen) };
     let found = seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place));
     match found {
         Some(reading) => {
@@ -257,6 +257,21 @@ fn route(spec: &FleetSpec, seen: &Sighting) -> Finding {
             )
         }
         None => finding(CheckLevel::Unknown, "route", format!("{} was not found", place.arn())),
+    }
+}
+
+fn without_weights(spec: &FleetSpec, seen: &Sighting) -> Finding {
+    let Route::Attached { target_group } = &spec.route else { return finding(CheckLevel::Ok, "route", spec.route.word()) };
+    let members = spec.groups.all();
+    let is_off = |group: &&ServerGroup| members.iter().any(|(_, name)| group.name == **name) && !group.target_groups.contains(target_group);
+    let off: Vec<String> = seen.groups.items().iter().filter(is_off).map(|group| group.name.to_string()).collect();
+    match off.as_slice() {
+        [] => finding(CheckLevel::Ok, "route", format!("attached to {}", target_group.short())),
+        _ => finding(
+            CheckLevel::Warning,
+            "route",
+            format!("{} is off target group {}: an operation puts it back", off.join(" and "), target_group.short()),
+        ),
     }
 }
 
@@ -293,7 +308,7 @@ fn policies(policies: Option<&[crate::domain::observation::GroupPolicies]>) -> F
 
 /// The slot that serves, by its weight, or by the person's word where weights do not tell.
 fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
-    let Some(place) = spec.route.place() else { return Ok(said.unwrap_or(Slot::A)) };
+    let Some(place) = spec.route.place() else { return live_by_servers(spec, seen, said) };
     let actions =
         seen.routes.as_ref().and_then(|routes| routes.items().iter().find(|reading| reading.place == *place)).map(|reading| &reading.actions);
     let weight = |slot: Slot| actions.and_then(|actions| actions.weight(spec.route.target_group(slot)?));
@@ -302,6 +317,21 @@ fn live_slot(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Sl
         (Some(0), Some(b), None) if b > 0 => Ok(Slot::B),
         (Some(a), Some(0), None) if a > 0 => Ok(Slot::A),
         _ => Err(Refusal::new(format!("the weights do not tell which group of {} is live", spec.name), "say it: `--live a` or `--live b`").into()),
+    }
+}
+
+/// Without weights the group that serves is the one with servers.
+fn live_by_servers(spec: &FleetSpec, seen: &Sighting, said: Option<Slot>) -> Result<Slot, DeskError> {
+    let Groups::Two(names) = &spec.groups else { return Ok(Slot::A) };
+    let serves = |slot: Slot| seen.groups.items().iter().find(|group| group.name == *names.get(slot)).map(|group| group.staying() > 0);
+    match (serves(Slot::A), serves(Slot::B), said) {
+        (_, _, Some(said)) => Ok(said),
+        (Some(true), Some(false), None) => Ok(Slot::A),
+        (Some(false), Some(true), None) => Ok(Slot::B),
+        _ => {
+            let why = format!("both groups of {} have servers, or neither has: nothing tells which is live", spec.name);
+            Err(Refusal::new(why, "say it: `--live a` or `--live b`").into())
+        }
     }
 }
 
@@ -328,5 +358,10 @@ fn ignore_changes(spec: &FleetSpec) -> String {
         Route::Weighted { .. } => "; on the listener: lifecycle { ignore_changes = [default_action] }",
         Route::Attached { .. } | Route::None => "",
     };
-    format!("on {}: lifecycle {{ ignore_changes = [launch_template, min_size, max_size, desired_capacity, tag] }}{place}", groups.join(" and "))
+    let shared = matches!((&spec.groups, &spec.route), (Groups::Two(_), Route::Attached { .. }));
+    let attached = if shared { ", target_group_arns" } else { "" };
+    format!(
+        "on {}: lifecycle {{ ignore_changes = [launch_template, min_size, max_size, desired_capacity, tag{attached}] }}{place}",
+        groups.join(" and ")
+    )
 }

@@ -11,7 +11,6 @@ use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side};
-use crate::operation::status::WayBackLevel;
 
 /// Width of the column of names.
 const NAMES: usize = 9;
@@ -140,8 +139,12 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
 
 /// What serves now, with its shares.
 fn mix_words(plan: &Plan) -> String {
-    if !plan.scope.is_weighted() || plan.refresh.is_some() {
+    if plan.refresh.is_some() {
         return plan.from.label();
+    }
+    if !plan.scope.is_weighted() {
+        let both = plan.from.served && plan.to.served;
+        return if both { format!("{} + {}", plan.from.label(), plan.to.label()) } else { plan.from.label() };
     }
     let share = |side: &Side| side.target_group.as_ref().and_then(|arn| plan.actions.share(arn)).map(|share| format!(" {:.0}%", share * 100.0));
     let from = format!("{}{}", plan.from.label(), share(&plan.from).unwrap_or_else(|| " ?%".to_owned()));
@@ -158,17 +161,12 @@ fn side_words(side: &Side) -> String {
 }
 
 fn how_words(plan: &Plan) -> String {
-    match (plan.kind, plan.level) {
-        (OperationKind::Rollback, Some(WayBackLevel::R0)) if plan.refresh.is_some() => "R0: AWS's engine turns round".to_owned(),
-        (OperationKind::Rollback, Some(WayBackLevel::R2)) if plan.refresh.is_some() => "R2: AWS's engine replaces every server again".to_owned(),
-        (OperationKind::Recycle, _) => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
-        (OperationKind::Deploy, _) if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
-        (OperationKind::Rollback, Some(WayBackLevel::R0)) => "R0: the old group is warm, one weight change".to_owned(),
-        (OperationKind::Rollback, Some(WayBackLevel::R1)) => "R1: the old group grows first, then the weights".to_owned(),
-        (OperationKind::Rollback, Some(WayBackLevel::R2)) => "R2: the image is launched anew in the other slot, then the weights".to_owned(),
-        (OperationKind::Rollback | OperationKind::Retire, _) => format!("{} in the steps below", plan.kind.word()),
-        (OperationKind::Deploy, _) if plan.judged => format!("{}, judged by request and error counts", plan.strategy.word()),
-        (OperationKind::Deploy, _) => format!("{}, soaks are only timed: nobody counts requests", plan.strategy.word()),
+    match plan.kind {
+        OperationKind::Recycle => "AWS's engine replaces every server by a fresh one of the same image".to_owned(),
+        OperationKind::Rollback | OperationKind::Retire => plan.way_words().unwrap_or_else(|| format!("{} in the steps below", plan.kind.word())),
+        OperationKind::Deploy if plan.refresh.is_some() => "rolling, by AWS's own engine: it goes on without us".to_owned(),
+        OperationKind::Deploy if plan.judged => format!("{}, judged by request and error counts", plan.strategy.word()),
+        OperationKind::Deploy => format!("{}, soaks are only timed: nobody counts requests", plan.strategy.word()),
     }
 }
 

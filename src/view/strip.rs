@@ -76,10 +76,13 @@ pub fn version(group: &GroupStatus) -> String {
     group.version.as_ref().map_or_else(id, Untrusted::shown)
 }
 
-/// Its share of the traffic; `?` where there should be one and it is not known.
+/// Its share of the traffic, against what is asked for it where servers have to make it; `?` where there should be one and it is not known.
 pub fn share(group: &GroupStatus, route: &Route) -> String {
     match (group.share_pct, matches!(route, Route::Weighted { .. })) {
-        (Some(share), _) => format!("{share}% "),
+        (Some(share), _) => match group.asked_pct.filter(|asked| *asked != share) {
+            Some(asked) => format!("{share}% of {asked}% "),
+            None => format!("{share}% "),
+        },
         (None, true) => "?% ".to_owned(),
         (None, false) => String::new(),
     }

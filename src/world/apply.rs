@@ -69,6 +69,8 @@ impl World {
             CloudCall::ReleaseMin { group, min } => self.resize(group, Some(*min), None, None),
             CloudCall::Park { group, sizes } => self.resize(group, Some(sizes.min), Some(sizes.max), Some(sizes.desired)),
             CloudCall::SetWeights { place, actions } => self.set_actions(place, actions),
+            CloudCall::AttachTargetGroup { group, target_group } => self.attach(group, target_group),
+            CloudCall::DetachTargetGroup { group, target_group } => self.detach(group, target_group),
             CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
                 self.start_refresh(group, (template, *version), preferences, RefreshStrategy::Rolling)
             }
@@ -123,6 +125,33 @@ impl World {
         }
         group.sizes = Sizes { min, max, desired: desired.unwrap_or(group.sizes.desired.clamp(min, max)) };
         group.retry_at = self.tick;
+        Ok(CallReply::default())
+    }
+
+    /// AttachLoadBalancerTargetGroups. Doing it twice changes nothing; a simulated group registers its servers in one target group.
+    pub(super) fn attach(&mut self, name: &GroupName, target_group: &TargetGroupArn) -> Result<CallReply, Refusal> {
+        if !self.target_groups.contains_key(target_group) {
+            return Err(not_found("target group", target_group));
+        }
+        let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
+        match &group.target_group {
+            Some(attached) if attached == target_group => return Ok(CallReply::default()),
+            Some(other) => return refuse(CloudErrorKind::Invalid, format!("{name} is attached to target group {other}")),
+            None => {}
+        }
+        group.target_group = Some(target_group.clone());
+        group.drains_from = None;
+        self.register(name);
+        Ok(CallReply::default())
+    }
+
+    /// DetachLoadBalancerTargetGroups: the servers drain and go on running. Doing it twice changes nothing.
+    pub(super) fn detach(&mut self, name: &GroupName, target_group: &TargetGroupArn) -> Result<CallReply, Refusal> {
+        let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
+        if group.target_group.as_ref() == Some(target_group) {
+            group.drains_from = group.target_group.take();
+            self.deregister(name);
+        }
         Ok(CallReply::default())
     }
 

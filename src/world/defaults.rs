@@ -114,6 +114,7 @@ fn server_group(world: &mut World, line: &Line, fleet: &str, slot: Slot, name: &
         servers: Vec::new(),
         health_check: if target_group.is_some() { HealthCheck::Elb } else { HealthCheck::Ec2 },
         target_group,
+        drains_from: None,
         suspended: Vec::new(),
         tags: BTreeMap::from([tag("qd:fleet", fleet), tag("qd:slot", slot.letter()), tag("qd:app", line.app), tag("qd:env", "prod")]),
         policies: policies(line.shape),

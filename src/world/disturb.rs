@@ -58,6 +58,20 @@ pub enum Disturbance {
         /// For how long.
         span: Millis,
     },
+    /// Somebody attaches a group to a target group.
+    Attach {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
+    /// Somebody takes a group off a target group.
+    Detach {
+        /// The group.
+        group: GroupName,
+        /// The target group.
+        target_group: TargetGroupArn,
+    },
     /// Somebody points a group at another version of its template.
     ChangeTemplate {
         /// The group.
@@ -219,6 +233,8 @@ impl World {
             Disturbance::SetDesired { group, desired } => self.want(&group, desired),
             Disturbance::SetBounds { group, min, max } => self.resize(&group, Some(min), Some(max), None).is_ok(),
             Disturbance::UnreadableHealth { target_group, span } => self.hide_health(&target_group, span),
+            Disturbance::Attach { group, target_group } => self.attach(&group, &target_group).is_ok(),
+            Disturbance::Detach { group, target_group } => self.detach(&group, &target_group).is_ok(),
             Disturbance::ChangeTemplate { group, version } => self.groups.get_mut(&group).map(|group| group.version = version).is_some(),
             Disturbance::BreakInstance { group, instance } => self.break_by_hand(&group, &instance),
             Disturbance::ChangeVigour { image, vigour } => self.change_vigour(&image, vigour),

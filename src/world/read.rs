@@ -1,18 +1,20 @@
 //! Reading a world in the domain's words.
 
+use std::collections::BTreeMap;
+
 use super::servers::ZONES;
 use super::state::{Group, ImageRecord, Phase, Server, Target, TemplateVersion, Tick};
 use super::{ACCOUNT, REGION, World, draw};
 use crate::domain::call::{CloudError, CloudErrorKind, Identity};
 use crate::domain::fleet::{FleetSpec, RoutePlace, Scope};
 use crate::domain::group::{Health, Instance, Lifecycle, ServerGroup, TemplatePin};
-use crate::domain::ids::{GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::image::{BakeProgress, Image, ImageState};
 use crate::domain::observation::{Credentials, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Reading;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{RouteActions, TargetHealth, TargetState};
 
 /// The steps of a bake, each with the part of the whole at which it ends, in percent.
@@ -115,6 +117,13 @@ impl World {
         }
     }
 
+    /// When these servers were launched.
+    #[must_use]
+    pub fn launch_times(&self, servers: &[InstanceId]) -> BTreeMap<InstanceId, WorldTime> {
+        let all = self.groups.values().flat_map(|group| &group.servers);
+        all.filter(|server| servers.contains(&server.id)).map(|server| (server.id.clone(), self.moment(server.launched))).collect()
+    }
+
     /// Every rule and listener default that forwards.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteReading> {
@@ -183,7 +192,8 @@ impl World {
     #[must_use]
     pub fn target_health(&self, target_group: &TargetGroupArn) -> TargetHealth {
         let routed = self.is_routed(target_group);
-        let servers = self.groups.values().filter(|group| group.target_group.as_ref() == Some(target_group)).flat_map(|group| &group.servers);
+        let of = |group: &&Group| group.target_group.as_ref() == Some(target_group) || group.drains_from.as_ref() == Some(target_group);
+        let servers = self.groups.values().filter(of).flat_map(|group| &group.servers);
         TargetHealth { targets: servers.filter_map(|server| target_state(server, routed).map(|state| (server.id.clone(), state))).collect() }
     }
 

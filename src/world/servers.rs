@@ -168,6 +168,27 @@ impl World {
         }
     }
 
+    /// Servers in service come into the target group their group was attached to, and its checks begin.
+    pub(super) fn register(&mut self, name: &GroupName) {
+        let Some(mut group) = self.groups.remove(name) else { return };
+        let around = self.surroundings(&group);
+        for server in group.servers.iter_mut().filter(|server| matches!(server.phase, Phase::InService(_)) && server.healthy) {
+            server.target = Target::Initial;
+            server.due = around.checked.then(|| around.draw("warm", server, 20, 40));
+        }
+        self.groups.insert(name.clone(), group);
+    }
+
+    /// Servers in service leave the target group their group was taken off: they finish what they have and go on running.
+    pub(super) fn deregister(&mut self, name: &GroupName) {
+        let tick = self.tick;
+        let Some(group) = self.groups.get_mut(name) else { return };
+        for server in group.servers.iter_mut().filter(|server| matches!(server.phase, Phase::InService(_)) && server.healthy) {
+            server.target = Target::Draining;
+            server.due = Some(tick + DRAIN);
+        }
+    }
+
     /// Ends a server as if somebody had terminated it by hand; false when there is none by that id.
     pub(super) fn kill(&mut self, group: &GroupName, id: &InstanceId) -> bool {
         let Some(group) = self.groups.get(group) else { return false };
@@ -219,7 +240,11 @@ fn check(server: &mut Server, vigour: Vigour, since: Tick, around: &Surroundings
             server.target = Target::Unhealthy;
             server.due = Some(around.draw("flap-up", server, 10, 25));
         }
-        Target::Healthy | Target::None | Target::Draining => server.due = None,
+        Target::Healthy | Target::None => server.due = None,
+        Target::Draining => {
+            server.target = Target::None;
+            server.due = None;
+        }
     }
 }
 

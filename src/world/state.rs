@@ -151,6 +151,9 @@ pub struct Group {
     pub health_check: HealthCheck,
     /// The target group it registers its servers in.
     pub target_group: Option<TargetGroupArn>,
+    /// The target group it was taken off last, in which its servers may still drain.
+    #[serde(default)]
+    pub drains_from: Option<TargetGroupArn>,
     /// Processes somebody suspended.
     pub suspended: Vec<String>,
     /// Its tags.

@@ -424,3 +424,44 @@ fn a_world_survives_being_written_down() {
     let read: World = serde_json::from_slice(&serde_json::to_vec(&world).unwrap()).unwrap();
     assert_eq!(read, world);
 }
+
+fn shared(world: &World) -> FleetObservation {
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "search-prod").unwrap();
+    world.observe(&spec.scope(), Depth::Full)
+}
+
+fn attachment(world: &World, on: bool, group: &str) -> CloudCall {
+    let target_group = shared(world).scope.target_group(Slot::A).unwrap().clone();
+    let group = group.into();
+    if on { CloudCall::AttachTargetGroup { group, target_group } } else { CloudCall::DetachTargetGroup { group, target_group } }
+}
+
+#[test]
+fn servers_taken_off_a_shared_target_group_drain_and_run_on_and_are_checked_when_they_come_back() {
+    let mut world = world();
+    let off = attachment(&world, false, "search-prod-a");
+    world.apply(&off, at(0)).unwrap();
+    world.apply(&off, at(1)).unwrap();
+    let draining = |world: &World| shared(world).health.a.value().unwrap().count_in(TargetState::Draining);
+    assert_eq!((shared(&world).is_attached(Slot::A), draining(&world)), (Some(false), 30));
+    assert_eq!(shared(&world).healthy(Slot::A), Some(30), "by Auto Scaling's account alone");
+    assert_eq!(shared(&world).serves(Slot::A), Some(false));
+    world.advance(at(130));
+    assert_eq!((draining(&world), world.group(&"search-prod-a".into()).unwrap().serving()), (0, 30));
+    world.apply(&attachment(&world, true, "search-prod-a"), at(131)).unwrap();
+    assert_eq!(shared(&world).healthy(Slot::A), Some(0), "not before its checks are in");
+    world.advance(at(180));
+    assert_eq!(shared(&world).healthy(Slot::A), Some(30));
+}
+
+#[test]
+fn a_group_is_attached_to_one_target_group_that_exists() {
+    let mut world = world();
+    let mut to = |target_group: &str| {
+        let call = CloudCall::AttachTargetGroup { group: "search-prod-a".into(), target_group: target_group.into() };
+        world.apply(&call, START).unwrap_err().kind
+    };
+    assert_eq!(to("arn:none"), CloudErrorKind::NotFound);
+    let other = pair(&self::world(), "web-prod").target_groups.a;
+    assert_eq!(to(other.as_str()), CloudErrorKind::Invalid);
+}

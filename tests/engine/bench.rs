@@ -7,6 +7,7 @@ use quarterdeck::domain::ids::{InstanceId, OperationId};
 use quarterdeck::domain::observation::{Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::release::Release;
+use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
@@ -43,9 +44,24 @@ impl Bench {
         Self::new(true, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), |bench| bench.servers_in(Slot::B, 12, 1))
     }
 
+    /// A canary of 1.10.0 on search-prod: thirty servers of 1.9.0 in slot A, nothing in slot B, and one target group for both.
+    pub fn shared() -> Self {
+        Self::on("search-prod", true, |_| {}, |facts| quarterdeck::plan::deploy::plan(facts, "1.10.0", None).unwrap(), |_| {})
+    }
+
+    /// A canary of 3.4.0 on worker-prod: eight workers of 3.3.0 in slot A, nothing in slot B, and no load balancer.
+    pub fn workers() -> Self {
+        Self::on("worker-prod", true, |_| {}, |facts| quarterdeck::plan::deploy::plan(facts, "3.4.0", None).unwrap(), |_| {})
+    }
+
+    /// A rollback of one of those fleets from A to what B launched before, of which `prepare` says how it stands.
+    pub fn rollback(fleet: &str, prepare: impl FnOnce(&mut Self)) -> Self {
+        Self::on(fleet, true, |_| {}, |facts| quarterdeck::plan::rollback::plan(facts, None).unwrap(), prepare)
+    }
+
     /// A deploy of 2.14.0 on web-prod with other settings.
     pub fn of_spec(strategy: Strategy, adjust: impl FnOnce(&mut FleetSpec)) -> Self {
-        Self::adjusted(true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
+        Self::on("web-prod", true, adjust, |facts| quarterdeck::plan::deploy::plan(facts, "2.14.0", Some(strategy)).unwrap(), |_| {})
     }
 
     /// A rollback of web-prod from A to what B launched before another hand put something else there: twelve servers of version 7.
@@ -64,17 +80,22 @@ impl Bench {
     }
 
     fn new(judged: bool, plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
-        Self::adjusted(judged, |_| {}, plan, prepare)
+        Self::on("web-prod", judged, |_| {}, plan, prepare)
     }
 
-    fn adjusted(judged: bool, adjust: impl FnOnce(&mut FleetSpec), plan: impl FnOnce(&Facts<'_>) -> Plan, prepare: impl FnOnce(&mut Self)) -> Self {
+    fn on(
+        fleet: &str,
+        judged: bool,
+        adjust: impl FnOnce(&mut FleetSpec),
+        plan: impl FnOnce(&Facts<'_>) -> Plan,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Self {
         let world = World::new(Scenario::Default, 1, START);
-        let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == fleet).unwrap();
         adjust(&mut spec);
         let seen = world.observe(&spec.scope(), Depth::Full);
         let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
-        let mut bench =
-            Self { plan: plan_of_nothing(&seen), progress: Progress::new(&plan_of_nothing(&seen), START), seen, now: START, claimant, servers: 0 };
+        let mut bench = Self { plan: plan_of_nothing(), progress: Progress::new(&plan_of_nothing(), START), seen, now: START, claimant, servers: 0 };
         prepare(&mut bench);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged };
         let ledger = [bench.entry(Slot::B, 1), bench.entry(Slot::A, 2)];
@@ -117,11 +138,41 @@ impl Bench {
         self.servers += u64::from(count);
         let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
         let image = group.template.as_ref().and_then(|pin| pin.image.clone());
-        group.instances = ids.iter().map(|id| instance(id, version, image.clone(), now)).collect();
         group.sizes.desired = count;
         group.sizes.max = group.sizes.max.max(24);
-        let Reading::Known { value: health, .. } = self.seen.health.get_mut(slot) else { panic!("unknown health") };
-        health.targets = ids.into_iter().map(|id| (id, TargetState::Healthy)).collect();
+        let gone = std::mem::replace(&mut group.instances, ids.iter().map(|id| instance(id, version, image.clone(), now)).collect());
+        let weighted = self.seen.scope.is_weighted();
+        for listed in Slot::BOTH.into_iter().filter(|listed| *listed == slot || !weighted) {
+            let Reading::Known { value: health, .. } = self.seen.health.get_mut(listed) else { panic!("unknown health") };
+            health.targets.retain(|id, _| !weighted && gone.iter().all(|instance| instance.id != *id));
+            health.targets.extend(ids.iter().map(|id| (id.clone(), TargetState::Healthy)));
+        }
+        if self.seen.is_attached(slot) == Some(false) {
+            self.targets_of(slot, None);
+        }
+    }
+
+    /// What the load balancer says of all servers of a slot: nothing, if it does not know them.
+    pub fn targets_of(&mut self, slot: Slot, state: Option<TargetState>) {
+        let ids: Vec<InstanceId> = self.seen.group(slot).unwrap().instances.iter().map(|instance| instance.id.clone()).collect();
+        for listed in Slot::BOTH {
+            let Reading::Known { value: health, .. } = self.seen.health.get_mut(listed) else { panic!("unknown health") };
+            health.targets.retain(|id, _| !ids.contains(id));
+            health.targets.extend(state.into_iter().flat_map(|state| ids.iter().map(move |id| (id.clone(), state))));
+        }
+    }
+
+    /// A group is attached to the shared target group, or not any more; its servers are known there at once, or drain.
+    pub fn attached(&mut self, slot: Slot, on: bool) {
+        let target_group = self.seen.scope.target_group(slot).unwrap().clone();
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.target_groups = on.then_some(target_group).into_iter().collect();
+        self.targets_of(slot, Some(if on { TargetState::Initial } else { TargetState::Draining }));
+    }
+
+    pub fn sized(&mut self, slot: Slot, sizes: Sizes) {
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.sizes = sizes;
     }
 
     pub fn pinned(&mut self, slot: Slot, min: u32) {
@@ -232,8 +283,10 @@ fn instance(id: &InstanceId, version: u64, image: Option<quarterdeck::domain::id
 }
 
 /// Stands in until the real plan is made.
-fn plan_of_nothing(seen: &FleetObservation) -> Plan {
-    deploy_in(&World::new(Scenario::Default, 1, START), seen).unwrap()
+fn plan_of_nothing() -> Plan {
+    let world = World::new(Scenario::Default, 1, START);
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    deploy_in(&world, &world.observe(&spec.scope(), Depth::Full)).unwrap()
 }
 
 /// A deploy of 2.14.0 to web-prod as it is seen in this world.

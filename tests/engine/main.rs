@@ -16,6 +16,7 @@ mod credentials;
 mod gates;
 mod relaunch;
 mod rolling;
+mod routes;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
@@ -157,6 +158,20 @@ fn nothing_is_lowered_before_two_readings_twenty_seconds_apart() {
 }
 
 #[test]
+fn a_clock_that_jumps_does_not_put_two_readings_apart() {
+    let mut bench = soaking(5, true);
+    bench.weights(100, 0);
+    bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    bench.turn();
+    bench.later(600);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()), "ten minutes by a clock that jumped");
+    bench.later(5);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(5);
+    assert!(matches!(bench.call(), Ok(CloudCall::Park { .. })));
+}
+
+#[test]
 fn evidence_that_is_not_so_any_more_is_given_up() {
     let mut bench = soaking(5, true);
     bench.weights(100, 0);
@@ -176,7 +191,9 @@ fn a_stable_group_that_shrank_before_it_was_pinned_does_not_stop_the_way_back() 
     bench.happens(EventBody::NeedRaised { need: 23 });
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
     bench.turn();
-    bench.later(20);
+    bench.later(10);
+    bench.turn();
+    bench.later(10);
     assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
 }
 

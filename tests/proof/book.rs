@@ -146,6 +146,8 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::ReleaseMin { .. } => "give pin back",
         CloudCall::Park { .. } => "park",
         CloudCall::SetWeights { .. } => "weights",
+        CloudCall::AttachTargetGroup { .. } => "attach",
+        CloudCall::DetachTargetGroup { .. } => "detach",
         CloudCall::StartInstanceRefresh { .. } => "start refresh",
         CloudCall::CancelInstanceRefresh { .. } => "cancel refresh",
         CloudCall::RollbackInstanceRefresh { .. } => "roll refresh back",

@@ -13,6 +13,7 @@ use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
+use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, LoggedCall, World};
@@ -30,6 +31,9 @@ const FOLLOWS: Millis = LAUNCH.plus(Millis::secs(15 + 60));
 const REPLACED: Millis = LAUNCH.plus(Millis::secs(300 + 30 + 30 + 20));
 /// What was read may be so old by the time the call it led to arrives, even where no read lags.
 const LOOK_TO_CALL: Millis = Millis::secs(10);
+
+/// What another hand does to the weights on the way back is seen and undone within some periods.
+const TAKEN_BACK: Millis = Millis::secs(40);
 
 /// A call as the cloud saw it.
 pub struct Arrival<'a> {
@@ -387,6 +391,10 @@ impl Checker {
                 }
                 let before = logged.before.as_ref().ok_or("S2: nothing was there before")?;
                 self.whole(before, actions, arrival)?;
+                if arrival.stale && logged.at.since(arrival.intended) > CALL_TIMEOUT.times(2) {
+                    // Its driver stood still between its look at the lease and the call: no store can stop that. What it did is taken back.
+                    self.grace = self.grace.max(TAKEN_BACK);
+                }
                 if arrival.stale { self.late_weights(arrival, before, actions) } else { self.weights(world, before, actions, record) }
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
@@ -396,6 +404,7 @@ impl Checker {
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
             }
+            CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. } => Err("an attachment in a fleet with weights".to_owned()),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
         }

@@ -16,6 +16,7 @@ use crate::hands::Told;
 use crate::person::Act;
 use crate::process::{Process, Stage};
 use crate::sim::{Broke, Sim};
+use crate::witness::Scene;
 
 /// A fault that lasts: so many percent of what it can hit.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub struct Flight {
     pub mute: bool,
     /// When its intent was recorded.
     pub intended: WorldTime,
+    /// When it was sent.
+    pub sent: WorldTime,
 }
 
 /// The longest a read lags behind.
@@ -66,7 +69,14 @@ impl Sim {
     }
 
     /// One look, as far as it succeeds.
-    pub fn look(&mut self, at: usize, depth: Depth) -> FleetObservation {
+    pub fn look(&mut self, at: usize, epoch: u64, depth: Depth) -> Result<FleetObservation, Broke> {
+        let seen = self.as_it_is_shown(at, depth);
+        let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
+        self.witness.looked(scene, epoch, &seen)?;
+        Ok(seen)
+    }
+
+    fn as_it_is_shown(&mut self, at: usize, depth: Depth) -> FleetObservation {
         let mut seen = self.world.observe(&self.spec.scope(), depth);
         if !self.script.judged {
             seen.counts = BySlot::default();
@@ -154,15 +164,31 @@ impl Sim {
         if intended != call {
             return Err("S7: another call is sent than the one that was intended".to_owned());
         }
+        let sends = self.sends.entry((process.at, call_no)).or_default();
+        *sends += 1;
+        if *sends > 1 {
+            return Err(format!("S18: call {call_no} of {} is sent {sends} times", self.store.records[process.at].operation.id));
+        }
         process.wake = self.clock;
         if self.is_spelled(Fault::Credentials) {
-            return Ok(self.not_sent(process, &call, CloudErrorKind::Auth));
+            self.not_sent(process, &call, CloudErrorKind::Auth);
+            return Ok(());
         }
         if self.hits(Fault::Throttled) {
             let kind = self.chance.pick(&[CloudErrorKind::Throttled, CloudErrorKind::Network, CloudErrorKind::Denied, CloudErrorKind::Conflict]);
-            return Ok(self.not_sent(process, &call, kind));
+            self.not_sent(process, &call, kind);
+            return Ok(());
         }
-        let mut flight = Flight { call, at: process.at, epoch: process.epoch, call_no, to: Some(process.pid), mute: false, intended: intended_at };
+        let mut flight = Flight {
+            call,
+            at: process.at,
+            epoch: process.epoch,
+            call_no,
+            to: Some(process.pid),
+            mute: false,
+            intended: intended_at,
+            sent: self.clock,
+        };
         if self.hits(Fault::LostCall) {
             self.no_answer(process, &flight.call);
             return Ok(());
@@ -254,6 +280,12 @@ impl Sim {
                 self.totals.one("call of a driver that is not at work any more");
             }
             self.checker.call(&self.world, &arrival)?;
+            let record = &self.store.records[flight.at];
+            if stale {
+                self.witness.arrives_late(&record.operation.id, flight.epoch, flight.sent, self.clock)?;
+            } else {
+                self.witness.calls(Scene::new(&before, record, self.clock), &flight.call)?;
+            }
         }
         self.tick()?;
         Ok(reply)

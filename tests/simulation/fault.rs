@@ -161,7 +161,7 @@ impl Phase {
             StepKind::OneBox => Self::OneBox,
             StepKind::FullSize => Self::FullSize,
             StepKind::Weight(_) => Self::Weight,
-            StepKind::Gates | StepKind::Approve | StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
+            StepKind::Gates | StepKind::Approve | StepKind::Detach | StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
             StepKind::Stable => Self::Stable,
             StepKind::GrowTarget => Self::Grow,
             StepKind::Shift => Self::Shift,

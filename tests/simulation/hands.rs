@@ -12,11 +12,14 @@ use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::engine::drive::{Hands, Nap};
+use quarterdeck::engine::{Broken, Decision, Situation};
 use quarterdeck::operation::command::Command;
 use quarterdeck::operation::event::EventBody;
 use quarterdeck::operation::gate::{GateOutcome, GateRun};
+use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE};
 use quarterdeck::operation::record::Appended;
 
+use crate::planted::{Bug, Hook, Slip, decide_with};
 use crate::store::Gone;
 
 /// What a driver wants done.
@@ -56,12 +59,18 @@ pub struct Desk {
     pub ask: Option<Ask>,
     pub told: Option<Told>,
     pub boot: BootTime,
+    /// A broken invariant of the driver's own.
+    pub broken: Option<String>,
 }
 
 #[derive(Clone)]
 pub struct SimHands {
     pub desk: Arc<Mutex<Desk>>,
     pub pid: u32,
+    /// A mistake planted in this driver.
+    pub planted: Option<&'static Bug>,
+    /// When its lease runs out, as far as it was told.
+    pub deadline: BootTime,
 }
 
 impl SimHands {
@@ -85,7 +94,15 @@ impl Hands for SimHands {
     type Error = Gone;
 
     fn boot_now(&self) -> BootTime {
-        self.desk.lock().unwrap().boot
+        match self.planted.map(|bug| bug.hook) {
+            // It always believes that it has just renewed its lease.
+            Some(Hook::Hands(Slip::LeaseNotChecked)) => BootTime(self.deadline.0.saturating_sub(LEASE_LIFE.0)),
+            _ => self.desk.lock().unwrap().boot,
+        }
+    }
+
+    fn decide(&self, situation: &Situation<'_>) -> Result<Decision, Broken> {
+        decide_with(self.planted, situation)
     }
 
     fn boot_id(&self) -> String {
@@ -105,6 +122,10 @@ impl Hands for SimHands {
     }
 
     async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError> {
+        let left = self.deadline.since(self.desk.lock().unwrap().boot);
+        if left <= CALL_TIMEOUT {
+            self.desk.lock().unwrap().broken = Some(format!("S3: a call is sent with {left} of the lease left"));
+        }
         told!(self, Ask::Send(call.clone()), Told::Replied)
     }
 
@@ -125,7 +146,9 @@ impl Hands for SimHands {
     }
 
     async fn renew_lease(&mut self) -> Result<BootTime, Gone> {
-        told!(self, Ask::Renew, Told::Renewed)
+        let renewed = told!(self, Ask::Renew, Told::Renewed);
+        self.deadline = renewed.clone().unwrap_or(self.deadline);
+        renewed
     }
 
     async fn release_lease(&mut self) -> Result<(), Gone> {

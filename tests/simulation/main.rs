@@ -24,12 +24,14 @@ mod ends;
 mod fault;
 mod hands;
 mod person;
+mod planted;
 mod process;
 mod script;
 mod sim;
 mod store;
 mod strike;
 mod totals;
+mod witness;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +44,7 @@ use totals::Totals;
 const PERMANENT: [u64; 17] =
     [1_337, 1_950, 2_118, 2_491, 3_023, 5_819, 6_729, 10_321, 15_938, 16_607, 18_402, 18_412, 19_008, 21_381, 24_129, 24_201, 27_860];
 /// How many seeds are run unless told otherwise.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 150;
 /// So many seeds reach every cell of the coverage table.
 const LONG: u64 = 20_000;
 /// How many of the last events a failing seed prints.

@@ -12,6 +12,7 @@ use quarterdeck::plan::{Facts, ReleaseTemplate};
 
 use crate::cloud::Flight;
 use crate::fault::Fault;
+use crate::planted::Hook;
 use crate::sim::{Broke, Sim};
 use crate::store::{Gone, NotCreated};
 use crate::strike::Relief;
@@ -20,6 +21,8 @@ use crate::strike::Relief;
 pub enum Act {
     /// Somebody wants a new release, or back.
     Wish,
+    /// Somebody wants back.
+    RollBack,
     /// Somebody asks something of the operation that is at work.
     Command(CommandKind),
     /// A fault strikes.
@@ -35,7 +38,7 @@ pub enum Act {
 impl Act {
     /// Whether it keeps things from settling.
     pub const fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Wish)
+        !matches!(self, Self::Wish | Self::RollBack)
     }
 }
 
@@ -55,6 +58,7 @@ impl Sim {
     pub fn act(&mut self, act: Act) -> Result<(), Broke> {
         match act {
             Act::Wish => self.wish(),
+            Act::RollBack => self.roll_back(false),
             Act::Command(kind) => {
                 self.command(kind, false);
                 Ok(())
@@ -105,6 +109,12 @@ impl Sim {
     }
 
     fn confirmed(&mut self, what: &str, planned: Result<Plan, Refusal>, twice: bool) -> Result<(), Broke> {
+        let planned = planned.map(|mut plan| {
+            if let Some(Hook::Plans(falsify)) = self.planted.map(|bug| bug.hook) {
+                falsify(&mut plan);
+            }
+            plan
+        });
         match planned {
             Ok(plan) if twice => {
                 self.confirm(plan.clone())?;
@@ -152,6 +162,10 @@ impl Sim {
         let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
         let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
         let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
+        let mut ledger = self.store.ledger.clone();
+        if let Some(Hook::Ledger(falsify)) = self.planted.map(|bug| bug.hook) {
+            falsify(&mut ledger);
+        }
         let mut facts = Facts {
             setting: &self.setting,
             identity: &self.world.identity(),
@@ -159,7 +173,7 @@ impl Sim {
             seen: &seen,
             images: &images,
             images_missing,
-            ledger: &self.store.ledger,
+            ledger: &ledger,
             operations: &operations,
             damage: &FleetDamage::default(),
             live_template: template(live),
@@ -197,7 +211,9 @@ impl Sim {
             self.totals.one(&format!("superseded: {}", self.store.records[before].operation.word()));
             self.wake_nappers(before);
         }
+        self.lay_trap(at);
         self.checker.begins(&self.world, &self.store.records[at])?;
+        self.witness.begins(&self.world, &self.store.records[at].operation.plan, &self.store.ledger)?;
         self.store.check()?;
         self.plan_act(Act::Recover(at), 0, 2);
         self.draw_strikes(kind);

@@ -16,6 +16,7 @@ use quarterdeck::operation::lease::Lease;
 use crate::fault::{Fault, Phase};
 use crate::hands::{Ask, Desk, SimHands, Told};
 use crate::person::Act;
+use crate::planted::Slip;
 use crate::sim::{Broke, Sim};
 use crate::store::Gone;
 
@@ -46,6 +47,8 @@ pub struct Process {
     pub skew: i64,
     /// The last intent it recorded, and when.
     pub intent: Option<(u64, CloudCall, WorldTime)>,
+    /// What a planted mistake did not record yet.
+    pub withheld: Option<(Vec<EventBody>, WorldTime)>,
     desk: Arc<Mutex<Desk>>,
     future: Pin<Box<dyn Future<Output = Ended> + Send>>,
 }
@@ -114,6 +117,7 @@ impl Sim {
         let alive: Vec<u32> = self.processes.iter().map(|process| process.pid).collect();
         let lease = self.store.take_lease(at, pid, boot, |other| other != pid && alive.contains(&other))?;
         self.checker.took_lease(at, lease.epoch);
+        self.witness.took_lease(&self.store.records[at].operation.id, lease.epoch, self.clock);
         let skew = self.skew;
         self.spawn(at, pid, lease, skew);
         Ok(())
@@ -122,12 +126,24 @@ impl Sim {
     fn spawn(&mut self, at: usize, pid: u32, lease: Lease, skew: i64) {
         let record = &self.store.records[at];
         let desk = Arc::new(Mutex::new(Desk { boot: self.boot(), ..Desk::default() }));
-        let hands = SimHands { desk: desk.clone(), pid };
+        let hands = SimHands { desk: desk.clone(), pid, planted: self.planted, deadline: lease.deadline };
         let claimant = Claimant { operation: record.operation.id.clone(), who: "ann@bastion".to_owned(), store: self.setting.store.clone() };
         let epoch = lease.epoch;
         let driver = Driver::new(hands, record.operation.clone(), &record.events, claimant, lease);
         let (stage, wake) = (Stage::Begin, self.clock);
-        self.processes.push(Process { pid, at, epoch, stage, wake, still_until: None, skew, intent: None, desk, future: Box::pin(driver.run()) });
+        self.processes.push(Process {
+            pid,
+            at,
+            epoch,
+            stage,
+            wake,
+            still_until: None,
+            skew,
+            intent: None,
+            withheld: None,
+            desk,
+            future: Box::pin(driver.run()),
+        });
     }
 
     /// Whether somebody drives this operation and does not stand still.
@@ -151,6 +167,9 @@ impl Sim {
     /// False when the process is gone.
     fn go_on(&mut self, process: &mut Process) -> Result<bool, Broke> {
         for _ in 0..SPINNING {
+            if let Some(broken) = process.desk.lock().unwrap().broken.take() {
+                return Err(broken);
+            }
             match std::mem::replace(&mut process.stage, Stage::Waits) {
                 Stage::Waits => return Ok(true),
                 Stage::Begin => match process.poll(self.boot(), None) {
@@ -266,11 +285,11 @@ impl Sim {
         let (at, epoch) = (process.at, process.epoch);
         let told = match ask {
             Ask::Now => Told::Now(self.told_time(process)),
-            Ask::Look(depth) => Told::Seen(Box::new(self.look(at, depth))),
-            Ask::Send(call) => return self.send(process, call),
-            Ask::Append(bodies, now) => Told::Appended(self.append(at, epoch, &bodies, now)?),
+            Ask::Look(depth) => Told::Seen(Box::new(self.look(at, epoch, depth)?)),
+            Ask::Send(call) => return self.send_slipping(process, call),
+            Ask::Append(bodies, now) => Told::Appended(self.append_slipping(process, &bodies, now)?),
             Ask::Answer(command, answer, now) => Told::Answered(self.answered(at, epoch, command, &answer, now)?),
-            Ask::Commands => Told::Commands(Ok(self.store.records[at].commands.clone())),
+            Ask::Commands => Told::Commands(Ok(self.commands_as_read(at))),
             Ask::InFlight(id) => {
                 let other = self.store.find(&id).ok_or("an operation asks for one that is not there")?;
                 Told::InFlight(Ok(self.store.records[other].progress.in_flight.as_ref().map(|in_flight| in_flight.call.clone())))
@@ -278,7 +297,7 @@ impl Sim {
             Ask::Renew => Told::Renewed(self.store.renew_lease(at, epoch, self.boot())),
             Ask::Release => Told::Released(self.store.release_lease(at, epoch)),
             Ask::Sleep(span) => {
-                process.wake = self.clock.plus(span);
+                process.wake = if self.slips(Slip::NoWaitForACallInFlight) { self.clock } else { self.clock.plus(span) };
                 Told::Slept
             }
             Ask::Nap(until, renew_at) => return self.nap(process, until, renew_at),

@@ -8,7 +8,7 @@ use quarterdeck::domain::release::Release;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
-use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::event::{Event, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody};
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::operation::record::Appended;
@@ -20,11 +20,13 @@ use crate::checks::{Checker, Moment};
 use crate::cloud::Spell;
 use crate::fault::{Fault, Phase};
 use crate::person::Act;
+use crate::planted::{Bug, Hook};
 use crate::process::{Process, Trap};
 use crate::script::Script;
 use crate::store::{Gone, Record, Store};
 use crate::strike::Relief;
 use crate::totals::Totals;
+use crate::witness::{Scene, Witness};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 /// A launch takes no longer: boot, checks, and the world's second.
@@ -50,6 +52,10 @@ pub struct Sim {
     pub processes: Vec<Process>,
     next_pid: u32,
     pub traps: Vec<Trap>,
+    /// A trap that is laid when an operation of this kind begins.
+    pub lay_at: Option<(OperationKind, Trap)>,
+    /// So many seconds after the first deploy became stable somebody rolls back.
+    pub roll_back_after: Option<u64>,
     pub spells: Vec<Spell>,
     /// What was seen lately, for reads that lag.
     pub past: Vec<FleetObservation>,
@@ -62,8 +68,13 @@ pub struct Sim {
     pub phase: Option<(usize, Phase)>,
     /// How often each call of each operation reached the cloud.
     pub arrivals: BTreeMap<(usize, u64), u64>,
+    /// How often a driver sent it.
+    pub sends: BTreeMap<(usize, u64), u32>,
     pub claim_may_remain: bool,
     judged_ends: usize,
+    pub witness: Witness,
+    /// A mistake planted to see that it is caught.
+    pub planted: Option<&'static Bug>,
 }
 
 impl Sim {
@@ -86,6 +97,9 @@ impl Sim {
         world.advance(clock);
         let checker = Checker::new(&world, pair.clone(), &spec);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: script.judged };
+        let swarm = &script.swarm;
+        let jumps = swarm.kinds.contains(&Fault::ClockJump) || swarm.aims.iter().any(|aim| aim.fault == Fault::ClockJump);
+        let witness = Witness::new(pair.clone(), jumps);
         let mut sim = Self {
             wishes: script.operations,
             chance,
@@ -103,14 +117,19 @@ impl Sim {
             processes: Vec::new(),
             next_pid: 100,
             traps: Vec::new(),
+            lay_at: None,
+            roll_back_after: None,
             spells: Vec::new(),
             past: Vec::new(),
             skew: 0,
             trouble_until: clock,
             phase: None,
             arrivals: BTreeMap::new(),
+            sends: BTreeMap::new(),
             claim_may_remain: false,
             judged_ends: 0,
+            witness,
+            planted: None,
         };
         let adopted = sim.running(Slot::A);
         sim.store.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
@@ -136,6 +155,14 @@ impl Sim {
     /// The boot clock of the one host there is.
     pub fn boot(&self) -> BootTime {
         BootTime(1_000_000).plus(self.clock.since(START))
+    }
+
+    /// Plants a mistake before anything happens.
+    pub fn plant(&mut self, bug: &'static Bug) {
+        self.planted = Some(bug);
+        if let Hook::Store(lapse) = bug.hook {
+            self.store.lapse = Some(lapse);
+        }
     }
 
     pub fn pid(&mut self) -> u32 {
@@ -234,7 +261,13 @@ impl Sim {
     /// Events a driver appends, and what the checker has to know of what they bring about.
     pub fn append(&mut self, at: usize, epoch: u64, bodies: &[EventBody], now: WorldTime) -> Result<Result<Appended, Gone>, Broke> {
         let before = self.store.records.len();
+        let mut scene = self.store.records[at].progress.clone();
         let appended = self.store.append(at, epoch, bodies, now);
+        for (seq, body) in (0..).zip(bodies.iter().filter(|_| appended.is_ok())) {
+            let record = &self.store.records[at];
+            self.witness.records(Scene { progress: &scene, ..Scene::new(&self.world, record, self.clock) }, body)?;
+            scene.apply(&Event { seq, at: now, body: body.clone() });
+        }
         self.began(at, before)?;
         Ok(appended)
     }
@@ -250,6 +283,10 @@ impl Sim {
     ) -> Result<Result<Option<Appended>, Gone>, Broke> {
         let before = self.store.records.len();
         let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
+        if let Some(asked) = self.store.records[at].commands.iter().find(|pending| pending.id == command) {
+            let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
+            self.witness.answers(scene, asked, answer.accepted, self.boot())?;
+        }
         let appended = self.store.append_answer(at, epoch, command, answer, now);
         if let (Some(kind), Ok(Some(_))) = (kind, &appended) {
             self.totals.one(&format!("answer: {} {}", kind.word(), if answer.accepted { "accepted" } else { "refused" }));
@@ -260,11 +297,20 @@ impl Sim {
     }
 
     fn began(&mut self, at: usize, before: usize) -> Result<(), Broke> {
+        self.phase_entered();
         for new in before..self.store.records.len() {
+            self.lay_trap(new);
             self.checker.begins(&self.world, &self.store.records[new])?;
             self.store.records[new].disturbed = self.store.records[at].disturbed;
         }
         Ok(())
+    }
+
+    pub fn lay_trap(&mut self, at: usize) {
+        let kind = self.store.records[at].kind();
+        if let Some((_, trap)) = self.lay_at.take_if(|(wanted, _)| *wanted == kind) {
+            self.traps.push(trap);
+        }
     }
 
     /// An operation without a driver finds one sooner or later.
@@ -305,9 +351,15 @@ impl Sim {
         while let Some(record) = self.store.records.get(self.judged_ends).filter(|record| record.is_final()) {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
+            self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
+            if kind == OperationKind::Deploy
+                && let Some(secs) = self.roll_back_after.take()
+            {
+                self.plan_act(Act::RollBack, secs, secs);
+            }
             if kind != OperationKind::Retire && state != OperationState::Superseded {
                 self.wish_again();
             }

@@ -14,6 +14,8 @@ use quarterdeck::operation::plan::{OperationKind, Plan};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Appended, Operation, OperationView};
 
+use crate::planted::Lapse;
+
 /// Why a driver cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gone {
@@ -81,6 +83,8 @@ pub struct Store {
     pub records: Vec<Record>,
     pub ledger: Vec<LedgerEntry>,
     pub disk: Disk,
+    /// A mistake planted in its rules.
+    pub lapse: Option<Lapse>,
     next_command: u64,
 }
 
@@ -117,16 +121,21 @@ impl Store {
         }
         self.room().map_err(|_| NotCreated::NoReserve)?;
         let holder = self.records.iter().find(|record| !record.is_final() && record.kind() != OperationKind::Retire);
-        if let Some(holder) = holder.map(|record| record.operation.id.clone())
+        if let Some(holder) = holder.map(|record| record.operation.id.clone()).filter(|_| self.lapse != Some(Lapse::HolderNotLookedAt))
             && (plan.kind != OperationKind::Rollback || plan.supersedes.as_ref() != Some(&holder))
         {
             return Err(NotCreated::Held(holder));
         }
         let id = OperationId::new(format!("op-{}", self.records.len() + 1));
         for old in (0..self.records.len()).filter(|at| !self.records[*at].is_final()).collect::<Vec<_>>() {
+            if self.lapse == Some(Lapse::OldNotSuperseded) {
+                continue;
+            }
             let record = &mut self.records[old];
             let epoch = record.epoch() + 1;
-            record.lease = Some(Lease { epoch, holder: None, deadline: BootTime(0) });
+            if self.lapse != Some(Lapse::EpochNotRaised) {
+                record.lease = Some(Lease { epoch, holder: None, deadline: BootTime(0) });
+            }
             self.put(old, epoch, EventBody::SupersededBy { operation: id.clone() }, now);
         }
         Ok(self.insert(plan, now))
@@ -147,6 +156,9 @@ impl Store {
         let record = &mut self.records[at];
         let event = Event { seq: record.events.len() as u64, at: now, body };
         record.progress.apply(&event);
+        if self.lapse == Some(Lapse::EventLost) && matches!(event.body, EventBody::Observed { .. }) {
+            return event;
+        }
         record.events.push(event.clone());
         record.epochs.push(epoch);
         event
@@ -159,7 +171,9 @@ impl Store {
 
     pub fn append(&mut self, at: usize, epoch: u64, bodies: &[EventBody], now: WorldTime) -> Result<Appended, Gone> {
         self.room()?;
-        self.holds(at, epoch)?;
+        if self.lapse != Some(Lapse::EpochNotChecked) {
+            self.holds(at, epoch)?;
+        }
         let mut appended = Appended { events: Vec::new(), retire: None };
         for body in bodies {
             let record = &self.records[at];
@@ -176,7 +190,9 @@ impl Store {
     pub fn append_answer(&mut self, at: usize, epoch: u64, command: u64, answer: &Answer, now: WorldTime) -> Result<Option<Appended>, Gone> {
         let Some(found) = self.records[at].commands.iter().position(|pending| pending.id == command) else { return Ok(None) };
         let appended = self.append(at, epoch, &answer.events, now)?;
-        self.records[at].commands.remove(found);
+        if self.lapse != Some(Lapse::CommandKept) {
+            self.records[at].commands.remove(found);
+        }
         Ok(Some(appended))
     }
 
@@ -186,6 +202,7 @@ impl Store {
                 self.enter(release, LedgerBody::Stable { how: How::Deployed }, now);
                 return None;
             }
+            Consequence::Mark(_) if self.lapse == Some(Lapse::MarkDropped) => return None,
             Consequence::Mark(release) => {
                 self.enter(release, LedgerBody::Marked, now);
                 return None;
@@ -239,6 +256,10 @@ impl Store {
 
     pub fn release_lease(&mut self, at: usize, epoch: u64) -> Result<(), Gone> {
         self.room()?;
+        if self.lapse == Some(Lapse::EventAfterTheEnd) {
+            let now = self.records[at].events.last().map_or(WorldTime(0), |event| event.at);
+            self.put(at, epoch, EventBody::Noted { text: "the driver leaves".to_owned() }, now);
+        }
         if self.holds(at, epoch).is_ok()
             && let Some(lease) = &mut self.records[at].lease
         {

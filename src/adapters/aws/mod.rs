@@ -5,6 +5,7 @@
 //! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
 
 mod actions;
+mod ages;
 mod alarms;
 mod canonical;
 mod convert;
@@ -47,7 +48,7 @@ use crate::adapters::budget::MemoryBudget;
 use crate::adapters::host;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
-use crate::domain::ids::TemplateId;
+use crate::domain::ids::{InstanceId, TemplateId};
 use crate::domain::tags::TagKeys;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, WorldTime};
@@ -92,6 +93,8 @@ struct Shared {
     tag_keys: TagKeys,
     versions: Mutex<BTreeMap<(TemplateId, u64), VersionInfo>>,
     actions: Mutex<BTreeMap<RoutePlace, ReadActions>>,
+    /// When servers were launched: that never changes.
+    launched: Mutex<BTreeMap<InstanceId, WorldTime>>,
     /// Why the last look was turned away, if it was for want of credentials.
     turned_away: Mutex<Option<Untrusted>>,
 }
@@ -141,6 +144,7 @@ impl AwsCloud {
             tag_keys: settings.tag_keys.clone(),
             versions: Mutex::default(),
             actions: Mutex::default(),
+            launched: Mutex::default(),
             turned_away: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), gate: Gate { budget: Arc::new(MemoryBudget::default()), priority: Priority::Rest, source } })

@@ -1,12 +1,14 @@
 //! The questions of the port, each to the module that answers it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::{AwsCloud, wall_clock};
 use crate::domain::call::{CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
@@ -58,6 +60,10 @@ impl CloudRead for AwsCloud {
 
     async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
         self.health_of(target_group).await
+    }
+
+    async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError> {
+        self.launched(servers).await
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {

@@ -11,7 +11,7 @@ use super::{AwsCloud, CALL_TIMEOUT, error};
 use crate::adapters::host;
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::fleet::RoutePlace;
-use crate::domain::ids::{GroupName, TemplateId};
+use crate::domain::ids::{GroupName, TargetGroupArn, TemplateId};
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
@@ -20,6 +20,8 @@ use crate::ports::budget::{BudgetKey, Priority};
 use crate::ports::cloud::CloudWrite;
 
 const UPDATE: &str = "UpdateAutoScalingGroup";
+const ATTACH: &str = "AttachLoadBalancerTargetGroups";
+const DETACH: &str = "DetachLoadBalancerTargetGroups";
 /// Actions read longer ago than this are read again before they are sent back: somebody may have changed them.
 const FRESH: Millis = Millis::secs(30);
 
@@ -49,6 +51,8 @@ impl AwsWriter {
             }
             CloudCall::CancelInstanceRefresh { group } => self.cancel_refresh(group, sent).await,
             CloudCall::RollbackInstanceRefresh { group } => self.roll_refresh_back(group, sent).await,
+            CloudCall::AttachTargetGroup { group, target_group } => self.attach(group, target_group, sent).await,
+            CloudCall::DetachTargetGroup { group, target_group } => self.detach(group, target_group, sent).await,
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
         }
@@ -111,6 +115,20 @@ impl AwsWriter {
             self.cloud.keep_actions(place, actions);
         }
         CallReply { actions: actions.map(|actions| read_actions(&actions)), ..reply(request_id) }
+    }
+
+    async fn attach(&self, group: &GroupName, target_group: &TargetGroupArn, sent: &Sent) -> Result<CallReply, CloudError> {
+        let request = self.cloud.shared.auto_scaling.attach_load_balancer_target_groups().auto_scaling_group_name(group.as_str());
+        let request = request.target_group_arns(target_group.as_str());
+        let answer = self.cloud.gate.write(ATTACH, BudgetKey::AutoScaling, sent, request.send()).await?;
+        done(ATTACH, answer.request_id())
+    }
+
+    async fn detach(&self, group: &GroupName, target_group: &TargetGroupArn, sent: &Sent) -> Result<CallReply, CloudError> {
+        let request = self.cloud.shared.auto_scaling.detach_load_balancer_target_groups().auto_scaling_group_name(group.as_str());
+        let request = request.target_group_arns(target_group.as_str());
+        let answer = self.cloud.gate.write(DETACH, BudgetKey::AutoScaling, sent, request.send()).await?;
+        done(DETACH, answer.request_id())
     }
 
     async fn tag(&self, groups: &[GroupName], tags: &[(String, String)], sent: &Sent) -> Result<CallReply, CloudError> {

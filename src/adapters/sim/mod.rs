@@ -3,6 +3,7 @@
 mod error;
 mod file;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::adapters::RESERVE_NAME;
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
@@ -366,6 +367,10 @@ impl CloudRead for SimCloud {
             Reading::Missing { why } => Err(CloudError::new(CloudErrorKind::NotFound, api, why)),
             Reading::Unknown { why } => Err(CloudError::new(CloudErrorKind::Unsupported, api, why)),
         }
+    }
+
+    async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError> {
+        self.ask("DescribeInstances", |world| world.launch_times(servers))
     }
 
     async fn template(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {

@@ -105,9 +105,11 @@ fn stood_still(events: &[Event], step: usize) -> bool {
     since.into_iter().any(|event| matches!(&event.body, EventBody::StateChanged { to: OperationState::Paused | OperationState::Holding, .. }))
 }
 
-const fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
+fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
+    // Groups that share a target group shift while they grow: what is left of the shift then says nothing of one from a warm group.
+    let grew = !plan.scope.is_weighted() && plan.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
     match (plan.kind, step) {
-        (OperationKind::Rollback, StepKind::Shift) => Some("shift"),
+        (OperationKind::Rollback, StepKind::Shift) if !grew => Some("shift"),
         (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
         (_, StepKind::Refresh) => Some("refresh"),
         (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),

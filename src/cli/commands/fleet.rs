@@ -157,11 +157,15 @@ fn head(spec: &FleetSpec) -> String {
 }
 
 fn groups(detail: &FleetDetail) -> Table {
-    let mut table = Table::new(&["GROUP", "ROLE", "RUNS", "WEIGHT", "OK/ALL", "MIN", "MAX", "DESIRED", "ERRORS"]);
+    let mut table = Table::new(&["GROUP", "ROLE", "RUNS", weight_head(&detail.status.spec.route), "OK/ALL", "MIN", "MAX", "DESIRED", "ERRORS"]);
     for group in &detail.status.groups {
         let runs = group.version.as_ref().map_or_else(|| or_unknown(group.image.as_ref()), Untrusted::shown);
         let weight = match (group.weight, group.share_pct) {
             (Some(weight), Some(share)) => format!("{weight} ({share}%)"),
+            (None, Some(share)) => match group.asked_pct.filter(|asked| *asked != share) {
+                Some(asked) => format!("{share}% of {asked}%"),
+                None => format!("{share}%"),
+            },
             (weight, _) if matches!(detail.status.spec.route, Route::Weighted { .. }) => or_unknown(weight),
             _ => "-".to_owned(),
         };
@@ -181,6 +185,11 @@ fn groups(detail: &FleetDetail) -> Table {
         ]);
     }
     table
+}
+
+/// What tells how much of the traffic a group gets.
+const fn weight_head(route: &Route) -> &'static str {
+    if matches!(route, Route::Weighted { .. }) { "WEIGHT" } else { "SHARE" }
 }
 
 const fn role_word(role: Role) -> &'static str {

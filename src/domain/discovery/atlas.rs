@@ -150,11 +150,20 @@ impl<'a> Atlas<'a> {
     /// A group that exists and does not register its servers in its target group serves nobody there.
     fn detached(&self, spec: &FleetSpec, slot: Option<Slot>, arn: &TargetGroupArn) -> Option<String> {
         let members = spec.groups.all();
+        if slot.is_none() && members.len() > 1 && self.is_one_attached(spec, arn) {
+            // A deploy takes one of two groups off the target group they share.
+            return None;
+        }
         let stray = members.iter().filter(|(at, _)| slot.is_none() || *at == slot).find_map(|(_, name)| {
             let group = self.groups.get(*name)?;
             (!group.target_groups.contains(arn)).then_some(*name)
         })?;
         Some(format!("server group {stray} is not attached to target group {arn}"))
+    }
+
+    fn is_one_attached(&self, spec: &FleetSpec, arn: &TargetGroupArn) -> bool {
+        let is_attached = |name: &GroupName| self.groups.get(name).is_some_and(|group| group.target_groups.contains(arn));
+        spec.groups.all().iter().any(|(_, name)| is_attached(name))
     }
 
     /// What a fleet's picture may lack because a listing is incomplete.

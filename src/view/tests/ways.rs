@@ -162,7 +162,9 @@ fn what_is_for_one_fleet_is_refused_while_several_are_marked_and_esc_takes_the_m
     let mut session = Session::with(None);
     session.press_now(" ").press("D");
     assert!(session.model.sheet.is_none() && session.model.picker.is_none());
-    session.expect("esc takes the marks off").press("esc D");
+    session.expect("esc takes the marks off").press("esc");
+    session.model.fleet = Some("web-prod".into());
+    session.press("D");
     assert!(session.model.picker.is_some());
 }
 

@@ -1,0 +1,338 @@
+//! A second account of a run, kept from looks, calls and records alone: it counts observed time, readings and settling by itself and never asks
+//! the engine what it believes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::fleet::{BySlot, Slot, WeightedPair};
+use quarterdeck::domain::group::TemplatePin;
+use quarterdeck::domain::ids::{GroupName, InstanceId, OperationId};
+use quarterdeck::domain::observation::FleetObservation;
+use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
+use quarterdeck::domain::traffic::RouteActions;
+use quarterdeck::operation::claim::{CLAIM_KEY, foreign_claim};
+use quarterdeck::operation::command::{Command, CommandKind};
+use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
+use quarterdeck::operation::lease::CALL_TIMEOUT;
+use quarterdeck::operation::ledger::{LedgerEntry, known_releases};
+use quarterdeck::operation::plan::{Friction, OperationKind, Plan, StepKind};
+use quarterdeck::operation::progress::Progress;
+use quarterdeck::world::World;
+
+use crate::sim::Broke;
+use crate::store::Record;
+
+/// The operation at work, in its world.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub world: &'a World,
+    pub id: &'a OperationId,
+    pub plan: &'a Plan,
+    pub progress: &'a Progress,
+    pub now: WorldTime,
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(world: &'a World, record: &'a Record, now: WorldTime) -> Self {
+        Self { world, id: &record.operation.id, plan: &record.operation.plan, progress: &record.progress, now }
+    }
+}
+
+impl Scene<'_> {
+    fn step(&self) -> Option<StepKind> {
+        self.plan.steps.get(self.progress.current).map(|step| step.kind)
+    }
+
+    fn is_forward(&self) -> bool {
+        self.plan.kind == OperationKind::Deploy && self.progress.state != OperationState::BackingOut
+    }
+}
+
+/// What was seen since a step began.
+#[derive(Default)]
+struct Watched {
+    /// The operation, its step, and whether it backs out.
+    of: Option<(OperationId, usize, bool)>,
+    last: Option<WorldTime>,
+    /// Gaps between complete looks, each capped at two periods.
+    observed: Millis,
+    /// Complete looks in a row in which a slot was out of the traffic: the first and the last.
+    idle: BySlot<Option<(WorldTime, WorldTime)>>,
+    /// Servers of the candidate there were in this step.
+    launched: BTreeSet<InstanceId>,
+}
+
+pub struct Witness {
+    pair: WeightedPair,
+    clock_jumps: bool,
+    watched: Watched,
+    /// The last look.
+    seen: Option<FleetObservation>,
+    /// When an operation's call last changed the weights.
+    written: Option<(OperationId, WorldTime)>,
+    /// Commands that were answered.
+    answered: BTreeSet<(OperationId, u64)>,
+    /// The first look of each lease, and when it was taken.
+    leases: BTreeMap<(OperationId, u64), (WorldTime, Option<WorldTime>)>,
+}
+
+impl Witness {
+    pub fn new(pair: WeightedPair, clock_jumps: bool) -> Self {
+        Self { pair, clock_jumps, watched: Watched::default(), seen: None, written: None, answered: BTreeSet::new(), leases: BTreeMap::new() }
+    }
+
+    /// A plan is confirmed.
+    pub fn begins(&self, world: &World, plan: &Plan, ledger: &[LedgerEntry]) -> Result<(), Broke> {
+        if plan.kind != OperationKind::Rollback {
+            return Ok(());
+        }
+        let grows = plan.steps.iter().any(|step| matches!(step.kind, StepKind::GrowTarget | StepKind::Template));
+        let servers = world.group(&plan.to.group).into_iter().flat_map(|group| group.instances);
+        let stranger = servers.into_iter().find(|server| server.serves() && server.template_version != plan.to.template_version);
+        if let Some(stranger) = stranger.filter(|_| !grows) {
+            return Err(format!("S2: the way back is one call, and {} runs another release", stranger.id));
+        }
+        self.leads_back(world, plan, ledger)
+    }
+
+    /// Back is to a release that was stable and is not marked, or a person typed the fleet's name; and not to what serves already, unless a
+    /// deploy is on its way.
+    fn leads_back(&self, world: &World, plan: &Plan, ledger: &[LedgerEntry]) -> Result<(), Broke> {
+        let known = known_releases(ledger).into_iter().find(|known| known.release.image == plan.to.image);
+        let serves = world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(plan.to.slot)));
+        let of_stable = known_releases(ledger).iter().any(|known| known.release.image == plan.from.image);
+        let why = match known {
+            _ if matches!(plan.friction, Friction::Typed { .. }) => return Ok(()),
+            None => "was never stable",
+            Some(known) if known.marked.is_some() => "is marked bad",
+            Some(_) if serves == Some(1.0) && of_stable && plan.supersedes.is_none() => "serves already",
+            Some(_) => return Ok(()),
+        };
+        Err(format!("S5: {} {why}, and the way back leads there", plan.to.label()))
+    }
+
+    /// A driver took the lease.
+    pub fn took_lease(&mut self, id: &OperationId, epoch: u64, now: WorldTime) {
+        self.leases.insert((id.clone(), epoch), (now, None));
+    }
+
+    /// A driver looks.
+    pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, seen: &FleetObservation) -> Result<(), Broke> {
+        let of = Some((scene.id.clone(), scene.progress.current, scene.progress.state == OperationState::BackingOut));
+        if self.watched.of != of {
+            self.watched = Watched { of, ..Watched::default() };
+        }
+        if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
+            first.get_or_insert(scene.now);
+        }
+        let gap = self.watched.last.map_or(Millis::ZERO, |last| scene.now.since(last)).min(period(scene).times(2));
+        self.watched.last = seen.is_complete().then_some(scene.now);
+        if seen.is_complete() {
+            self.watched.observed = self.watched.observed.plus(gap);
+        }
+        for slot in Slot::BOTH.into_iter().filter(|_| seen.is_complete()) {
+            let idle = self.watched.idle.get_mut(slot);
+            *idle = (seen.weight(slot) == Some(0)).then(|| (idle.map_or(scene.now, |(first, _)| first), scene.now));
+        }
+        self.seen = Some(seen.clone());
+        self.crash_loop(scene)
+    }
+
+    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss.
+    fn crash_loop(&mut self, scene: Scene<'_>) -> Result<(), Broke> {
+        let seen = self.seen.as_ref().filter(|seen| seen.is_complete()).and_then(|seen| seen.group(scene.plan.to.slot));
+        self.watched.launched.extend(seen.into_iter().flat_map(|group| &group.instances).map(|instance| instance.id.clone()));
+        let most = 2 * (2 * scene.progress.need as usize + 2);
+        let many = self.watched.launched.len();
+        if scene.is_forward() && many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
+    }
+
+    /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it.
+    pub fn arrives_late(&mut self, id: &OperationId, epoch: u64, sent: WorldTime, now: WorldTime) -> Result<(), Broke> {
+        let later = self
+            .leases
+            .iter()
+            .filter(|((of, newer), _)| of == id && *newer > epoch)
+            .find_map(|(_, (taken, first))| first.filter(|first| *first < now && sent <= *taken));
+        match later {
+            Some(first) => Err(format!("S3: a call of epoch {epoch} arrives {} after its successor looked", now.since(first))),
+            None => Ok(()),
+        }
+    }
+
+    /// A call reaches the cloud while its operation is at work; the world is as it was just before.
+    pub fn calls(&mut self, scene: Scene<'_>, call: &CloudCall) -> Result<(), Broke> {
+        let tally = scene.progress.calls;
+        if tally.intended > tally.accepted + tally.refused + tally.unknown + 1 {
+            return Err("S7: the outcome of the call before is not recorded".to_owned());
+        }
+        let is_hint = matches!(call, CloudCall::Tag { .. } | CloudCall::Untag { .. });
+        if scene.progress.state == OperationState::Paused && !is_hint {
+            return Err("S14: somebody paused it, and it goes on".to_owned());
+        }
+        match call {
+            CloudCall::SetWeights { actions, .. } => {
+                if scene.is_forward() {
+                    self.forward(scene, actions)?;
+                }
+                self.written = Some((scene.id.clone(), scene.now));
+                Ok(())
+            }
+            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claims(scene),
+            CloudCall::Park { group, .. } => self.parks(scene, group),
+            CloudCall::RaiseMin { min, .. } => self.raises(scene, *min),
+            CloudCall::PinTemplate { group, .. } => {
+                let servers = scene.world.group(group).map_or(0, |group| group.total());
+                if servers > scene.plan.idle_size { Err(format!("S2: {group} gets another template while it has {servers} servers")) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A claim is put over another store's, which was there to be seen.
+    fn claims(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let groups = self.seen.iter().flat_map(|seen| Slot::BOTH.into_iter().filter_map(|slot| seen.group(slot)));
+        match foreign_claim(groups, "here", scene.now).filter(|_| scene.step() == Some(StepKind::Claim)) {
+            Some(claim) => Err(format!("S13: the fleet is claimed, {}", claim.described())),
+            None => Ok(()),
+        }
+    }
+
+    /// Weight on the way forward: as far as it was to be seen, who runs there, who stays pinned, and whose template it is.
+    fn forward(&self, scene: Scene<'_>, actions: &RouteActions) -> Result<(), Broke> {
+        let Some(seen) = &self.seen else { return Err("S9: weight before anybody looked".to_owned()) };
+        let (to, from) = (scene.plan.to.slot, scene.plan.from.slot);
+        let share = actions.share(self.pair.target_groups.get(to)).unwrap_or(0.0);
+        if seen.health.get(to).value().is_none() && seen.share(to).is_none_or(|before| share > before) {
+            return Err("S9: the candidate gets weight and nobody could see its health".to_owned());
+        }
+        let version = scene.progress.candidate_version.unwrap_or_default();
+        if seen.strangers(to, version).is_some_and(|strangers| !strangers.is_empty()) {
+            return Err("S2: the candidate gets weight with servers of another release".to_owned());
+        }
+        let Some(stable) = seen.group(from) else { return Ok(()) };
+        if stable.sizes.min < scene.plan.need {
+            return Err(format!("S4: the stable group may shrink to {} of {} while a candidate serves", stable.sizes.min, scene.plan.need));
+        }
+        let pinned = stable.template.as_ref().and_then(TemplatePin::number);
+        if pinned != scene.plan.from.template_version && !scene.progress.promoted {
+            return Err("S20: another hand changed what the stable group launches, and it goes on".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Two complete readings some time apart, and the weights settled. An answer that was given up may have come late.
+    fn parks(&self, scene: Scene<'_>, group: &GroupName) -> Result<(), Broke> {
+        let timing = &scene.plan.timing;
+        if self.watched.last.is_none() {
+            return Err("S10: lowered on a look that was not complete".to_owned());
+        }
+        let idle = self.pair.groups.find(|name| name == group).and_then(|slot| *self.watched.idle.get(slot));
+        let apart = idle.map(|(first, last)| last.since(first));
+        // Where the driver's clock jumps, one gap counts for up to two periods.
+        let jumps = if self.clock_jumps { timing.period_moving.times(2) } else { Millis::ZERO };
+        if apart.is_none_or(|apart| apart.plus(jumps) < timing.lower_gap) {
+            return Err(format!("S10: lowered on complete readings {apart:?} apart"));
+        }
+        let written = self.written.as_ref().filter(|(of, _)| of == scene.id).map(|(_, at)| scene.now.since(*at));
+        match written.filter(|since| since.plus(CALL_TIMEOUT).plus(Millis::secs(2)) < timing.settle) {
+            Some(since) => Err(format!("S4: lowered {since} after the weights were changed")),
+            None => Ok(()),
+        }
+    }
+
+    /// Growing is absolute: never more than somebody needs or wants already.
+    fn raises(&self, scene: Scene<'_>, min: u32) -> Result<(), Broke> {
+        let desired = Slot::BOTH.into_iter().filter_map(|slot| scene.world.sizes(self.pair.groups.get(slot))).map(|sizes| sizes.desired).max();
+        let most = scene.progress.need.max(scene.plan.need).max(desired.unwrap_or(0)).max(1);
+        if min > most { Err(format!("S12: a minimum of {min} is asked for, nobody needs more than {most}")) } else { Ok(()) }
+    }
+
+    /// Something is recorded; `progress` is that before it.
+    pub fn records(&self, scene: Scene<'_>, body: &EventBody) -> Result<(), Broke> {
+        match body {
+            EventBody::StepEnded { step, outcome: StepOutcome::Success | StepOutcome::Warning, .. } => self.step_ended(scene, *step),
+            EventBody::StepEnded { outcome: StepOutcome::Skipped, .. } if !scene.progress.promoted => {
+                Err("S21: a soak is left out, and nobody said so".to_owned())
+            }
+            EventBody::BecameStable => self.became_stable(scene),
+            _ => Ok(()),
+        }
+    }
+
+    fn step_ended(&self, scene: Scene<'_>, step: usize) -> Result<(), Broke> {
+        let kind = scene.plan.steps.get(step).map(|step| step.kind);
+        if kind == Some(StepKind::Window) && !scene.progress.promoted && self.watched.observed < scene.plan.window {
+            return Err(format!("S4: the window of {} ended after {} of it were seen", scene.plan.window, self.watched.observed));
+        }
+        let Some(StepKind::Weight(weight)) = kind else { return Ok(()) };
+        let verdict = scene.progress.steps.get(step).and_then(|status| status.verdict.as_ref()).map(|verdict| verdict.word);
+        if verdict == Some(VerdictWord::Fail) {
+            return Err("S22: a step with a failed verdict is passed".to_owned());
+        }
+        if scene.plan.judged && verdict != Some(VerdictWord::Pass) {
+            return Err(format!("S21: a step is passed on {verdict:?}"));
+        }
+        if self.watched.observed < weight.soak {
+            return Err(format!("S21: a soak of {} ended after {} of it were seen", weight.soak, self.watched.observed));
+        }
+        Ok(())
+    }
+
+    fn became_stable(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let least = scene.plan.timing.stable_gap.times(2);
+        let share = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot));
+        if share != Some(1.0) || self.watched.observed < least {
+            return Err(format!("S4: called stable with a share of {share:?}, seen for {}", self.watched.observed));
+        }
+        Ok(())
+    }
+
+    /// A command is answered.
+    pub fn answers(&mut self, scene: Scene<'_>, command: &Command, accepted: bool, boot: BootTime) -> Result<(), Broke> {
+        if !self.answered.insert((scene.id.clone(), command.id)) {
+            return Err(format!("S14: one {} has two effects", command.kind.word()));
+        }
+        if !accepted {
+            return Ok(());
+        }
+        if command.kind == CommandKind::Promote && command.step != scene.progress.current {
+            return Err(format!("S14: a promote of step {} is done at step {}", command.step, scene.progress.current));
+        }
+        let age = boot.since(command.sent_at);
+        if age > Millis::secs(60) { Err(format!("S14: a command {age} old is done")) } else { Ok(()) }
+    }
+
+    /// An operation is over.
+    pub fn ended(&self, scene: Scene<'_>, ledger: &[LedgerEntry]) -> Result<(), Broke> {
+        let share = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot)).unwrap_or(0.0);
+        match (scene.plan.kind, scene.progress.state) {
+            (OperationKind::Deploy, OperationState::BackedOut) if share > 0.0 && scene.progress.calls.intended > 0 => {
+                return Err(format!("S12: it backed out and the candidate has share {share}"));
+            }
+            (OperationKind::Rollback, OperationState::Succeeded) if scene.progress.traffic_on_target_at.is_none() => {
+                return Err(format!("S5: the way back is over and its target never had the traffic, its share is {share}"));
+            }
+            _ => {}
+        }
+        if scene.plan.kind != OperationKind::Rollback || scene.progress.state != OperationState::Succeeded || !scene.plan.leaves_bad {
+            return Ok(());
+        }
+        let left = scene.plan.from.template_version.map(|version| scene.plan.from.release(version));
+        let known = known_releases(ledger).into_iter().find(|known| left.as_ref().is_some_and(|left| known.release.is_same(left)));
+        match known {
+            Some(known) if known.marked.is_none() => Err(format!("S5: {} was rolled back from and is not marked", known.release.label())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Between looks in this step.
+fn period(scene: Scene<'_>) -> Millis {
+    let timing = &scene.plan.timing;
+    match scene.step() {
+        Some(StepKind::Window) => timing.period_window,
+        Some(StepKind::Stable) => timing.stable_gap,
+        _ => timing.period_soak,
+    }
+}
