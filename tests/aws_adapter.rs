@@ -313,6 +313,30 @@ fn a_group_is_changed_by_the_named_fields_only() {
 }
 
 #[test]
+fn a_group_leaves_the_target_group_it_shares_and_comes_back() {
+    inside("a_group_leaves_the_target_group_it_shares_and_comes_back", async |aws| {
+        let cloud = connect(aws).await;
+        let pair = pair(aws, "search-prod");
+        let (group, target_group) = (pair.groups.a.clone(), pair.target_groups.a.clone());
+        let route = Route::Attached { target_group: target_group.clone() };
+        let scope = Scope { groups: Groups::Two(pair.groups), route, alarms: Vec::new() };
+        let servers = cloud.observe(&scope, Depth::Full).await.group(Slot::A).unwrap().serving();
+        assert!(servers > 0);
+        let off = CloudCall::DetachTargetGroup { group: group.clone(), target_group: target_group.clone() };
+        let on = CloudCall::AttachTargetGroup { group, target_group: target_group.clone() };
+        for (call, attached) in [(&off, false), (&off, false), (&on, true), (&on, true)] {
+            aws.clear_calls();
+            assert!(writer(&cloud).call(call).await.unwrap().request_id.is_some());
+            let write = aws.writes().remove(0);
+            assert_eq!((write.action.as_str(), write.params["TargetGroupARNs.member.1"].as_str()), (call.aws_name(), target_group.as_str()));
+            let seen = cloud.observe(&scope, Depth::Full).await;
+            assert_eq!((seen.is_attached(Slot::A), seen.is_attached(Slot::B)), (Some(attached), Some(true)));
+            assert_eq!(seen.group(Slot::A).unwrap().serving(), servers, "its servers go on running");
+        }
+    });
+}
+
+#[test]
 fn a_busy_service_is_asked_again_and_a_write_never() {
     inside("a_busy_service_is_asked_again_and_a_write_never", async |aws| {
         let cloud = connect(aws).await;

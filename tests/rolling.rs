@@ -134,3 +134,21 @@ fn c_opens_the_sheet_of_a_recycle_and_nothing_is_done_before_y() {
     assert_eq!(screen.ends().0, 0);
     assert!(yard.run(&["ops", "--all", "--json"]).code(0).json()["operations"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn servers_past_their_age_are_shown_until_they_are_recycled() {
+    let yard = Yard::at_speed(200);
+    let config = yard.path().join("fleets.toml");
+    std::fs::write(&config, "[fleet.legacy-prod]\ngroup = \"legacy-prod\"\nfloor = 4\nmax_age = \"24h\"\n").unwrap();
+    let named = format!("--config={}", config.display());
+    let run = |args: &[&str]| yard.run(&[&[named.as_str()], args].concat());
+    let rows = run(&["fleets"]).code(0).out;
+    assert!(rows.lines().any(|row| row.starts_with("legacy-prod") && row.contains("6 past age")), "{rows}");
+    let detail = run(&["fleet", "legacy-prod"]).code(0).out;
+    assert!(detail.contains("6 servers are older than 24h: `qd recycle legacy-prod` replaces every server"), "{detail}");
+    let sheet = run(&["recycle", "legacy-prod", "--plan"]).code(0).out;
+    assert!(sheet.contains("6 servers are older than 24h") && sheet.contains("skip matching off"), "{sheet}");
+    run(&["recycle", "legacy-prod", "--yes", "--reason", "a month old"]).code(0);
+    let fleet = run(&["fleet", "legacy-prod", "--json"]).code(0).json();
+    assert_eq!((&fleet["past_max_age"], &fleet["max_age_secs"]), (&Value::from(0), &Value::from(86_400)));
+}

@@ -105,13 +105,11 @@ pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
 
 fn split(facts: &Facts<'_>) -> Refusal {
     let of = |slot| serves_with(facts, slot);
-    let remedy = match facts.spec.route {
-        Route::Weighted { .. } => "bring it back to one release first: roll it back (`qd rollback`)",
-        Route::Attached { .. } => "let the group that is good serve alone: bring the other one to 0 servers, then deploy",
-        Route::None => "let the group that is good work alone: bring the other one to 0 servers, then deploy",
-    };
     let (a, b) = (of(Slot::A), of(Slot::B));
-    Refusal::new(format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name), remedy)
+    Refusal::new(
+        format!("{} has no single live group: {a} on a, {b} on b, and no operation explains it", facts.spec.name),
+        format!("bring it back to one release first: `qd rollback {}`", facts.spec.name),
+    )
 }
 
 /// With what a slot serves, for people: its weight, or its servers.

@@ -32,10 +32,10 @@ pub struct Ground<'a> {
     pub images_complete: bool,
     /// The fleet's ledger.
     pub ledger: &'a [LedgerEntry],
-    /// What of its records cannot be read.
-    pub damage: &'a FleetDamage,
     /// The slot that serves most, where that can be told.
     pub live: Option<Slot>,
+    /// What of its records cannot be read.
+    pub damage: &'a FleetDamage,
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -129,10 +129,8 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
     }
-    let is_let_in = |slot: Slot| group(ground, slot).is_some_and(|group| is_let_in(ground, slot, group));
-    if ground.holder.is_none() && matches!(ground.spec.route, Route::Weighted { .. }) && Slot::BOTH.into_iter().all(is_let_in) {
-        let stable = stable_slot(ground.ledger, |slot| group(ground, slot));
-        return stable.map(Slot::other).or(ground.live);
+    if ground.holder.is_none() && Slot::BOTH.into_iter().all(|slot| group(ground, slot).is_some_and(|found| is_let_in(ground, slot, found))) {
+        return stable_slot(ground.ledger, |slot| group(ground, slot)).map(Slot::other).or(ground.live);
     }
     ground.live
 }

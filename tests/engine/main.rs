@@ -14,9 +14,11 @@ mod bench;
 mod commands;
 mod credentials;
 mod gates;
+mod mill;
 mod relaunch;
 mod rolling;
 mod routes;
+mod short;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -62,8 +62,7 @@ fn workers_of_stable_go_on_until_the_new_ones_are_stable_and_a_way_back_ends_onl
     assert!(three_looks(&mut bench).unwrap_err().contains("soak"), "nothing is taken from stable at 100%");
     backing_out(&mut bench);
     assert!(bench.call().unwrap_err().contains("second reading"));
-    bench.later(20);
-    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "worker-prod-b".into(), sizes: Sizes::all(0) }));
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "worker-prod-b".into(), sizes: Sizes::all(0) }));
 }
 
 #[test]
@@ -185,8 +184,7 @@ fn what_was_taken_off_drains_before_it_is_parked_and_is_attached_again_at_the_en
     assert!(bench.call().unwrap_err().contains("30 servers of search-prod-b drain"));
     bench.targets_of(Slot::B, None);
     bench.turn();
-    bench.later(20);
-    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "search-prod-b".into(), sizes: Sizes::all(0) }));
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "search-prod-b".into(), sizes: Sizes::all(0) }));
     bench.servers_in(Slot::B, 0, 2);
     bench.sized(Slot::B, Sizes::all(0));
     assert_eq!(bench.call(), moved(&bench, true, "search-prod-b"));

@@ -3,7 +3,7 @@
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use quarterdeck::domain::fleet::{BySlot, Slot};
 use quarterdeck::domain::group::{Health, Lifecycle};
-use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::observation::{Credentials, Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::TargetState;
@@ -86,7 +86,9 @@ impl Sim {
         }
         if self.is_spelled(Fault::Credentials) {
             self.struck(Fault::Credentials);
-            return FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
+            let mut blind = FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
+            blind.credentials = Credentials::Gone { why: "the token is expired".into() };
+            return blind;
         }
         if self.hits(Fault::StaleRead) {
             self.mix_in_old(&mut seen, depth);

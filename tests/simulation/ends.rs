@@ -1,13 +1,17 @@
 //! What an operation promises about how it ends.
 
 use quarterdeck::domain::fleet::Slot;
+use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::plan::OperationKind;
+use quarterdeck::operation::status::WayBackLevel;
 
 use crate::script::Kind;
-use crate::sim::{Broke, Sim};
+use crate::sim::{Broke, LAUNCH, Sim};
 use crate::store::Record;
 
+/// A target drains no longer.
+const DRAINS: Millis = Millis::secs(125);
 /// How the totals call a good image that was backed out by chance.
 pub const FALSE_ALARM: &str = "false alarms of the judge";
 
@@ -25,6 +29,21 @@ impl Sim {
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
+    }
+
+    /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one the launches it needs.
+    fn there_in_time(&self, record: &Record) -> Result<(), Broke> {
+        let timing = &record.operation.plan.timing;
+        let bound = match record.operation.plan.level {
+            Some(WayBackLevel::R0) => timing.period_moving.times(2),
+            _ => LAUNCH.times(2).plus(timing.lower_gap).plus(DRAINS).plus(timing.period_moving.times(4)),
+        };
+        let began = record.operation.created_at;
+        let took = record.progress.traffic_on_target_at.map(|at| at.since(began));
+        if record.disturbed || took.is_some_and(|took| took <= bound) {
+            return Ok(());
+        }
+        Err(format!("S5: {} was on its target after {took:?}, the bound is {bound}", record.operation.id))
     }
 
     /// A deploy that ended before it touched the standby leaves it its window.
@@ -102,6 +121,7 @@ impl Sim {
         if record.progress.state == OperationState::Superseded {
             return Ok(());
         }
+        self.there_in_time(record)?;
         let to = record.operation.plan.to.slot;
         let all = |slot: Slot| self.world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(slot)));
         let serves = self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;

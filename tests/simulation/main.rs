@@ -37,6 +37,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use quarterdeck::domain::time::Millis;
 use sim::Sim;
 use totals::Totals;
 
@@ -160,4 +161,24 @@ fn two_runs_of_a_seed_leave_the_same_trace() {
     let traces: Vec<u64> = (1..=20).map(trace).collect();
     assert_eq!(traces, (1..=20).map(trace).collect::<Vec<_>>());
     assert!(traces.iter().collect::<std::collections::BTreeSet<_>>().len() == traces.len(), "every seed is another run");
+}
+
+/// Every state an operation can rest in is safe with nobody driving.
+#[test]
+fn nothing_gets_worse_in_thirty_days_without_anybody() {
+    for seed in 1..=30 {
+        let mut chance = chance::Chance::new(seed);
+        let script = script::Script { swarm: script::Swarm::default(), operations: 2, ..script::Script::draw(&mut chance) };
+        let mut sim = Sim::with(seed, chance, script);
+        let events = 20 + seed * 17;
+        let place = sim.pair.place.arn().clone();
+        let ended = sim.run_a_while(events).and_then(|()| {
+            let (weights, healthy) = (sim.world.actions(&place).cloned(), sim.serving());
+            sim.everybody_leaves_for(Millis::mins(60 * 24 * 30))?;
+            assert_eq!(sim.world.actions(&place).cloned(), weights, "seed {seed}");
+            assert!(sim.serving() >= healthy, "seed {seed}: {healthy} servers served, {} do", sim.serving());
+            sim.run()
+        });
+        ended.unwrap_or_else(|broke| panic!("seed {seed}: {broke}"));
+    }
 }

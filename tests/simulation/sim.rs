@@ -225,15 +225,38 @@ impl Sim {
 
     pub fn run_until_rest(&mut self) -> Result<(), Broke> {
         while let Some(next) = self.next_event() {
-            self.pass_to(next)?;
-            while let Some(act) = self.due_act() {
-                self.act(act)?;
-            }
-            self.due_processes()?;
-            self.judge_ends()?;
-            self.somebody_drives();
-            self.in_time()?;
+            self.go_on_to(next)?;
         }
+        Ok(())
+    }
+
+    /// Goes on until so many things have happened.
+    pub fn run_a_while(&mut self, events: u64) -> Result<(), Broke> {
+        for _ in 0..events {
+            let Some(next) = self.next_event() else { break };
+            self.go_on_to(next)?;
+        }
+        Ok(())
+    }
+
+    fn go_on_to(&mut self, next: WorldTime) -> Result<(), Broke> {
+        self.pass_to(next)?;
+        while let Some(act) = self.due_act() {
+            self.act(act)?;
+        }
+        self.due_processes()?;
+        self.judge_ends()?;
+        self.somebody_drives();
+        self.in_time()
+    }
+
+    /// Everybody is gone for so long: no driver, no person, and nothing happens but what goes on by itself.
+    pub fn everybody_leaves_for(&mut self, span: Millis) -> Result<(), Broke> {
+        self.processes.clear();
+        self.agenda.clear();
+        self.pass_to(self.clock.plus(span))?;
+        self.trouble(self.clock);
+        self.somebody_drives();
         Ok(())
     }
 
@@ -249,6 +272,13 @@ impl Sim {
             self.tick()?;
         }
         Ok(())
+    }
+
+    /// Healthy servers of all groups that get traffic.
+    pub fn serving(&self) -> u32 {
+        let actions = self.world.actions(self.pair.place.arn());
+        let serves = |slot: &Slot| actions.and_then(|actions| actions.weight(self.pair.target_groups.get(*slot))).is_some_and(|weight| weight > 0);
+        Slot::BOTH.into_iter().filter(serves).map(|slot| self.world.healthy_targets(self.pair.target_groups.get(slot))).sum()
     }
 
     pub fn tick(&mut self) -> Result<(), Broke> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::disk::SmallDisk;
 use super::endpoint::Endpoint;
 use super::proxy::Proxy;
 
@@ -23,6 +24,8 @@ pub struct Qd {
     env: Vec<(String, String)>,
     /// For the test's own looks at the store, which must not fail with what is between `qd` and its endpoint.
     looks_through: Option<String>,
+    /// What brings a command to where it sees the disk.
+    enter: Vec<String>,
 }
 
 /// What a finished `qd` said.
@@ -86,7 +89,15 @@ impl Qd {
 
     /// The same at the speed of real life.
     pub fn unhurried(env: Vec<(String, String)>) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None }
+        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None, enter: Vec::new() }
+    }
+
+    /// From now on all that is recorded lies on a disk of so many MiB.
+    pub fn move_to_small_disk(&mut self, mib: u32) -> SmallDisk {
+        std::fs::create_dir_all(self.state_dir()).unwrap();
+        let disk = SmallDisk::mounted(&self.state_dir(), mib);
+        self.enter = disk.enter();
+        disk
     }
 
     /// The access key its calls are signed with.
@@ -113,7 +124,10 @@ impl Qd {
 
     /// A `qd` that is ready to start. Nothing of the developer's environment reaches it.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_qd"));
+        let program = env!("CARGO_BIN_EXE_qd").to_owned();
+        let mut line = self.enter.iter().chain([&program]);
+        let mut command = Command::new(line.next().unwrap());
+        command.args(line);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).env("USER", "tester");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.arg("--state-dir").arg(self.state_dir()).arg("--config").arg(self.fleets_file());
@@ -142,8 +156,13 @@ impl Qd {
     pub fn json(&self, args: &[&str]) -> Value {
         let mut all = args.to_vec();
         all.push("--json");
+        self.look(&all).ok().json()
+    }
+
+    /// Runs it past whatever is between `qd` and its endpoint.
+    fn look(&self, args: &[&str]) -> Told {
         let past: Vec<_> = self.looks_through.iter().map(|url| ("AWS_ENDPOINT_URL", Some(url.as_str()))).collect();
-        self.run_with(&past, &all).ok().json()
+        self.run_with(&past, args)
     }
 
     /// Starts an operation and returns its id; its driver goes on by itself.
@@ -212,8 +231,7 @@ impl Qd {
 impl Drop for Qd {
     /// Drivers outlive their terminal, and would outlive the test: each is ended by its own number.
     fn drop(&mut self) {
-        let Ok(output) = self.command(&["ops", "--json"]).output() else { return };
-        let ops: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let ops: Value = serde_json::from_str(&self.look(&["ops", "--json"]).out).unwrap_or_default();
         for op in ops["operations"].as_array().into_iter().flatten().filter(|op| op["driver"]["alive"] == true) {
             if let Some(pid) = op["driver"]["pid"].as_u64() {
                 kill(pid);

@@ -12,7 +12,9 @@ mod support;
 
 mod access;
 mod again;
+mod alarms;
 mod canary;
+mod disk;
 mod estate;
 mod faults;
 mod green;
@@ -20,4 +22,5 @@ mod kills;
 mod others;
 mod proxy;
 mod refusals;
+mod rolling;
 mod yard;

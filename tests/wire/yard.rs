@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::support::disk::SmallDisk;
 use crate::support::endpoint::{Call, Endpoint};
 use crate::support::proxy::Proxy;
 use crate::support::qd::Qd;
@@ -24,6 +25,13 @@ impl Yard {
     pub fn new() -> Self {
         let aws = Arc::new(Endpoint::start());
         Self { qd: Qd::new(&aws), aws }
+    }
+
+    /// With all that is recorded on a disk of so many MiB.
+    pub fn on_small_disk(mib: u32) -> (Self, SmallDisk) {
+        let mut yard = Self::new();
+        let disk = yard.qd.move_to_small_disk(mib);
+        (yard, disk)
     }
 
     /// Somebody else at the same endpoint, with a store and an access key of their own.
@@ -140,6 +148,30 @@ impl Yard {
             assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.own_writes()));
         }
         assert!(!meant.is_empty());
+    }
+
+    /// Somebody makes an alarm, which then has this state.
+    pub fn alarm(&self, name: &str, state: &str) {
+        let fields = [
+            ("AlarmName", name),
+            ("Namespace", "test"),
+            ("MetricName", "errors"),
+            ("ComparisonOperator", "GreaterThanThreshold"),
+            ("EvaluationPeriods", "1"),
+            ("Period", "60"),
+            ("Threshold", "1"),
+            ("Statistic", "Sum"),
+        ];
+        let (status, body) = self.aws.aws("cloudwatch", "PutMetricAlarm", &fields);
+        assert_eq!(status, 200, "{body}");
+        self.set_alarm(name, state);
+    }
+
+    /// The alarm changes its state.
+    pub fn set_alarm(&self, name: &str, state: &str) {
+        let fields = [("AlarmName", name), ("StateValue", state), ("StateReason", "a test")];
+        let (status, body) = self.aws.aws("cloudwatch", "SetAlarmState", &fields);
+        assert_eq!(status, 200, "{body}");
     }
 
     /// The writes of this `qd`, told by its access key.

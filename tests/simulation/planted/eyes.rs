@@ -20,14 +20,14 @@ impl Eyes {
     fn group(&mut self, slot: Slot) -> Option<&mut ServerGroup> {
         match self.seen.groups.get_mut(slot) {
             Reading::Known { value, .. } => Some(value),
-            Reading::Missing { .. } | Reading::Unknown { .. } => None,
+            Reading::Unknown { .. } | Reading::Missing { .. } => None,
         }
     }
 
     fn health(&mut self, slot: Slot) -> Option<&mut TargetHealth> {
         match self.seen.health.get_mut(slot) {
             Reading::Known { value, .. } => Some(value),
-            Reading::Missing { .. } | Reading::Unknown { .. } => None,
+            Reading::Unknown { .. } | Reading::Missing { .. } => None,
         }
     }
 
