@@ -11,6 +11,7 @@ use quarterdeck::engine::{Situation, consequence, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::Who;
 use quarterdeck::operation::consequence::Consequence;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -93,6 +94,7 @@ impl Mill {
             images_missing: None,
             ledger: &self.ledger,
             operations: &newest_first,
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: ReleaseTemplate::NotRead,
