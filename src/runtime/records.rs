@@ -216,6 +216,7 @@ impl Office {
             finding(level, "target group", format!("{}: drains for {drain}, DNS failover minimum {}", group.target_group.short(), escape(dns)))
         }));
         findings.push(policies(gathered.policies.as_deref()));
+        findings.extend(super::gates::examine_scheduled(&spec, gathered.policies.as_deref()));
         findings.extend(super::gates::examine_alarms(&spec, &gathered.seen));
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)
