@@ -124,7 +124,7 @@ fn detach(situation: &Situation<'_>) -> Move {
 
 fn template(situation: &Situation<'_>) -> Move {
     let Some(group) = situation.group(situation.to().slot) else { return make_and_pin(situation) };
-    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > 0 && situation.plan.idle_size == 0 {
+    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > situation.plan.idle_size {
         return Move::hold(format!("{} is not empty any more", group.name));
     }
     make_and_pin(situation)
