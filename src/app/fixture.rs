@@ -354,6 +354,7 @@ pub fn deploy_plan() -> Plan {
         supersedes: None,
         level: None,
         leaves_bad: false,
+        suspends: Vec::new(),
         source: None,
         gates: Vec::new(),
         differences: Vec::new(),

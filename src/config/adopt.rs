@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::ConfigError;
 use super::files::{private_dir, read, shown};
 use super::fleets::parse;
-use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, RoutePlace};
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, RoutePlace, Scheduled};
 use crate::domain::text::{Untrusted, is_treacherous};
 use crate::domain::time::Millis;
 
@@ -110,6 +110,9 @@ pub fn section(spec: &FleetSpec) -> String {
     }
     line("strategy", quoted(spec.strategy.word()));
     line("idle_size", spec.idle_size.to_string());
+    if spec.scheduled != Scheduled::Refuse {
+        line("scheduled", quoted(spec.scheduled.word()));
+    }
     if spec.require_verified {
         line("require_verified", "true".to_owned());
     }

@@ -10,7 +10,7 @@ use super::error::ConfigError;
 use super::files::read;
 use super::reader::{Reader, Section};
 use super::route::route;
-use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, Strategy, WeightStep};
+use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, Scheduled, Strategy, WeightStep};
 use crate::domain::ids::{AlarmName, FleetName, GroupName};
 use crate::domain::suggest::nearest;
 use crate::domain::tags::TagKeys;
@@ -19,7 +19,7 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 18] = [
+const FLEET: [&str; 19] = [
     "app",
     "env",
     "slots",
@@ -36,6 +36,7 @@ const FLEET: [&str; 18] = [
     "notify",
     "steps",
     "require_verified",
+    "scheduled",
     "gates",
     "hold",
 ];
@@ -161,6 +162,7 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         steps: steps(reader, section).unwrap_or_else(|| bare.steps.clone()),
         idle_size: reader.number(section, "idle_size", 0..=1, "0 or 1").unwrap_or(bare.idle_size),
         require_verified: reader.boolean(section, "require_verified").unwrap_or(bare.require_verified),
+        scheduled: scheduled(reader, section).unwrap_or(bare.scheduled),
         gates: gates(reader, section).unwrap_or_default(),
         hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
         alarms: alarms(reader, section).unwrap_or_default(),
@@ -265,6 +267,16 @@ fn steps(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<Weigh
         reader.mistake(&at, format!("{}: 'steps': {ends}: expected the last step to have weight 100", section.name));
     }
     Some(steps)
+}
+
+fn scheduled(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Scheduled> {
+    let expected = "\"refuse\" or \"suspend\"";
+    let (text, span) = reader.string(section, "scheduled", expected)?;
+    let found = [Scheduled::Refuse, Scheduled::Suspend].into_iter().find(|scheduled| scheduled.word() == text);
+    if found.is_none() {
+        reader.mistake(&span, format!("{}: 'scheduled' is \"{text}\": expected {expected}", section.name));
+    }
+    found
 }
 
 /// Alarms that gate, each once.

@@ -122,6 +122,7 @@ fn wrong_types_and_values_say_what_was_expected() {
         ("max_age = 30", "'max_age' is 30: expected a duration"),
         ("alarms = \"web-5xx\"", "'alarms' is \"web-5xx\": expected a list of alarm names"),
         ("alarms = [\"a\", \"a\"]", "'alarms' names \"a\" twice"),
+        ("scheduled = \"stop\"", "'scheduled' is \"stop\": expected \"refuse\" or \"suspend\""),
         ("notify = \"/bin/page\"", "'notify' is \"/bin/page\": expected a program with its arguments"),
         ("notify = [\"page\"]", "'notify' runs \"page\": expected the whole path of a program, which begins with /"),
         ("gates = [\"/bin/smoke\"]", "'gates' is a list: expected programs with their arguments"),

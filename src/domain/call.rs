@@ -100,6 +100,20 @@ pub enum CloudCall {
         /// The group.
         group: GroupName,
     },
+    /// SuspendProcesses: scheduled actions stand still; a loan.
+    SuspendProcesses {
+        /// The group.
+        group: GroupName,
+        /// Auto Scaling's names of the processes.
+        processes: Vec<String>,
+    },
+    /// ResumeProcesses: the loan is given back.
+    ResumeProcesses {
+        /// The group.
+        group: GroupName,
+        /// Auto Scaling's names of the processes.
+        processes: Vec<String>,
+    },
     /// CreateOrUpdateTags: the courtesy claim, and the release that is stable.
     Tag {
         /// The groups.
@@ -129,6 +143,8 @@ impl CloudCall {
             Self::StartInstanceRefresh { .. } => "StartInstanceRefresh",
             Self::CancelInstanceRefresh { .. } => "CancelInstanceRefresh",
             Self::RollbackInstanceRefresh { .. } => "RollbackInstanceRefresh",
+            Self::SuspendProcesses { .. } => "SuspendProcesses",
+            Self::ResumeProcesses { .. } => "ResumeProcesses",
             Self::Tag { .. } => "CreateOrUpdateTags",
             Self::Untag { .. } => "DeleteTags",
         }
@@ -156,6 +172,8 @@ impl CloudCall {
             }
             Self::CancelInstanceRefresh { group } => format!("{group} stops replacing servers"),
             Self::RollbackInstanceRefresh { group } => format!("{group} goes back to what it launches"),
+            Self::SuspendProcesses { group, processes } => format!("{group} suspends {}", keys(processes.iter())),
+            Self::ResumeProcesses { group, processes } => format!("{group} resumes {}", keys(processes.iter())),
             Self::Tag { groups, tags } => format!("{} on {}", keys(tags.iter().map(|(key, _)| key)), names(groups)),
             Self::Untag { groups, keys: gone } => format!("{} off {}", keys(gone.iter()), names(groups)),
         }

@@ -258,6 +258,28 @@ pub enum FleetSource {
     Inferred,
 }
 
+/// What a deploy does with scheduled actions inside its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheduled {
+    /// It is refused: they would change sizes in the middle of it.
+    #[default]
+    Refuse,
+    /// They are suspended on both groups, and go on when everything is given back.
+    Suspend,
+}
+
+impl Scheduled {
+    /// The word people type.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Suspend => "suspend",
+        }
+    }
+}
+
 /// What is known of a fleet without looking at its servers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetSpec {
@@ -287,6 +309,9 @@ pub struct FleetSpec {
     pub idle_size: u32,
     /// Refuse images without gate records.
     pub require_verified: bool,
+    /// What a deploy does with scheduled actions.
+    #[serde(default)]
+    pub scheduled: Scheduled,
     /// Programs with their arguments that look at a candidate before it gets traffic.
     pub gates: Vec<Vec<String>>,
     /// A blue-green deploy waits for a person before its switch.
@@ -321,6 +346,7 @@ impl FleetSpec {
             steps: default_steps(),
             idle_size: 0,
             require_verified: false,
+            scheduled: Scheduled::Refuse,
             gates: Vec::new(),
             hold: false,
             alarms: Vec::new(),

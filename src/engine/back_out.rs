@@ -33,13 +33,16 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
     give_back(situation, stable, "stable serves, the candidate is idle")
 }
 
-/// What was taken off is attached again, then pins, then the claim: done when nothing borrowed is left.
+/// What was taken off is attached again, then pins and scheduled actions, then the claim: done when nothing borrowed is left.
 pub(super) fn give_back(situation: &Situation<'_>, live: crate::domain::fleet::Slot, note: &str) -> Step {
     if let Some(step) = situation.attach_again(live) {
         return step;
     }
     if let Some(call) = situation.release_pin(live) {
         return Move::call(call, "the pin is given back").into();
+    }
+    if let Some(call) = situation.resume_scheduled() {
+        return Move::call(call, "scheduled actions go on").into();
     }
     unclaimed(situation, note).into()
 }

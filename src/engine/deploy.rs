@@ -27,7 +27,10 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
         StepKind::Claim => claim(situation),
         StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
         StepKind::Detach => detach(situation).into(),
-        StepKind::Template => template(situation).into(),
+        StepKind::Template => match situation.suspend_scheduled() {
+            Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
+            None => template(situation).into(),
+        },
         StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done(format!("one server is healthy {}", situation.apart())).into()),
         StepKind::FullSize => {
             let (need, apart) = (situation.progress.need, situation.apart());
@@ -121,7 +124,7 @@ fn detach(situation: &Situation<'_>) -> Move {
 
 fn template(situation: &Situation<'_>) -> Move {
     let Some(group) = situation.group(situation.to().slot) else { return make_and_pin(situation) };
-    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > 0 && situation.plan.idle_size == 0 {
+    if situation.to_version().is_some() && !is_pinned(situation) && group.total() > situation.plan.idle_size {
         return Move::hold(format!("{} is not empty any more", group.name));
     }
     make_and_pin(situation)

@@ -18,9 +18,12 @@ use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
 use crate::operation::notice::{self, NoticeKind};
+use crate::operation::plan::StepKind;
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 
+/// An operation that stands still for so long keeps what it borrowed too long.
+const LONGEST_LOAN: Millis = Millis::mins(24 * 60);
 /// Credentials that end sooner than this are worth telling.
 const CREDENTIALS_SHORT: Millis = Millis::mins(15);
 
@@ -116,6 +119,8 @@ pub struct Driver<H> {
     gate: Option<usize>,
     /// The end of credentials that people were told of.
     told_end: Option<WorldTime>,
+    /// Since when what was borrowed stood still, as people were told.
+    told_overdue: Option<WorldTime>,
 }
 
 impl<H: Hands> Driver<H> {
@@ -124,7 +129,20 @@ impl<H: Hands> Driver<H> {
         let progress = Progress::of(&operation.plan, events);
         let now = events.last().map_or(operation.created_at, |event| event.at);
         let since = hands.boot_now();
-        Self { hands, operation, progress, claimant, lease, lease_since: since, renewed_at: since, now, retire: None, gate: None, told_end: None }
+        Self {
+            hands,
+            operation,
+            progress,
+            claimant,
+            lease,
+            lease_since: since,
+            renewed_at: since,
+            now,
+            retire: None,
+            gate: None,
+            told_end: None,
+            told_overdue: None,
+        }
     }
 
     /// Drives to the end: the state it ended in, and the retire that follows.
@@ -175,6 +193,7 @@ impl<H: Hands> Driver<H> {
         let seen = self.hands.look(depth(&self.operation.plan, &self.progress)).await;
         self.now = self.hands.world_now().await.unwrap_or(seen.at).max(self.now);
         self.tell_credentials(&seen);
+        self.tell_overdue();
         match self.decide(&seen) {
             Ok(decision) => self.carry_out(decision).await,
             Err(broken) => self.stop_in_place(&broken).await,
@@ -190,6 +209,23 @@ impl<H: Hands> Driver<H> {
             let text = format!("the credentials it runs on end in {left}, and no newer ones came");
             self.hands.tell(NoticeKind::CredentialsEnd, &self.progress, self.now, Some(&text));
         }
+    }
+
+    /// People are told when an operation stands still for a day with what it borrowed, or cannot give it back.
+    fn tell_overdue(&mut self) {
+        let (plan, progress) = (&self.operation.plan, &self.progress);
+        let gives_back = plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::GiveBack);
+        let stands = matches!(progress.state, OperationState::Paused | OperationState::Holding) && progress.deadline.is_none();
+        let (since, limit, what) = match (gives_back, stands) {
+            (true, _) => (progress.step_started_at, plan.timing.launch_limit, "it cannot be given back"),
+            (_, true) => (Some(progress.since), LONGEST_LOAN, "the operation stands still"),
+            _ => return,
+        };
+        let Some(since) = since.filter(|since| self.now.since(*since) >= limit && self.told_overdue != Some(*since)) else { return };
+        self.told_overdue = Some(since);
+        let lasting = self.now.since(since);
+        let text = format!("minimum sizes, the claim and what was suspended are borrowed, and {what} for {lasting}: {}", self.progress.reason);
+        self.hands.tell(NoticeKind::Overdue, &self.progress, self.now, Some(&text));
     }
 
     fn decide(&self, seen: &FleetObservation) -> Result<Decision, Broken> {

@@ -42,6 +42,7 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
             owned(situation, group)?;
             refreshed(situation, (template, *version), preferences)
         }
+        CloudCall::SuspendProcesses { group, .. } | CloudCall::ResumeProcesses { group, .. } => owned(situation, group).map(|_| ()),
         CloudCall::CancelInstanceRefresh { group } | CloudCall::RollbackInstanceRefresh { group } => owned(situation, group).map(|_| ()),
         CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
         CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),

@@ -21,6 +21,7 @@ mod relaunch;
 mod retire;
 mod rollback;
 mod rolling;
+mod scheduled;
 mod shift;
 mod situation;
 mod traffic;

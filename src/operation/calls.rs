@@ -45,7 +45,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Claim => vec![named(&tag(plan, CLAIM_KEY))],
         StepKind::EmptySlot => vec![named(&park(&plan.to, 0))],
         StepKind::Detach => attach(&plan.to, false).into_iter().collect(),
-        StepKind::Template => template(plan),
+        StepKind::Template => suspended(plan).into_iter().chain(template(plan)).collect(),
         StepKind::Version => template(plan).into_iter().take(1).collect(),
         StepKind::Refresh => refresh(plan),
         StepKind::Bake => Vec::new(),
@@ -61,6 +61,19 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
         StepKind::GiveBack => given_back(plan),
     }
+}
+
+/// Auto Scaling's name of what runs scheduled actions.
+pub const SCHEDULED_ACTIONS: &str = "ScheduledActions";
+
+fn suspended(plan: &Plan) -> Vec<Named> {
+    let processes = || vec![SCHEDULED_ACTIONS.to_owned()];
+    plan.suspends.iter().map(|group| named(&CloudCall::SuspendProcesses { group: group.clone(), processes: processes() })).collect()
+}
+
+fn resumed(plan: &Plan) -> Vec<Named> {
+    let processes = || vec![SCHEDULED_ACTIONS.to_owned()];
+    plan.suspends.iter().map(|group| named(&CloudCall::ResumeProcesses { group: group.clone(), processes: processes() })).collect()
 }
 
 fn named(call: &CloudCall) -> Named {
@@ -135,7 +148,7 @@ fn given_back(plan: &Plan) -> Vec<Named> {
     let shared = matches!(plan.scope.route, Route::Attached { .. });
     let attached = attach(&plan.from, true).filter(|_| shared);
     let released = CloudCall::ReleaseMin { group: plan.to.group.clone(), min: plan.live_sizes.min };
-    attached.into_iter().chain([named(&released), named(&untag(plan))]).collect()
+    attached.into_iter().chain([named(&released)]).chain(resumed(plan)).chain([named(&untag(plan))]).collect()
 }
 
 fn attach(side: &Side, on: bool) -> Option<Named> {

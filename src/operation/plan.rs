@@ -300,6 +300,9 @@ pub struct Plan {
     /// What looks at the candidate before it gets traffic.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// Groups whose scheduled actions stand still from the beginning until everything is given back. What was suspended before is not among them.
+    #[serde(default)]
+    pub suspends: Vec<GroupName>,
     /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
     pub judged: bool,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.

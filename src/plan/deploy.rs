@@ -38,6 +38,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
     fill(facts, &mut plan, live)?;
+    guards::suspend_scheduled(facts, &mut plan);
     let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
     plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
@@ -178,13 +179,7 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
 
 pub(super) fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
     let Some(policies) = &facts.policies else { return Ok(()) };
-    if let Some(scheduled) = policies.iter().find(|group| !group.scheduled.is_empty()) {
-        let names: Vec<String> = scheduled.scheduled.iter().map(Untrusted::shown).collect();
-        return Err(Refusal::new(
-            format!("{} has scheduled actions ({}), which would change sizes in the middle of a deploy", scheduled.group, names.join(", ")),
-            "remove them, or deploy with them on neither group",
-        ));
-    }
+    guards::scheduled_actions(facts, policies)?;
     match policies.as_slice() {
         [a, b] if a.policies != b.policies => Err(Refusal::new(
             format!("the scaling policies of {} and {} differ ({} against {})", a.group, b.group, a.policies.len(), b.policies.len()),
@@ -313,6 +308,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
         Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
         None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
     });
+    checks.extend(guards::scheduled_check(facts));
     checks.push(guards::alarm_check(facts));
     checks.push(guards::credentials_check(facts, plan));
     checks.extend(marked_before(facts, image));

@@ -203,6 +203,12 @@ impl Facts<'_> {
         self.borrower().map_or(read, |view| Sizes { desired: read.desired, ..view.operation.plan.live_sizes })
     }
 
+    /// Groups whose scheduled actions the operation before suspended and has not given back: whoever goes on gives them back.
+    pub(super) fn suspended_by_us(&self) -> Vec<crate::domain::ids::GroupName> {
+        let borrowed = self.operations.first().filter(|view| !matches!(view.state(), OperationState::Succeeded | OperationState::BackedOut));
+        borrowed.map_or_else(Vec::new, |view| view.operation.plan.suspends.clone())
+    }
+
     /// A group as one side of a plan.
     pub(super) fn side(&self, slot: Slot) -> Result<Side, Refusal> {
         let group = self.group(slot)?;
@@ -341,6 +347,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         steps: Vec::new(),
         timing: facts.setting.timing(),
         window: facts.spec.window.scaled(facts.setting.time_scale),
+        suspends: facts.suspended_by_us(),
         gates: Vec::new(),
         // A shared target group counts both releases together, and without one nobody counts.
         judged: facts.setting.judged && facts.spec.scope().is_weighted(),

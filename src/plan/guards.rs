@@ -1,9 +1,11 @@
 //! What keeps a plan from going forward, and what a way back lists as skipped.
 
 use super::facts::Facts;
-use crate::domain::observation::{AlarmState, Credentials};
+use crate::domain::fleet::{Groups, Scheduled};
+use crate::domain::observation::{AlarmState, Credentials, GroupPolicies};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
+use crate::operation::calls::SCHEDULED_ACTIONS;
 use crate::operation::plan::{Check, CheckLevel, Plan, Refusal};
 
 /// Nothing new goes forward in a frozen fleet.
@@ -42,6 +44,47 @@ pub(super) fn alarm_check(facts: &Facts<'_>) -> Check {
     }
     let names: Vec<String> = facts.spec.alarms.iter().map(ToString::to_string).collect();
     Check::new(CheckLevel::Ok, format!("green now, and red in a soak backs out: {}", names.join(", ")))
+}
+
+/// Scheduled actions inside the plan's time are suspended or refused, as the fleet says. AWS's own engine gives nothing back for us.
+pub(super) fn scheduled_actions(facts: &Facts<'_>, policies: &[GroupPolicies]) -> Result<(), Refusal> {
+    let suspends = facts.spec.scheduled == Scheduled::Suspend && matches!(facts.spec.groups, Groups::Two(_));
+    let Some(group) = policies.iter().find(|group| !group.scheduled.is_empty()).filter(|_| !suspends) else { return Ok(()) };
+    let names: Vec<String> = group.scheduled.iter().map(Untrusted::shown).collect();
+    let remedy = match facts.spec.groups {
+        Groups::Two(_) => "remove them, or have them suspended meanwhile: `scheduled = \"suspend\"` in the fleet's section of fleets.toml",
+        Groups::One(_) => "remove them, or suspend them yourself while this runs",
+    };
+    Err(Refusal::new(
+        format!("{} has scheduled actions ({}), which would change sizes in the middle of a deploy", group.group, names.join(", ")),
+        remedy,
+    ))
+}
+
+/// The groups whose scheduled actions have to stand still, besides those that do already.
+pub(super) fn suspend_scheduled(facts: &Facts<'_>, plan: &mut Plan) {
+    if scheduled_names(facts).is_empty() || facts.spec.scheduled != Scheduled::Suspend {
+        return;
+    }
+    let groups = facts.seen.scope.slots().iter().filter_map(|slot| facts.seen.group(*slot));
+    for group in groups.filter(|group| !group.suspended.iter().any(|process| process.raw() == SCHEDULED_ACTIONS)) {
+        if !plan.suspends.contains(&group.name) {
+            plan.suspends.push(group.name.clone());
+        }
+    }
+}
+
+/// What happens to scheduled actions, on the sheet.
+pub(super) fn scheduled_check(facts: &Facts<'_>) -> Option<Check> {
+    let names = scheduled_names(facts);
+    let text = || format!("scheduled actions stand still until everything is given back: {}", names.join(", "));
+    (!names.is_empty()).then(|| Check::new(CheckLevel::Warning, text()))
+}
+
+fn scheduled_names(facts: &Facts<'_>) -> Vec<String> {
+    let groups = facts.policies.iter().flatten();
+    let names: std::collections::BTreeSet<String> = groups.flat_map(|group| group.scheduled.iter().map(Untrusted::shown)).collect();
+    names.into_iter().collect()
 }
 
 /// The credentials last for a beginning and a way back from it.

@@ -1,7 +1,7 @@
 //! What the doctor says of a fleet's gates.
 
-use crate::domain::fleet::FleetSpec;
-use crate::domain::observation::{AlarmReading, AlarmState, FleetObservation};
+use crate::domain::fleet::{FleetSpec, Scheduled};
+use crate::domain::observation::{AlarmReading, AlarmState, FleetObservation, GroupPolicies};
 use crate::domain::text::Untrusted;
 use crate::operation::plan::CheckLevel;
 use crate::ports::desk::Finding;
@@ -22,6 +22,20 @@ pub(super) fn examine_alarms(spec: &FleetSpec, seen: &FleetObservation) -> Vec<F
             vec![finding(CheckLevel::Unknown, format!("could not be read, so no deploy goes forward: {why}"))]
         }
     }
+}
+
+/// What scheduled actions mean for a deploy of the fleet.
+pub(super) fn examine_scheduled(spec: &FleetSpec, policies: Option<&[GroupPolicies]>) -> Vec<Finding> {
+    let with_some = policies.unwrap_or_default().iter().filter(|group| !group.scheduled.is_empty());
+    let finding = |group: &GroupPolicies| {
+        let names: Vec<String> = group.scheduled.iter().map(Untrusted::shown).collect();
+        let (level, then) = match spec.scheduled {
+            Scheduled::Suspend => (CheckLevel::Ok, "they stand still during a deploy"),
+            Scheduled::Refuse => (CheckLevel::Warning, "a deploy is refused; `scheduled = \"suspend\"` in fleets.toml suspends them meanwhile"),
+        };
+        Finding { level, subject: "scheduled actions".to_owned(), text: format!("{}: {}: {then}", group.group, names.join(", ")) }
+    };
+    with_some.map(finding).collect()
 }
 
 const fn level(state: AlarmState) -> CheckLevel {

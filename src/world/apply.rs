@@ -56,6 +56,20 @@ impl World {
         outcome.map_err(|(kind, why)| CloudError::new(kind, call.aws_name(), why))
     }
 
+    fn suspend(&mut self, name: &GroupName, processes: &[String]) -> Result<CallReply, Refusal> {
+        let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
+        for process in processes.iter().filter(|process| !group.suspended.contains(process)).cloned().collect::<Vec<_>>() {
+            group.suspended.push(process);
+        }
+        Ok(CallReply::default())
+    }
+
+    fn resume(&mut self, name: &GroupName, processes: &[String]) -> Result<CallReply, Refusal> {
+        let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
+        group.suspended.retain(|process| !processes.contains(process));
+        Ok(CallReply::default())
+    }
+
     fn answer(&mut self, call: &CloudCall) -> Result<CallReply, Refusal> {
         if let Some(why) = self.credentials_gone() {
             return refuse(CloudErrorKind::Auth, why);
@@ -74,6 +88,8 @@ impl World {
             CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
                 self.start_refresh(group, (template, *version), preferences, RefreshStrategy::Rolling)
             }
+            CloudCall::SuspendProcesses { group, processes } => self.suspend(group, processes),
+            CloudCall::ResumeProcesses { group, processes } => self.resume(group, processes),
             CloudCall::CancelInstanceRefresh { group } => self.cancel_refresh(group),
             CloudCall::RollbackInstanceRefresh { group } => self.roll_refresh_back(group),
             CloudCall::Tag { groups, tags } => self.tag(groups, |found| {

@@ -118,6 +118,7 @@ fn server_group(world: &mut World, line: &Line, fleet: &str, slot: Slot, name: &
         suspended: Vec::new(),
         tags: BTreeMap::from([tag("qd:fleet", fleet), tag("qd:slot", slot.letter()), tag("qd:app", line.app), tag("qd:env", "prod")]),
         policies: policies(line.shape),
+        scheduled: Vec::new(),
         retry_at: 0,
         breaks_at: None,
         refreshes: Vec::new(),

@@ -206,6 +206,13 @@ pub enum Disturbance {
         /// For how long.
         span: Millis,
     },
+    /// Somebody puts a scheduled action on a group.
+    Schedule {
+        /// The group.
+        group: GroupName,
+        /// The action's name.
+        action: String,
+    },
     /// Our credentials end after so long, or have no end that is told: they are renewed.
     CredentialsEnd {
         /// After so long; none where no end is told.
@@ -268,6 +275,7 @@ impl World {
             Disturbance::DeletePlace { place } => self.places.remove(&place).is_some(),
             Disturbance::SetAlarm { alarm, state } => self.set_alarm(&alarm, state),
             Disturbance::UnreadableAlarms { span } => self.hide_alarms(span),
+            Disturbance::Schedule { group, action } => self.groups.get_mut(&group).map(|group| group.scheduled.push(action.into())).is_some(),
             Disturbance::CredentialsEnd { after } => {
                 self.credentials_end = after.map(|after| self.tick.saturating_add_unsigned(after.as_secs()));
                 true

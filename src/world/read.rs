@@ -257,7 +257,7 @@ impl World {
             |name: &GroupName| CloudError::new(CloudErrorKind::NotFound, "DescribePolicies", format!("Auto Scaling group {name} not found"));
         let policies = |name: &GroupName| {
             let found = self.groups.get(name).ok_or_else(|| missing(name))?;
-            Ok(GroupPolicies { group: name.clone(), policies: found.policies.clone(), scheduled: Vec::new() })
+            Ok(GroupPolicies { group: name.clone(), policies: found.policies.clone(), scheduled: found.scheduled.clone() })
         };
         groups.iter().map(policies).collect()
     }

@@ -160,6 +160,9 @@ pub struct Group {
     pub tags: BTreeMap<String, Untrusted>,
     /// Scaling policies in canonical form.
     pub policies: Vec<Untrusted>,
+    /// Scheduled actions, by name.
+    #[serde(default)]
+    pub scheduled: Vec<Untrusted>,
     /// Not before this tick is a failed launch tried again.
     pub retry_at: Tick,
     /// When one of its servers is going to break by itself.

@@ -4,7 +4,7 @@ use quarterdeck::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::{Health, Instance, Lifecycle};
 use quarterdeck::domain::ids::{InstanceId, OperationId};
-use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::observation::{Depth, FleetObservation, GroupPolicies};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::release::Release;
 use quarterdeck::domain::sizes::Sizes;
@@ -305,12 +305,17 @@ fn plan_of_nothing() -> Plan {
 /// A deploy of 2.14.0 to web-prod as it is seen in this world.
 pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    deploy_of(&spec, world, seen, None)
+}
+
+/// A deploy of 2.14.0 to this fleet, with what is known of its policies.
+pub fn deploy_of(spec: &FleetSpec, world: &World, seen: &FleetObservation, policies: Option<Vec<GroupPolicies>>) -> Result<Plan, Refusal> {
     let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
     quarterdeck::plan::deploy::plan(
         &Facts {
             setting: &setting,
             identity: &world.identity(),
-            spec: &spec,
+            spec,
             seen,
             images: &world.images(),
             images_missing: None,
@@ -321,7 +326,7 @@ pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
-            policies: None,
+            policies,
             history: FleetHistory::default(),
             freezes: &[],
             now: START,

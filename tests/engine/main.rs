@@ -18,6 +18,7 @@ mod mill;
 mod relaunch;
 mod rolling;
 mod routes;
+mod scheduled;
 mod short;
 
 use bench::Bench;

@@ -92,6 +92,7 @@ impl Mill {
             seen: &self.world.observe(&self.spec.scope(), Depth::Full),
             images: &self.world.images(),
             images_missing: None,
+            damage: &quarterdeck::operation::damage::FleetDamage::default(),
             ledger: &self.ledger,
             operations: &newest_first,
             damage: &FleetDamage::default(),
@@ -102,6 +103,7 @@ impl Mill {
             policies: None,
             history: FleetHistory::default(),
             freezes: &[],
+            damage: &quarterdeck::operation::damage::FleetDamage::default(),
             now: self.world.now(),
         })
     }

@@ -151,6 +151,8 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::StartInstanceRefresh { .. } => "start refresh",
         CloudCall::CancelInstanceRefresh { .. } => "cancel refresh",
         CloudCall::RollbackInstanceRefresh { .. } => "roll refresh back",
+        CloudCall::SuspendProcesses { .. } => "suspend",
+        CloudCall::ResumeProcesses { .. } => "resume",
         CloudCall::Tag { .. } => "tag",
         CloudCall::Untag { .. } => "untag",
     }

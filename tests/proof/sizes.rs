@@ -172,8 +172,8 @@ fn every_percent_of_every_size_gets_its_servers_before_its_weight() {
         let (fleet, mut last) = (Stage::new(servers, &[100]), 0);
         for pct in 0..=100 {
             let size = forward(&fleet, pct);
-            // A share of nothing is nothing; at weight above zero there is at least one server.
-            assert_eq!(size, if pct == 0 { 0 } else { counted(servers, pct).max(1) }, "{servers} servers, {pct}%");
+            // Whatever the share, the candidate keeps one server to be looked at.
+            assert_eq!(size, counted(servers, pct).max(1), "{servers} servers, {pct}%");
             assert!(size >= last && size >= smaller[usize::try_from(pct).unwrap()], "{servers} servers, {pct}%: {size} is less than a smaller share");
             last = size;
             smaller[usize::try_from(pct).unwrap()] = size;

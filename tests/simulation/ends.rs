@@ -7,11 +7,9 @@ use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::status::WayBackLevel;
 
 use crate::script::Kind;
-use crate::sim::{Broke, LAUNCH, Sim};
+use crate::sim::{Broke, Sim};
 use crate::store::Record;
 
-/// A target drains no longer.
-const DRAINS: Millis = Millis::secs(125);
 /// How the totals call a good image that was backed out by chance.
 pub const FALSE_ALARM: &str = "false alarms of the judge";
 
@@ -31,13 +29,15 @@ impl Sim {
         }
     }
 
-    /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one the launches it needs.
+    /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.
     fn there_in_time(&self, record: &Record) -> Result<(), Broke> {
         let timing = &record.operation.plan.timing;
-        let bound = match record.operation.plan.level {
+        // Where the target served already nothing is written, and what was read is believed once it had time to settle.
+        let settles = if record.progress.written_at.is_none() { timing.settle.plus(timing.period_moving) } else { Millis::ZERO };
+        let bound = settles.plus(match record.operation.plan.level {
             Some(WayBackLevel::R0) => timing.period_moving.times(2),
-            _ => LAUNCH.times(2).plus(timing.lower_gap).plus(DRAINS).plus(timing.period_moving.times(4)),
-        };
+            _ => timing.launch_limit,
+        });
         let began = record.operation.created_at;
         let took = record.progress.traffic_on_target_at.map(|at| at.since(began));
         if record.disturbed || took.is_some_and(|took| took <= bound) {
@@ -74,7 +74,7 @@ impl Sim {
             Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             // A timed canary waits for somebody to promote it; nobody does.
             Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
-            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record),
+            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record) || self.found_a_claim(record),
             Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
             Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             Kind::Errors if record.disturbed => state == OperationState::BackedOut,
@@ -86,6 +86,11 @@ impl Sim {
     /// The judge fails a good image now and then: its level is one rollout in a hundred, which the totals are held to.
     fn is_false_alarm(&self, record: &Record) -> bool {
         record.kind() == OperationKind::Deploy && self.kind_of(record) == Kind::Good && self.was_judged(record)
+    }
+
+    /// Another store claimed the fleet between the plan and the first look.
+    fn found_a_claim(&self, record: &Record) -> bool {
+        record.progress.state == OperationState::Failed && record.progress.reason.starts_with("the fleet is claimed")
     }
 
     /// After some hours the world breaks servers by itself, and a small canary may have just one.

@@ -49,6 +49,8 @@ impl AwsWriter {
             CloudCall::StartInstanceRefresh { group, template, version, preferences } => {
                 self.start_refresh(group, (template, *version), preferences, sent).await
             }
+            CloudCall::SuspendProcesses { group, processes } => self.suspend(group, processes, sent).await,
+            CloudCall::ResumeProcesses { group, processes } => self.resume(group, processes, sent).await,
             CloudCall::CancelInstanceRefresh { group } => self.cancel_refresh(group, sent).await,
             CloudCall::RollbackInstanceRefresh { group } => self.roll_refresh_back(group, sent).await,
             CloudCall::AttachTargetGroup { group, target_group } => self.attach(group, target_group, sent).await,
@@ -56,6 +58,20 @@ impl AwsWriter {
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
         }
+    }
+
+    async fn suspend(&self, group: &GroupName, processes: &[String], sent: &Sent) -> Result<CallReply, CloudError> {
+        let request = self.cloud.shared.auto_scaling.suspend_processes().auto_scaling_group_name(group.as_str());
+        let request = request.set_scaling_processes(Some(processes.to_vec()));
+        let answer = self.cloud.gate.write("SuspendProcesses", BudgetKey::AutoScaling, sent, request.send()).await?;
+        done("SuspendProcesses", answer.request_id())
+    }
+
+    async fn resume(&self, group: &GroupName, processes: &[String], sent: &Sent) -> Result<CallReply, CloudError> {
+        let request = self.cloud.shared.auto_scaling.resume_processes().auto_scaling_group_name(group.as_str());
+        let request = request.set_scaling_processes(Some(processes.to_vec()));
+        let answer = self.cloud.gate.write("ResumeProcesses", BudgetKey::AutoScaling, sent, request.send()).await?;
+        done("ResumeProcesses", answer.request_id())
     }
 
     async fn pin(&self, group: &GroupName, template: &TemplateId, version: u64, sent: &Sent) -> Result<CallReply, CloudError> {

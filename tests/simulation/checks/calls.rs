@@ -39,7 +39,10 @@ impl Checker {
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
-            CloudCall::RaiseMin { group, .. } | CloudCall::PinTemplate { group, .. } => self.slot(group).map(|_| ()),
+            CloudCall::RaiseMin { group, .. }
+            | CloudCall::PinTemplate { group, .. }
+            | CloudCall::SuspendProcesses { group, .. }
+            | CloudCall::ResumeProcesses { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
