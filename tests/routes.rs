@@ -5,6 +5,8 @@
 
 mod support;
 
+use quarterdeck::adapters::sim::SimCloud;
+use quarterdeck::world::{DEFAULT_SEED, Disturbance, Scenario};
 use serde_json::Value;
 use support::yard::Yard;
 
@@ -73,15 +75,31 @@ fn workers_go_on_beside_the_new_ones_and_the_way_back_ends_the_new() {
 }
 
 #[test]
-fn a_blue_green_of_each_backs_out_and_nothing_is_left_of_it() {
+fn a_blue_green_of_each_backs_out_and_what_no_group_launches_any_more_is_launched_anew() {
     let yard = Yard::at_speed(FAST);
-    for (fleet, image, live, need) in [("search-prod", "1.10.0", "1.9.0", 30), ("worker-prod", "3.4.0", "3.3.0", 8)] {
+    for (fleet, image, live, earlier, need) in [("search-prod", "1.10.0", "1.9.0", "1.8.4", 30), ("worker-prod", "3.4.0", "3.3.0", "3.2.1", 8)] {
         let asked = ["deploy", fleet, "--image", image, "--strategy", "blue-green", "--yes", "--reason", "a test", "--detach", "--json"];
         let id = yard.run(&asked).code(0).json()["id"].as_str().unwrap().to_owned();
         yard.wait_op(&id, "everything", |op| op["step"]["name"] == "share 100%");
         yard.run(&["back-out", &id, "--reason", "a test"]).code(0);
         yard.wait_op(&id, "its end", |op| op["state"] == "backed_out");
         assert_eq!(groups(&yard, fleet), [group("live", live, need, 100), group("idle", image, 0, 0)]);
-        yard.run(&["deploy", fleet, "--image", image, "--plan"]).code(0);
+        let plan = yard.run(&["rollback", fleet, "--plan"]).code(0);
+        assert!(plan.out.contains("R2: the image is launched anew"), "{}", plan.out);
+        yard.run(&["rollback", fleet, "--yes"]).code(0);
+        assert_eq!(groups(&yard, fleet)[1], group("live", earlier, need, 100));
     }
+}
+
+#[test]
+fn a_group_that_another_hand_took_off_is_shown_and_not_deployed_to() {
+    let yard = Yard::at_speed(FAST);
+    let drift = |yard: &Yard| yard.run(&["fleet", "search-prod", "--json"]).code(0).json()["drift"].clone();
+    assert_eq!(drift(&yard), Value::Array(Vec::new()));
+    let cloud = SimCloud::open(&yard.world_dir(), Scenario::Default, DEFAULT_SEED, None).unwrap();
+    let target_group = cloud.with_world(|world| world.group(&"search-prod-b".into()).unwrap().target_groups[0].clone()).unwrap();
+    assert!(cloud.disturb(Disturbance::Detach { group: "search-prod-b".into(), target_group }).unwrap());
+    let found = drift(&yard);
+    assert_eq!((&found[0]["kind"], &found[0]["subject"]), (&Value::from("attachment"), &Value::from("search-prod-b")), "{found:#}");
+    yard.run(&["deploy", "search-prod", "--image", "1.10.0", "--plan"]).refuses(3, &["search-prod-b", "no operation took it off"]);
 }

@@ -3,6 +3,7 @@
 //! There is no pause: AWS's engine has none. Whatever happens to us, it goes on.
 
 use super::alarms::gated;
+use super::credentials;
 use super::deploy::{blind, claim, make_version};
 use super::refresh::Standing;
 use super::situation::{Situation, threshold};
@@ -24,8 +25,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
         return Move::hold(why).into();
     }
     let forward = taken(situation, step);
-    // While a refresh runs, its alarms are AWS's to watch: it turns round by itself.
-    if aws_drives(situation.plan, situation.progress) { forward } else { gated(situation, forward) }
+    // While a refresh runs, its alarms are AWS's to watch, and it goes on without our credentials.
+    if aws_drives(situation.plan, situation.progress) { forward } else { credentials::tempered(situation, gated(situation, forward)) }
 }
 
 fn taken(situation: &Situation<'_>, step: StepKind) -> Step {

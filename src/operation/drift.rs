@@ -10,6 +10,8 @@ use crate::domain::time::WorldTime;
 pub enum DriftKind {
     /// The weights are not those anybody here set.
     Weights,
+    /// A group is on or off the target group it shares, and nobody here put it there.
+    Attachment,
     /// A group launches something else than it was left with.
     Template,
     /// Servers run something else than their group launches.
@@ -22,6 +24,7 @@ impl DriftKind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Weights => "weights",
+            Self::Attachment => "attachment",
             Self::Template => "template",
             Self::Servers => "servers",
         }

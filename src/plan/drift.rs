@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
-use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Slot};
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Lifecycle, PinnedVersion, ServerGroup};
 use crate::domain::ids::{GroupName, TemplateId};
 use crate::domain::time::WorldTime;
@@ -36,6 +36,7 @@ pub(super) fn drift(ground: &Ground<'_>) -> Vec<Drift> {
     let mut found = Vec::new();
     if ground.spec.source == FleetSource::Adopted {
         found.extend(weights(ground));
+        found.extend(ground.groups.iter().filter_map(|(_, group)| attachment(ground, group)));
         found.extend(ground.groups.iter().filter_map(|(slot, group)| template(ground, *slot, group)));
     }
     found.extend(ground.groups.iter().filter_map(|(slot, group)| servers(ground, *slot, group)));
@@ -196,6 +197,29 @@ fn wanted_by(view: &OperationView, now: WorldTime) -> Option<Vec<RouteActions>> 
     let settling = progress.written_at.is_some_and(|at| now.since(at) < plan.timing.settle.times(2));
     let surely = !settling && view.state() != OperationState::Superseded && progress.in_flight.is_none();
     surely.then(|| progress.expected_routes.clone()).filter(|routes| !routes.is_empty())
+}
+
+/// A group of two that share a target group: at rest both are in it, in a deploy and its window as the operation left them.
+fn attachment(ground: &Ground<'_>, group: &ServerGroup) -> Option<Drift> {
+    let (Groups::Two(_), Route::Attached { target_group }) = (&ground.spec.groups, &ground.spec.route) else { return None };
+    let (wanted, by) = match ground.operations.first() {
+        Some(view) => {
+            wanted_by(view, ground.now)?;
+            (view.progress.may_read_attached(&group.name).to_vec(), format!("left so by {}", view.operation.id))
+        }
+        None => (vec![true], "as both groups of the fleet are".to_owned()),
+    };
+    let is_in = group.target_groups.contains(target_group);
+    let words = |is_in: bool| if is_in { "attached to" } else { "off" };
+    let expected = wanted.last().filter(|_| !wanted.contains(&is_in))?;
+    Some(Drift {
+        kind: DriftKind::Attachment,
+        subject: group.name.to_string(),
+        expected: format!("{} it, {by}", words(*expected)),
+        found: format!("{} target group {}", words(is_in), target_group.short()),
+        since: None,
+        remedy: "if nobody meant it, put it back: servers of an attached group get traffic".to_owned(),
+    })
 }
 
 fn all_on(ground: &Ground<'_>, route: &RouteActions, live: Slot) -> Option<RouteActions> {

@@ -1,6 +1,7 @@
 //! Trying a rollback out up to its first write: what is proved, what could not be tried, and what stands in the way.
 
 use crate::domain::call::{DryRun, Identity};
+use crate::domain::fleet::Groups;
 use crate::domain::observation::FleetObservation;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::calls::planned_calls;
@@ -81,7 +82,9 @@ fn health(tried: &Tried<'_>, found: &mut Found) {
 
 fn census(tried: &Tried<'_>, found: &mut Found) {
     let plan = tried.plan;
-    let empties = plan.steps.iter().any(|step| step.kind == StepKind::EmptySlot);
+    // A refresh replaces what runs something else: that is what it is for.
+    let refreshes = matches!(plan.scope.groups, Groups::One(_));
+    let empties = refreshes || plan.steps.iter().any(|step| step.kind == StepKind::EmptySlot);
     let Some(version) = plan.to.template_version.filter(|_| !empties) else { return };
     match tried.seen.strangers(plan.to.slot, version).map(|strangers| strangers.len()) {
         Some(0) => found.say(CheckLevel::Ok, format!("every server of {} runs template version {version}", plan.to.group)),

@@ -54,19 +54,18 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
     if let Some(why) = unreadable(ground) {
         return WayBack { unknown: true, ..none(why) };
     }
-    if matches!(ground.spec.groups, Groups::One(_)) {
-        return one_group::way_back(ground);
-    }
-    let choice = chosen(ground);
-    let Some(target) = choice.target.map(|known| known.release) else {
-        return unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over));
-    };
-    let rehearsal = ground.rehearsal.filter(|rehearsal| rehearsal.target.is_same_content(&target)).cloned();
-    let back = match &ground.spec.groups {
-        Groups::Two(_) => of_two(ground, target),
-        Groups::One(_) => not_driven(target),
-    };
+    let back = if matches!(ground.spec.groups, Groups::One(_)) { one_group::way_back(ground) } else { among_two(ground) };
+    let of_target = |rehearsal: &&Rehearsal| back.target.as_ref().is_some_and(|target| rehearsal.target.is_same_content(target));
+    let rehearsal = ground.rehearsal.filter(of_target).cloned();
     WayBack { rehearsal, ..back }
+}
+
+fn among_two(ground: &Ground<'_>) -> WayBack {
+    let choice = chosen(ground);
+    match choice.target {
+        Some(known) => of_two(ground, known.release),
+        None => unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over)),
+    }
 }
 
 /// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
@@ -214,11 +213,6 @@ fn warmth(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Warmth {
 
 const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
     Images { listed: ground.images, complete: ground.images_complete }
-}
-
-fn not_driven(target: Release) -> WayBack {
-    let blocker = "a fleet of one group is not rolled back by this version of Quarterdeck".to_owned();
-    WayBack { proved: true, target: Some(target), blockers: vec![blocker], ..WayBack::default() }
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.

@@ -90,6 +90,16 @@ impl Cloud {
         }
     }
 
+    /// How much later it is there than on this host, in milliseconds, where the two differ by more than the way of an answer.
+    #[must_use]
+    pub fn clock_difference(&self) -> Option<i64> {
+        match self {
+            Self::Sim(_) => None,
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => cloud.clock_difference(),
+        }
+    }
+
     /// Nobody has changed anything in it yet: a simulated world at its beginning.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

@@ -27,6 +27,7 @@ use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
 use crate::plan::estate::FleetRecord;
 use crate::plan::live::leaning_slot;
+use crate::plan::live::live_slot;
 use crate::plan::{Facts, ReleaseTemplate};
 use crate::ports::desk::DeskError;
 
@@ -183,7 +184,7 @@ impl Office {
             Intent::Rollback { fleet, .. } => self.spec_to_go_back(fleet).await?,
         };
         let mut gathered = self.gather(&spec).await?;
-        if let (Intent::Recycle { .. }, Some(slot)) = (intent, serving_of_two(&gathered.seen)) {
+        if let (Intent::Recycle { .. }, Groups::Two(_), Some(slot)) = (intent, &spec.groups, live_slot(&gathered.seen, &gathered.record.operations)) {
             gathered.seen = self.cloud.reader(Urgency::Opened).observe(&spec.scope(), Depth::WithRefreshes(slot)).await;
         }
         if matches!(intent, Intent::Recycle { .. }) {
@@ -232,15 +233,6 @@ pub(super) const fn depth_of(groups: &Groups) -> Depth {
     match groups {
         Groups::One(_) => Depth::WithRefreshes(Slot::A),
         Groups::Two(_) => Depth::Full,
-    }
-}
-
-/// The slot of two that serves, if only one does.
-fn serving_of_two(seen: &FleetObservation) -> Option<Slot> {
-    let serves = |slot: &Slot| seen.weight(*slot).is_some_and(|weight| weight > 0);
-    match Slot::BOTH.into_iter().filter(serves).collect::<Vec<_>>().as_slice() {
-        [only] => Some(*only),
-        _ => None,
     }
 }
 

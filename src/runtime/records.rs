@@ -10,7 +10,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::claim::claim_on;
 use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
@@ -162,7 +162,10 @@ impl Office {
 
     async fn examine_clock(&self) -> Finding {
         match self.read_clock().await {
-            Ok(now) => finding(CheckLevel::Ok, "clock", now.rfc3339()),
+            Ok(now) => match self.cloud.clock_difference() {
+                None => finding(CheckLevel::Ok, "clock", now.rfc3339()),
+                Some(ahead) => finding(CheckLevel::Warning, "clock", differing(now, ahead)),
+            },
             Err(error) => finding(CheckLevel::Unknown, "clock", error.to_string()),
         }
     }
@@ -221,6 +224,14 @@ impl Office {
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)
     }
+}
+
+fn differing(now: WorldTime, ahead: i64) -> String {
+    let (by, way) = (Millis(ahead.unsigned_abs()), if ahead > 0 { "behind" } else { "ahead of" });
+    format!(
+        "{}: this host is {by} {way} the cloud, whose clock counts\nset the host's clock: signatures are refused beyond five minutes",
+        now.rfc3339()
+    )
 }
 
 fn finding(level: CheckLevel, subject: &str, text: impl Into<String>) -> Finding {

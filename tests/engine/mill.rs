@@ -11,6 +11,7 @@ use quarterdeck::engine::{Situation, consequence, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::Who;
 use quarterdeck::operation::consequence::Consequence;
+use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
@@ -91,9 +92,9 @@ impl Mill {
             seen: &self.world.observe(&self.spec.scope(), Depth::Full),
             images: &self.world.images(),
             images_missing: None,
-            damage: &quarterdeck::operation::damage::FleetDamage::default(),
             ledger: &self.ledger,
             operations: &newest_first,
+            damage: &FleetDamage::default(),
             live_template: None,
             other_template: None,
             release_template: ReleaseTemplate::NotRead,

@@ -33,16 +33,17 @@ pub fn never_hit(totals: &Totals) -> Vec<String> {
     cells.filter(|(fault, phase)| totals.get(&format!("cell {fault} {phase}")) == 0).map(|(fault, phase)| format!("{fault} in {phase}")).collect()
 }
 
+/// The table as this run filled it: how often each fault struck in each phase.
 pub fn summary(totals: &Totals, never: &[String]) -> String {
     let cells = table().iter().flat_map(|line| &line.cells).filter(|(_, can)| *can).count();
-    let hits: Vec<u64> = Fault::ALL
-        .iter()
-        .flat_map(|fault| Phase::ALL.iter().map(move |phase| (fault, phase)))
-        .map(|(f, p)| totals.get(&format!("cell {f} {p}")))
-        .collect();
-    let rarest = hits.iter().filter(|hit| **hit > 0).min().copied().unwrap_or(0);
-    let named = if never.len() > 40 { String::new() } else { format!(": {}", never.join(", ")) };
-    format!("fault x phase: {} of {cells} cells hit, the rarest {rarest} times; never{named}", cells - never.len())
+    let phases: String = (1..).zip(Phase::ALL).map(|(nth, phase)| format!("{nth} {phase}, ")).collect();
+    let numbers: String = (1..=Phase::ALL.len()).map(|nth| format!("{nth:>7}")).collect();
+    let row = |fault: &Fault| {
+        let counts: String = Phase::ALL.iter().map(|phase| format!("{:>7}", totals.get(&format!("cell {fault} {phase}")))).collect();
+        format!("{:<18}{counts}\n", fault.word())
+    };
+    let rows: String = Fault::ALL.iter().map(row).collect();
+    format!("{phases}\n{:<18}{numbers}\n{rows}fault x phase: {} of the {cells} cells of coverage.txt were hit", "fault x phase", cells - never.len())
 }
 
 #[test]

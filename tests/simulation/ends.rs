@@ -7,11 +7,9 @@ use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::status::WayBackLevel;
 
 use crate::script::Kind;
-use crate::sim::{Broke, LAUNCH, Sim};
+use crate::sim::{Broke, Sim};
 use crate::store::Record;
 
-/// A target drains no longer.
-const DRAINS: Millis = Millis::secs(125);
 /// How the totals call a good image that was backed out by chance.
 pub const FALSE_ALARM: &str = "false alarms of the judge";
 
@@ -31,13 +29,15 @@ impl Sim {
         }
     }
 
-    /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one the launches it needs.
+    /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.
     fn there_in_time(&self, record: &Record) -> Result<(), Broke> {
         let timing = &record.operation.plan.timing;
-        let bound = match record.operation.plan.level {
+        // Where the target served already nothing is written, and what was read is believed once it had time to settle.
+        let settles = if record.progress.written_at.is_none() { timing.settle.plus(timing.period_moving) } else { Millis::ZERO };
+        let bound = settles.plus(match record.operation.plan.level {
             Some(WayBackLevel::R0) => timing.period_moving.times(2),
-            _ => LAUNCH.times(2).plus(timing.lower_gap).plus(DRAINS).plus(timing.period_moving.times(4)),
-        };
+            _ => timing.launch_limit,
+        });
         let began = record.operation.created_at;
         let took = record.progress.traffic_on_target_at.map(|at| at.since(began));
         if record.disturbed || took.is_some_and(|took| took <= bound) {

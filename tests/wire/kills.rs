@@ -131,7 +131,7 @@ impl Rounds {
         let strategy = self.chance.pick(&["canary", "blue-green"]);
         let answer = self.chance.pick(&[Answer::Promote, Answer::Promote, Answer::Promote, Answer::Rollback, Answer::BackOut]);
         let kills = self.chance.between(1, 3);
-        let id = self.yard.qd.start(&["deploy", self.fleet, "--image", &image, "--strategy", strategy, "--reason", "a round"]);
+        let id = self.start(&["deploy", self.fleet, "--image", &image, "--strategy", strategy, "--reason", "a round", "--yes", "--detach", "--json"]);
         let state = self.drive(&id, kills, answer);
         match state.as_str() {
             "succeeded" => {
@@ -143,6 +143,12 @@ impl Rounds {
             other => panic!("{id} is {other}: {:#}\n{}", self.yard.qd.op(&id), self.yard.qd.driver_log(&id)),
         }
         self.nothing_borrowed();
+    }
+
+    /// Starts an operation; where the window of the one before ended between plan and confirmation, a person confirms the new plan.
+    fn start(&self, args: &[&str]) -> String {
+        let told = (0..5).map(|_| self.yard.qd.run(args)).find(|told| !told.err.contains("the fleet changed since this plan was made"));
+        told.expect("five windows ended in a row").ok().json()["id"].as_str().unwrap().to_owned()
     }
 
     /// An image that is neither live nor the last known good one.

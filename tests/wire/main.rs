@@ -23,4 +23,5 @@ mod others;
 mod proxy;
 mod refusals;
 mod rolling;
+mod routes;
 mod yard;

@@ -36,14 +36,12 @@ fn images_that_cannot_be_meant_are_refused() {
 
 #[test]
 fn fleets_that_cannot_be_changed_are_refused() {
-    let yard = Yard::with(&["search-prod", "worker-prod"]);
+    let yard = Yard::with(&["search-prod"]);
     deploy(&yard, "web-prod", "2.14.0").refused(3, &["web-prod is not adopted", "qd fleet adopt web-prod"]);
     deploy(&yard, "web-prd", "2.14.0").refused(1, &["no fleet 'web-prd'", "did you mean web-prod"]);
-    deploy(&yard, "search-prod", "1.10.0").refused(3, &["share one target group"]);
-    deploy(&yard, "worker-prod", "3.4.0").refused(3, &["one server group"]);
     yard.qd.run(&["fleet", "adopt", "legacy-prod"]).refused(3, &["legacy-prod", "$Latest"]);
     deploy(&yard, "legacy-prod", "0.9.9").refused(3, &["not adopted"]);
-    yard.qd.run(&["rollback", "search-prod", "--yes"]).refused(3, &["share one target group"]);
+    yard.qd.run(&["rollback", "search-prod", "--yes"]).refused(3, &["no way back"]);
     yard.nothing_happened();
 }
 

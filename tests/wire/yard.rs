@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -148,6 +149,25 @@ impl Yard {
             assert!(least <= arrived && arrived <= most, "{api}: {least} accepted, {arrived} arrived, {most} meant\n{:?}", names(&self.own_writes()));
         }
         assert!(!meant.is_empty());
+    }
+
+    /// Follows an operation to its success; a person promotes wherever it waits for one.
+    pub fn succeed(&self, id: &str) {
+        let began = Instant::now();
+        loop {
+            let op = self.qd.op(id);
+            match op["state"].as_str().unwrap() {
+                "succeeded" => return,
+                "holding" if op["state_reason"].to_string().contains("promote") => {
+                    let told = self.qd.run(&["promote", id, "--reason", "it looks good"]);
+                    assert!([0, 3].contains(&told.code), "{}", told.err);
+                }
+                "failed" | "backed_out" | "superseded" => panic!("{op:#}"),
+                _ => {}
+            }
+            assert!(began.elapsed() < Duration::from_secs(120), "{op:#}\n{}", self.qd.driver_log(id));
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Somebody makes an alarm, which then has this state.

@@ -8,6 +8,7 @@ mod actions;
 mod ages;
 mod alarms;
 mod canonical;
+mod clock;
 mod convert;
 mod dry_run;
 mod error;
@@ -39,6 +40,7 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_elasticloadbalancingv2::types::Action;
 use aws_smithy_types::retry::RetryConfig;
 
+use self::clock::{CloudDate, wall_clock};
 use self::gate::Gate;
 use self::identity::{Renewing, Source};
 use self::templates::VersionInfo;
@@ -136,7 +138,7 @@ impl AwsCloud {
                 aws_sdk_elasticloadbalancingv2::config::Builder::from(&sdk).interceptor(WholeAnswer).build(),
             ),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(aws_sdk_cloudwatch::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
-            sts: aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
+            sts: aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&sdk).interceptor(WholeAnswer).interceptor(CloudDate).build()),
             region,
             image_owners: settings.image_owners.clone(),
             tag_keys: settings.tag_keys.clone(),
@@ -164,6 +166,13 @@ impl AwsCloud {
     #[must_use]
     pub fn credentials_until(&self) -> Option<WorldTime> {
         self.gate.source.end()
+    }
+
+    /// How much later it is there than on this host, in milliseconds; none where the two agree, or nobody has answered.
+    #[must_use]
+    #[expect(clippy::unused_self, reason = "one clock a process: whoever answered first")]
+    pub fn clock_difference(&self) -> Option<i64> {
+        clock::difference()
     }
 
     /// The region asked.
@@ -223,11 +232,6 @@ async fn profile_credentials(profile: &str, region: Option<&str>) -> ProfileFile
     };
     let config = ProviderConfig::without_region().with_region(region);
     ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
-}
-
-/// What time it is there: this host's clock.
-fn wall_clock() -> WorldTime {
-    crate::adapters::host::steady_now()
 }
 
 /// A panic elsewhere while a cache was locked leaves a cache, nothing worse.
