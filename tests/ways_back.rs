@@ -45,7 +45,7 @@ fn a_release_on_no_group_is_launched_anew_and_known_in_its_new_place() {
     let plan = yard.run(&["rollback", "web-prod", "--plan", "--json"]).code(0).json();
     assert_eq!((&plan["level"], &plan["friction"]), (&Value::from("R2"), &Value::from("confirm")));
     yard.run(&["rollback", "web-prod", "--yes"]).code(0);
-    yard.run(&["wait", "op-5"]).code(0);
+    yard.wait_op("op-5", "its end", |op| op["state"] == "succeeded");
     let after = fleet(&yard, "web-prod");
     let b = &after["server_groups"][1];
     assert_eq!((&b["version"], &b["share_pct"]), (&Value::from("2.13.2"), &Value::from(100)));

@@ -115,6 +115,8 @@ pub(super) fn kind_of(code: &str, message: &str, status: u16, mode: Mode) -> Clo
         "InvalidAction" | "UnknownOperation" | "UnknownOperationException" | "UnsupportedOperation" | "NotImplemented" | "InvalidVersion" => {
             CloudErrorKind::Unsupported
         }
+        // It ended before it could be turned round: nothing that was named is missing.
+        "ActiveInstanceRefreshNotFound" => CloudErrorKind::Conflict,
         _ if is_not_found(code, message) => CloudErrorKind::NotFound,
         _ if is_conflict(code) => CloudErrorKind::Conflict,
         _ if status == 429 => CloudErrorKind::Throttled,
@@ -143,7 +145,6 @@ fn is_conflict(code: &str) -> bool {
             | "ResourceContention"
             | "IdempotentParameterMismatch"
             | "InstanceRefreshInProgress"
-            | "ActiveInstanceRefreshNotFound"
             | "IrreversibleInstanceRefresh"
             | "IncorrectState"
             | "IncorrectInstanceState"
