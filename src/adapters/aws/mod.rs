@@ -170,7 +170,6 @@ impl AwsCloud {
 
     /// How much later it is there than on this host, in milliseconds; none where the two agree, or nobody has answered.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "one clock a process: whoever answered first")]
     pub fn clock_difference(&self) -> Option<i64> {
         clock::difference()
     }
