@@ -194,6 +194,8 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
     {
         let reason = format!("no longer holds: {}", situation.progress.reason);
+        // Time that passed in a hold soaks nothing.
+        decision.events.retain(|event| !matches!(event, EventBody::Observed { .. }));
         decision.events.push(EventBody::StateChanged { to: OperationState::Running, reason, deadline: None });
         if matches!(then, Move::Call(_)) {
             // What was seen before the hold does not count any more.
