@@ -3,7 +3,7 @@
 //! It shows that `qd` does what our reading of AWS asks for; it says nothing of AWS itself.
 
 // A test that cannot go on has nothing to say but why; JSON is indexed as a test reads it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 #[path = "../simulation/chance.rs"]
 mod chance;
