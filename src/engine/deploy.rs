@@ -233,7 +233,15 @@ fn weigh(situation: &Situation<'_>, step: WeightStep) -> Step {
     if let Some(call) = situation.raise(situation.to().slot, situation.size_for(step.weight_pct)) {
         return Move::call(call, format!("{} keeps up with what is needed", situation.to().group)).into();
     }
-    soak(situation, step)
+    let new = seen_for_the_first_time(situation);
+    // Its policies may ask for more than the step does.
+    let asked = situation.group(situation.to().slot).map_or(0, |group| group.sizes.desired);
+    if let Some(why) = crash_loop(situation, situation.size_for(step.weight_pct).max(asked)) {
+        return Step { events: new, then: Move::BackOut { why } };
+    }
+    let mut soaked = soak(situation, step);
+    soaked.events.splice(0..0, new);
+    soaked
 }
 
 /// The candidate gets traffic that it cannot serve, while stable stands by with all its servers: at once if none of its own is healthy, after

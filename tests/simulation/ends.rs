@@ -71,10 +71,11 @@ impl Sim {
         }
         let timed = !self.script.judged;
         let right = match kind {
+            _ if self.found_a_claim(record) => true,
             Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             // A timed canary waits for somebody to promote it; nobody does.
             Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
-            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record) || self.found_a_claim(record),
+            Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record),
             Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
             Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             Kind::Errors if record.disturbed => state == OperationState::BackedOut,

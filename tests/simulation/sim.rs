@@ -71,6 +71,8 @@ pub struct Sim {
     /// How often a driver sent it.
     pub sends: BTreeMap<(usize, u64), u32>,
     pub claim_may_remain: bool,
+    /// Events in a row between which no time passed.
+    standing: u64,
     judged_ends: usize,
     pub witness: Witness,
     /// A mistake planted to see that it is caught.
@@ -127,6 +129,7 @@ impl Sim {
             arrivals: BTreeMap::new(),
             sends: BTreeMap::new(),
             claim_may_remain: false,
+            standing: 0,
             judged_ends: 0,
             witness,
             planted: None,
@@ -240,6 +243,10 @@ impl Sim {
     }
 
     fn go_on_to(&mut self, next: WorldTime) -> Result<(), Broke> {
+        self.standing = if next > self.clock { 0 } else { self.standing + 1 };
+        if self.standing > 10_000 {
+            return Err("liveness: things happen and no time passes".to_owned());
+        }
         self.pass_to(next)?;
         while let Some(act) = self.due_act() {
             self.act(act)?;
@@ -264,6 +271,13 @@ impl Sim {
     fn pass_to(&mut self, to: WorldTime) -> Result<(), Broke> {
         while self.clock < to {
             let next = self.world.next_change().min(self.checker.twin.next_change()).min(to);
+            if next <= self.clock {
+                return Err(format!(
+                    "the next change of a world is not in the future: {:?}, {:?}",
+                    self.world.next_change(),
+                    self.checker.twin.next_change()
+                ));
+            }
             self.clock = next;
             self.world.advance(next);
             self.checker.twin.advance(next);

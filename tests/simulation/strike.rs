@@ -28,6 +28,9 @@ pub enum Relief {
     Strangers(Slot),
 }
 
+/// Operations after which nobody begins another one out of turn.
+const ENOUGH: usize = 16;
+
 impl Sim {
     pub fn strike(&mut self, fault: Fault) -> Result<(), Broke> {
         match fault {
@@ -42,6 +45,8 @@ impl Sim {
             | Fault::StaleRead
             | Fault::Credentials => self.spell(fault),
             Fault::Killed | Fault::Suspended | Fault::SuspendedAtCall => self.trap(fault),
+            // Each of these begins an operation, which may draw more of them: at some point people have had enough.
+            Fault::RolledBack | Fault::TwoPeople if self.store.records.len() >= ENOUGH => {}
             Fault::RolledBack => {
                 self.struck(fault);
                 return self.roll_back(false);
