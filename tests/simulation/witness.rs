@@ -144,8 +144,8 @@ impl Witness {
         self.watched.launched.extend(seen.into_iter().flat_map(|group| &group.instances).map(|instance| instance.id.clone()));
         let most = 2 * (2 * scene.progress.need as usize + 2);
         let many = self.watched.launched.len();
-        // What holds for another reason does not look at the candidate.
-        let held = ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
+        // What holds for another reason does not look at the candidate, and what a person paused stays paused.
+        let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
         if scene.is_forward() && !held && many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
 
