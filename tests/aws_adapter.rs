@@ -504,7 +504,7 @@ fn an_instance_refresh_is_started_watched_turned_round_and_stopped() {
             source_template: template.clone(),
             source_version: 1,
             image: image(aws, "legacy 0.9.9"),
-            content_hash: "rolling to legacy 0.9.9".to_owned(),
+            content_hash: "rolling-to-legacy-0.9.9".to_owned(),
         };
         let version = write.call(&create).await.unwrap().template_version.unwrap();
         write.call(&CloudCall::PinTemplate { group: group.clone(), template: template.clone(), version: 1 }).await.unwrap();
