@@ -168,8 +168,9 @@ impl Witness {
         if tally.intended > tally.accepted + tally.refused + tally.unknown + 1 {
             return Err("S7: the outcome of the call before is not recorded".to_owned());
         }
-        let is_hint = matches!(call, CloudCall::Tag { .. } | CloudCall::Untag { .. });
-        if scene.progress.state == OperationState::Paused && !is_hint {
+        // In a pause claims are renewed and pins follow what is needed, upwards only.
+        let stands = matches!(call, CloudCall::Tag { .. } | CloudCall::Untag { .. } | CloudCall::RaiseMin { .. });
+        if scene.progress.state == OperationState::Paused && !stands {
             return Err("S14: somebody paused it, and it goes on".to_owned());
         }
         match call {
