@@ -3,7 +3,7 @@
 use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::relaunch;
-use super::rollback::{Target, friction, images, is_meant, launchable, no_way_back, not_in_ledger, not_running_already};
+use super::rollback::{Target, friction, images, launchable, meant, not_running_already};
 use super::rolling::{goes_on, hurried_preferences};
 use super::target::{Choice, Images, choose};
 use super::way_back::{Ground, none, passed_over};
@@ -13,7 +13,7 @@ use crate::domain::ids::TemplateId;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::release::Release;
 use crate::operation::claim::foreign_claim;
-use crate::operation::ledger::{LedgerEntry, known_releases};
+use crate::operation::ledger::LedgerEntry;
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
 use crate::operation::record::OperationView;
 use crate::operation::status::{WayBack, WayBackLevel};
@@ -49,19 +49,7 @@ pub(super) fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal>
 
 /// Where a rollback goes.
 pub(super) fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
-    let (good, passed_over) = default_target(facts);
-    let Some(wanted) = to else { return good.ok_or_else(|| no_way_back(facts, &passed_over)) };
-    if let Some(good) = good.filter(|good| is_meant(&good.release, wanted)) {
-        return Ok(good);
-    }
-    let known = known_releases(facts.ledger);
-    match known.iter().find(|known| is_meant(&known.release, wanted)) {
-        Some(found) => {
-            let release = found.release.clone();
-            Ok(Target { release, slot: Slot::A, last_good: false, unproved: false, passed_over: Vec::new() })
-        }
-        None => Err(not_in_ledger(facts, &known, wanted)),
-    }
+    meant(facts, to, default_target(facts), |_| Slot::A)
 }
 
 fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>) {

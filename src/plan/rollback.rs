@@ -87,7 +87,16 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
 }
 
 fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
-    let (good, passed_over) = default_target(facts);
+    meant(facts, to, default_target(facts), |release| going_away(facts).map_or(release.slot, |(_, slot)| slot.other()))
+}
+
+/// The release that is named, or the default one where none is; `slot` is where one of the ledger would be launched.
+pub(super) fn meant(
+    facts: &Facts<'_>,
+    to: Option<&str>,
+    (good, passed_over): (Option<Target>, Vec<(Release, String)>),
+    slot: impl Fn(&Release) -> Slot,
+) -> Result<Target, Refusal> {
     let Some(wanted) = to else { return good.ok_or_else(|| no_way_back(facts, &passed_over)) };
     if let Some(good) = good.filter(|good| is_meant(&good.release, wanted)) {
         return Ok(good);
@@ -96,8 +105,7 @@ fn target(facts: &Facts<'_>, to: Option<&str>) -> Result<Target, Refusal> {
     match known.iter().find(|known| is_meant(&known.release, wanted)) {
         Some(known) => {
             let release = known.release.clone();
-            let slot = going_away(facts).map_or(release.slot, |(_, slot)| slot.other());
-            Ok(Target { release, slot, last_good: false, unproved: false, passed_over: Vec::new() })
+            Ok(Target { slot: slot(&release), release, last_good: false, unproved: false, passed_over: Vec::new() })
         }
         None => Err(not_in_ledger(facts, &known, wanted)),
     }
@@ -111,7 +119,7 @@ pub fn launched_anew(facts: &Facts<'_>, to: Option<&str>) -> Option<Release> {
     Some(target.release).filter(|release| !is_pinned(facts, release, target.slot))
 }
 
-pub(super) fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
+fn no_way_back(facts: &Facts<'_>, passed_over: &[(Release, String)]) -> Refusal {
     let name = &facts.spec.name;
     if !facts.seen.is_complete() && passed_over.is_empty() && facts.damage.holder().is_none() {
         return unseen(facts);
@@ -214,11 +222,11 @@ fn both_serve(facts: &Facts<'_>) -> bool {
     Slot::BOTH.into_iter().all(|slot| facts.seen.weight(slot).is_some_and(|weight| weight > 0))
 }
 
-pub(super) fn is_meant(release: &Release, wanted: &str) -> bool {
+fn is_meant(release: &Release, wanted: &str) -> bool {
     release.image.as_str() == wanted || release.version.as_ref().is_some_and(|version| version.raw() == wanted)
 }
 
-pub(super) fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Refusal {
+fn not_in_ledger(facts: &Facts<'_>, known: &[KnownRelease], wanted: &str) -> Refusal {
     let list: Vec<String> = known.iter().map(|known| known.release.label()).collect();
     let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     Refusal::new(
