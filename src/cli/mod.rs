@@ -76,6 +76,7 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
             None => watch::recover(desk, args.json, out).await,
         },
+        Command::Keys(_) => Err(Failure::Usage("`qd keys` needs no desk".to_owned())),
         Command::Sim(_) => Err(Failure::Usage("`qd sim` needs no desk".to_owned())),
     }
 }
