@@ -10,6 +10,7 @@ use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
 use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
 use super::commands::images::ImagesArgs;
+use super::commands::keys::KeysCommand;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
 use super::commands::sim::SimCommand;
@@ -75,6 +76,9 @@ pub enum Command {
     Unfreeze(UnfreezeArgs),
     /// What works, what does not, and why
     Doctor(DoctorArgs),
+    /// The keys of the screen
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimCommand),
@@ -93,6 +97,8 @@ pub enum Work {
     Driver(OperationId),
     /// The simulated cloud itself: [`super::commands::sim::run`].
     Sim(SimCommand),
+    /// The key map: [`super::commands::keys::run`].
+    Keys(KeysCommand),
     /// A command that asks the desk: [`super::run`].
     Ask(Command),
 }
@@ -104,6 +110,7 @@ impl Invocation {
         match &self.command {
             None => Work::Screen,
             Some(Command::Sim(command)) => Work::Sim(command.clone()),
+            Some(Command::Keys(command)) => Work::Keys(command.clone()),
             Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
             Some(command) => Work::Ask(command.clone()),
         }
