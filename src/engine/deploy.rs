@@ -371,7 +371,7 @@ fn before_the_switch(situation: &Situation<'_>, switched: Option<Counts>) -> Opt
 
 fn verdict_words(verdict: &Verdict) -> String {
     let rate = |counts: &Counts| format!("{} errors in {}", counts.errors, counts.requests);
-    let p = verdict.p.map_or_else(String::new, |p| format!(", p {p:.1e}"));
+    let p = verdict.p.map_or_else(String::new, |_| format!(", p {}", verdict.p_words()));
     let word = match verdict.word {
         VerdictWord::Pass => "no worse than stable",
         VerdictWord::Fail => "worse than stable",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::app::commands::{self, CommandId, Place};
+use crate::app::commands::{CommandId, Place};
 use crate::app::key::Key;
 use crate::app::model::Model;
 use crate::domain::time::BootTime;
@@ -63,7 +63,7 @@ impl Fence {
             return false;
         }
         // What a terminal without bracketed paste pastes arrives in one piece, and never confirms.
-        let confirms = sheet.editing.is_none() && commands::find(Place::Sheet, key).is_some_and(|command| command.id == CommandId::Confirm);
+        let confirms = sheet.editing.is_none() && model.keymap.find(Place::Sheet, key).is_some_and(|command| command.id == CommandId::Confirm);
         alone || !confirms
     }
 }
