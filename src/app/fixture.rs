@@ -183,6 +183,12 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     }
 }
 
+/// A part of a mix, with the image of that version where there is one.
+fn part(version: &str, servers: u32) -> MixLabel {
+    let image = images().into_iter().find(|status| status.image.label() == version).map(|status| status.image.id);
+    MixLabel { image, label: version.into(), servers }
+}
+
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
@@ -191,7 +197,7 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
-        mix: vec![MixLabel { image: None, label: version.into(), servers: number }],
+        mix: vec![part(version, number)],
         healthy: Some(number),
         desired: Some(number),
         state: FleetState::Steady,
@@ -210,7 +216,6 @@ pub fn freeze(fleet: Option<&str>, length: Millis) -> Freeze {
 fn mixed() -> FleetStatus {
     let mut fleet = steady("admin-prod", "web", "2.13.2", 4);
     fleet.state = FleetState::Mixed;
-    let part = |label: &str, servers| MixLabel { image: None, label: label.into(), servers };
     fleet.mix = vec![part("2.13.2", 3), part("2.12.7", 1)];
     fleet.way_back = WayBack { blockers: vec!["image ami-0127 is gone".into()], ..WayBack::default() };
     fleet
@@ -259,7 +264,6 @@ pub fn busy(view: &OperationView) -> FleetStatus {
     candidate.healthy = Some(2);
     fleet.groups[0].share_pct = Some(75);
     fleet.groups[1] = candidate;
-    let part = |label: &str, servers| MixLabel { image: None, label: label.into(), servers };
     fleet.mix = vec![part("2.13.2", 12), part("2.14.0", 3)];
     (fleet.healthy, fleet.desired) = (Some(14), Some(15));
     (fleet.state, fleet.operation) = (FleetState::Busy, Some(view.brief()));

@@ -5,7 +5,8 @@ use super::commands::{self, CommandId, Place};
 use super::effect::Effect;
 use super::field::Edited;
 use super::key::Key;
-use super::model::{Model, Pane, Picker, Purpose, Screen};
+use super::listing::{FleetSort, ImageSort};
+use super::model::{List, Model, Pane, Picker, Purpose, Screen};
 use super::moving;
 use super::polling;
 use super::prospects::{ask_of, commanded, hindrance};
@@ -29,12 +30,12 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
     if model.sheet.is_some() {
         return sheet_keys::press(model, key, at);
     }
-    if model.filtering {
-        edit_filter(model, key);
+    if let Some(list) = model.typing {
+        edit_filter(model, list, key);
         return Vec::new();
     }
     let place = commands::place(model);
-    match commands::find(place, key) {
+    match model.keymap.find(place, key) {
         Some(command) => run(model, command.id),
         None => leave_with(model, key, place),
     }
@@ -45,24 +46,26 @@ fn leave_with(model: &mut Model, key: Key, place: Place) -> Vec<Effect> {
     if key == Key::Esc {
         match place {
             Place::Picker => model.picker = None,
-            _ if !model.filter.text().is_empty() => clear_filter(model),
-            _ => model.marked.clear(),
+            _ => match model.list().filter(|list| !model.filters.of(*list).text().is_empty()) {
+                Some(list) => clear_filter(model, list),
+                None => model.marked.clear(),
+            },
         }
     }
     Vec::new()
 }
 
-fn clear_filter(model: &mut Model) {
-    model.filter = super::field::Field::default();
+fn clear_filter(model: &mut Model, list: List) {
+    *model.filters.of_mut(list) = super::field::Field::default();
     moving::settle_selection(model);
 }
 
-fn edit_filter(model: &mut Model, key: Key) {
-    match model.filter.press(key) {
-        Edited::Done => model.filtering = false,
+fn edit_filter(model: &mut Model, list: List, key: Key) {
+    match model.filters.of_mut(list).press(key) {
+        Edited::Done => model.typing = None,
         Edited::Left => {
-            model.filtering = false;
-            clear_filter(model);
+            model.typing = None;
+            clear_filter(model, list);
         }
         Edited::Taken | Edited::Ignored => {}
     }
@@ -92,7 +95,11 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => back(model),
-        CommandId::Filter => model.filtering = true,
+        CommandId::LastView => last_view(model),
+        CommandId::Filter => model.typing = model.list(),
+        CommandId::NextMatch => moving::next_match(model, false),
+        CommandId::PreviousMatch => moving::next_match(model, true),
+        CommandId::Sort => sort(model),
         CommandId::NextPane if model.pane == Pane::Images => moving::focus(model, Pane::Fleets),
         CommandId::NextPane | CommandId::ImagesPane => moving::focus(model, Pane::Images),
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
@@ -109,9 +116,45 @@ fn show(model: &mut Model, screen: Screen) {
     if model.screen() == &screen {
         return back(model);
     }
+    go_to(model, screen);
+}
+
+/// Opens a view over the others; one that is open already comes to the front.
+fn go_to(model: &mut Model, screen: Screen) {
+    let before = model.screens.clone();
     model.screens.retain(|open| *open != screen);
     model.screens.push(screen);
+    model.last_view = Some(before);
     model.scroll = 0;
+}
+
+/// Goes to the views as they were before the last change, and back again.
+fn last_view(model: &mut Model) {
+    match model.last_view.take() {
+        Some(before) => {
+            model.last_view = Some(std::mem::replace(&mut model.screens, before));
+            model.scroll = 0;
+        }
+        None => model.notice = Some("There was no other view yet".to_owned()),
+    }
+}
+
+fn sort(model: &mut Model) {
+    let by = match model.pane {
+        Pane::Fleets => {
+            model.fleet_sort = model.fleet_sort.next();
+            match model.fleet_sort {
+                FleetSort::Listed => "Fleets as they were listed".to_owned(),
+                sorted => format!("Fleets by {}", sorted.word()),
+            }
+        }
+        Pane::Images => {
+            model.image_sort = if model.image_sort == ImageSort::Newest { ImageSort::Servers } else { ImageSort::Newest };
+            let word = if model.image_sort == ImageSort::Newest { "age, the newest first" } else { "servers that run them" };
+            format!("Images by {word}")
+        }
+    };
+    model.notice = Some(by);
 }
 
 fn back(model: &mut Model) {
@@ -119,6 +162,7 @@ fn back(model: &mut Model) {
         model.inbox.mark_read();
     }
     if model.screens.len() > 1 {
+        model.last_view = Some(model.screens.clone());
         model.screens.pop();
     }
     model.scroll = 0;
@@ -137,8 +181,7 @@ pub fn open_fleet(model: &mut Model, fleet: FleetName) -> Vec<Effect> {
     model.fleet = Some(fleet.clone());
     let opened = Screen::Fleet(fleet);
     if model.screen() != &opened {
-        model.screens.retain(|open| open == &Screen::Main);
-        model.screens.push(opened);
+        go_to(model, opened);
     }
     model.scroll = 0;
     polling::read_opened_fleet(model).into_iter().collect()

@@ -12,13 +12,16 @@ pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod key;
+pub mod keymap;
 mod keys;
+pub mod listing;
 pub mod message;
 pub mod model;
 mod moving;
 pub mod needs;
 pub mod polling;
 pub mod prospects;
+pub mod query;
 mod replies;
 pub mod requests;
 pub mod rows;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
 use super::field::Field;
+use super::keymap::Keymap;
+use super::listing::{FleetSort, ImageSort, Listing};
 use super::requests::Requests;
 use super::sheet::Sheet;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
@@ -59,6 +61,52 @@ pub enum Pane {
     /// Fleets.
     #[default]
     Fleets,
+}
+
+/// A list that can be filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Images of the selected fleet's app.
+    Images,
+    /// Fleets.
+    Fleets,
+}
+
+/// What each list is filtered by.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    /// Images.
+    pub images: Field,
+    /// Fleets.
+    pub fleets: Field,
+}
+
+impl Filters {
+    /// A list's.
+    #[must_use]
+    pub const fn of(&self, list: List) -> &Field {
+        match list {
+            List::Images => &self.images,
+            List::Fleets => &self.fleets,
+        }
+    }
+
+    /// A list's, to change it.
+    pub const fn of_mut(&mut self, list: List) -> &mut Field {
+        match list {
+            List::Images => &mut self.images,
+            List::Fleets => &mut self.fleets,
+        }
+    }
+}
+
+/// How often something was read: a list made from an older reading is made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// Fleets and images.
+    pub estate: u64,
+    /// Operations.
+    pub operations: u64,
 }
 
 /// What went wrong and what to do about it.
@@ -123,10 +171,22 @@ pub struct Model {
     pub alert: Option<u64>,
     /// First line shown of a text or list without a selection.
     pub scroll: usize,
-    /// What fleets are filtered by.
-    pub filter: Field,
-    /// The filter is being typed.
-    pub filtering: bool,
+    /// The views as they were before the last change of view.
+    pub last_view: Option<Vec<Screen>>,
+    /// Which keys run what.
+    pub keymap: Keymap,
+    /// What each list is filtered by.
+    pub filters: Filters,
+    /// The list whose filter is being typed.
+    pub typing: Option<List>,
+    /// What fleets are sorted by.
+    pub fleet_sort: FleetSort,
+    /// What images are sorted by.
+    pub image_sort: ImageSort,
+    /// The lists as they are shown.
+    pub listing: Listing,
+    /// How often what lists come from was read.
+    pub readings: Readings,
     /// The plan sheet, when one is open.
     pub sheet: Option<Sheet>,
     /// The picker, when one is open.
@@ -180,8 +240,14 @@ impl Model {
             image: None,
             alert: None,
             scroll: 0,
-            filter: Field::default(),
-            filtering: false,
+            last_view: None,
+            keymap: Keymap::default(),
+            filters: Filters::default(),
+            typing: None,
+            fleet_sort: FleetSort::default(),
+            image_sort: ImageSort::default(),
+            listing: Listing::default(),
+            readings: Readings::default(),
             sheet: None,
             picker: None,
             estate: None,
@@ -208,6 +274,16 @@ impl Model {
     #[must_use]
     pub fn screen(&self) -> &Screen {
         self.screens.last().unwrap_or(&Screen::Main)
+    }
+
+    /// The list on the screen that can be filtered.
+    #[must_use]
+    pub fn list(&self) -> Option<List> {
+        match (self.screen(), self.pane) {
+            (Screen::Main, Pane::Images) => Some(List::Images),
+            (Screen::Main, Pane::Fleets) => Some(List::Fleets),
+            _ => None,
+        }
     }
 
     /// The fleets, as last read.

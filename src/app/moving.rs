@@ -1,6 +1,7 @@
 //! Moving the cursor, in whatever list has it.
 
 use super::commands::{COMMANDS, CommandId};
+use super::listing;
 use super::model::{Model, Pane, Screen};
 use super::rows;
 
@@ -29,7 +30,7 @@ fn move_by(model: &mut Model, by: isize) {
     match model.screen() {
         Screen::Main => move_main(model, by),
         Screen::Alerts => move_alert(model, by),
-        Screen::Activity => scroll(model, by, rows::activity(model).len()),
+        Screen::Activity => scroll(model, by, model.listing.events.len()),
         Screen::Help => scroll(model, by, COMMANDS.len() + 8),
         Screen::Fleet(_) => {}
     }
@@ -78,8 +79,34 @@ pub fn focus(model: &mut Model, pane: Pane) {
     }
 }
 
+/// Goes to the next fleet or image that passes the filter, round the end; without a filter, to the next fleet that is not as it should be.
+pub fn next_match(model: &mut Model, backwards: bool) {
+    let (count, from) = match model.pane {
+        Pane::Fleets => (rows::fleets(model).len(), rows::fleet_position(model)),
+        Pane::Images => (rows::images(model).len(), rows::image_position(model)),
+    };
+    let from = from.unwrap_or(0);
+    let step = |by: usize| if backwards { from + count - by } else { from + by } % count.max(1);
+    let found = (1..=count).map(step).find(|at| is_match(model, *at));
+    match (found, model.pane) {
+        (None, _) => model.notice = Some("Nothing here needs anybody".to_owned()),
+        (Some(at), Pane::Fleets) => model.fleet = rows::fleets(model).get(at).map(|status| status.spec.name.clone()),
+        (Some(at), Pane::Images) => model.image = rows::images(model).get(at).map(|status| status.image.id.clone()),
+    }
+}
+
+fn is_match(model: &Model, at: usize) -> bool {
+    let filtered = model.list().is_some_and(|list| !model.filters.of(list).text().is_empty());
+    filtered
+        || match model.pane {
+            Pane::Fleets => rows::fleets(model).get(at).is_some_and(|status| status.badness() > 0),
+            Pane::Images => rows::images(model).get(at).is_some_and(|status| !rows::is_deployable(status)),
+        }
+}
+
 /// Keeps the cursor on a fleet that is there.
 pub fn settle_selection(model: &mut Model) {
+    listing::settle(model);
     if rows::fleet_position(model).is_none() {
         model.fleet = rows::fleet_at_offset(model, 0);
     }

@@ -22,13 +22,13 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 /// The events from position `first` on.
 pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect, first: usize) {
     let all = rows::activity(model);
-    if all.is_empty() {
+    if all.len() == 0 {
         let text = if model.operations_read { " no operation was ever started from this store" } else { " not read yet" };
         return paint.row(area, 0, &paint::toned(text, Tone::Dim));
     }
     let last_start = all.len().saturating_sub(usize::from(area.height));
     let shown: Vec<Row> =
-        all.into_iter().skip(first.min(last_start)).take(usize::from(area.height)).filter_map(|(view, event)| row(view, event, paint)).collect();
+        all.skip(first.min(last_start)).take(usize::from(area.height)).flatten().filter_map(|(view, event)| row(view, event, paint)).collect();
     paint.rows(area, &shown);
 }
 

@@ -23,6 +23,9 @@ use crate::app::sheet::Subject;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::freeze::Freeze;
 
+/// Commands of a higher rank are in the footer only where there is room to spare.
+const SPARE: u8 = 11;
+
 /// Draws the frame and gives the room for the view.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
     let wide = area.width >= 140;
@@ -196,8 +199,13 @@ fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Pai
 
 /// The answer to the last key, or what is being typed.
 pub fn notice(model: &Model) -> Row {
-    if model.filtering {
-        return vec![piece(" / ", Tone::Key), piece(format!("{}_", model.filter.text()), Tone::Strong), piece("  enter keep, esc clear", Tone::Dim)];
+    if let Some(list) = model.typing {
+        let text = model.filters.of(list).text();
+        return vec![
+            piece(" / ", Tone::Key),
+            piece(format!("{text}_"), Tone::Strong),
+            piece("  enter keep, esc clear   !not  state:canary", Tone::Dim),
+        ];
     }
     model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
 }
@@ -209,7 +217,9 @@ pub fn footer(model: &Model, columns: usize) -> Row {
     // In a sliver, what stops an operation matters more than what opens it.
     let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
     let later = |command: &Command| urgent && command.group != Group::Change;
-    by_need.sort_by_key(|command| (command.id != CommandId::Help, hindrance(model, command.id).is_some(), later(command), command.footer));
+    by_need.sort_by_key(|command| {
+        (command.id != CommandId::Help, command.footer > SPARE, hindrance(model, command.id).is_some(), later(command), command.footer)
+    });
     let mut room = columns.saturating_add(1);
     let mut fitting = Vec::new();
     for command in by_need {
@@ -226,9 +236,9 @@ pub fn footer(model: &Model, columns: usize) -> Row {
 
 fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
     if hindrance(model, command.id).is_some() {
-        return toned(format!("({} {})  ", command.shown, label(model, command)), Tone::Dim);
+        return toned(format!("({} {})  ", model.keymap.first(command.id), label(model, command)), Tone::Dim);
     }
-    vec![piece(command.shown, Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
+    vec![piece(model.keymap.first(command.id), Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
 }
 
 /// `Z` is called by what it does now.

@@ -178,7 +178,7 @@ fn events(operation: Option<&OperationView>, paint: &mut Paint<'_>, area: Rect) 
     }
     let newest: Vec<Row> = rows::newest_first(view)
         .into_iter()
-        .filter_map(|event| event_line(&view.operation.plan, event))
+        .filter_map(|(_, event)| event_line(&view.operation.plan, event))
         .map(|line| paint::plain(format!(" {line}")))
         .collect();
     if area.height < 5 {

@@ -31,7 +31,7 @@ fn rows(model: &Model) -> Vec<Row> {
 }
 
 fn row(model: &Model, command: &Command) -> Row {
-    let mut row = vec![piece(format!("   {:<8}", command.shown), Tone::Key), piece(command.about, Tone::Plain)];
+    let mut row = vec![piece(format!("   {:<10}", model.keymap.shown(command.id)), Tone::Key), piece(command.about, Tone::Plain)];
     if let Some(reason) = hindrance(model, command.id) {
         row.push(piece(format!("  (off: {reason})"), Tone::Waits));
     }

@@ -78,7 +78,7 @@ fn head(model: &Model) -> Row {
         (None, Screen::Fleet(name)) => {
             model.operation_of(name).map(|view| format!("  {} {}", view.operation.word(), view.operation.id)).unwrap_or_default()
         }
-        (None, Screen::Main) => model.filter.value().map(|text| format!("  filter {}", text.shown())).unwrap_or_default(),
+        (None, Screen::Main) => model.filters.fleets.value().map(|text| format!("  filter {}", text.shown())).unwrap_or_default(),
         (None, Screen::Activity) => "  activity".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
         (None, Screen::Help) => "  help".to_owned(),
@@ -119,7 +119,7 @@ fn main_list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn fleet_line(model: &Model, fleet: &FleetStatus, selected: bool, paint: &Paint<'_>) -> Row {
     let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
     let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
-    let lead = super::fleets::lead(model, fleet, selected);
+    let lead = super::fleets::lead(model, fleet, selected, paint.glyphs.link);
     let frozen = words::frozen(model, fleet).is_some();
     vec![
         piece(format!("{lead}{} {} ", text::left(&fleet.spec.name.to_string(), 12, paint.glyphs.cut), words::healthy(fleet)), Tone::Plain),

@@ -122,7 +122,11 @@ impl Sim {
         self.diary.push((self.clock, format!("over: {relief:?}")));
         match relief {
             Relief::Disk => self.store.free_disk(),
-            Relief::Skew => self.skew = 0,
+            Relief::Skew => {
+                // The host's clock is set right for everybody who reads it.
+                self.skew = 0;
+                self.processes.iter_mut().for_each(|process| process.skew = 0);
+            }
             Relief::Strangers(_) | Relief::World(_) => {
                 let before = self.checker.missing(&self.world);
                 self.undo(relief);

@@ -166,7 +166,8 @@ impl Checker {
         let raced = self.raced(self.foreign.weights, arrival);
         let step = plan.steps.get(progress.current).map(|step| step.kind);
         // A rollback that launches its target anew first empties the slot for it.
-        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        let makes_room =
+            plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template | StepKind::GrowTarget));
         if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
             return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
         }
