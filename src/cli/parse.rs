@@ -17,6 +17,7 @@ use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
 use super::exit::Exit;
+use super::manual::{CompletionsArgs, ManArgs, completions, page};
 use super::options::GlobalOptions;
 use super::output::Output;
 use crate::domain::ids::OperationId;
@@ -81,6 +82,10 @@ pub enum Command {
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimCommand),
+    /// Completions for a shell: source them from its start-up file
+    Completions(CompletionsArgs),
+    /// The manual page, or that of a command: pipe it to man -l -
+    Man(ManArgs),
 }
 
 /// Who does what was asked.
@@ -112,7 +117,7 @@ impl Invocation {
     }
 }
 
-/// The end of a run that did not get as far as running: help, the version, or a mistake in the arguments.
+/// The end of a run that needs nothing but its arguments: help, the version, the manual, completions, or a mistake in them.
 #[derive(Debug)]
 pub struct Early {
     text: String,
@@ -120,6 +125,10 @@ pub struct Early {
 }
 
 impl Early {
+    fn answer(text: String) -> Self {
+        Self { text, exit: Exit::Done }
+    }
+
     /// Prints it where it belongs, and says how the run ends.
     pub fn report(&self, out: &mut Output) -> Exit {
         if self.exit == Exit::Done {
@@ -149,9 +158,17 @@ pub fn parse() -> Result<Invocation, Early> {
 /// Reads arguments; the first is the program's name.
 ///
 /// # Errors
-/// Help, the version, or a mistake: to be reported, with its exit code.
+/// Help, the version, the manual, or a mistake: to be reported, with its exit code.
 pub fn parse_from<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, Early> {
     let invocation = Invocation::try_parse_from(arguments)?;
+    match &invocation.command {
+        Some(Command::Completions(args)) => return Err(Early::answer(completions(args))),
+        Some(Command::Man(args)) => {
+            let mistake = |sentence| Invocation::command().error(clap::error::ErrorKind::InvalidSubcommand, sentence);
+            return Err(page(args).map_err(mistake).map_or_else(Early::from, Early::answer));
+        }
+        _ => {}
+    }
     match invocation.global.contradiction() {
         Some(sentence) if !matches!(invocation.command, Some(Command::Sim(_))) => {
             Err(Invocation::command().error(clap::error::ErrorKind::ArgumentConflict, sentence).into())

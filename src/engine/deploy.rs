@@ -371,7 +371,7 @@ fn before_the_switch(situation: &Situation<'_>, switched: Option<Counts>) -> Opt
 
 fn verdict_words(verdict: &Verdict) -> String {
     let rate = |counts: &Counts| format!("{} errors in {}", counts.errors, counts.requests);
-    let p = verdict.p.map_or_else(String::new, |p| format!(", p {p:.1e}"));
+    let p = verdict.p.map_or_else(String::new, |_| format!(", p {}", verdict.p_words()));
     let word = match verdict.word {
         VerdictWord::Pass => "no worse than stable",
         VerdictWord::Fail => "worse than stable",
@@ -407,9 +407,7 @@ fn stable(situation: &Situation<'_>) -> Step {
 
 fn wait_for_stable(situation: &Situation<'_>, good: bool) -> Step {
     let timing = &situation.plan.timing;
-    let last = situation.progress.last_observed_at;
-    let due = last.is_none_or(|last| situation.now.since(last) >= timing.stable_gap);
-    let events: Vec<_> = if due || !good { situation.count_observation(timing.stable_gap, good).into_iter().collect() } else { Vec::new() };
+    let events: Vec<_> = situation.count_apart(timing.stable_gap, good).into_iter().collect();
     let why = if good {
         format!("healthy at 100%, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak)
     } else {

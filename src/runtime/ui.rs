@@ -6,7 +6,9 @@
 mod ask;
 mod clock;
 mod feeds;
+mod fence;
 mod screen;
+mod signals;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -86,10 +88,9 @@ pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions, keymap: Result<Keymap, D
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ScreenError::NoTerminal);
     }
-    terminal::install_panic_hook();
     let workers = workers()?;
     let local = Builder::new_current_thread().enable_all().build()?;
-    let size = crossterm::terminal::size()?;
+    let size = terminal::size();
     let look = capability::look(options.ascii, options.no_color);
     let mut model = Model::new(look, desk.header(), clock::read(desk.as_ref()), size);
     app::keymap::take(&mut model, keymap);

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a screen may take to show what is waited for, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between looks at the screen.
 const LOOK: Duration = Duration::from_millis(15);
 /// A person reads a sheet before pressing a key on it: longer than the time in which keys do not count.
@@ -26,6 +27,8 @@ pub struct Terminal {
     writer: Option<Box<dyn Write + Send>>,
     master: Option<Box<dyn MasterPty + Send>>,
     shown: Arc<Mutex<vt100::Parser>>,
+    /// Every byte it wrote.
+    written: Arc<Mutex<Vec<u8>>>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
     /// The line settings before the program began.
@@ -37,15 +40,21 @@ impl Terminal {
     pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let before = format!("{:?}", pair.master.get_termios().unwrap());
+        let before = line_settings(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         // Our own handle on its side would keep the terminal open after the program.
         drop(pair.slave);
         let shown = Arc::new(Mutex::new(vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0)));
         let stop = Arc::new(AtomicBool::new(false));
-        let reader = read_all(pair.master.try_clone_reader().unwrap(), Arc::clone(&shown), Arc::clone(&stop));
+        let written = Arc::default();
+        let reader = read_all(pair.master.try_clone_reader().unwrap(), Arc::clone(&shown), Arc::clone(&written), Arc::clone(&stop));
         let writer = pair.master.take_writer().unwrap();
-        Self { child, writer: Some(writer), master: Some(pair.master), shown, stop, reader: Some(reader), before }
+        Self { child, writer: Some(writer), master: Some(pair.master), shown, written, stop, reader: Some(reader), before }
+    }
+
+    /// Every byte it writes, also after its end.
+    pub fn written(&self) -> Arc<Mutex<Vec<u8>>> {
+        Arc::clone(&self.written)
     }
 
     /// What is on the screen.
@@ -114,7 +123,7 @@ impl Terminal {
             assert!(began.elapsed() < PATIENCE, "it does not end:\n{}", self.text());
             std::thread::sleep(LOOK);
         };
-        let after = format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap());
+        let after = line_settings(&**self.master.as_ref().unwrap());
         assert_eq!(self.before, after, "the line settings differ");
         // With its side closed, reading ends by itself once everything was read.
         self.reader.take().unwrap().join().unwrap();
@@ -134,13 +143,21 @@ impl Drop for Terminal {
     }
 }
 
-fn read_all(mut from: Box<dyn Read + Send>, shown: Arc<Mutex<vt100::Parser>>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+/// What `stty -a` says.
+fn line_settings(master: &dyn MasterPty) -> String {
+    let output = Command::new("stty").args(["-a", "-F"]).arg(master.tty_name().unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn read_all(mut from: Box<dyn Read + Send>, shown: Arc<Mutex<vt100::Parser>>, written: Arc<Mutex<Vec<u8>>>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut bytes = [0_u8; 4096];
         while let Ok(read) = from.read(&mut bytes) {
             if read == 0 || stop.load(Ordering::SeqCst) {
                 return;
             }
+            written.lock().unwrap().extend_from_slice(&bytes[..read]);
             shown.lock().unwrap().process(&bytes[..read]);
         }
     })

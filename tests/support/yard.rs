@@ -3,6 +3,7 @@
 // What does not go as it must ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use serde_json::Value;
 
 use super::pty::Terminal;
 
+/// How long a test waits for what takes a few seconds on an idle host.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_qd");
 /// What would let an environment decide where things are.
 const FOREIGN: [&str; 7] = ["QD_STATE_DIR", "QD_CONFIG", "QD_TIME_SCALE", "AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "NO_COLOR"];
@@ -66,6 +69,20 @@ impl Yard {
     /// A new world that goes `speed` times as fast as the clock.
     pub fn at_speed(speed: u32) -> Self {
         let yard = Self::empty();
+        yard.speed(speed);
+        yard
+    }
+
+    /// The same with windows of ten hours on web-prod and api-prod: at a speed at which nobody waits for a deploy, the usual one may be over
+    /// before the next process has started.
+    pub fn with_long_windows(speed: u32) -> Self {
+        let yard = Self::empty();
+        let dir = yard.dir.path().join("quarterdeck");
+        std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        let section = |fleet: &str, floor: u32, strategy: &str| {
+            format!("[fleet.{fleet}]\nslots = [\"{fleet}-a\", \"{fleet}-b\"]\nfloor = {floor}\nstrategy = \"{strategy}\"\nwindow = \"10h\"\n")
+        };
+        std::fs::write(dir.join("fleets.toml"), section("web-prod", 8, "canary") + &section("api-prod", 13, "blue-green")).unwrap();
         yard.speed(speed);
         yard
     }
@@ -137,8 +154,31 @@ impl Yard {
 
     /// A terminal with a program on this world.
     pub fn terminal_of(&self, program: &Path, columns: u16, rows: u16, args: &[&str]) -> Terminal {
-        let mut command = CommandBuilder::new(program);
+        let mut command = self.for_terminal(program);
         command.args(self.arguments(args));
+        Terminal::start(command, columns, rows)
+    }
+
+    /// A terminal with the program and more in its environment.
+    pub fn terminal_with(&self, args: &[&str], env: &[(&str, &str)]) -> Terminal {
+        let mut command = self.for_terminal(Path::new(PROGRAM));
+        command.args(self.arguments(args));
+        for (name, value) in env {
+            command.env(name, value);
+        }
+        Terminal::start(command, 80, 24)
+    }
+
+    /// A terminal with a shell on it, and the line that starts the program there.
+    pub fn shell(&self) -> (Terminal, String) {
+        let mut command = self.for_terminal(Path::new("/bin/bash"));
+        command.args(["--noprofile", "--norc", "-i"]);
+        command.env("PS1", "ready> ");
+        (Terminal::start(command, 80, 24), format!("{PROGRAM} {}", self.arguments(&[]).join(" ")))
+    }
+
+    fn for_terminal(&self, program: &Path) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
         command.cwd(self.dir.path());
         command.env("XDG_CONFIG_HOME", self.dir.path());
         command.env("TERM", "xterm-256color");
@@ -146,7 +186,7 @@ impl Yard {
         for name in FOREIGN {
             command.env_remove(name);
         }
-        Terminal::start(command, columns, rows)
+        command
     }
 
     /// Starts a deploy and returns its id.
@@ -167,7 +207,7 @@ impl Yard {
             if wanted(&op) {
                 return op;
             }
-            assert!(began.elapsed() < Duration::from_secs(40), "{id} does not come to {what}: {op:#}");
+            assert!(began.elapsed() < PATIENCE, "{id} does not come to {what}: {op:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -3,7 +3,10 @@
 // What does not go as it must ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod outsiders;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -37,7 +40,7 @@ fn weight(op: &Value) -> u64 {
 
 #[test]
 fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
-    let yard = Yard::at_speed(WATCHABLE);
+    let yard = Yard::with_long_windows(WATCHABLE);
     let mut screen = open(&yard, &[]);
     open_deploy_sheet(&mut screen);
     screen.send_after_reading("i");
@@ -54,7 +57,7 @@ fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
     let op = yard.wait_op("op-1", "a later step", |op| weight(op) > left_at);
     assert_eq!((op["driver"]["alive"].as_bool(), op["reason"].as_str()), (Some(true), Some("cart badge")));
     yard.speed(FAST);
-    yard.run(&["wait", "op-1", "--timeout", "60s"]).code(0);
+    yard.run(&["wait", "op-1", "--timeout", "3m"]).code(0);
     screen.wait_for(&["2.14.0"]);
 
     let mut screen = screen;
@@ -99,16 +102,58 @@ fn only_y_confirms_and_only_what_was_read() {
 #[test]
 fn the_terminal_comes_back_however_the_screen_ends() {
     let yard = Yard::at_speed(WATCHABLE);
-    for end in [Signal::TERM, Signal::HUP] {
+    for end in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let screen = open(&yard, &[]);
         screen.signal(end);
         assert_eq!(screen.ends().0, 0);
     }
+    for place in ["update", "view"] {
+        let (code, left) = yard.terminal_with(&[], &[("QD_TEST_FAULT", place)]).ends();
+        assert_eq!(code, 101, "{left}");
+        assert!(left.contains(&format!("provoked in {place}: \\u{{1b}}]0;owned\\u{{7}} \\u{{202e}}")), "{left}");
+        assert!(left.contains("hint: operations go on"), "{left}");
+    }
     let mut screen = open(&yard, &[]);
     screen.send("?");
     screen.wait_for(&["Change production"]);
+    // There is no shell that could bring it back: it stays.
+    screen.send("\x1a");
+    screen.send("\x1b");
+    screen.wait_for(&["FLEETS"]);
     screen.send("\x03");
     assert_eq!(screen.ends().0, 0);
+}
+
+#[test]
+fn a_shell_finds_its_terminal_as_it_was_after_a_stop_and_after_a_kill() {
+    let yard = Yard::at_speed(WATCHABLE);
+    let (mut shell, line) = yard.shell();
+    let settings = |shell: &mut support::pty::Terminal, name: &str| {
+        shell.send(&format!("stty -a >{name}; echo {name} is there\r"));
+        shell.wait_until(name, |shown| shown.lines().any(|line| line.starts_with(&format!("{name} is there"))));
+        std::fs::read_to_string(yard.path().join(name)).unwrap()
+    };
+    shell.wait_for(&["ready>"]);
+    let before = settings(&mut shell, "before");
+    shell.send(&format!("{line}\r"));
+    shell.wait_for(&["FLEETS", "12/12"]);
+    shell.send("\x1a");
+    shell.wait_for(&["Stopped", "ready>"]);
+    assert_eq!(settings(&mut shell, "stopped"), before);
+    shell.send("jobs -p >pid; fg\r");
+    shell.wait_for(&["FLEETS", "12/12"]);
+    let pid = std::fs::read_to_string(yard.path().join("pid")).unwrap().trim().parse().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    // The line settings are back with the shell's next prompt; the frame that was on the screen stays until the next program that clears it.
+    shell.wait_for(&["Killed"]);
+    assert_eq!(settings(&mut shell, "killed"), before);
+    shell.send(&format!("{line}\r"));
+    shell.wait_for(&["FLEETS", "12/12"]);
+    shell.send("q");
+    shell.wait_for(&["stopped is there"]);
+    assert_eq!(settings(&mut shell, "after"), before);
+    shell.send("exit\r");
+    assert_eq!(shell.ends().0, 0);
 }
 
 #[test]
@@ -144,16 +189,16 @@ fn a_driver_that_was_killed_is_missed_and_replaced() {
     screen.wait_for(&["TAKE OVER web-prod", " y  take over now"]);
     screen.send_after_reading("y");
     screen.wait_for(&["drives it", "op-1 has a driver again"]);
-    yard.speed(FAST);
     let again = yard.run(&["drive", &id, "--take-over"]).refuses(3, &["has a driver"]);
     assert!(again.out.is_empty());
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.speed(FAST);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
     assert_eq!(yard.op(&id)["state"], "succeeded");
 }
 
 #[test]
 fn a_screen_whose_program_was_replaced_still_rolls_back() {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::at_speed(WATCHABLE);
     let program = yard.copied_program();
     let mut screen = yard.terminal_of(&program, 80, 24, &[]);
     screen.wait_for(&["web-prod", "12/12"]);
@@ -162,6 +207,7 @@ fn a_screen_whose_program_was_replaced_still_rolls_back() {
     screen.wait_for(&["ROLL BACK web-prod", " y  roll back now"]);
     screen.send_after_reading("y");
     screen.wait_for(&["rollback op-1", "all traffic to 2.13.1"]);
+    yard.speed(FAST);
     let op = yard.wait_op("op-1", "its end", |op| op["state"] == "succeeded");
     assert_eq!(op["to"], "2.13.1");
 }
