@@ -102,7 +102,7 @@ fn exit_codes_tell_scripts_what_happened() {
     let superseded = yard.op(&id);
     assert_eq!((&superseded["state"], &superseded["superseded_by"]), (&Value::from("superseded"), &back["id"]));
     yard.speed(FAST);
-    yard.run(&["wait", back["id"].as_str().unwrap(), "--timeout", "60s"]).code(0);
+    yard.run(&["wait", back["id"].as_str().unwrap(), "--timeout", "3m"]).code(0);
     let fleet = yard.run(&["fleet", "web-prod", "--json"]).code(0).json();
     assert_eq!(weights(&fleet)[0], ("2.13.2".to_owned(), 100));
 }
@@ -116,7 +116,7 @@ fn a_pause_waits_for_a_person_and_a_resume_goes_on() {
     yard.run(&["resume", &id]).code(0);
     yard.run(&["back-out", &id]).code(0);
     yard.speed(FAST);
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(4);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(4);
 }
 
 fn has(document: &Value, fields: &[&str]) {

@@ -20,6 +20,7 @@ use quarterdeck::world::{DEFAULT_SEED, Scenario};
 
 struct Yard {
     office: Arc<Office>,
+    world: SimCloud,
     _dir: tempfile::TempDir,
 }
 
@@ -29,9 +30,9 @@ async fn yard() -> Yard {
     let store = Arc::new(Store::open(&state).unwrap());
     let cloud = SimCloud::open(&state, Scenario::Default, DEFAULT_SEED, Some(600.0)).unwrap();
     let settings = OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, driver_arguments: Vec::new() };
-    let office = Arc::new(Office::new(Cloud::Sim(cloud), store, settings));
+    let office = Arc::new(Office::new(Cloud::Sim(cloud.clone()), store, settings));
     office.adopt_declared().await.unwrap();
-    Yard { office, _dir: dir }
+    Yard { office, world: cloud, _dir: dir }
 }
 
 impl Yard {
@@ -69,7 +70,7 @@ impl Yard {
     async fn until(&self, id: &OperationId, what: impl Fn(&quarterdeck::operation::record::OperationView) -> bool) {
         let asked = std::time::Instant::now();
         while !what(&self.office.operation(id).unwrap()) {
-            assert!(asked.elapsed().as_secs() < 60, "{id} never came there");
+            assert!(asked.elapsed().as_secs() < 180, "{id} never came there");
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
@@ -99,10 +100,12 @@ async fn a_rollback_takes_the_wheel_and_the_deploy_s_driver_leaves() {
     let id = yard.confirm(deploy("2.14.0")).await;
     let driver = yard.drive_in_background(&id);
     yard.until(&id, |view| view.progress.calls.accepted >= 4).await;
+    yard.world.set_speed(1.0).unwrap();
     let back = yard.confirm(rollback()).await;
     let error = driver.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("lease was lost"), "{error}");
     assert_eq!(yard.office.operation(&id).unwrap().state(), OperationState::Superseded);
+    yard.world.set_speed(600.0).unwrap();
     assert_eq!(drive(&yard.office, &back).await.unwrap(), OperationState::Succeeded);
     let fleet = yard.office.fleet(&FleetName::new("web-prod")).await.unwrap();
     let sizes: Vec<_> = fleet.status.groups.iter().map(|group| (group.weight, group.sizes.min)).collect();

@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::yard::Yard;
+use support::yard::{PATIENCE, Yard};
 
 fn legacy(yard: &Yard) -> Value {
     yard.run(&["fleet", "legacy-prod", "--json"]).code(0).json()
@@ -25,7 +25,7 @@ fn until(yard: &Yard, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if wanted(&fleet) {
             return fleet;
         }
-        assert!(began.elapsed() < Duration::from_secs(40), "never {what}: {fleet:#}");
+        assert!(began.elapsed() < PATIENCE, "never {what}: {fleet:#}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -48,8 +48,10 @@ fn a_killed_driver_s_refresh_goes_on_and_another_driver_attaches_to_it() {
     let yard = Yard::at_speed(100);
     let id = yard.deploy("legacy-prod", "0.9.9");
     let fleet = half_way(&yard);
+    yard.speed(1);
     assert_eq!((&fleet["way_back"]["level"], &fleet["state"]), (&Value::from("R0"), &Value::from("busy")));
     yard.kill_driver(&id);
+    yard.speed(100);
     yard.run(&["sim", "advance", "40m"]).code(0);
     assert_eq!(legacy(&yard)["refresh"]["status"], "successful", "AWS's engine goes on without us");
     yard.run(&["drive", "--recover"]).code(0);
@@ -67,12 +69,14 @@ fn a_rollback_takes_the_wheel_while_aws_works_and_again_when_it_is_done() {
     let yard = Yard::at_speed(100);
     let id = yard.deploy("legacy-prod", "0.9.9");
     let before = images(&half_way(&yard));
+    yard.speed(1);
     assert_eq!(before.len(), 2);
     yard.run(&["pause", &id]).refuses(3, &["AWS's engine replaces the servers and has no pause"]);
     let sheet = yard.run(&["rollback", "legacy-prod", "--plan"]).code(0);
     assert!(sheet.out.contains("R0: AWS's engine turns round") && sheet.out.contains("RollbackInstanceRefresh"), "{}", sheet.out);
-    yard.run(&["rollback", "legacy-prod", "--yes"]).code(0);
+    yard.run(&["rollback", "legacy-prod", "--yes", "--detach"]).code(0);
     assert_eq!(yard.op(&id)["state"], "superseded");
+    yard.speed(100);
     yard.wait_op("op-2", "an end", is_over);
     let after = until(&yard, "as before", |fleet| images(fleet).len() == 1 && fleet["state"] == "steady");
     assert_eq!(after["server_groups"][0]["version"], "0.9.8");
@@ -93,7 +97,9 @@ fn backing_out_brings_every_server_back() {
     let yard = Yard::at_speed(100);
     let id = yard.deploy("legacy-prod", "0.9.9");
     half_way(&yard);
+    yard.speed(1);
     yard.run(&["back-out", &id]).code(0);
+    yard.speed(100);
     let op = yard.wait_op(&id, "an end", is_over);
     assert_eq!(op["state"], "backed_out", "{op:#}");
     assert_eq!(images(&legacy(&yard)).len(), 1);

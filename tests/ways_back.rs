@@ -29,7 +29,7 @@ fn disturb(yard: &Yard, what: Disturbance) {
 
 /// 2.13.2 in A, 2.14.0 in B, 2.13.1 in A again: 2.13.2 is on no group any more, and 2.14.0 is known to be bad.
 fn twice_deployed() -> Yard {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::with_long_windows(FAST);
     deploy(&yard, "web-prod", "2.14.0");
     deploy(&yard, "web-prod", "2.13.1");
     yard.run(&["ledger", "web-prod", "mark", "2.14.0", "--reason", "it leaks"]).code(0);
@@ -75,8 +75,9 @@ fn a_rehearsal_changes_nothing_and_is_remembered() {
 
 #[test]
 fn a_standby_the_load_balancer_does_not_call_healthy_is_no_fast_way_back() {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::with_long_windows(FAST);
     deploy(&yard, "web-prod", "2.14.0");
+    yard.speed(1);
     let proved = fleet(&yard, "web-prod")["way_back"].clone();
     assert_eq!((&proved["level"], &proved["stale"]), (&Value::from("R0"), &Value::from(false)));
     assert!(proved["proved_at"].is_string(), "{proved}");
@@ -96,7 +97,7 @@ fn target_group(yard: &Yard, name: &str, slot: &str) -> quarterdeck::domain::ids
 
 #[test]
 fn several_fleets_are_rolled_back_at_once_and_a_refusal_stops_no_other() {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::with_long_windows(FAST);
     deploy(&yard, "web-prod", "2.14.0");
     deploy(&yard, "api-prod", "5.2.0");
     let told = yard.run(&["rollback", "web-prod", "api-prod", "admin-prod", "web-prod", "--yes", "--json"]).code(3).json();
@@ -113,10 +114,8 @@ fn several_fleets_are_rolled_back_at_once_and_a_refusal_stops_no_other() {
 
 #[test]
 fn a_second_person_joins_the_rollback_that_is_at_work() {
-    let yard = Yard::at_speed(20);
-    yard.run(&["deploy", "web-prod", "--image", "2.14.0", "--strategy", "blue-green", "--yes", "--reason", "a test", "--detach"]).code(0);
-    yard.speed(FAST);
-    yard.run(&["wait", "op-1"]).code(0);
+    let yard = Yard::with_long_windows(FAST);
+    deploy(&yard, "web-prod", "2.14.0");
     yard.speed(1);
     yard.run(&["rollback", "web-prod", "--yes"]).code(0);
     let joined = yard.run(&["rollback", "web-prod", "--yes"]).code(0);
@@ -128,7 +127,7 @@ fn a_second_person_joins_the_rollback_that_is_at_work() {
 
 #[test]
 fn weights_and_templates_changed_by_another_hand_are_shown_and_not_taken_for_good() {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::with_long_windows(FAST);
     deploy(&yard, "web-prod", "2.14.0");
     assert_eq!(fleet(&yard, "web-prod")["drift"], Value::Array(Vec::new()));
     disturb(&yard, Disturbance::ChangeTemplate { group: "web-prod-a".into(), version: PinnedVersion::Number(1) });

@@ -407,9 +407,7 @@ fn stable(situation: &Situation<'_>) -> Step {
 
 fn wait_for_stable(situation: &Situation<'_>, good: bool) -> Step {
     let timing = &situation.plan.timing;
-    let last = situation.progress.last_observed_at;
-    let due = last.is_none_or(|last| situation.now.since(last) >= timing.stable_gap);
-    let events: Vec<_> = if due || !good { situation.count_observation(timing.stable_gap, good).into_iter().collect() } else { Vec::new() };
+    let events: Vec<_> = situation.count_apart(timing.stable_gap, good).into_iter().collect();
     let why = if good {
         format!("healthy at 100%, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak)
     } else {

@@ -46,6 +46,11 @@ impl Situation<'_> {
         Move::call(CloudCall::Park { group, sizes }, why).into()
     }
 
+    /// What is done instead of lowering: what an earlier reading showed does not count any more.
+    pub(super) fn before_lowering(&self, step: Step) -> Step {
+        Step { events: step.events.into_iter().chain(self.no_evidence()).collect(), then: step.then }
+    }
+
     /// What an earlier reading showed is not so any more.
     pub(super) fn no_evidence(&self) -> Vec<EventBody> {
         self.progress.lower_evidence_at.map(|_| EventBody::LowerEvidence { found: false }).into_iter().collect()
@@ -75,7 +80,7 @@ impl Situation<'_> {
     /// A rollback empties the slot it will launch its target in: nothing of what is in there serves.
     pub(super) fn makes_room(&self) -> bool {
         let step = self.plan.steps.get(self.progress.current).map(|step| step.kind);
-        self.plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template))
+        self.plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template | StepKind::GrowTarget))
     }
 
     /// What the group that carries everything has to have: what is needed, or less if its policies let it shrink before anything was pinned.

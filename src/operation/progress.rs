@@ -111,6 +111,9 @@ pub struct Progress {
     pub streak: u32,
     /// When the last observation counted.
     pub last_observed_at: Option<WorldTime>,
+    /// A driver took over since then: nobody observed what was in between.
+    #[serde(default)]
+    pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
@@ -181,6 +184,7 @@ impl Progress {
             observed: Millis::ZERO,
             streak: 0,
             last_observed_at: None,
+            taken_over: false,
             soak_counts: None,
             lower_evidence_at: None,
             missing_since: None,
@@ -222,7 +226,8 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::Planned { .. } | EventBody::DriverStarted { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
+            EventBody::DriverStarted { .. } => self.taken_over = true,
+            EventBody::Planned { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
@@ -233,12 +238,12 @@ impl Progress {
             EventBody::Observed { added, streak } => {
                 self.observed = self.observed.plus(*added);
                 self.streak = *streak;
-                self.last_observed_at = Some(event.at);
+                self.observe_from(event.at);
             }
             EventBody::SoakBegan { counts } => {
                 self.soak_counts = Some(counts.clone());
                 self.observed = Millis::ZERO;
-                self.last_observed_at = Some(event.at);
+                self.observe_from(event.at);
             }
             EventBody::Judged { step, verdict } => {
                 if let Some(status) = self.steps.get_mut(*step) {
@@ -303,9 +308,15 @@ impl Progress {
         self.lower_evidence_at = found.then_some(at);
         if found {
             self.observed = Millis::ZERO;
-            self.last_observed_at = Some(at);
+            self.observe_from(at);
             self.streak = self.streak.max(1);
         }
+    }
+
+    /// The next gap between observations begins.
+    const fn observe_from(&mut self, at: WorldTime) {
+        self.last_observed_at = Some(at);
+        self.taken_over = false;
     }
 
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {

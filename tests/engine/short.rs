@@ -1,8 +1,10 @@
-//! A candidate that gets traffic and has too few healthy servers for it, and holds that must end.
+//! A candidate that gets traffic and has too few healthy servers for it, holds that must end, and time that nobody observed.
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::Slot;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::domain::sizes::Sizes;
+use quarterdeck::domain::time::Millis;
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::StepKind;
 
 use crate::bench::Bench;
@@ -58,4 +60,62 @@ fn a_claim_renewed_in_a_hold_does_not_begin_the_hold_anew() {
     bench.later(5);
     bench.turn();
     assert_eq!((bench.state(), bench.progress.deadline), (OperationState::Holding, deadline));
+}
+
+fn another_driver(bench: &mut Bench) {
+    bench.happens(EventBody::DriverStarted { epoch: 2, host: "elsewhere".into(), pid: 7 });
+}
+
+#[test]
+fn time_across_a_change_of_drivers_makes_nothing_stable_however_far_their_clocks_are_apart() {
+    let mut bench = about_to_be_stable();
+    bench.turn();
+    bench.later(61);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2);
+    another_driver(&mut bench);
+    bench.later(4_000);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2, "what a new driver sees first begins a gap");
+    bench.later(30);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2);
+    bench.later(31);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 3);
+}
+
+#[test]
+fn time_across_a_change_of_drivers_soaks_nothing() {
+    let mut bench = soaking(25, true);
+    bench.turn();
+    bench.later(15);
+    bench.turn();
+    let observed = bench.progress.observed;
+    another_driver(&mut bench);
+    bench.later(600);
+    bench.turn();
+    assert_eq!(bench.progress.observed, observed);
+    bench.later(15);
+    bench.turn();
+    assert_eq!(bench.progress.observed, observed.plus(Millis::secs(15)));
+}
+
+#[test]
+fn a_look_that_shows_weight_on_a_group_to_park_begins_the_two_readings_anew() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    bench.weights(0, 100);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(5);
+    bench.weights(50, 50);
+    bench.turn();
+    bench.weights(0, 100);
+    for _ in 0..4 {
+        bench.later(5);
+        assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    }
+    bench.later(5);
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
 }

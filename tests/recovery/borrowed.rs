@@ -17,9 +17,9 @@ fn borrowed(yard: &Yard) -> Vec<(String, String)> {
 
 #[test]
 fn everything_that_lost_its_driver_is_picked_up_at_once() {
-    let yard = Yard::at_speed(1_000);
+    let yard = Yard::with_long_windows(1_000);
     let stable = yard.deploy("api-prod", "5.2.0");
-    yard.run(&["wait", &stable, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &stable, "--timeout", "3m"]).code(0);
     yard.speed(20);
     let deploy = killed_deploy(&yard);
     let retire = "op-2".to_owned();
@@ -32,7 +32,7 @@ fn everything_that_lost_its_driver_is_picked_up_at_once() {
     assert_eq!(recovered(&yard, 0), []);
     assert_eq!(yard.run(&["drive", "--recover"]).code(0).out.trim(), "every operation has its driver");
     yard.speed(400);
-    yard.run(&["wait", &deploy, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &deploy, "--timeout", "3m"]).code(0);
 }
 
 #[test]
@@ -40,6 +40,7 @@ fn what_an_operation_without_a_driver_borrowed_is_overdue() {
     let yard = Yard::at_speed(50);
     let id = yard.deploy("web-prod", "2.14.0");
     yard.wait_op(&id, "its first weight", |_| weights(&yard) != [100, 0]);
+    yard.speed(1);
     let lent = borrowed(&yard);
     assert!(lent.iter().any(|(level, text)| level == "ok" && text.contains("MinSize of web-prod-a is pinned at 12, its own is 10")), "{lent:?}");
     assert!(lent.iter().all(|(level, text)| level == "ok" && text.contains(&format!("{id} gives it back at its end"))), "{lent:?}");
@@ -74,13 +75,13 @@ fn failed_deploy(yard: &Yard) -> String {
 
 #[test]
 fn what_a_failed_operation_left_is_given_back() {
-    let yard = Yard::at_speed(50);
+    let yard = Yard::at_speed(20);
     let id = failed_deploy(&yard);
     let lent = borrowed(&yard);
     assert!(lent[0].1.contains(&format!("overdue: {id} ended failed")) && lent[0].1.contains("qd drive --recover"), "{lent:?}");
     assert_eq!(recovered(&yard, 0), [(id, "gives_back".to_owned())]);
     yard.speed(200);
-    yard.run(&["wait", "op-2", "--timeout", "60s"]).code(0);
+    yard.run(&["wait", "op-2", "--timeout", "3m"]).code(0);
     is_at_rest_on_the_old_release(&yard);
     assert_eq!(borrowed(&yard), [("ok".to_owned(), "nothing".to_owned())]);
     assert_eq!(recovered(&yard, 0), []);
@@ -100,9 +101,9 @@ fn what_serves_on_both_sides_is_not_decided_unattended() {
 #[test]
 fn a_retire_of_another_version_is_planned_again() {
     for change in ["version", "damage"] {
-        let yard = Yard::at_speed(1_000);
+        let yard = Yard::with_long_windows(1_000);
         let id = yard.deploy("web-prod", "2.14.0");
-        yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+        yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
         yard.speed(1);
         yard.wait_op("op-2", "its window", |op| op["state"] == "waiting");
         yard.kill_driver("op-2");
@@ -116,17 +117,17 @@ fn a_retire_of_another_version_is_planned_again() {
         assert_eq!(recovered(&yard, 0), [("op-2".to_owned(), "gives_back".to_owned())]);
         let again = yard.wait_op("op-3", "its window", |op| op["state"] == "waiting");
         assert_eq!((again["kind"].as_str(), weights(&yard)), (Some("retire"), [0, 100]));
-        yard.speed(2_000);
-        yard.run(&["wait", "op-3", "--timeout", "60s"]).code(0);
+        yard.speed(5_000);
+        yard.run(&["wait", "op-3", "--timeout", "3m"]).code(0);
         assert_eq!(minimums(&yard), [0, 10]);
     }
 }
 
 #[test]
 fn a_rollback_of_another_version_goes_on_by_a_plan_of_this_one() {
-    let yard = Yard::at_speed(1_000);
+    let yard = Yard::with_long_windows(1_000);
     let id = yard.deploy("web-prod", "2.14.0");
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
     yard.speed(1);
     let back = yard.run(&["rollback", "web-prod", "--yes", "--detach", "--json"]).code(0).json()["id"].as_str().unwrap().to_owned();
     yard.kill_driver(&back);
@@ -135,7 +136,7 @@ fn a_rollback_of_another_version_goes_on_by_a_plan_of_this_one() {
     }
     assert_eq!(recovered(&yard, 0), [(back, "planned_again".to_owned())]);
     yard.speed(400);
-    yard.run(&["wait", "op-4", "--timeout", "60s"]).code(0);
+    yard.run(&["wait", "op-4", "--timeout", "3m"]).code(0);
     assert_eq!(weights(&yard), [100, 0]);
 }
 

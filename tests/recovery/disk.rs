@@ -70,7 +70,7 @@ fn a_screen_opens_on_a_full_disk_and_rolls_back_by_key() {
     screen.send("q");
     assert_eq!(screen.ends().0, 0);
     yard.speed(400);
-    yard.run(&["wait", "op-2", "--timeout", "60s"]).code(0);
+    yard.run(&["wait", "op-2", "--timeout", "3m"]).code(0);
     yard.wait_op("op-2", "its end", |op| op["state"] == "succeeded");
     is_at_rest_on_the_old_release(&yard);
 }

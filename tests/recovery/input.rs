@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::ground::{disturb, serving_deploy, shares, sizes, web, weights};
 use crate::support::yard::Yard;
 
-const WAIT: [&str; 2] = ["--timeout", "90s"];
+const WAIT: [&str; 2] = ["--timeout", "3m"];
 
 /// Lets the operation come to its end; its state and why.
 fn ends(yard: &Yard, id: &str, code: i32) -> (String, String) {
@@ -28,7 +28,7 @@ fn is_at_rest(yard: &Yard) {
 
 #[test]
 fn a_candidate_s_group_that_is_deleted_ends_the_deploy_on_the_old_release() {
-    let yard = Yard::at_speed(50);
+    let yard = Yard::at_speed(20);
     let id = yard.deploy("web-prod", "2.14.0");
     yard.wait_op(&id, "its one box", |op| op["step"]["name"] == "one box at weight 0");
     disturb(&yard, Disturbance::DeleteGroup { group: "web-prod-b".into() });

@@ -67,6 +67,8 @@ fn an_operation_that_was_removed_leaves_its_number_and_its_events() {
 fn a_file_that_sqlite_finds_damaged_takes_no_deploy_and_a_new_store_takes_over_from_the_cloud() {
     let yard = Yard::at_speed(100);
     killed_deploy(&yard);
+    // The claim it left is to last until somebody meets it.
+    yard.speed(1);
     let file = yard.world_dir().join("store.sqlite");
     let root: u64 = {
         let store = store(&yard);
@@ -117,7 +119,7 @@ fn of_a_rollback_nobody_can_read_a_person_has_to_say_where_it_went() {
     let yard = Yard::at_speed(100);
     let id = yard.deploy("web-prod", "2.14.0");
     yard.speed(1_000);
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
     yard.speed(1);
     let back = yard.run(&["rollback", "web-prod", "--yes", "--detach", "--json"]).code(0).json()["id"].as_str().unwrap().to_owned();
     yard.kill_driver(&back);
@@ -188,7 +190,7 @@ fn a_lost_lease_row_lets_a_new_driver_in_and_the_old_one_out() {
     };
     assert_eq!(epochs, [1, 2], "the second driver's lease is not the first one's again");
     yard.speed(400);
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn without_a_ledger_the_way_back_is_unproved_and_adopting_begins_a_new_one() {
     let yard = Yard::at_speed(100);
     let id = yard.deploy("web-prod", "2.14.0");
     yard.speed(1_000);
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
     yard.speed(10);
     edit(&yard, "DELETE FROM ledger");
     let plan = yard.run(&["rollback", "web-prod", "--plan", "--json"]).code(0).json();

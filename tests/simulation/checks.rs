@@ -350,8 +350,11 @@ impl Checker {
         let now = world.now();
         let lags = self.lagged_at.is_some_and(|at| now.since(at) <= STALE);
         let span = if lags { STALE.plus(LOOK_TO_CALL) } else { LOOK_TO_CALL };
-        let lately = self.lately.get(slot).iter().filter(|(at, _)| now.since(*at) <= span).map(|(_, healthy)| *healthy);
-        lately.max().unwrap_or(0).max(self.healthy(world, slot))
+        let lately = self.lately.get(slot);
+        // Each was so until the next one.
+        let ends = lately.iter().skip(1).map(|(at, _)| *at).chain([now]);
+        let read = lately.iter().zip(ends).filter(|(_, end)| now.since(*end) <= span).map(|((_, healthy), _)| *healthy);
+        read.max().unwrap_or(0).max(self.healthy(world, slot))
     }
 
     /// Liveness: once faults stop, a back out has the candidate out of the traffic within two periods.

@@ -70,13 +70,17 @@ impl Sim {
 
     /// One look, as far as it succeeds.
     pub fn look(&mut self, at: usize, epoch: u64, depth: Depth) -> Result<FleetObservation, Broke> {
-        let seen = self.as_it_is_shown(at, depth);
+        let at_work = self.store.has_news(at, epoch).is_ok();
+        let seen = self.as_it_is_shown(depth);
+        if at_work {
+            self.checker.looked(&self.world, &self.store.records[at], &seen);
+        }
         let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
-        self.witness.looked(scene, epoch, &seen)?;
+        self.witness.looked(scene, epoch, at_work, &seen)?;
         Ok(seen)
     }
 
-    fn as_it_is_shown(&mut self, at: usize, depth: Depth) -> FleetObservation {
+    fn as_it_is_shown(&mut self, depth: Depth) -> FleetObservation {
         let mut seen = self.world.observe(&self.spec.scope(), depth);
         if !self.script.judged {
             seen.counts = BySlot::default();
@@ -102,7 +106,6 @@ impl Sim {
         if self.hits(Fault::UnknownWord) {
             self.unknown_words(&mut seen);
         }
-        self.checker.looked(&self.world, &self.store.records[at], &seen);
         seen
     }
 

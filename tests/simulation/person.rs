@@ -211,6 +211,7 @@ impl Sim {
             self.totals.one(&format!("superseded: {}", self.store.records[before].operation.word()));
             self.wake_nappers(before);
         }
+        self.store.records[at].disturbed = self.born_into_trouble();
         self.lay_trap(at);
         self.checker.begins(&self.world, &self.store.records[at])?;
         self.witness.begins(&self.world, &self.store.records[at].operation.plan, &self.store.ledger)?;

@@ -65,6 +65,8 @@ pub struct Sim {
     pub wishes: u64,
     /// The last fault is over by then.
     pub trouble_until: WorldTime,
+    /// What struck for a while is over by then.
+    lasts_until: WorldTime,
     pub phase: Option<(usize, Phase)>,
     /// How often each call of each operation reached the cloud.
     pub arrivals: BTreeMap<(usize, u64), u64>,
@@ -125,6 +127,7 @@ impl Sim {
             past: Vec::new(),
             skew: 0,
             trouble_until: clock,
+            lasts_until: clock,
             phase: None,
             arrivals: BTreeMap::new(),
             sends: BTreeMap::new(),
@@ -180,6 +183,12 @@ impl Sim {
     /// Something is wrong, or will be, until then.
     pub fn trouble(&mut self, until: WorldTime) {
         self.trouble_until = self.trouble_until.max(until);
+        self.lasts_until = self.lasts_until.max(until);
+    }
+
+    /// An operation that begins while something that struck before lasts is disturbed by it.
+    pub fn born_into_trouble(&self) -> bool {
+        self.clock < self.lasts_until || self.is_planned(|act| matches!(act, Act::Relieve(_)))
     }
 
     /// A fault did strike: in which phase is counted.
@@ -197,7 +206,7 @@ impl Sim {
     pub fn plan_act(&mut self, act: Act, low_secs: u64, high_secs: u64) {
         let at = self.clock.plus(Millis::secs(self.chance.between(low_secs, high_secs)));
         if act.is_trouble() {
-            self.trouble(at);
+            self.trouble_until = self.trouble_until.max(at);
         }
         self.acts += 1;
         self.agenda.push((at, self.acts, act));

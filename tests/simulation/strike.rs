@@ -117,7 +117,11 @@ impl Sim {
     pub fn relieve(&mut self, relief: &Relief) {
         match relief {
             Relief::Disk => self.store.free_disk(),
-            Relief::Skew => self.skew = 0,
+            Relief::Skew => {
+                // The host's clock is set right for everybody who reads it.
+                self.skew = 0;
+                self.processes.iter_mut().for_each(|process| process.skew = 0);
+            }
             Relief::Strangers(slot) => {
                 let group = self.pair.groups.get(*slot).clone();
                 take_back(&mut self.world, &group);

@@ -116,14 +116,17 @@ impl Witness {
         self.leases.insert((id.clone(), epoch), (now, None));
     }
 
-    /// A driver looks.
-    pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, seen: &FleetObservation) -> Result<(), Broke> {
+    /// A driver looks. What one sees that has lost its lease leads to nothing: only the look of one that is `at_work` counts for its operation.
+    pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, at_work: bool, seen: &FleetObservation) -> Result<(), Broke> {
+        if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
+            first.get_or_insert(scene.now);
+        }
+        if !at_work {
+            return Ok(());
+        }
         let of = Some((scene.id.clone(), scene.progress.current, scene.progress.state == OperationState::BackingOut));
         if self.watched.of != of {
             self.watched = Watched { of, ..Watched::default() };
-        }
-        if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
-            first.get_or_insert(scene.now);
         }
         let gap = self.watched.last.map_or(Millis::ZERO, |last| scene.now.since(last)).min(period(scene).times(2));
         self.watched.last = seen.is_complete().then_some(scene.now);
@@ -138,15 +141,19 @@ impl Witness {
         self.crash_loop(scene)
     }
 
-    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss.
+    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss. What holds for another reason does
+    /// not look at the candidate, and what a person paused stays paused: nobody counts what is launched meanwhile, and the count begins anew.
     fn crash_loop(&mut self, scene: Scene<'_>) -> Result<(), Broke> {
+        let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
+        if held || !scene.is_forward() {
+            self.watched.launched.clear();
+            return Ok(());
+        }
         let seen = self.seen.as_ref().filter(|seen| seen.is_complete()).and_then(|seen| seen.group(scene.plan.to.slot));
         self.watched.launched.extend(seen.into_iter().flat_map(|group| &group.instances).map(|instance| instance.id.clone()));
         let most = 2 * (2 * scene.progress.need as usize + 2);
         let many = self.watched.launched.len();
-        // What holds for another reason does not look at the candidate, and what a person paused stays paused.
-        let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
-        if scene.is_forward() && !held && many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
+        if many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
 
     /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it.
@@ -168,8 +175,13 @@ impl Witness {
         if tally.intended > tally.accepted + tally.refused + tally.unknown + 1 {
             return Err("S7: the outcome of the call before is not recorded".to_owned());
         }
-        // In a pause claims are renewed and pins follow what is needed, upwards only.
-        let stands = matches!(call, CloudCall::Tag { .. } | CloudCall::Untag { .. } | CloudCall::RaiseMin { .. });
+        // In a pause claims are renewed, and pins follow what is needed, upwards only, where both groups serve.
+        let both_serve = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot)).is_some_and(|share| share > 0.0);
+        let stands = match call {
+            CloudCall::Tag { .. } | CloudCall::Untag { .. } => true,
+            CloudCall::RaiseMin { .. } => both_serve,
+            _ => false,
+        };
         if scene.progress.state == OperationState::Paused && !stands {
             return Err("S14: somebody paused it, and it goes on".to_owned());
         }

@@ -15,7 +15,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a screen may take to show what is waited for, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between looks at the screen.
 const LOOK: Duration = Duration::from_millis(15);
 /// A person reads a sheet before pressing a key on it: longer than the time in which keys do not count.

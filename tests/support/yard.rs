@@ -3,6 +3,7 @@
 // What does not go as it must ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use serde_json::Value;
 
 use super::pty::Terminal;
 
+/// How long a test waits for what takes a few seconds on an idle host.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_qd");
 /// What would let an environment decide where things are.
 const FOREIGN: [&str; 7] = ["QD_STATE_DIR", "QD_CONFIG", "QD_TIME_SCALE", "AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "NO_COLOR"];
@@ -66,6 +69,20 @@ impl Yard {
     /// A new world that goes `speed` times as fast as the clock.
     pub fn at_speed(speed: u32) -> Self {
         let yard = Self::empty();
+        yard.speed(speed);
+        yard
+    }
+
+    /// The same with windows of ten hours on web-prod and api-prod: at a speed at which nobody waits for a deploy, the usual one may be over
+    /// before the next process has started.
+    pub fn with_long_windows(speed: u32) -> Self {
+        let yard = Self::empty();
+        let dir = yard.dir.path().join("quarterdeck");
+        std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        let section = |fleet: &str, floor: u32, strategy: &str| {
+            format!("[fleet.{fleet}]\nslots = [\"{fleet}-a\", \"{fleet}-b\"]\nfloor = {floor}\nstrategy = \"{strategy}\"\nwindow = \"10h\"\n")
+        };
+        std::fs::write(dir.join("fleets.toml"), section("web-prod", 8, "canary") + &section("api-prod", 13, "blue-green")).unwrap();
         yard.speed(speed);
         yard
     }
@@ -195,7 +212,7 @@ impl Yard {
             if wanted(&op) {
                 return op;
             }
-            assert!(began.elapsed() < Duration::from_secs(40), "{id} does not come to {what}: {op:#}");
+            assert!(began.elapsed() < PATIENCE, "{id} does not come to {what}: {op:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -41,7 +41,7 @@ fn weight(op: &Value) -> u64 {
 
 #[test]
 fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
-    let yard = Yard::at_speed(WATCHABLE);
+    let yard = Yard::with_long_windows(WATCHABLE);
     let mut screen = open(&yard, &[]);
     open_deploy_sheet(&mut screen);
     screen.send_after_reading("i");
@@ -58,7 +58,7 @@ fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
     let op = yard.wait_op("op-1", "a later step", |op| weight(op) > left_at);
     assert_eq!((op["driver"]["alive"].as_bool(), op["reason"].as_str()), (Some(true), Some("cart badge")));
     yard.speed(FAST);
-    yard.run(&["wait", "op-1", "--timeout", "60s"]).code(0);
+    yard.run(&["wait", "op-1", "--timeout", "3m"]).code(0);
     screen.wait_for(&["2.14.0"]);
 
     let mut screen = screen;
@@ -190,16 +190,16 @@ fn a_driver_that_was_killed_is_missed_and_replaced() {
     screen.wait_for(&["TAKE OVER web-prod", " y  take over now"]);
     screen.send_after_reading("y");
     screen.wait_for(&["drives it", "op-1 has a driver again"]);
-    yard.speed(FAST);
     let again = yard.run(&["drive", &id, "--take-over"]).refuses(3, &["has a driver"]);
     assert!(again.out.is_empty());
-    yard.run(&["wait", &id, "--timeout", "60s"]).code(0);
+    yard.speed(FAST);
+    yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
     assert_eq!(yard.op(&id)["state"], "succeeded");
 }
 
 #[test]
 fn a_screen_whose_program_was_replaced_still_rolls_back() {
-    let yard = Yard::at_speed(FAST);
+    let yard = Yard::at_speed(WATCHABLE);
     let program = yard.copied_program();
     let mut screen = yard.terminal_of(&program, 80, 24, &[]);
     screen.wait_for(&["web-prod", "12/12"]);
@@ -208,6 +208,7 @@ fn a_screen_whose_program_was_replaced_still_rolls_back() {
     screen.wait_for(&["ROLL BACK web-prod", " y  roll back now"]);
     screen.send_after_reading("y");
     screen.wait_for(&["rollback op-1", "all traffic to 2.13.1"]);
+    yard.speed(FAST);
     let op = yard.wait_op("op-1", "its end", |op| op["state"] == "succeeded");
     assert_eq!(op["to"], "2.13.1");
 }

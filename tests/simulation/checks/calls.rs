@@ -5,6 +5,7 @@ use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::ids::GroupName;
 use quarterdeck::domain::time::WorldTime;
 use quarterdeck::domain::traffic::RouteActions;
+use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::{LoggedCall, World};
@@ -39,10 +40,15 @@ impl Checker {
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
-            CloudCall::RaiseMin { group, .. }
-            | CloudCall::PinTemplate { group, .. }
-            | CloudCall::SuspendProcesses { group, .. }
-            | CloudCall::ResumeProcesses { group, .. } => self.slot(group).map(|_| ()),
+            CloudCall::RaiseMin { group, .. } => {
+                // Its driver stood still before the call until its operation was over: no store can stop that, and nobody is left to give it back.
+                let over = record.is_final() && record.progress.state != OperationState::Superseded;
+                self.foreign.sizes |= over && logged.at.since(arrival.intended) > CALL_TIMEOUT.times(2);
+                self.slot(group).map(|_| ())
+            }
+            CloudCall::PinTemplate { group, .. } | CloudCall::SuspendProcesses { group, .. } | CloudCall::ResumeProcesses { group, .. } => {
+                self.slot(group).map(|_| ())
+            }
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
@@ -167,7 +173,8 @@ impl Checker {
         let raced = self.raced(self.foreign.weights, arrival);
         let step = plan.steps.get(progress.current).map(|step| step.kind);
         // A rollback that launches its target anew first empties the slot for it.
-        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        let makes_room =
+            plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template | StepKind::GrowTarget));
         if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
             return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
         }
