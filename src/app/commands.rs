@@ -36,6 +36,7 @@ pub enum CommandId {
     Activity,
     Help,
     Refresh,
+    Save,
     Suspend,
     Quit,
     Confirm,
@@ -117,6 +118,7 @@ pub struct Command {
 const LISTS: &[Place] = &[Place::Main, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const EVERYWHERE: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const SEARCHED: &[Place] = &[Place::Main];
 const OPENED: &[Place] = &[Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
@@ -165,6 +167,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
     command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];

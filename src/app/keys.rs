@@ -92,6 +92,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
         CommandId::Refresh => return refresh(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => back(model),

@@ -19,6 +19,7 @@ pub mod message;
 pub mod model;
 mod moving;
 pub mod needs;
+pub mod palette;
 pub mod polling;
 pub mod prospects;
 pub mod query;

@@ -7,6 +7,7 @@ use super::alert::Inbox;
 use super::field::Field;
 use super::keymap::Keymap;
 use super::listing::{FleetSort, ImageSort, Listing};
+use super::palette::Palette;
 use super::requests::Requests;
 use super::sheet::Sheet;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
@@ -25,8 +26,10 @@ pub enum Colours {
     /// The sixteen every terminal has.
     #[default]
     Sixteen,
-    /// 256 or more.
+    /// 256.
     Many,
+    /// All of them.
+    True,
 }
 
 /// How things are drawn.
@@ -36,6 +39,8 @@ pub struct Look {
     pub ascii: bool,
     /// How much colour.
     pub colours: Colours,
+    /// Which colour means what.
+    pub palette: Palette,
 }
 
 /// A view of its own.
