@@ -40,6 +40,7 @@ pub enum CommandId {
     Activity,
     Help,
     Refresh,
+    Save,
     Suspend,
     Quit,
     Confirm,
@@ -128,6 +129,8 @@ const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
 const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
 const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
+const EVERYWHERE: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
 const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
@@ -181,6 +184,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
     command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];

@@ -176,6 +176,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
         CommandId::Refresh => return refresh(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => match filtered(model) {
