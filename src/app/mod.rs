@@ -14,6 +14,7 @@ pub mod events;
 pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod freezing;
 pub mod image;
 pub mod key;
 pub mod keymap;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cloud::Cloud;
+use super::ground::Ground;
 use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
@@ -125,11 +126,16 @@ impl Wiring {
         Ok(Arc::new(Office::new(Cloud::Sim(cloud), store, self.office_settings())))
     }
 
+    pub(super) fn ground(&self) -> Ground {
+        Ground::of(&self.options, &self.places)
+    }
+
     pub(super) fn office_settings(&self) -> OfficeSettings {
         OfficeSettings {
             fleets_file: self.places.fleets_file.clone(),
             read_only: self.options.read_only,
             time_scale: self.time_scale,
+            ground: self.ground(),
             driver_arguments: self.driver_arguments(),
         }
     }
