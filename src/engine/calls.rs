@@ -11,6 +11,8 @@ use crate::operation::progress::RefusedCall;
 const MAX_REFUSALS: u32 = 3;
 /// A hint for people that was refused is left alone for so long.
 const HINT_PAUSE: Millis = Millis::secs(60);
+/// How often the claim is renewed, so that people with another store see that somebody is still at work.
+const RENEWAL: Millis = Millis::mins(1);
 /// Auto Scaling's name of the call that writes a claim.
 const WRITE_CLAIM: &str = "CreateOrUpdateTags";
 /// Auto Scaling's name of the call that takes it off.
@@ -58,10 +60,10 @@ const fn passes(kind: CloudErrorKind) -> bool {
     }
 }
 
-/// The claim is renewed at half of its life, also in a hold; a renewal that is refused stops nothing.
+/// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
     let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
-    let due = age.is_some_and(|age| age.times(2) > situation.plan.timing.claim_life) && situation.may_claim();
+    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim();
     let renewal = || situation.claim_call("the claim is renewed");
     match then {
         Move::Wait { .. } if due => Move::Call(renewal()),

@@ -101,6 +101,11 @@ impl Situation<'_> {
         groups.filter(|group| ours.contains(&group.name)).filter_map(claim_on).filter(|claim| like(claim)).count()
     }
 
+    /// Why servers are too few, as far as the cloud told; goes on behind a sentence that says so.
+    pub(super) fn for_want_of(&self) -> String {
+        self.seen.image_gone.as_ref().map_or_else(String::new, |image| format!(": image {image} does not exist any more, none can be launched"))
+    }
+
     /// How long the current step waits already.
     pub(super) fn waited(&self) -> Millis {
         self.progress.step_started_at.map_or(Millis::ZERO, |since| self.now.since(since))
