@@ -2,13 +2,15 @@
 
 use super::situation::Situation;
 use super::{Move, WantedCall};
-use crate::domain::call::CloudErrorKind;
+use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::time::Millis;
 use crate::operation::event::OperationState;
 use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
 const MAX_REFUSALS: u32 = 3;
+/// So often servers that serve nothing are asked to go although the cloud rejects the call as it is: in all about a quarter of an hour.
+const MAX_REJECTIONS: u32 = 10;
 /// A hint for people that was refused is left alone for so long.
 const HINT_PAUSE: Millis = Millis::secs(60);
 /// How often the claim is renewed, so that people with another store see that somebody is still at work.
@@ -38,6 +40,10 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     }
     if forward && tries >= MAX_REFUSALS {
         return Move::Hold { why, meanwhile: again(wanted) };
+    }
+    if matches!(wanted.call, CloudCall::Park { .. }) && refused.kind == CloudErrorKind::Invalid && tries >= MAX_REJECTIONS {
+        // Everything serves from the other group by now: what is left costs money, not safety.
+        return Move::Fail { why: format!("{why}. What is left is left as it is") };
     }
     if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
 }

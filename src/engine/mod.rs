@@ -318,7 +318,7 @@ fn claim_until(now: WorldTime, plan: &Plan) -> WorldTime {
 impl Situation<'_> {
     /// The call that writes this operation's claim on both groups.
     fn claim_call(&self, why: &str) -> WantedCall {
-        let groups = self.plan.groups();
+        let groups = self.groups_there();
         let value = self.claimant.value(claim_until(self.now, self.plan));
         WantedCall { call: CloudCall::Tag { groups, tags: vec![(CLAIM_KEY.to_owned(), value)] }, why: why.to_owned() }
     }
