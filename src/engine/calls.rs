@@ -2,7 +2,7 @@
 
 use super::situation::Situation;
 use super::{Move, WantedCall};
-use crate::domain::call::CloudErrorKind;
+use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, foreign_claim};
@@ -11,8 +11,12 @@ use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
 const MAX_REFUSALS: u32 = 3;
+/// So often servers that serve nothing are asked to go although the cloud rejects the call as it is: in all about a quarter of an hour.
+const MAX_REJECTIONS: u32 = 10;
 /// A hint for people that was refused is left alone for so long.
 const HINT_PAUSE: Millis = Millis::secs(60);
+/// How often the claim is renewed, so that people with another store see that somebody is still at work.
+const RENEWAL: Millis = Millis::mins(1);
 /// Auto Scaling's name of the call that writes a claim.
 const WRITE_CLAIM: &str = "CreateOrUpdateTags";
 /// Auto Scaling's name of the call that takes it off.
@@ -39,6 +43,10 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     if forward && tries >= MAX_REFUSALS {
         return Move::Hold { why, meanwhile: again(wanted) };
     }
+    if matches!(wanted.call, CloudCall::Park { .. }) && refused.kind == CloudErrorKind::Invalid && tries >= MAX_REJECTIONS {
+        // Everything serves from the other group by now: what is left costs money, not safety.
+        return Move::Fail { why: format!("{why}. What is left is left as it is") };
+    }
     if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
 }
 
@@ -60,12 +68,11 @@ const fn passes(kind: CloudErrorKind) -> bool {
     }
 }
 
-/// The claim is renewed at half of its life, also in a hold; a renewal that is refused stops nothing.
+/// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
     let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
     // Another store's claim that was put over it is not overwritten in its turn.
-    let due =
-        age.is_some_and(|age| age.times(2) > situation.plan.timing.claim_life) && situation.may_claim() && situation.claim_of_others().is_none();
+    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim() && situation.claim_of_others().is_none();
     let renewal = || situation.claim_call("the claim is renewed");
     match then {
         Move::Wait { .. } if due => Move::Call(renewal()),

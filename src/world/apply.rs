@@ -74,6 +74,9 @@ impl World {
     }
 
     fn answer(&mut self, call: &CloudCall) -> Result<CallReply, Refusal> {
+        if let Some(why) = self.refuses_write() {
+            return refuse(CloudErrorKind::Throttled, why);
+        }
         if let Some(why) = self.credentials_gone() {
             return refuse(CloudErrorKind::Auth, why);
         }

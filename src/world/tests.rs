@@ -278,13 +278,16 @@ fn story(scenario: Scenario, seed: u64, stops: &[u64]) -> World {
     world
 }
 
+/// Those in which every call of the story is taken.
+const STORIES: [Scenario; 5] = [Scenario::Default, Scenario::NoCapacity, Scenario::Flapping, Scenario::ZoneOutage, Scenario::CredsExpire];
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, ..Default::default() })]
     #[test]
     fn it_does_not_matter_in_how_many_advances_a_world_got_somewhere(
-        which in 0_usize..3, seed in 0_u64..1_000, stops in proptest::collection::vec(0_u64..30_000, 0..60)
+        which in 0_usize..STORIES.len(), seed in 0_u64..1_000, stops in proptest::collection::vec(0_u64..30_000, 0..60)
     ) {
-        let (straight, halting) = (story(Scenario::ALL[which], seed, &[]), story(Scenario::ALL[which], seed, &stops));
+        let (straight, halting) = (story(STORIES[which], seed, &[]), story(STORIES[which], seed, &stops));
         proptest::prop_assert_eq!(straight.digest().unwrap(), halting.digest().unwrap());
         proptest::prop_assert_eq!(straight, halting);
     }

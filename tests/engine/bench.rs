@@ -113,7 +113,7 @@ impl Bench {
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
-            policies: None,
+            policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
             now: START,
@@ -310,7 +310,7 @@ fn plan_of_nothing() -> Plan {
 /// A deploy of 2.14.0 to web-prod as it is seen in this world.
 pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-    deploy_of(&spec, world, seen, None)
+    deploy_of(&spec, world, seen, Some(Vec::new()))
 }
 
 /// A deploy of 2.14.0 to this fleet, with what is known of its policies.
