@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod follow;
 mod json;
+mod login;
 mod manual;
 mod operation_document;
 mod options;

@@ -17,6 +17,7 @@ use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
 use super::exit::Exit;
+use super::login::{ASKED, session};
 use super::manual::{CompletionsArgs, ManArgs, completions, page};
 use super::options::GlobalOptions;
 use super::output::Output;
@@ -147,12 +148,17 @@ impl From<clap::Error> for Early {
     }
 }
 
-/// Reads this process's arguments.
+/// Reads this process's arguments, and what was asked for where this program is a forced command.
 ///
 /// # Errors
 /// Help, the version, or a mistake: to be reported, with its exit code.
 pub fn parse() -> Result<Invocation, Early> {
-    parse_from(std::env::args_os())
+    session(parse_from(std::env::args_os())?, std::env::var_os(ASKED))
+}
+
+/// A mistake in what was asked.
+pub(super) fn mistake(kind: clap::error::ErrorKind, sentence: &str) -> Early {
+    Invocation::command().error(kind, sentence).into()
 }
 
 /// Reads arguments; the first is the program's name.

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::stdio::{stdin, stdout};
-use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use rustix::stdio::stdin;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::tty::{Tty, abandon};
 use crate::domain::text::escape;
 
 /// Alternate screen, bracketed paste, no cursor.
@@ -69,36 +69,17 @@ pub fn restore() {
     }
 }
 
-/// The same where a write may never return: what was not sent yet is dropped, and the rest is sent as far as there is room.
+/// The same where a write may never return.
 pub fn restore_without_waiting() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         restore_line();
-        let _ = tcflush(stdout(), QueueSelector::OFlush);
-        if let Ok(flags) = fcntl_getfl(stdout()) {
-            let _ = fcntl_setfl(stdout(), flags | OFlags::NONBLOCK);
-            let _ = rustix::io::write(stdout(), FAREWELL);
-            let _ = fcntl_setfl(stdout(), flags);
-        }
+        abandon(FAREWELL);
     }
 }
 
 fn restore_line() {
     if let Some(found) = FOUND.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
         let _ = tcsetattr(stdin(), OptionalActions::Now, found);
-    }
-}
-
-/// Standard output without a lock or a buffer: whoever gives the terminal back must not wait for whoever draws on it.
-#[derive(Clone, Copy, Debug)]
-pub struct Tty;
-
-impl Write for Tty {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        rustix::io::write(stdout(), bytes).map_err(io::Error::from)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -6,9 +6,11 @@ pub mod decode;
 pub mod guard;
 pub mod input;
 mod pen;
+pub mod tty;
 
 pub use backend::Screen;
-pub use guard::{TerminalGuard, Tty, install_panic_hook, restore};
+pub use guard::{TerminalGuard, install_panic_hook, restore};
+pub use tty::Tty;
 
 /// Columns and rows of the terminal; what every terminal had once, if it does not say.
 #[must_use]

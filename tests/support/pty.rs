@@ -21,15 +21,20 @@ const LOOK: Duration = Duration::from_millis(15);
 /// A person reads a sheet before pressing a key on it: longer than the time in which keys do not count.
 const READING: Duration = Duration::from_millis(400);
 
+/// Where keys go in, and the terminal's own answers.
+type Keyboard = Arc<Mutex<Box<dyn Write + Send>>>;
+
 /// A program on a terminal of its own.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
-    writer: Option<Box<dyn Write + Send>>,
+    writer: Option<Keyboard>,
     master: Option<Box<dyn MasterPty + Send>>,
     shown: Arc<Mutex<vt100::Parser>>,
     /// Every byte it wrote.
     written: Arc<Mutex<Vec<u8>>>,
     stop: Arc<AtomicBool>,
+    /// Nothing is read for now.
+    held: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
     /// The line settings before the program began.
     before: String,
@@ -46,10 +51,18 @@ impl Terminal {
         drop(pair.slave);
         let shown = Arc::new(Mutex::new(vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0)));
         let stop = Arc::new(AtomicBool::new(false));
-        let written = Arc::default();
-        let reader = read_all(pair.master.try_clone_reader().unwrap(), Arc::clone(&shown), Arc::clone(&written), Arc::clone(&stop));
-        let writer = pair.master.take_writer().unwrap();
-        Self { child, writer: Some(writer), master: Some(pair.master), shown, written, stop, reader: Some(reader), before }
+        let (written, held) = (Arc::default(), Arc::default());
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let reader = Reader {
+            from: pair.master.try_clone_reader().unwrap(),
+            shown: Arc::clone(&shown),
+            written: Arc::clone(&written),
+            answers: Arc::clone(&writer),
+            stop: Arc::clone(&stop),
+            held: Arc::clone(&held),
+        };
+        let reader = std::thread::spawn(move || reader.read_all());
+        Self { child, writer: Some(writer), master: Some(pair.master), shown, written, stop, held, reader: Some(reader), before }
     }
 
     /// Every byte it writes, also after its end.
@@ -82,7 +95,7 @@ impl Terminal {
 
     /// Sends keys as they come from a keyboard.
     pub fn send(&mut self, keys: &str) {
-        let writer = self.writer.as_mut().unwrap();
+        let mut writer = self.writer.as_ref().unwrap().lock().unwrap();
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).unwrap();
     }
 
@@ -105,6 +118,27 @@ impl Terminal {
             assert!(began.elapsed() < PATIENCE, "it outlives its terminal");
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// Nothing is read any more until [`Terminal::read_on`]: what it writes stays where it is, and soon it cannot write.
+    pub fn hold(&self) {
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    /// Reads on.
+    pub fn read_on(&self) {
+        self.held.store(false, Ordering::SeqCst);
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Kills it, as the kernel does: it cannot say good-bye.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends a signal.
@@ -150,15 +184,33 @@ fn line_settings(master: &dyn MasterPty) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn read_all(mut from: Box<dyn Read + Send>, shown: Arc<Mutex<vt100::Parser>>, written: Arc<Mutex<Vec<u8>>>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+/// The side of the terminal that people look at.
+struct Reader {
+    from: Box<dyn Read + Send>,
+    shown: Arc<Mutex<vt100::Parser>>,
+    written: Arc<Mutex<Vec<u8>>>,
+    answers: Keyboard,
+    stop: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn read_all(mut self) {
         let mut bytes = [0_u8; 4096];
-        while let Ok(read) = from.read(&mut bytes) {
-            if read == 0 || stop.load(Ordering::SeqCst) {
+        while let Ok(read) = self.from.read(&mut bytes) {
+            while self.held.load(Ordering::SeqCst) && !self.stop.load(Ordering::SeqCst) {
+                std::thread::sleep(LOOK);
+            }
+            if read == 0 || self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            written.lock().unwrap().extend_from_slice(&bytes[..read]);
-            shown.lock().unwrap().process(&bytes[..read]);
+            self.written.lock().unwrap().extend_from_slice(&bytes[..read]);
+            self.shown.lock().unwrap().process(&bytes[..read]);
+            // As every terminal does when it is asked for its state.
+            if bytes[..read].windows(4).any(|window| window == b"\x1b[5n") {
+                let mut answers = self.answers.lock().unwrap();
+                let _ = answers.write_all(b"\x1b[0n").and_then(|()| answers.flush());
+            }
         }
-    })
+    }
 }

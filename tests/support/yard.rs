@@ -169,12 +169,17 @@ impl Yard {
         Terminal::start(command, 80, 24)
     }
 
-    /// A terminal with a shell on it, and the line that starts the program there.
-    pub fn shell(&self) -> (Terminal, String) {
+    /// A terminal with a shell on it.
+    pub fn shell(&self, args: &[&str]) -> Terminal {
         let mut command = self.for_terminal(Path::new("/bin/bash"));
-        command.args(["--noprofile", "--norc", "-i"]);
+        command.args(args);
         command.env("PS1", "ready> ");
-        (Terminal::start(command, 80, 24), format!("{PROGRAM} {}", self.arguments(&[]).join(" ")))
+        Terminal::start(command, 80, 24)
+    }
+
+    /// The line that starts the program on this world in a shell.
+    pub fn line(&self) -> String {
+        format!("{PROGRAM} {}", self.arguments(&[]).join(" "))
     }
 
     fn for_terminal(&self, program: &Path) -> CommandBuilder {

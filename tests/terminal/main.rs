@@ -7,6 +7,7 @@
 mod support;
 
 mod outsiders;
+mod ssh;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -127,7 +128,7 @@ fn the_terminal_comes_back_however_the_screen_ends() {
 #[test]
 fn a_shell_finds_its_terminal_as_it_was_after_a_stop_and_after_a_kill() {
     let yard = Yard::at_speed(WATCHABLE);
-    let (mut shell, line) = yard.shell();
+    let (mut shell, line) = (yard.shell(&["--noprofile", "--norc", "-i"]), yard.line());
     let settings = |shell: &mut support::pty::Terminal, name: &str| {
         shell.send(&format!("stty -a >{name}; echo {name} is there\r"));
         shell.wait_until(name, |shown| shown.lines().any(|line| line.starts_with(&format!("{name} is there"))));

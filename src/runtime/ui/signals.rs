@@ -14,7 +14,7 @@ use crate::terminal::guard::restore_without_waiting;
 /// What asks a process to end.
 const ENDINGS: [fn() -> SignalKind; 4] = [SignalKind::terminate, SignalKind::hangup, SignalKind::interrupt, SignalKind::quit];
 /// How long the loop has to end by itself. It can only fail to where a write to the terminal does not return.
-const PATIENCE: Duration = Duration::from_millis(1_700);
+const PATIENCE: Duration = Duration::from_millis(1_600);
 
 /// What came from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
