@@ -37,6 +37,7 @@ async fn yard() -> Yard {
         scope: StoreScope::Mine,
         fleets_file: dir.path().join("fleets.toml"),
         keymap_file: dir.path().join("keymap.toml"),
+        theme_file: dir.path().join("theme.toml"),
     };
     let ground = Ground::of(&GlobalOptions::default(), &places);
     let settings =

@@ -41,6 +41,7 @@ pub enum CommandId {
     Activity,
     Help,
     Refresh,
+    Save,
     Suspend,
     Quit,
     Confirm,
@@ -127,7 +128,7 @@ pub struct Command {
     pub footer: u8,
 }
 
-const LISTS: &[Place] =
+const EVERYWHERE: &[Place] =
     &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
@@ -165,12 +166,12 @@ pub const COMMANDS: &[Command] = &[
     command!(Open, "open", "open", Look, OPENING, 1, "open what is under the cursor; in the help, run it"),
     command!(Back, "back", "back", Look, OPENED, 1, "back to the view before"),
     command!(LastView, "last_view", "last view", Look, VIEWS, 0, "to the view you were in last, and to this one again"),
-    command!(Down, "down", "down", Look, LISTS, 0, "down a row"),
-    command!(Up, "up", "up", Look, LISTS, 0, "up a row"),
-    command!(PageDown, "page_down", "page down", Look, LISTS, 0, "down a page"),
-    command!(PageUp, "page_up", "page up", Look, LISTS, 0, "up a page"),
-    command!(Top, "top", "top", Look, LISTS, 0, "to the top"),
-    command!(End, "end", "end", Look, LISTS, 0, "to the end"),
+    command!(Down, "down", "down", Look, EVERYWHERE, 0, "down a row"),
+    command!(Up, "up", "up", Look, EVERYWHERE, 0, "up a row"),
+    command!(PageDown, "page_down", "page down", Look, EVERYWHERE, 0, "down a page"),
+    command!(PageUp, "page_up", "page up", Look, EVERYWHERE, 0, "up a page"),
+    command!(Top, "top", "top", Look, EVERYWHERE, 0, "to the top"),
+    command!(End, "end", "end", Look, EVERYWHERE, 0, "to the end"),
     command!(Mark, "mark", "mark", Look, &[Place::Main], 0, "mark the fleet, or take its mark off: R and A are for all marked ones"),
     command!(Rehearse, "rehearse", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
     command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
@@ -189,6 +190,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
     command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];

@@ -132,6 +132,8 @@ pub enum Effect {
     },
     /// Put a text where the person's own clipboard is.
     Copy(String),
+    /// Save what is on the screen as text, and what it knows as JSON.
+    Save,
     /// Ring: a person is needed, something failed or finished.
     Bell,
     /// Give the terminal back to the shell until it brings us to the front again.

@@ -179,6 +179,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Choose => return choose(model),
         CommandId::Cancel => model.picker = None,
         CommandId::Refresh => return refresh(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => match filtered(model) {

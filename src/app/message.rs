@@ -30,6 +30,8 @@ pub enum Message {
     },
     /// Time passed.
     Tick,
+    /// What became of something the person asked for and nothing waits for.
+    Told(String),
     /// The store has something new.
     StoreChanged(u64),
     /// The last estate any process saw, from the store: shown until there is a newer one.

@@ -6,6 +6,7 @@
 pub mod age;
 pub mod alert;
 pub mod batch;
+pub mod colours;
 pub mod commands;
 pub mod copying;
 pub mod effect;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
+use super::colours;
 use super::commands::CommandId;
 use super::copying::CopyMenu;
 use super::events::Shown;
@@ -29,8 +30,10 @@ pub enum Colours {
     /// The sixteen every terminal has.
     #[default]
     Sixteen,
-    /// 256 or more.
+    /// 256.
     Many,
+    /// All of them.
+    True,
 }
 
 /// How things are drawn.
@@ -40,6 +43,8 @@ pub struct Look {
     pub ascii: bool,
     /// How much colour.
     pub colours: Colours,
+    /// Which colour means what.
+    pub palette: colours::Palette,
 }
 
 /// A view of its own.

@@ -50,6 +50,7 @@ fn leave_field(sheet: &mut Sheet, edited: Edited) {
 fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::PlanAgain => return plan_again(model),
         CommandId::Rehearse => return rehearse(model),
         CommandId::Cancel => close(model),

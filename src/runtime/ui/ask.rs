@@ -103,7 +103,7 @@ impl Asker {
             }
             Effect::ExecuteMany { no, orders, size, reason } => self.execute_many(no, orders, size, reason),
             Effect::CommandMany { no, errands, reason } => self.command_many(no, errands, reason.as_ref()),
-            Effect::Copy(_) | Effect::Bell | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Save | Effect::Bell | Effect::Suspend | Effect::Quit => {}
         }
     }
 
@@ -133,6 +133,15 @@ impl Asker {
                 desk.command(&errand.operation, kind, errand.seen, reason, None).await
             });
         }
+    }
+
+    /// Does something short that may touch a disk, and tells the person what became of it.
+    pub fn tell(&self, work: impl FnOnce() -> String + Send + 'static) {
+        let data = self.data.clone();
+        self.workers.spawn(async move {
+            // Nobody listens any more when the screen is being left.
+            let _ = data.send(Message::Told(work())).await;
+        });
     }
 
     /// Does the work in a task of its own, so that even a fault inside it is answered.
