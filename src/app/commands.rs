@@ -156,7 +156,7 @@ pub const COMMANDS: &[Command] = &[
     command!(Recycle, "recycle", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
     command!(Freeze, "freeze", "freeze", Change, ACTING, 14, "let no new deploy go forward for a while, or lift that"),
     command!(Confirm, "confirm", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
-    command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet], 2, "close the sheet; nothing is changed"),
+    command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet, Place::Picker], 2, "close the sheet or the list; nothing is changed"),
     command!(Reason, "reason", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
     command!(Name, "type_name", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
     command!(OtherTarget, "other_target", "change", Sheet, &[Place::Sheet], 5, "choose another target of a rollback, another length of a freeze"),

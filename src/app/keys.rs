@@ -177,6 +177,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
+        CommandId::Cancel => model.picker = None,
         CommandId::Refresh => return refresh(model),
         CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],

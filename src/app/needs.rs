@@ -110,7 +110,7 @@ pub struct Need {
 pub fn most_urgent(model: &Model) -> Option<Need> {
     if let Some(since) = model.credentials_gone {
         let lasting = lasting(model.clock.world.since(since));
-        return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}. Last known state is shown, actions are off") });
+        return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}: last known state, actions are off") });
     }
     stopped(model).or_else(|| unreachable_cloud(model))
 }

@@ -3,7 +3,7 @@
 use super::commands::CommandId;
 use super::model::{Model, Pane, Screen};
 use super::rows;
-use super::sheet::Ask;
+use super::sheet::{Ask, Sheet};
 use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::command::{CommandKind, Ruling, rule};
@@ -31,6 +31,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::Rollback | CommandId::Freeze => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
+        CommandId::Confirm => model.sheet.as_ref().and_then(Sheet::hurdle),
         CommandId::Open => nothing_to_open(model),
         _ => None,
     }

@@ -32,7 +32,9 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
     paint.ends(area, 0, &place(model, paint, wide), &totals(model));
     second_line(model, paint, area);
     let last = area.height.saturating_sub(1);
-    paint.row(area, last.saturating_sub(1), &notice(model));
+    let said = notice(model);
+    let said = if said.is_empty() && wide { last_alert(model) } else { said };
+    paint.row(area, last.saturating_sub(1), &said);
     let keys = footer(model, usize::from(area.width));
     paint.row(area, last, &keys);
     paint::lines(area, 2, area.height.saturating_sub(4))
@@ -103,7 +105,7 @@ fn data_age(model: &Model) -> Row {
     let age = words::estate_age(model);
     match (&model.estate, model.estate_remembered || model.estate_problem.is_some()) {
         (None, _) => toned("data ?", Tone::Unknown),
-        (Some(_), true) => toned(format!("last known {age}"), Tone::Waits),
+        (Some(_), true) => toned(format!("cached {age}"), Tone::Waits),
         (Some(_), false) => paint::plain(format!("data {age}")),
     }
 }
@@ -211,6 +213,16 @@ fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Pai
         row.push(piece(format!("  {} frozen {}", paint.glyphs.frozen, words::frozen_for(model, freeze)), Tone::Waits));
     }
     row
+}
+
+/// The newest alert that nobody looked at, where there is room for it.
+fn last_alert(model: &Model) -> Row {
+    let unread = model.inbox.unread();
+    let newest = model.inbox.all().iter().find(|alert| !alert.read);
+    newest.map_or_else(Vec::new, |alert| {
+        let key = model.keymap.first(CommandId::Alerts);
+        vec![piece(format!(" {key} "), Tone::Key), piece(format!("{unread} unread   last: {}", alert.text), Tone::Bad)]
+    })
 }
 
 /// The answer to the last key, or what is being typed.

@@ -38,7 +38,7 @@ pub fn contents(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect)
     let upper = sheet_text::rows(sheet, model, paint, usize::from(area.width));
     let room = usize::from(upper_height);
     let first = sheet.scroll.min(upper.len().saturating_sub(room));
-    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..).unwrap_or_default());
+    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..upper.len().min(first + room)).unwrap_or_default());
     let hidden = upper.len().saturating_sub(first + room);
     if hidden > 0 && upper_height > 0 {
         let note = paint::toned(if area.width < 60 { format!("+{hidden} j") } else { format!(" {hidden} more below: j ") }, Tone::Key);
