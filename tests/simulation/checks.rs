@@ -188,11 +188,16 @@ impl Checker {
     }
 
     /// How many servers are missing now. Where no weights divide the traffic, it goes to whatever works, and there have to be enough of them.
-    pub fn missing(&self, world: &World) -> u32 {
+    fn missing(&self, world: &World) -> u32 {
         match self.ground.route() {
             Route::Weighted { place, .. } => self.short(world, world.actions(place.arn()).unwrap()),
             Route::Attached { .. } | Route::None => self.need.saturating_sub(self.ground.working_in_all(world)),
         }
+    }
+
+    /// How many servers are missing now, and how many are wanted.
+    pub fn standing(&self, world: &World) -> (u32, u32) {
+        (self.missing(world), self.ground.slots().iter().map(|slot| self.desired(world, *slot)).sum())
     }
 
     /// How many of them a slot accounts for.
@@ -312,10 +317,11 @@ impl Checker {
         }
     }
 
-    /// A fault struck the world, or what it did is undone, and so many more servers are missing than before: the twin may have lost others, or
-    /// have others sooner.
-    pub fn lost(&mut self, world: &World, before: u32) {
-        let more = self.missing(world).saturating_sub(before);
+    /// A fault struck the world, or what it did is undone, and more servers are missing than before: the twin may have lost others, or have others
+    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet.
+    pub fn lost(&mut self, world: &World, before: (u32, u32)) {
+        let (missing, wanted) = self.standing(world);
+        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted));
         if more > 0 {
             self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
         }
