@@ -62,7 +62,7 @@ impl Checker {
         let Some(StepKind::Weight(step)) = plan.steps.get(record.progress.current).map(|step| step.kind) else {
             return Err(format!("S15: {} is let into the traffic when it is not its turn", slot_word(slot)));
         };
-        let (healthy, wanted) = (self.healthy_as_read(before, slot), self.servers_for(step.weight_pct));
+        let (healthy, wanted) = (self.healthy_as_read(before, slot), servers_for(self.need, step.weight_pct));
         if slot == plan.to.slot && healthy < wanted {
             return Err(format!("S17: {} is let in for {}% with {healthy} healthy of {wanted}", slot_word(slot), step.weight_pct));
         }
@@ -176,15 +176,10 @@ impl Checker {
         }
         let most = match plan.steps.get(record.progress.current).map(|step| step.kind) {
             Some(StepKind::OneBox) => 1,
-            Some(StepKind::Weight(step)) => self.servers_for(step.weight_pct),
+            Some(StepKind::Weight(step)) => servers_for(self.need.max(record.progress.need), step.weight_pct),
             _ => self.need.max(record.progress.need),
         };
         if min > most { Err(format!("S15: {} grows to {min}, its step's share is {most} beside {}", slot_word(slot), self.need)) } else { Ok(()) }
-    }
-
-    /// The fewest servers that make up the share of all that work beside those that are needed, or as many as are needed.
-    fn servers_for(&self, pct: u32) -> u32 {
-        (1..=self.need).find(|servers| servers * 100 >= pct * (servers + self.need)).unwrap_or(self.need)
     }
 
     /// S12 of a fleet whose groups share a target group: at rest both are attached, and the idle one has no servers that serve.
@@ -202,4 +197,9 @@ impl Checker {
             serve => Err(format!("S12: {} is stable, and {serve} servers of the other side serve", slot_word(self.stable))),
         }
     }
+}
+
+/// The fewest servers that make up the share of all that work beside those that are needed, or as many as are needed.
+fn servers_for(need: u32, pct: u32) -> u32 {
+    (1..=need).find(|servers| servers * 100 >= pct * (servers + need)).unwrap_or(need)
 }
