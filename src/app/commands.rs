@@ -1,6 +1,5 @@
-//! Every command, once: what key runs it, where, under which name. Footer, help and the README's key table read this table.
+//! Every command, once: where it can be pressed, under which name. Footer, help, palette and key map read this table.
 
-use super::key::Key;
 use super::model::{Model, Screen};
 use super::sheet::Subject;
 
@@ -29,6 +28,14 @@ pub enum CommandId {
     ImagesPane,
     FleetsPane,
     Filter,
+    NextMatch,
+    PreviousMatch,
+    Sort,
+    Kinds,
+    OnlyMine,
+    Palette,
+    Copy,
+    LastView,
     Alerts,
     Activity,
     Help,
@@ -59,8 +66,12 @@ pub enum Place {
     Help,
     /// A plan sheet.
     Sheet,
+    /// An opened image.
+    Image,
     /// A picker.
     Picker,
+    /// The copy menu.
+    Menu,
 }
 
 /// Commands that belong together.
@@ -97,10 +108,8 @@ impl Group {
 pub struct Command {
     /// What it does.
     pub id: CommandId,
-    /// Keys that run it.
-    pub keys: &'static [Key],
-    /// How its keys are written.
-    pub shown: &'static str,
+    /// Its name in the key map.
+    pub name: &'static str,
     /// Its name in the footer.
     pub label: &'static str,
     /// What it does, for the help.
@@ -113,90 +122,102 @@ pub struct Command {
     pub footer: u8,
 }
 
-const LISTS: &[Place] = &[Place::Main, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
+const LISTS: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
-const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
+const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
-const OPENED: &[Place] = &[Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
+const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const OPENED: &[Place] = &[Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
 
 macro_rules! command {
-    ($id:ident, [$($key:expr),*], $shown:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
-        Command {
-            id: CommandId::$id, keys: &[$($key),*], shown: $shown, label: $label, about: $about,
-            group: Group::$group, places: $places, footer: $footer,
-        }
+    ($id:ident, $name:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
+        Command { id: CommandId::$id, name: $name, label: $label, about: $about, group: Group::$group, places: $places, footer: $footer }
     };
 }
 
 /// The table.
 pub const COMMANDS: &[Command] = &[
-    command!(Deploy, [Key::Char('D')], "D", "deploy", Change, ACTING, 2, "deploy an image to the fleet"),
-    command!(Rollback, [Key::Char('R')], "R", "roll back", Change, ACTING, 3, "roll the fleet back to its last known good release"),
-    command!(BackOut, [Key::Char('A')], "A", "back out", Change, ACTING, 4, "back an unfinished deploy out: traffic to stable now"),
-    command!(Promote, [Key::Char('P')], "P", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
-    command!(Pause, [Key::Char('Z')], "Z", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
-    command!(TakeOver, [Key::Char('T')], "T", "take over", Change, ACTING, 4, "start a driver for an operation that has none"),
-    command!(Recycle, [Key::Char('C')], "C", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
-    command!(Confirm, [Key::Char('y')], "y", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
-    command!(Cancel, [Key::Char('n'), Key::Esc], "n esc", "cancel", Sheet, &[Place::Sheet], 2, "close the sheet; nothing is changed"),
-    command!(Reason, [Key::Char('i')], "i", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
-    command!(Name, [Key::Char('t')], "t", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
-    command!(OtherTarget, [Key::Char('v')], "v", "target", Sheet, &[Place::Sheet], 5, "choose another target of a rollback"),
-    command!(PlanAgain, [Key::Char('r')], "r", "plan again", Sheet, &[Place::Sheet], 6, "make the plan again from fresh facts"),
-    command!(Choose, [Key::Enter], "enter", "choose", Sheet, &[Place::Picker], 1, "open the plan sheet for the image under the cursor"),
-    command!(Open, [Key::Enter], "enter", "open", Look, &[Place::Main, Place::Alerts], 1, "open the fleet under the cursor"),
-    command!(Back, [Key::Esc, Key::Char('-')], "esc", "back", Look, OPENED, 1, "back to the view before"),
-    command!(Down, [Key::Char('j'), Key::Down], "j", "down", Look, LISTS, 0, "down a row"),
-    command!(Up, [Key::Char('k'), Key::Up], "k", "up", Look, LISTS, 0, "up a row"),
-    command!(PageDown, [Key::Ctrl('d'), Key::PageDown], "ctrl-d", "page down", Look, LISTS, 0, "down a page"),
-    command!(PageUp, [Key::Ctrl('u'), Key::PageUp], "ctrl-u", "page up", Look, LISTS, 0, "up a page"),
-    command!(Top, [Key::Char('g'), Key::Home], "g", "top", Look, LISTS, 0, "to the top"),
-    command!(End, [Key::Char('G'), Key::End], "G", "end", Look, LISTS, 0, "to the end"),
-    command!(
-        Mark,
-        [Key::Char(' ')],
-        "space",
-        "mark",
-        Look,
-        &[Place::Main],
-        0,
-        "mark the fleet, or take its mark off: R and A are for all marked ones"
-    ),
-    command!(Rehearse, [Key::Char('h')], "h", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
-    command!(Filter, [Key::Char('/')], "/", "filter", Look, &[Place::Main], 7, "show only fleets whose name holds a text"),
-    command!(NextPane, [Key::Tab, Key::BackTab], "tab", "pane", Look, &[Place::Main], 8, "between images and fleets"),
-    command!(ImagesPane, [Key::Char('1')], "1", "images", Look, &[Place::Main], 0, "to the images"),
-    command!(FleetsPane, [Key::Char('2')], "2", "fleets", Look, &[Place::Main], 0, "to the fleets"),
-    command!(Alerts, [Key::Char('!')], "!", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
-    command!(Activity, [Key::Char(';')], ";", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
-    command!(Refresh, [Key::Char('r')], "r", "refresh", Look, VIEWS, 0, "read again now"),
-    command!(Help, [Key::Char('?')], "?", "keys", Program, VIEWS, 9, "what every key does here"),
-    command!(Suspend, [Key::Ctrl('z')], "ctrl-z", "suspend", Program, VIEWS, 0, "to the shell and back"),
-    command!(Quit, [Key::Ctrl('c'), Key::Char('q')], "ctrl-c", "quit", Program, VIEWS, 0, "leave at once (q too); operations go on"),
+    command!(Deploy, "deploy", "deploy", Change, DEPLOYING, 2, "deploy an image to the fleet"),
+    command!(Rollback, "roll_back", "roll back", Change, ACTING, 3, "roll the fleet back to its last known good release"),
+    command!(BackOut, "back_out", "back out", Change, ACTING, 4, "back an unfinished deploy out: traffic to stable now"),
+    command!(Promote, "promote", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
+    command!(Pause, "pause", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
+    command!(TakeOver, "take_over", "take over", Change, ACTING, 4, "start a driver for an operation that has none"),
+    command!(Recycle, "recycle", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
+    command!(Confirm, "confirm", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
+    command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet], 2, "close the sheet; nothing is changed"),
+    command!(Reason, "reason", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
+    command!(Name, "type_name", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
+    command!(OtherTarget, "other_target", "target", Sheet, &[Place::Sheet], 5, "choose another target of a rollback"),
+    command!(PlanAgain, "plan_again", "plan again", Sheet, &[Place::Sheet], 6, "make the plan again from fresh facts"),
+    command!(Choose, "choose", "choose", Sheet, &[Place::Picker, Place::Menu], 1, "choose what is under the cursor: an image opens its plan sheet"),
+    command!(Open, "open", "open", Look, OPENING, 1, "open what is under the cursor; in the help, run it"),
+    command!(Back, "back", "back", Look, OPENED, 1, "back to the view before"),
+    command!(LastView, "last_view", "last view", Look, VIEWS, 0, "to the view you were in last, and to this one again"),
+    command!(Down, "down", "down", Look, LISTS, 0, "down a row"),
+    command!(Up, "up", "up", Look, LISTS, 0, "up a row"),
+    command!(PageDown, "page_down", "page down", Look, LISTS, 0, "down a page"),
+    command!(PageUp, "page_up", "page up", Look, LISTS, 0, "up a page"),
+    command!(Top, "top", "top", Look, LISTS, 0, "to the top"),
+    command!(End, "end", "end", Look, LISTS, 0, "to the end"),
+    command!(Mark, "mark", "mark", Look, &[Place::Main], 0, "mark the fleet, or take its mark off: R and A are for all marked ones"),
+    command!(Rehearse, "rehearse", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
+    command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
+    command!(NextMatch, "next_match", "next", Look, SEARCHED, 0, "to the next match; without a filter, to the next that is not as it should be"),
+    command!(PreviousMatch, "previous_match", "previous", Look, SEARCHED, 0, "to the one before"),
+    command!(Sort, "sort", "sort", Look, &[Place::Main], 14, "sort fleets by name, state, way back; images by age or servers"),
+    command!(NextPane, "next_pane", "pane", Look, &[Place::Main], 8, "between images and fleets"),
+    command!(ImagesPane, "images_pane", "images", Look, &[Place::Main], 0, "to the images"),
+    command!(FleetsPane, "fleets_pane", "fleets", Look, &[Place::Main], 0, "to the fleets"),
+    command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
+    command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
+    command!(Kinds, "kinds", "kinds", Look, &[Place::Activity], 3, "only calls, steps, health, judge, what people did; then all again"),
+    command!(OnlyMine, "only_mine", "only mine", Look, &[Place::Activity], 4, "only what you began or asked for"),
+    command!(Palette, "palette", "palette", Look, VIEWS, 12, "find a command, fleet or image by a few letters and go there"),
+    command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
+    command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
+    command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
+    command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];
 
 /// Where the keyboard is.
 #[must_use]
 pub const fn place(model: &Model) -> Place {
+    if model.copying.is_some() {
+        return Place::Menu;
+    }
     if model.sheet.is_some() {
         return Place::Sheet;
     }
     if model.picker.is_some() {
         return Place::Picker;
     }
+    of_view(model.screens.as_slice())
+}
+
+/// The place the help and the palette were opened from: what they offer can be pressed there.
+#[must_use]
+pub const fn place_below(model: &Model) -> Place {
     match model.screens.as_slice() {
+        [below @ .., Screen::Help] => of_view(below),
+        all => of_view(all),
+    }
+}
+
+const fn of_view(screens: &[Screen]) -> Place {
+    match screens {
         [.., Screen::Fleet(_)] => Place::Fleet,
+        [.., Screen::Image(_)] => Place::Image,
         [.., Screen::Activity] => Place::Activity,
         [.., Screen::Alerts] => Place::Alerts,
         [.., Screen::Help] => Place::Help,
         [.., Screen::Main] | [] => Place::Main,
     }
-}
-
-/// The command a key runs in a place.
-#[must_use]
-pub fn find(place: Place, key: Key) -> Option<&'static Command> {
-    COMMANDS.iter().find(|command| command.places.contains(&place) && command.keys.contains(&key))
 }
 
 /// What the footer of a place can show, in the order in which it is shown.
@@ -224,32 +245,21 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::key::Key;
 
     #[test]
-    fn no_key_means_two_things_in_one_place() {
-        for place in [Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker] {
-            let keys: Vec<Key> =
-                COMMANDS.iter().filter(|command| command.places.contains(&place)).flat_map(|command| command.keys).copied().collect();
-            let mut unique = keys.clone();
-            unique.dedup();
-            unique.sort_by_key(ToString::to_string);
-            unique.dedup();
-            assert_eq!(unique.len(), keys.len(), "{place:?}: {keys:?}");
+    fn names_are_unique() {
+        for (at, command) in COMMANDS.iter().enumerate() {
+            assert!(COMMANDS.iter().skip(at + 1).all(|other| other.name != command.name && other.id != command.id), "{}", command.name);
         }
     }
 
     #[test]
     fn capitals_open_sheets_and_nothing_else_does() {
+        let map = super::super::keymap::Keymap::default();
         for command in COMMANDS {
-            let capital = command.keys.iter().any(|key| matches!(key, Key::Char(c) if c.is_uppercase() && *c != 'G'));
-            assert_eq!(capital, command.group == Group::Change, "{:?}", command.id);
-        }
-    }
-
-    #[test]
-    fn keys_that_tmux_screen_or_the_terminal_own_are_never_bound() {
-        for reserved in ['b', 'a', '\\', 'q', ' '] {
-            assert!(COMMANDS.iter().all(|command| !command.keys.contains(&Key::Ctrl(reserved))));
+            let capital = map.keys(command.id).iter().any(|key| matches!(key, Key::Char(c) if c.is_uppercase() && !matches!(c, 'G' | 'N')));
+            assert_eq!(capital, command.group == Group::Change, "{}", command.name);
         }
     }
 }

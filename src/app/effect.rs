@@ -104,6 +104,8 @@ pub enum Effect {
         /// What is wanted.
         intent: Intent,
     },
+    /// Put a text where the person's own clipboard is.
+    Copy(String),
     /// Ring: a person is needed, something failed or finished.
     Bell,
     /// Give the terminal back to the shell until it brings us to the front again.

@@ -40,6 +40,7 @@ pub fn header() -> Header {
         credentials_end: Some(NOW.plus(Millis::mins(42))),
         time_scale: 1,
         store: "mine only".into(),
+        user: "ada@bastion-1".into(),
     }
 }
 
@@ -63,6 +64,9 @@ fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {
             schema: SchemaRange::default(),
             blocked: None,
             bake: None,
+            tags: [("qd:app", app.to_owned()), ("qd:version", version.to_owned()), ("qd:commit", format!("c{}", version.replace('.', "")))]
+                .map(|(key, value)| (key.to_owned(), value.as_str().into()))
+                .into(),
         },
         fleets: Vec::new(),
         servers: 0,
@@ -121,7 +125,7 @@ fn group(fleet: &str, slot: Slot, version: &str, number: u32, role: Role, share:
         slot: Some(slot),
         name: format!("{fleet}-{}", slot.letter()).as_str().into(),
         role: Some(role),
-        image: Some("ami-0132".into()),
+        image: part(version, 0).image,
         version: Some(version.into()),
         sizes: Sizes { min: number, max: number * 2, desired: number },
         healthy: Some(number),
@@ -183,6 +187,12 @@ fn way_back(level: WayBackLevel, version: &str, fleet: &str) -> WayBack {
     }
 }
 
+/// A part of a mix, with the image of that version where there is one.
+fn part(version: &str, servers: u32) -> MixLabel {
+    let image = images().into_iter().find(|status| status.image.label() == version).map(|status| status.image.id);
+    MixLabel { image, label: version.into(), servers }
+}
+
 fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
     FleetStatus {
         drift: Vec::new(),
@@ -191,7 +201,7 @@ fn steady(name: &str, app: &str, version: &str, number: u32) -> FleetStatus {
         spec: spec(name, app, Strategy::Canary),
         as_of: Some(NOW),
         groups: vec![group(name, Slot::A, version, number, Role::Live, 100), group(name, Slot::B, version, 0, Role::Idle, 0)],
-        mix: vec![MixLabel { image: None, label: version.into(), servers: number }],
+        mix: vec![part(version, number)],
         healthy: Some(number),
         desired: Some(number),
         state: FleetState::Steady,
@@ -210,7 +220,6 @@ pub fn freeze(fleet: Option<&str>, length: Millis) -> Freeze {
 fn mixed() -> FleetStatus {
     let mut fleet = steady("admin-prod", "web", "2.13.2", 4);
     fleet.state = FleetState::Mixed;
-    let part = |label: &str, servers| MixLabel { image: None, label: label.into(), servers };
     fleet.mix = vec![part("2.13.2", 3), part("2.12.7", 1)];
     fleet.way_back = WayBack { blockers: vec!["image ami-0127 is gone".into()], ..WayBack::default() };
     fleet
@@ -259,7 +268,6 @@ pub fn busy(view: &OperationView) -> FleetStatus {
     candidate.healthy = Some(2);
     fleet.groups[0].share_pct = Some(75);
     fleet.groups[1] = candidate;
-    let part = |label: &str, servers| MixLabel { image: None, label: label.into(), servers };
     fleet.mix = vec![part("2.13.2", 12), part("2.14.0", 3)];
     (fleet.healthy, fleet.desired) = (Some(14), Some(15));
     (fleet.state, fleet.operation) = (FleetState::Busy, Some(view.brief()));
@@ -385,7 +393,7 @@ pub fn rollback_plan() -> Plan {
 }
 
 fn who() -> Who {
-    Who { caller: "release-op".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
+    Who { caller: "arn:aws:sts::123456789012:assumed-role/release-op/op-1".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
 }
 
 /// An operation with these events, one every ten seconds, the last one now.

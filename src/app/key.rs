@@ -39,27 +39,52 @@ pub enum Key {
     End,
 }
 
+/// Keys with a name of their own.
+const NAMED: [(&str, Key); 15] = [
+    ("space", Key::Char(' ')),
+    ("enter", Key::Enter),
+    ("esc", Key::Esc),
+    ("tab", Key::Tab),
+    ("shift-tab", Key::BackTab),
+    ("backspace", Key::Backspace),
+    ("del", Key::Delete),
+    ("up", Key::Up),
+    ("down", Key::Down),
+    ("left", Key::Left),
+    ("right", Key::Right),
+    ("pgup", Key::PageUp),
+    ("pgdn", Key::PageDown),
+    ("home", Key::Home),
+    ("end", Key::End),
+];
+
+impl Key {
+    /// The key of that name, as the key map and the help write it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        if let Some((_, key)) = NAMED.iter().find(|(known, _)| *known == name) {
+            return Some(*key);
+        }
+        let only = |text: &str| {
+            let mut chars = text.chars();
+            chars.next().filter(|c| chars.next().is_none() && !c.is_control() && !c.is_whitespace())
+        };
+        match name.strip_prefix("ctrl-") {
+            Some("space") => Some(Self::Ctrl(' ')),
+            Some(rest) => only(rest).filter(|c| c.is_ascii() && !c.is_ascii_uppercase()).map(Self::Ctrl),
+            None => only(name).map(Self::Char),
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self {
-            Self::Char(' ') => "space",
-            Self::Char(c) => return write!(f, "{c}"),
-            Self::Ctrl(c) => return write!(f, "ctrl-{c}"),
-            Self::Enter => "enter",
-            Self::Esc => "esc",
-            Self::Tab => "tab",
-            Self::BackTab => "shift-tab",
-            Self::Backspace => "backspace",
-            Self::Delete => "del",
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Left => "left",
-            Self::Right => "right",
-            Self::PageUp => "pgup",
-            Self::PageDown => "pgdn",
-            Self::Home => "home",
-            Self::End => "end",
-        };
-        f.write_str(word)
+        match (NAMED.iter().find(|(_, key)| key == self), self) {
+            (Some((name, _)), _) => f.write_str(name),
+            (None, Self::Ctrl(' ')) => f.write_str("ctrl-space"),
+            (None, Self::Ctrl(c)) => write!(f, "ctrl-{c}"),
+            (None, Self::Char(c)) => write!(f, "{c}"),
+            (None, _) => Ok(()),
+        }
     }
 }

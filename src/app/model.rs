@@ -4,7 +4,13 @@ use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
+use super::commands::CommandId;
+use super::copying::CopyMenu;
+use super::events::Shown;
 use super::field::Field;
+use super::keymap::Keymap;
+use super::listing::{FleetSort, ImageSort, Listing};
+use super::palette::Palette;
 use super::requests::Requests;
 use super::sheet::Sheet;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
@@ -43,6 +49,8 @@ pub enum Screen {
     Main,
     /// One fleet with its operation.
     Fleet(FleetName),
+    /// One image: where it comes from, where it runs, what it changes.
+    Image(ImageId),
     /// Events of all operations.
     Activity,
     /// Errors and operations that stopped.
@@ -59,6 +67,64 @@ pub enum Pane {
     /// Fleets.
     #[default]
     Fleets,
+}
+
+/// A list that can be filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Images of the selected fleet's app.
+    Images,
+    /// Fleets.
+    Fleets,
+    /// Events of all operations.
+    Activity,
+    /// Commands, in the help.
+    Help,
+}
+
+/// What each list is filtered by.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    /// Images.
+    pub images: Field,
+    /// Fleets.
+    pub fleets: Field,
+    /// Events.
+    pub activity: Field,
+    /// Commands.
+    pub help: Field,
+}
+
+impl Filters {
+    /// A list's.
+    #[must_use]
+    pub const fn of(&self, list: List) -> &Field {
+        match list {
+            List::Images => &self.images,
+            List::Fleets => &self.fleets,
+            List::Activity => &self.activity,
+            List::Help => &self.help,
+        }
+    }
+
+    /// A list's, to change it.
+    pub const fn of_mut(&mut self, list: List) -> &mut Field {
+        match list {
+            List::Images => &mut self.images,
+            List::Fleets => &mut self.fleets,
+            List::Activity => &mut self.activity,
+            List::Help => &mut self.help,
+        }
+    }
+}
+
+/// How often something was read: a list made from an older reading is made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// Fleets and images.
+    pub estate: u64,
+    /// Operations.
+    pub operations: u64,
 }
 
 /// What went wrong and what to do about it.
@@ -121,12 +187,34 @@ pub struct Model {
     pub image: Option<ImageId>,
     /// The selected alert.
     pub alert: Option<u64>,
+    /// The selected event: its operation and its number there.
+    pub event: Option<(OperationId, u64)>,
+    /// What of the activity is shown.
+    pub shown: Shown,
+    /// The command under the cursor of the help.
+    pub command: Option<CommandId>,
+    /// The palette, when it is open.
+    pub palette: Option<Palette>,
+    /// The copy menu, when it is open.
+    pub copying: Option<CopyMenu>,
     /// First line shown of a text or list without a selection.
     pub scroll: usize,
-    /// What fleets are filtered by.
-    pub filter: Field,
-    /// The filter is being typed.
-    pub filtering: bool,
+    /// The views as they were before the last change of view.
+    pub last_view: Option<Vec<Screen>>,
+    /// Which keys run what.
+    pub keymap: Keymap,
+    /// What each list is filtered by.
+    pub filters: Filters,
+    /// The list whose filter is being typed.
+    pub typing: Option<List>,
+    /// What fleets are sorted by.
+    pub fleet_sort: FleetSort,
+    /// What images are sorted by.
+    pub image_sort: ImageSort,
+    /// The lists as they are shown.
+    pub listing: Listing,
+    /// How often what lists come from was read.
+    pub readings: Readings,
     /// The plan sheet, when one is open.
     pub sheet: Option<Sheet>,
     /// The picker, when one is open.
@@ -179,9 +267,20 @@ impl Model {
             marked: BTreeSet::new(),
             image: None,
             alert: None,
+            event: None,
+            shown: Shown::default(),
+            command: None,
+            palette: None,
+            copying: None,
             scroll: 0,
-            filter: Field::default(),
-            filtering: false,
+            last_view: None,
+            keymap: Keymap::default(),
+            filters: Filters::default(),
+            typing: None,
+            fleet_sort: FleetSort::default(),
+            image_sort: ImageSort::default(),
+            listing: Listing::default(),
+            readings: Readings::default(),
             sheet: None,
             picker: None,
             estate: None,
@@ -208,6 +307,18 @@ impl Model {
     #[must_use]
     pub fn screen(&self) -> &Screen {
         self.screens.last().unwrap_or(&Screen::Main)
+    }
+
+    /// The list on the screen that can be filtered.
+    #[must_use]
+    pub fn list(&self) -> Option<List> {
+        match (self.screen(), self.pane) {
+            (Screen::Main, Pane::Images) => Some(List::Images),
+            (Screen::Main, Pane::Fleets) => Some(List::Fleets),
+            (Screen::Activity, _) => Some(List::Activity),
+            (Screen::Help, _) => Some(List::Help),
+            _ => None,
+        }
     }
 
     /// The fleets, as last read.
@@ -242,6 +353,7 @@ impl Model {
         match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity)) {
             Some(Screen::Fleet(name)) => Some(name),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
+            Some(Screen::Image(id)) => super::image::fleet(self, id),
             _ => self.fleet.as_ref(),
         }
     }

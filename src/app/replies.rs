@@ -38,7 +38,9 @@ pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
 /// Shows what another process saw last, unless something newer is there.
 pub fn last_known(model: &mut Model, estate: Estate) {
     if model.estate.is_none() {
-        model.estate = Some(Aged::new(estate.clone(), estate.as_of, model.clock));
+        let as_of = estate.as_of;
+        model.estate = Some(Aged::new(estate, as_of, model.clock));
+        model.readings.estate += 1;
         model.estate_remembered = true;
         moving::settle_selection(model);
     }
@@ -60,6 +62,7 @@ fn estate(model: &mut Model, no: u64, result: Result<Box<Estate>, DeskError>) {
 fn accept_estate(model: &mut Model, estate: Estate) {
     let as_of = estate.as_of;
     model.estate = Some(Aged::new(estate, as_of, model.clock));
+    model.readings.estate += 1;
     model.estate_remembered = false;
     model.estate_problem = None;
     model.credentials_gone = None;
@@ -119,6 +122,7 @@ fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Optio
         model.inbox.add(model.clock.world, text, hint, Some(fleet));
     }
     model.operations = operations;
+    model.readings.operations += 1;
     model.operations_read = true;
     if moved && !first {
         // What the operation did is soon to be seen in the fleet.

@@ -1,6 +1,9 @@
 //! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
 
-use super::model::{Model, Picker, Purpose};
+use super::commands::{self, COMMANDS, Command};
+use super::listing::{self, ImageSort};
+use super::model::{Model, Pane, Picker, Purpose};
+use super::query::{Query, Searchable, has};
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::Untrusted;
 use crate::operation::event::{Event, EventBody, VerdictWord};
@@ -8,14 +11,11 @@ use crate::operation::ledger::KnownRelease;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, ImageStatus};
 
-/// Most events the activity view lists.
-const ACTIVITY_LIMIT: usize = 500;
-
-/// The fleets that pass the filter, in the estate's order.
+/// The fleets that pass the filter, in the order that was asked for.
 #[must_use]
 pub fn fleets(model: &Model) -> Vec<&FleetStatus> {
-    let wanted = model.filter.text().to_lowercase();
-    model.fleets().iter().filter(|status| wanted.is_empty() || status.spec.name.as_str().to_lowercase().contains(&wanted)).collect()
+    let all = model.fleets();
+    model.listing.fleets.iter().filter_map(|at| all.get(*at)).collect()
 }
 
 /// The app whose images the main view shows: the selected fleet's.
@@ -30,10 +30,34 @@ pub fn images_of<'a>(model: &'a Model, app: Option<&Untrusted>) -> Vec<&'a Image
     model.images().iter().filter(|status| app.is_none() || status.image.app.as_ref() == app).collect()
 }
 
-/// The images the main view shows.
+/// The images the main view shows: those that pass the filter, in the order that was asked for.
 #[must_use]
 pub fn images(model: &Model) -> Vec<&ImageStatus> {
-    images_of(model, images_app(model))
+    let query = Query::read(model.filters.images.text(), ImageStatus::FIELDS);
+    let mut shown = images_of(model, images_app(model));
+    shown.retain(|status| query.passes(*status));
+    if model.image_sort == ImageSort::Servers {
+        shown.sort_by_key(|status| std::cmp::Reverse(status.servers));
+    }
+    shown
+}
+
+/// Whether servers of a fleet run an image.
+#[must_use]
+pub fn runs(fleet: &FleetStatus, image: &ImageId) -> bool {
+    fleet.mix.iter().any(|part| part.image.as_ref() == Some(image))
+}
+
+/// The image under the cursor while the images have the focus: fleets that run it are marked.
+#[must_use]
+pub fn linked_image(model: &Model) -> Option<&ImageId> {
+    model.image.as_ref().filter(|_| model.pane == Pane::Images)
+}
+
+/// The fleet under the cursor while the fleets have the focus: images it runs are marked.
+#[must_use]
+pub fn linked_fleet(model: &Model) -> Option<&FleetStatus> {
+    model.fleet_status(model.fleet.as_ref().filter(|_| model.pane == Pane::Fleets)?)
 }
 
 /// Whether an image could be deployed as far as its listing says.
@@ -43,27 +67,77 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 }
 
 /// Every event worth a line with its operation, newest first.
-#[must_use]
-pub fn activity(model: &Model) -> Vec<(&OperationView, &Event)> {
-    let mut all: Vec<(&OperationView, &Event)> =
-        model.operations.iter().flat_map(|view| newest_first(view).into_iter().map(move |event| (view, event))).collect();
-    all.sort_by_key(|(_, event)| std::cmp::Reverse((event.at, event.seq)));
-    all.truncate(ACTIVITY_LIMIT);
-    all
+pub fn activity(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
+    model.listing.all_events.iter().map(|at| listing::event(model, *at))
 }
 
-/// The events of an operation worth a line, newest first. While a soak only adds numbers to its verdict, the newest one says it all.
+/// Those of them that pass the activity's filter.
+pub fn activity_shown(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
+    model.listing.events.iter().map(|at| listing::event(model, *at))
+}
+
+/// Position of the selected event among those shown; the newest where none was selected, or it is not shown.
 #[must_use]
-pub fn newest_first(view: &OperationView) -> Vec<&Event> {
+pub fn event_position(model: &Model) -> usize {
+    let Some((operation, seq)) = &model.event else { return 0 };
+    let is_it = |row: Option<(&OperationView, &Event)>| row.is_some_and(|(view, event)| &view.operation.id == operation && event.seq == *seq);
+    activity_shown(model).position(is_it).unwrap_or(0)
+}
+
+/// The selected event, or the newest.
+#[must_use]
+pub fn selected_event(model: &Model) -> Option<(&OperationView, &Event)> {
+    activity_shown(model).nth(event_position(model)).flatten()
+}
+
+/// The commands of the help that pass its filter: those that can be pressed where it was opened first, each group together.
+#[must_use]
+pub fn help(model: &Model) -> Vec<&'static Command> {
+    let place = commands::place_below(model);
+    let wanted = Query::read(model.filters.help.text(), Described::FIELDS);
+    let fits = |command: &&Command| wanted.passes(&Described { command, keys: model.keymap.shown(command.id) });
+    let (mut here, elsewhere): (Vec<&Command>, Vec<&Command>) = COMMANDS.iter().filter(fits).partition(|command| command.places.contains(&place));
+    here.extend(elsewhere);
+    here
+}
+
+/// The command under the cursor of the help, or the first.
+#[must_use]
+pub fn selected_command(model: &Model) -> Option<&'static Command> {
+    let all = help(model);
+    all.iter().find(|command| Some(command.id) == model.command).or_else(|| all.first()).copied()
+}
+
+/// A command for a filter.
+struct Described<'a> {
+    command: &'a Command,
+    keys: String,
+}
+
+impl Searchable for Described<'_> {
+    const FIELDS: &'static [&'static str] = &["key"];
+
+    fn holds(&self, field: Option<&str>, text: &str) -> bool {
+        let Self { command, keys } = self;
+        match field {
+            Some(_) => keys.split(' ').any(|key| key.eq_ignore_ascii_case(text)),
+            None => has(command.label, text) || has(command.about, text) || has(command.name, text),
+        }
+    }
+}
+
+/// The events of an operation worth a line with their positions, newest first. While a soak only adds numbers to its verdict, the newest one says it all.
+#[must_use]
+pub fn newest_first(view: &OperationView) -> Vec<(usize, &Event)> {
     let mut judged: Option<(usize, VerdictWord)> = None;
     let mut told = Vec::new();
-    for event in view.events.iter().rev().filter(|event| is_telling(&event.body)) {
+    for (at, event) in view.events.iter().enumerate().rev().filter(|(_, event)| is_telling(&event.body)) {
         if let EventBody::Judged { step, verdict } = &event.body
             && judged.replace((*step, verdict.word)) == Some((*step, verdict.word))
         {
             continue;
         }
-        told.push(event);
+        told.push((at, event));
     }
     told
 }
@@ -71,9 +145,7 @@ pub fn newest_first(view: &OperationView) -> Vec<&Event> {
 /// The newest event worth a line, with its operation.
 #[must_use]
 pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
-    let last = |view: &'_ OperationView| view.events.iter().rposition(|event| is_telling(&event.body));
-    let newest = model.operations.iter().filter_map(|view| Some((view, view.events.get(last(view)?)?)));
-    newest.max_by_key(|(_, event)| (event.at, event.seq))
+    activity(model).next().flatten()
 }
 
 /// Events that only keep count are not for people.
@@ -110,6 +182,12 @@ pub fn image_at_offset(images: &[&ImageStatus], from: Option<&ImageId>, by: isiz
         Some(_) => offset(position, by, images.len()),
     }?;
     images.get(at).map(|status| status.image.id.clone())
+}
+
+/// What a fleet's ledger knows of an image.
+#[must_use]
+pub fn known_release<'a>(fleet: &'a FleetStatus, image: &ImageId) -> Option<&'a KnownRelease> {
+    fleet.releases.iter().find(|known| &known.release.image == image)
 }
 
 /// The releases of a fleet's ledger besides the one that serves, the last to become stable first.
@@ -164,7 +242,7 @@ mod tests {
         }
         let told: Vec<VerdictWord> = newest_first(&view)
             .into_iter()
-            .filter_map(|event| if let EventBody::Judged { step: 4, verdict } = &event.body { Some(verdict.word) } else { None })
+            .filter_map(|(_, event)| if let EventBody::Judged { step: 4, verdict } = &event.body { Some(verdict.word) } else { None })
             .collect();
         assert_eq!(told, [VerdictWord::Fail, VerdictWord::Pass, VerdictWord::Fail]);
     }

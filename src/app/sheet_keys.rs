@@ -1,7 +1,7 @@
 //! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
 
 use super::batch::{BATCH, Batch, BatchKind};
-use super::commands::{self, CommandId, Place};
+use super::commands::{CommandId, Place};
 use super::effect::Effect;
 use super::field::Edited;
 use super::key::Key;
@@ -30,7 +30,7 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
         return Vec::new();
     }
     sheet.told = None;
-    match commands::find(Place::Sheet, key) {
+    match model.keymap.find(Place::Sheet, key) {
         Some(command) => run(model, command.id),
         None => Vec::new(),
     }
@@ -55,6 +55,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Reason => edit(model, Entry::Reason),
         CommandId::Name => edit(model, Entry::Name),
         CommandId::OtherTarget => other_target(model),
+        CommandId::Copy => keys::open_menu(model),
         other => moving::travel(model, other),
     }
     Vec::new()

@@ -2,8 +2,11 @@
 
 use super::effect::Effect;
 use super::keys;
+use super::listing;
 use super::message::Message;
 use super::model::Model;
+use super::moving;
+use super::palette;
 use super::polling;
 use super::replies;
 use super::sheet::Entry;
@@ -21,6 +24,12 @@ pub fn start(model: &mut Model) -> Vec<Effect> {
 /// Takes a message in and says what to do.
 #[must_use]
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    let effects = take(model, message);
+    listing::settle(model);
+    effects
+}
+
+fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Key { key, at } => keys::press(model, key, at),
         Message::Tick => polling::due(model),
@@ -43,8 +52,15 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match &mut model.sheet {
         Some(sheet) if sheet.editing == Some(Entry::Reason) => sheet.reason.paste(text),
         Some(_) => {}
-        None if model.filtering => model.filter.paste(text),
-        None => {}
+        None => {
+            if let Some(palette) = &mut model.palette {
+                palette.field.paste(text);
+                palette::search(model);
+            } else if let Some(list) = model.typing {
+                model.filters.of_mut(list).paste(text);
+                moving::settle_selection(model);
+            }
+        }
     }
     Vec::new()
 }

@@ -11,6 +11,8 @@ mod exit;
 mod failure;
 mod follow;
 mod json;
+mod login;
+mod manual;
 mod operation_document;
 mod options;
 mod output;
@@ -76,6 +78,6 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
             None => watch::recover(desk, args.json, out).await,
         },
-        Command::Sim(_) => Err(Failure::Usage("`qd sim` needs no desk".to_owned())),
+        Command::Keys(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => Err(Failure::Usage("this needs no desk".to_owned())),
     }
 }

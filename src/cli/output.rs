@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use super::json;
@@ -15,6 +16,7 @@ pub struct Output {
     width: Option<usize>,
     closed: bool,
     broken: Option<io::Error>,
+    is_standard: bool,
 }
 
 impl Output {
@@ -24,13 +26,13 @@ impl Output {
         let stdin = io::stdin();
         let answers: Option<Box<dyn BufRead + Send>> = stdin.is_terminal().then(|| Box::new(io::BufReader::new(stdin)) as _);
         let width = io::stdout().is_terminal().then(terminal_width);
-        Self { out: Box::new(io::stdout()), notices: Box::new(io::stderr()), answers, width, closed: false, broken: None }
+        Self { out: Box::new(io::stdout()), notices: Box::new(io::stderr()), answers, width, closed: false, broken: None, is_standard: true }
     }
 
     /// Other ends, for tests and for whoever keeps what is printed. No `answers` means that nobody is there to ask.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, notices: Box<dyn Write + Send>, answers: Option<Box<dyn BufRead + Send>>, width: Option<usize>) -> Self {
-        Self { out, notices, answers, width, closed: false, broken: None }
+        Self { out, notices, answers, width, closed: false, broken: None, is_standard: false }
     }
 
     /// Columns to stay within; none where nobody looks at columns.
@@ -45,10 +47,11 @@ impl Output {
         self.answers.is_some()
     }
 
-    /// Nobody reads standard output any more.
+    /// Nobody reads standard output any more: known also while there is nothing to print, so that nobody waits for ever in a session that is
+    /// gone.
     #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        self.closed
+    pub fn is_closed(&self) -> bool {
+        self.closed || self.is_standard && reader_is_gone()
     }
 
     /// What went wrong with writing, other than a reader that left.
@@ -102,6 +105,12 @@ impl Output {
             Ok(()) => {}
         }
     }
+}
+
+fn reader_is_gone() -> bool {
+    let mut out = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
+    let asked = poll(&mut out, Some(&Timespec::default()));
+    asked.is_ok() && out.iter().any(|out| out.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 fn terminal_width() -> usize {

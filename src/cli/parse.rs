@@ -10,12 +10,15 @@ use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
 use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
 use super::commands::images::ImagesArgs;
+use super::commands::keys::KeysCommand;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
 use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
 use super::exit::Exit;
+use super::login::{ASKED, session};
+use super::manual::{CompletionsArgs, ManArgs, completions, page};
 use super::options::GlobalOptions;
 use super::output::Output;
 use crate::domain::ids::OperationId;
@@ -74,9 +77,16 @@ pub enum Command {
     Unfreeze(UnfreezeArgs),
     /// What works, what does not, and why
     Doctor(DoctorArgs),
+    /// The keys of the screen
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimCommand),
+    /// Completions for a shell: source them from its start-up file
+    Completions(CompletionsArgs),
+    /// The manual page, or that of a command: pipe it to man -l -
+    Man(ManArgs),
 }
 
 /// Who does what was asked.
@@ -88,6 +98,8 @@ pub enum Work {
     Driver(OperationId),
     /// The simulated cloud itself: [`super::commands::sim::run`].
     Sim(SimCommand),
+    /// The key map: [`super::commands::keys::run`].
+    Keys(KeysCommand),
     /// A command that asks the desk: [`super::run`].
     Ask(Command),
 }
@@ -99,13 +111,14 @@ impl Invocation {
         match &self.command {
             None => Work::Screen,
             Some(Command::Sim(command)) => Work::Sim(command.clone()),
+            Some(Command::Keys(command)) => Work::Keys(command.clone()),
             Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
             Some(command) => Work::Ask(command.clone()),
         }
     }
 }
 
-/// The end of a run that did not get as far as running: help, the version, or a mistake in the arguments.
+/// The end of a run that needs nothing but its arguments: help, the version, the manual, completions, or a mistake in them.
 #[derive(Debug)]
 pub struct Early {
     text: String,
@@ -113,6 +126,10 @@ pub struct Early {
 }
 
 impl Early {
+    fn answer(text: String) -> Self {
+        Self { text, exit: Exit::Done }
+    }
+
     /// Prints it where it belongs, and says how the run ends.
     pub fn report(&self, out: &mut Output) -> Exit {
         if self.exit == Exit::Done {
@@ -131,20 +148,33 @@ impl From<clap::Error> for Early {
     }
 }
 
-/// Reads this process's arguments.
+/// Reads this process's arguments, and what was asked for where this program is a forced command.
 ///
 /// # Errors
 /// Help, the version, or a mistake: to be reported, with its exit code.
 pub fn parse() -> Result<Invocation, Early> {
-    parse_from(std::env::args_os())
+    session(parse_from(std::env::args_os())?, std::env::var_os(ASKED))
+}
+
+/// A mistake in what was asked.
+pub(super) fn mistake(kind: clap::error::ErrorKind, sentence: &str) -> Early {
+    Invocation::command().error(kind, sentence).into()
 }
 
 /// Reads arguments; the first is the program's name.
 ///
 /// # Errors
-/// Help, the version, or a mistake: to be reported, with its exit code.
+/// Help, the version, the manual, or a mistake: to be reported, with its exit code.
 pub fn parse_from<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> Result<Invocation, Early> {
     let invocation = Invocation::try_parse_from(arguments)?;
+    match &invocation.command {
+        Some(Command::Completions(args)) => return Err(Early::answer(completions(args))),
+        Some(Command::Man(args)) => {
+            let mistake = |sentence| Invocation::command().error(clap::error::ErrorKind::InvalidSubcommand, sentence);
+            return Err(page(args).map_err(mistake).map_or_else(Early::from, Early::answer));
+        }
+        _ => {}
+    }
     match invocation.global.contradiction() {
         Some(sentence) if !matches!(invocation.command, Some(Command::Sim(_))) => {
             Err(Invocation::command().error(clap::error::ErrorKind::ArgumentConflict, sentence).into())

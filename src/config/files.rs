@@ -24,8 +24,11 @@ pub(super) fn shown(path: &Path) -> String {
     escape(&path.display().to_string())
 }
 
-/// The text of a file; none if there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+/// The text of a file of ours; none if there is no such file.
+///
+/// # Errors
+/// It cannot be read, or cannot be trusted.
+pub fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     let Some(mut file) = open(path)? else { return Ok(None) };
     let found = file.metadata().map_err(|error| unreadable(path, &error))?;
     refuse_odd_file(path, &found)?;

@@ -12,6 +12,6 @@ mod tests;
 
 pub use adopt::{adopt, section};
 pub use error::ConfigError;
-pub use files::private_dir;
+pub use files::{private_dir, read};
 pub use fleets::{FleetsFile, Hooks, load, parse};
 pub use places::{Places, StoreScope, Surroundings};

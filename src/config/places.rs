@@ -61,6 +61,8 @@ pub struct Places {
     pub scope: StoreScope,
     /// `fleets.toml`.
     pub fleets_file: PathBuf,
+    /// `keymap.toml`, beside it.
+    pub keymap_file: PathBuf,
 }
 
 impl Places {
@@ -74,7 +76,8 @@ impl Places {
             Some(file) => file.to_owned(),
             None => around.user_config.as_ref().ok_or_else(|| homeless("configuration", "--config FILE"))?.join("fleets.toml"),
         };
-        Ok(Self { state_dir, scope, fleets_file })
+        let keymap_file = fleets_file.with_file_name("keymap.toml");
+        Ok(Self { state_dir, scope, fleets_file, keymap_file })
     }
 }
 

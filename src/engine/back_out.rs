@@ -13,7 +13,7 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
         return Move::wait("the route cannot be read", situation.plan.timing.period_moving).into();
     }
     if let Some(moved) = situation.shift_step(stable) {
-        return moved;
+        return situation.before_lowering(moved);
     }
     if !situation.seen.is_complete() && !situation.only_gone(candidate) {
         let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));

@@ -37,13 +37,20 @@ impl Situation<'_> {
         if evidence.is_none() {
             return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
         }
-        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart.
-        if self.progress.observed.plus(self.observed_now(period)) < self.plan.timing.lower_gap {
+        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart, nor does it let weights settle.
+        let timing = &self.plan.timing;
+        let gap = if self.progress.settles_anew { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
+        if self.progress.observed.plus(self.observed_now(period)) < gap {
             return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();
         let why = format!("{group} serves nothing any more");
         Move::call(CloudCall::Park { group, sizes }, why).into()
+    }
+
+    /// What is done instead of lowering: what an earlier reading showed does not count any more.
+    pub(super) fn before_lowering(&self, step: Step) -> Step {
+        Step { events: step.events.into_iter().chain(self.no_evidence()).collect(), then: step.then }
     }
 
     /// What an earlier reading showed is not so any more.
@@ -75,7 +82,7 @@ impl Situation<'_> {
     /// A rollback empties the slot it will launch its target in: nothing of what is in there serves.
     pub(super) fn makes_room(&self) -> bool {
         let step = self.plan.steps.get(self.progress.current).map(|step| step.kind);
-        self.plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template))
+        self.plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template | StepKind::GrowTarget))
     }
 
     /// What the group that carries everything has to have: what is needed, or less if its policies let it shrink before anything was pinned.

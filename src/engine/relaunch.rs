@@ -1,7 +1,8 @@
 //! A rollback to a release no group launches any more: the slot that does not serve is emptied and pointed at it.
 
 use super::situation::Situation;
-use super::{Move, Step, deploy};
+use super::{Move, Step, deploy, rollback};
+use crate::domain::sizes::Sizes;
 
 /// Servers of something else leave the slot; those of the release, if it has any, leave with them.
 pub(super) fn empty(situation: &Situation<'_>) -> Step {
@@ -19,4 +20,21 @@ pub(super) fn template(situation: &Situation<'_>) -> Step {
         return empty(situation);
     }
     deploy::make_and_pin(situation).into()
+}
+
+/// Servers of another release came into a target that is to grow, and nobody took them back for as long as a launch may take: the slot is emptied,
+/// pointed at the release where it is not any more, and grows anew. Only one that gets no traffic can stand that.
+pub(super) fn instead_of_strangers(situation: &Situation<'_>) -> Option<Step> {
+    let slot = situation.to().slot;
+    let group = situation.group(slot)?;
+    if situation.waited() < situation.plan.timing.launch_limit || situation.may_serve(slot) {
+        return None;
+    }
+    let emptied = group.sizes == Sizes::all(0);
+    match deploy::make_and_pin(situation) {
+        Move::Done { .. } if !rollback::strangers_serve(situation) => None,
+        _ if !emptied && !rollback::strangers_serve(situation) => None,
+        pin if emptied && group.total() == 0 => Some(pin.into()),
+        _ => Some(empty(situation)),
+    }
 }

@@ -11,7 +11,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::EmptySlot => relaunch::empty(situation),
         StepKind::Template => relaunch::template(situation),
-        StepKind::GrowTarget => grow(situation).into(),
+        StepKind::GrowTarget => relaunch::instead_of_strangers(situation).unwrap_or_else(|| situation.before_lowering(grow(situation).into())),
         StepKind::Shift => shift(situation),
         StepKind::Settle => settle(situation),
         StepKind::Park => park(situation),
@@ -43,7 +43,7 @@ fn grow(situation: &Situation<'_>) -> Move {
 }
 
 /// S2's census: weight only on servers of the frozen release. Before the first write of a fast rollback the plan's census holds.
-fn strangers_serve(situation: &Situation<'_>) -> bool {
+pub(super) fn strangers_serve(situation: &Situation<'_>) -> bool {
     situation.strangers(situation.to().slot).is_some_and(|strangers| strangers > 0)
 }
 
@@ -67,7 +67,7 @@ fn on_target(situation: &Situation<'_>) -> Vec<EventBody> {
 /// The bad group drains, unless a late call or another hand gave it traffic again.
 fn park(situation: &Situation<'_>) -> Step {
     if let Some(moved) = situation.shift_step(situation.to().slot) {
-        return moved;
+        return situation.before_lowering(moved);
     }
     situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size)
 }

@@ -219,8 +219,7 @@ fn stable(situation: &Situation<'_>) -> Step {
     let timing = &situation.plan.timing;
     let good = is_good(situation);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
-        let due = situation.progress.last_observed_at.is_none_or(|last| situation.now.since(last) >= timing.stable_gap);
-        let events = if due || !good { situation.count_observation(timing.stable_gap, good).into_iter().collect() } else { Vec::new() };
+        let events = situation.count_apart(timing.stable_gap, good).into_iter().collect();
         let then = if good {
             Move::wait(format!("all healthy, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak), timing.period_soak)
         } else if situation.waited() >= timing.launch_limit {

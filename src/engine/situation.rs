@@ -146,8 +146,11 @@ impl Situation<'_> {
         (sizes.min > min).then(|| CloudCall::ReleaseMin { group: self.side(slot).group.clone(), min })
     }
 
-    /// The gap since the last observation that counted, capped at two periods.
+    /// The gap since the last observation that counted, capped at two periods; none across a change of drivers, whose clocks may differ.
     pub(super) fn observed_now(&self, period: Millis) -> Millis {
+        if self.progress.taken_over {
+            return Millis::ZERO;
+        }
         self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last)).min(period.times(2))
     }
 
@@ -156,15 +159,28 @@ impl Situation<'_> {
     pub(super) fn count_observation(&self, period: Millis, good: bool) -> Option<EventBody> {
         let gap = self.progress.last_observed_at.map_or(Millis::ZERO, |last| self.now.since(last));
         let first = self.progress.last_observed_at.is_none();
-        if !first && gap.times(2) < period && good {
+        let anew = self.progress.taken_over && self.progress.streak > 0;
+        if !first && !anew && gap.times(2) < period && good {
             return None;
         }
-        let streak = if good { self.progress.streak.saturating_add(1) } else { 0 };
+        // What a driver that took over sees first begins a gap; it may be a moment after what its predecessor saw.
+        let streak = match good {
+            true if anew => self.progress.streak,
+            true => self.progress.streak.saturating_add(1),
+            false => 0,
+        };
         if !good && self.progress.streak == 0 && !first {
             return None;
         }
         let added = if good && self.progress.streak > 0 { self.observed_now(period) } else { Millis::ZERO };
         Some(EventBody::Observed { added, streak })
+    }
+
+    /// The event that counts this observation among those that have to be `gap` apart, by observed time and not by any clock.
+    pub(super) fn count_apart(&self, gap: Millis, good: bool) -> Option<EventBody> {
+        let begins = self.progress.last_observed_at.is_none() || self.progress.taken_over;
+        let due = begins || !good || self.observed_now(gap) >= gap;
+        due.then(|| self.count_observation(gap, good)).flatten()
     }
 }
 

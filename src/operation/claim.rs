@@ -64,11 +64,21 @@ impl Claim {
         self.until.is_none_or(|until| until > now)
     }
 
-    /// Who and what, for people.
+    /// Who and what, for people: a claim of another store.
     #[must_use]
     pub fn described(&self) -> String {
+        self.told(" of another store")
+    }
+
+    /// Who and what, for people: a claim of this store.
+    #[must_use]
+    pub fn described_as_ours(&self) -> String {
+        self.told("")
+    }
+
+    fn told(&self, whose: &str) -> String {
         let until = self.until.map_or_else(|| "without an end".to_owned(), |until| format!("until {}", until.rfc3339()));
-        format!("operation {} by {} of another store, {until}", self.operation.shown(), escape(self.who.raw()))
+        format!("operation {} by {}{whose}, {until}", self.operation.shown(), escape(self.who.raw()))
     }
 }
 
@@ -94,7 +104,8 @@ mod tests {
         let claim = Claim::parse(&claimant.value(WorldTime(60_000)).into());
         assert!(claim.is_by("s1") && !claim.is_by("s2"));
         assert!(claim.is_live(WorldTime(59_999)) && !claim.is_live(WorldTime(60_000)));
-        assert_eq!(claim.operation.shown(), "op-7");
+        assert_eq!(claim.described(), "operation op-7 by ann@bastion of another store, until 1970-01-01T00:01:00Z");
+        assert_eq!(claim.described_as_ours(), "operation op-7 by ann@bastion, until 1970-01-01T00:01:00Z");
     }
 
     #[test]

@@ -126,6 +126,19 @@ pub struct Verdict {
     pub stable: Counts,
 }
 
+impl Verdict {
+    /// The probability with as many digits as it needs, never rounded to nothing; `?` without data.
+    #[must_use]
+    pub fn p_words(&self) -> String {
+        match self.p.filter(|p| !p.is_nan()) {
+            None => "?".to_owned(),
+            Some(p) if p < 0.000_001 => "<0.000001".to_owned(),
+            Some(p) if p < 0.001 => format!("{p:.6}"),
+            Some(p) => format!("{p:.3}"),
+        }
+    }
+}
+
 /// The body of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -294,4 +307,15 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub body: EventBody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_is_never_rounded_to_nothing() {
+        let shown = |p| Verdict { word: VerdictWord::Pass, p, candidate: Counts::default(), stable: Counts::default() }.p_words();
+        assert_eq!([Some(0.412), Some(0.000_012), Some(0.000_000_000_1), None].map(shown), ["0.412", "0.000012", "<0.000001", "?"]);
+    }
 }

@@ -114,6 +114,9 @@ pub struct Progress {
     pub streak: u32,
     /// When the last observation counted.
     pub last_observed_at: Option<WorldTime>,
+    /// A driver took over since then: nobody observed what was in between.
+    #[serde(default)]
+    pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
     /// The first of two readings before something is lowered.
@@ -136,6 +139,9 @@ pub struct Progress {
     pub attached: BTreeMap<GroupName, Vec<bool>>,
     /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
+    /// Another driver is at work than the one that wrote last: it counts anew how long that had to spread, because its clock is another one.
+    #[serde(default)]
+    pub settles_anew: bool,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
     /// When the claim's tags were last written; none once they are given back.
@@ -184,6 +190,7 @@ impl Progress {
             observed: Millis::ZERO,
             streak: 0,
             last_observed_at: None,
+            taken_over: false,
             soak_counts: None,
             lower_evidence_at: None,
             missing_since: None,
@@ -193,6 +200,7 @@ impl Progress {
             expected_routes: vec![plan.actions.clone()],
             attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
+            settles_anew: false,
             promoted: false,
             claimed_at: None,
             refresh: RefreshMemory::default(),
@@ -225,7 +233,8 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::Planned { .. } | EventBody::DriverStarted { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
+            EventBody::DriverStarted { .. } => (self.taken_over, self.settles_anew) = (true, self.calls.intended > 0),
+            EventBody::Planned { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
@@ -236,12 +245,12 @@ impl Progress {
             EventBody::Observed { added, streak } => {
                 self.observed = self.observed.plus(*added);
                 self.streak = *streak;
-                self.last_observed_at = Some(event.at);
+                self.observe_from(event.at);
             }
             EventBody::SoakBegan { counts } => {
                 self.soak_counts = Some(counts.clone());
                 self.observed = Millis::ZERO;
-                self.last_observed_at = Some(event.at);
+                self.observe_from(event.at);
             }
             EventBody::Judged { step, verdict } => {
                 if let Some(status) = self.steps.get_mut(*step) {
@@ -306,9 +315,15 @@ impl Progress {
         self.lower_evidence_at = found.then_some(at);
         if found {
             self.observed = Millis::ZERO;
-            self.last_observed_at = Some(at);
+            self.observe_from(at);
             self.streak = self.streak.max(1);
         }
+    }
+
+    /// The next gap between observations begins.
+    const fn observe_from(&mut self, at: WorldTime) {
+        self.last_observed_at = Some(at);
+        self.taken_over = false;
     }
 
     fn end_step(&mut self, step: usize, outcome: StepOutcome, note: &str, next: Option<usize>, at: WorldTime) {
@@ -370,12 +385,12 @@ impl Progress {
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
         if let Some((group, on)) = attachment(call) {
             self.attached.entry(group.clone()).or_default().push(on);
-            self.written_at = Some(at);
+            self.written(at);
         }
         match call {
             CloudCall::SetWeights { actions, .. } => {
                 self.expected_routes.push(actions.clone());
-                self.written_at = Some(at);
+                self.written(at);
             }
             CloudCall::StartInstanceRefresh { version, .. } => {
                 let starts = self.refresh.starts + 1;
@@ -387,6 +402,10 @@ impl Progress {
             CloudCall::Untag { .. } => self.claimed_at = None,
             _ => {}
         }
+    }
+
+    const fn written(&mut self, at: WorldTime) {
+        (self.written_at, self.settles_anew) = (Some(at), false);
     }
 
     /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.

@@ -209,7 +209,7 @@ impl Office {
         findings.push(route(&spec, &seen));
         for (_, group) in spec.groups.all() {
             if let Some(group) = seen.groups.items().iter().find(|found| found.name == *group) {
-                findings.extend(examine_group(group));
+                findings.extend(examine_group(group, self.store.id()));
             }
         }
         findings.extend(gathered.target_groups.iter().map(|group| {
@@ -288,7 +288,7 @@ fn without_weights(spec: &FleetSpec, seen: &Sighting) -> Finding {
     }
 }
 
-fn examine_group(group: &ServerGroup) -> Vec<Finding> {
+fn examine_group(group: &ServerGroup, store: &str) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         group.unsupported.iter().map(|what| finding(CheckLevel::Warning, "group", format!("{}: {what}", group.name))).collect();
     let pinned = group.template.as_ref().and_then(|pin| pin.number());
@@ -301,7 +301,8 @@ fn examine_group(group: &ServerGroup) -> Vec<Finding> {
         format!("{}: {version}, health check {check}, min {} max {} desired {}", group.name, group.sizes.min, group.sizes.max, group.sizes.desired),
     ));
     if let Some(claim) = claim_on(group) {
-        findings.push(finding(CheckLevel::Warning, "claim", format!("{}: {}", group.name, claim.described())));
+        let (level, told) = if claim.is_by(store) { (CheckLevel::Ok, claim.described_as_ours()) } else { (CheckLevel::Warning, claim.described()) };
+        findings.push(finding(level, "claim", format!("{}: {told}", group.name)));
     }
     if !group.suspended.is_empty() {
         let names: Vec<String> = group.suspended.iter().map(Untrusted::shown).collect();

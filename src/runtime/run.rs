@@ -12,6 +12,8 @@ use super::ui::{self, ScreenOptions};
 use super::wiring::Wiring;
 use super::{driver, launch, plain};
 use crate::adapters::store::Store;
+use crate::app::keymap::Keymap;
+use crate::cli::commands::keys;
 use crate::cli::commands::sim::{self, SimCommand};
 use crate::cli::{self, Exit, Invocation, Output, Work};
 use crate::domain::ids::OperationId;
@@ -37,6 +39,7 @@ fn carry_out(invocation: Invocation, out: &mut Output) -> Result<Exit, DeskError
         Work::Screen if invocation.global.plain => in_runtime(async { plain::follow(office(&wiring).await?, out).await }),
         Work::Screen => screen(wiring, out),
         Work::Driver(id) => in_runtime(drive(&wiring, &id)),
+        Work::Keys(command) => Ok(keys::run(&wiring.keymap()?, &command, out)),
         Work::Sim(command) => simulated(&wiring, &invocation, &command, out),
         Work::Ask(command) => in_runtime(async { Ok(cli::run(office(&wiring).await?, command, out).await) }),
     }
@@ -86,12 +89,12 @@ fn built_without_aws() -> DeskError {
 }
 
 fn screen(wiring: Wiring, out: &mut Output) -> Result<Exit, DeskError> {
-    let options = wiring.screen_options();
+    let (options, keymap) = (wiring.screen_options(), wiring.keymap());
     let desk: Arc<dyn Desk> = match wiring.scenario() {
         Some(scenario) => wiring.open_sim(scenario)?,
         None => aws_desk(wiring)?,
     };
-    show(desk, options, out)
+    show(desk, options, keymap, out)
 }
 
 #[cfg(feature = "aws")]
@@ -104,8 +107,8 @@ fn aws_desk(_: Wiring) -> Result<Arc<dyn Desk>, DeskError> {
     Err(built_without_aws())
 }
 
-fn show(desk: Arc<dyn Desk>, options: ScreenOptions, out: &mut Output) -> Result<Exit, DeskError> {
-    let note = ui::run(desk, options).map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
+fn show(desk: Arc<dyn Desk>, options: ScreenOptions, keymap: Result<Keymap, DeskError>, out: &mut Output) -> Result<Exit, DeskError> {
+    let note = ui::run(desk, options, keymap).map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
     let note = note.to_string();
     if !note.is_empty() {
         out.text(&note);

@@ -6,7 +6,9 @@
 mod ask;
 mod clock;
 mod feeds;
+mod fence;
 mod screen;
+mod signals;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -15,8 +17,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::app::keymap::Keymap;
 use crate::app::{self, Model};
-use crate::ports::desk::Desk;
+use crate::ports::desk::{Desk, DeskError};
 use crate::terminal::{self, TerminalGuard, capability};
 use screen::Ui;
 
@@ -77,20 +80,20 @@ impl ScreenError {
 /// How long the first frame waits for the store's last snapshot.
 const FIRST_FRAME_PATIENCE: Duration = Duration::from_millis(30);
 
-/// Shows the screen until a person leaves it.
+/// Shows the screen until a person leaves it. A key map with mistakes is no reason to have no screen: it opens with the built-in keys and says so.
 ///
 /// # Errors
 /// Without a terminal, or when the terminal fails.
-pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions) -> Result<ExitNote, ScreenError> {
+pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions, keymap: Result<Keymap, DeskError>) -> Result<ExitNote, ScreenError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ScreenError::NoTerminal);
     }
-    terminal::install_panic_hook();
     let workers = workers()?;
     let local = Builder::new_current_thread().enable_all().build()?;
-    let size = crossterm::terminal::size()?;
+    let size = terminal::size();
     let look = capability::look(options.ascii, options.no_color);
-    let model = Model::new(look, desk.header(), clock::read(desk.as_ref()), size);
+    let mut model = Model::new(look, desk.header(), clock::read(desk.as_ref()), size);
+    app::keymap::take(&mut model, keymap);
     let guard = TerminalGuard::take()?;
     let ended = local.block_on(Ui::open(desk, model, workers.handle().clone(), guard)?.go_on());
     workers.shutdown_background();

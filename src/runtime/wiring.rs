@@ -9,6 +9,7 @@ use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
 use crate::adapters::store::{Store, trust_root};
+use crate::app::keymap::Keymap;
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
 use crate::domain::text::escape;
@@ -70,6 +71,17 @@ impl Wiring {
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.places.state_dir.join("qd.log")
+    }
+
+    /// Which keys of the screen run what.
+    ///
+    /// # Errors
+    /// The person's own file has mistakes: each with its line.
+    pub fn keymap(&self) -> Result<Keymap, DeskError> {
+        let path = &self.places.keymap_file;
+        let Some(text) = config::read(path)? else { return Ok(Keymap::default()) };
+        let read = Keymap::with(&escape(&path.display().to_string()), &text);
+        read.map_err(|mistakes| DeskError::other(mistakes.join("\n"), "nothing of this file is used until it is right"))
     }
 
     /// How the screen is to look.

@@ -2,49 +2,29 @@
 
 use std::io::{self, Write};
 
-use crossterm::queue;
-use crossterm::terminal::{BeginSynchronizedUpdate, Clear, EndSynchronizedUpdate};
-use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 
-/// Collects bytes until they are flushed, and then writes them at once.
-#[derive(Debug)]
-struct Frame<W: Write> {
-    bytes: Vec<u8>,
-    out: W,
-}
+use super::pen::Pen;
 
-impl<W: Write> Write for Frame<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.bytes.is_empty() {
-            return Ok(());
-        }
-        let mut framed = Vec::with_capacity(self.bytes.len() + 16);
-        queue!(framed, BeginSynchronizedUpdate)?;
-        framed.append(&mut self.bytes);
-        queue!(framed, EndSynchronizedUpdate)?;
-        self.out.write_all(&framed)?;
-        self.out.flush()
-    }
-}
+/// Between these a terminal that knows them shows nothing; the others pass them over.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
 
 /// The screen's backend. The cursor stays hidden: the guard hides it on taking the terminal, and nothing here shows it.
 #[derive(Debug)]
 pub struct Screen<W: Write> {
-    inner: CrosstermBackend<Frame<W>>,
+    out: W,
     size: Size,
+    /// What is drawn and not sent yet.
+    frame: Vec<u8>,
 }
 
 impl<W: Write> Screen<W> {
     /// A backend that writes to `out`, for a terminal of this size.
     pub const fn new(out: W, size: Size) -> Self {
-        Self { inner: CrosstermBackend::new(Frame { bytes: Vec::new(), out }), size }
+        Self { out, size, frame: Vec::new() }
     }
 
     /// The terminal has another size.
@@ -52,13 +32,13 @@ impl<W: Write> Screen<W> {
         self.size = size;
     }
 
-    /// Rings with the next frame, or at once if there is none.
+    /// Sends something of ours that is no frame, at once: a bell, a question, a copy.
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn bell(&mut self) -> io::Result<()> {
-        self.inner.write_all(b"\x07")?;
-        Write::flush(&mut self.inner)
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()
     }
 }
 
@@ -69,9 +49,12 @@ impl<W: Write> Backend for Screen<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut content = content.peekable();
-        // The wrapped backend resets colours even for an empty frame.
-        if content.peek().is_none() { Ok(()) } else { self.inner.draw(content) }
+        let mut pen = Pen::new(&mut self.frame, self.size.width);
+        for (x, y, cell) in content {
+            pen.put(x, y, cell);
+        }
+        pen.lift();
+        Ok(())
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -91,7 +74,8 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        queue!(self.inner, Clear(crossterm::terminal::ClearType::All))
+        self.frame.extend_from_slice(b"\x1b[2J");
+        Ok(())
     }
 
     fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
@@ -107,7 +91,12 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut self.inner)
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let frame = [BEGIN, &self.frame, END].concat();
+        self.frame.clear();
+        self.send(&frame)
     }
 }
 

@@ -1,77 +1,66 @@
 //! The keyboard, read on a thread of its own so that nothing else can delay a key.
+//!
+//! Our own reading and not the terminal library's: that one never returns once its terminal is gone, and takes a sequence that arrives in
+//! pieces for the letters it is made of.
 
 use std::io;
+use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use crate::app::key::Key;
+use super::decode::{Decoder, Input, Open};
 
-/// What the terminal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A key.
-    Key(Key),
-    /// Pasted text.
-    Paste(String),
-    /// Another size.
-    Resized(u16, u16),
-}
+/// A lone escape is the key if nothing follows for so long.
+const AFTER_ESCAPE: Duration = Duration::from_millis(60);
+/// Half a sequence is forgotten if its rest does not come for so long.
+const AFTER_PART: Duration = Duration::from_secs(2);
 
 /// Reads inputs and hands each to `take` until it says stop or the terminal is gone.
+///
+/// # Errors
+/// The terminal cannot be read.
 pub fn read_all(mut take: impl FnMut(Input) -> bool) -> io::Result<()> {
+    let terminal = rustix::stdio::stdin();
+    let (mut decoder, mut bytes) = (Decoder::new(), [0_u8; 4_096]);
     loop {
-        let Some(input) = translate(event::read()?) else { continue };
-        if !take(input) {
-            return Ok(());
+        if !is_ready(patience(decoder.open()))? {
+            if decoder.quiet().is_some_and(|input| !take(input)) {
+                return Ok(());
+            }
+            continue;
+        }
+        let read = match rustix::io::read(terminal, &mut bytes) {
+            // The end of the file: whoever held the other side is gone.
+            Ok(0) | Err(Errno::IO) => return Ok(()),
+            Ok(read) => read,
+            Err(Errno::INTR | Errno::AGAIN) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for input in decoder.feed(bytes.get(..read).unwrap_or_default()) {
+            if !take(input) {
+                return Ok(());
+            }
         }
     }
 }
 
-fn translate(event: Event) -> Option<Input> {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Input::Key),
-        Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Resize(width, height) => Some(Input::Resized(width, height)),
-        _ => None,
+const fn patience(open: Open) -> Option<Duration> {
+    match open {
+        Open::Nothing => None,
+        Open::Escape => Some(AFTER_ESCAPE),
+        Open::Rest => Some(AFTER_PART),
     }
 }
 
-fn key_of(event: KeyEvent) -> Option<Key> {
-    let control = event.modifiers.contains(KeyModifiers::CONTROL);
-    if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META | KeyModifiers::HYPER) {
-        return None;
-    }
-    Some(match event.code {
-        KeyCode::Char(c) if control => Key::Ctrl(c.to_ascii_lowercase()),
-        KeyCode::Char(c) => Key::Char(c),
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Esc,
-        KeyCode::Tab => Key::Tab,
-        KeyCode::BackTab => Key::BackTab,
-        KeyCode::Backspace => Key::Backspace,
-        KeyCode::Delete => Key::Delete,
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::Left => Key::Left,
-        KeyCode::Right => Key::Right,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_through_in_our_words() {
-        let key = |code, modifiers| key_of(KeyEvent::new(code, modifiers));
-        assert_eq!(key(KeyCode::Char('D'), KeyModifiers::SHIFT), Some(Key::Char('D')));
-        assert_eq!(key(KeyCode::Char('d'), KeyModifiers::CONTROL), Some(Key::Ctrl('d')));
-        assert_eq!(key(KeyCode::Char('y'), KeyModifiers::ALT), None, "an alt key is never taken for a plain one");
-        assert_eq!(key(KeyCode::F(1), KeyModifiers::NONE), None);
+/// Waits until there is something to read, or for so long.
+fn is_ready(patience: Option<Duration>) -> io::Result<bool> {
+    let limit =
+        patience.map(|patience| Timespec { tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX), tv_nsec: patience.subsec_nanos().into() });
+    let mut terminal = [PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN)];
+    match poll(&mut terminal, limit.as_ref()) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

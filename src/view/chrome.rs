@@ -10,18 +10,21 @@
 
 use ratatui::layout::Rect;
 
-use super::lines::route_words;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
 use crate::app::age::about;
 use crate::app::commands::{self, Command, CommandId, Group};
+use crate::app::lines::route_words;
 use crate::app::model::{Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::sheet::Subject;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::freeze::Freeze;
+
+/// Commands of a higher rank are in the footer only where there is room to spare.
+const SPARE: u8 = 11;
 
 /// Draws the frame and gives the room for the view.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
@@ -135,12 +138,18 @@ fn second_line(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 
 /// A need of the fleet that is on the screen is said there.
 fn is_on_screen(model: &Model, fleet: Option<&crate::domain::ids::FleetName>) -> bool {
-    let sheet_open = model.sheet.is_some() || model.picker.is_some();
+    let sheet_open = model.sheet.is_some() || model.picker.is_some() || model.palette.is_some() || model.copying.is_some();
     sheet_open || fleet.is_some_and(|fleet| matches!(model.screen(), Screen::Fleet(opened) if opened == fleet))
 }
 
 fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     let crumb = paint.glyphs.crumb;
+    if model.copying.is_some() {
+        return paint::plain(" copy");
+    }
+    if model.palette.is_some() {
+        return paint::plain(" go to");
+    }
     if let Some(sheet) = &model.sheet {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
@@ -158,6 +167,10 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     match model.screen() {
         Screen::Main => main_line(model),
         Screen::Fleet(name) => fleet_crumbs(model, name, paint),
+        Screen::Image(id) => paint::plain(format!(
+            " images {crumb} {}",
+            crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
+        )),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Help => paint::plain(" help"),
@@ -196,20 +209,30 @@ fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Pai
 
 /// The answer to the last key, or what is being typed.
 pub fn notice(model: &Model) -> Row {
-    if model.filtering {
-        return vec![piece(" / ", Tone::Key), piece(format!("{}_", model.filter.text()), Tone::Strong), piece("  enter keep, esc clear", Tone::Dim)];
+    if let Some(list) = model.typing {
+        let text = model.filters.of(list).text();
+        return vec![
+            piece(" / ", Tone::Key),
+            piece(format!("{text}_"), Tone::Strong),
+            piece("  enter keep, esc clear   !not  state:canary", Tone::Dim),
+        ];
     }
     model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
 }
 
 /// The keys of this place, as many as fit: help always, then what can be pressed, then what is off, in brackets.
 pub fn footer(model: &Model, columns: usize) -> Row {
+    if model.palette.is_some() {
+        return vec![piece(" enter", Tone::Key), piece(" go there  ", Tone::Plain), piece("esc", Tone::Key), piece(" close", Tone::Plain)];
+    }
     let all = commands::footer(model);
     let mut by_need = all.clone();
     // In a sliver, what stops an operation matters more than what opens it.
     let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
     let later = |command: &Command| urgent && command.group != Group::Change;
-    by_need.sort_by_key(|command| (command.id != CommandId::Help, hindrance(model, command.id).is_some(), later(command), command.footer));
+    by_need.sort_by_key(|command| {
+        (command.id != CommandId::Help, command.footer > SPARE, hindrance(model, command.id).is_some(), later(command), command.footer)
+    });
     let mut room = columns.saturating_add(1);
     let mut fitting = Vec::new();
     for command in by_need {
@@ -221,14 +244,17 @@ pub fn footer(model: &Model, columns: usize) -> Row {
     }
     let mut row: Row = toned(" ", Tone::Plain);
     row.extend(all.into_iter().filter(|command| fitting.contains(&command.id)).flat_map(|command| footer_item(model, command)));
+    if let Some(last) = row.last_mut() {
+        last.text.truncate(last.text.trim_end().len());
+    }
     row
 }
 
 fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
     if hindrance(model, command.id).is_some() {
-        return toned(format!("({} {})  ", command.shown, label(model, command)), Tone::Dim);
+        return toned(format!("({} {})  ", model.keymap.first(command.id), label(model, command)), Tone::Dim);
     }
-    vec![piece(command.shown, Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
+    vec![piece(model.keymap.first(command.id), Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
 }
 
 /// `Z` is called by what it does now.

@@ -16,6 +16,7 @@ use super::text;
 use super::theme::Tone;
 use super::words;
 use crate::app::age::stepped;
+use crate::app::listing::FleetSort;
 use crate::app::model::{Model, Pane};
 use crate::app::rows;
 use crate::operation::status::FleetStatus;
@@ -25,7 +26,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let shown = rows::fleets(model);
     let position = rows::fleet_position(model);
     let focus = model.pane == Pane::Fleets;
-    let inside = paint.boxed(area, &title(model), &count(position, shown.len()), focus);
+    let inside = paint.boxed(area, &title(model, paint.glyphs.link), &count(position, shown.len()), focus);
     let columns = Columns::of(usize::from(inside.width));
     paint.row(inside, 0, &columns.head());
     let list = paint::lines(inside, 1, inside.height);
@@ -42,13 +43,21 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-fn title(model: &Model) -> String {
+fn title(model: &Model, link: &str) -> String {
     let mut title = "FLEETS".to_owned();
     if model.estate_remembered || model.estate_problem.is_some() {
         title.push_str(&format!("  last known, {}", words::estate_age(model)));
     }
-    if !model.filter.text().is_empty() {
-        title.push_str(&format!("  filter: {}", model.filter.text()));
+    if model.fleet_sort != FleetSort::Listed {
+        title.push_str(&format!("  by {}", model.fleet_sort.word()));
+    }
+    if !model.filters.fleets.text().is_empty() {
+        title.push_str(&format!("  filter: {}", model.filters.fleets.text()));
+    }
+    if let Some(image) = rows::linked_image(model) {
+        let count = model.fleets().iter().filter(|fleet| rows::runs(fleet, image)).count();
+        let label = model.images().iter().find(|status| &status.image.id == image).map_or_else(|| image.to_string(), |status| status.image.label());
+        title.push_str(&format!("  {link} {count} run {label}"));
     }
     if !model.marked.is_empty() {
         title.push_str(&format!("  {} marked", model.marked.len()));
@@ -111,11 +120,11 @@ impl Columns {
         let mark = paint.glyphs.cut;
         let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
         let (back, back_tone) = words::way_back(&fleet.way_back, paint.glyphs);
-        let lead = lead(model, fleet, selected);
+        let lead = lead(model, fleet, selected, paint.glyphs.link);
         let frozen = words::frozen_mark(model, fleet, paint.glyphs);
         let lacking = words::lacks_servers(fleet);
         let mut row = vec![
-            piece(lead, if lead == "*" { Tone::Key } else { Tone::Plain }),
+            piece(lead, if matches!(lead, " " | ">") { Tone::Plain } else { Tone::Key }),
             piece(frozen, Tone::Waits),
             piece(format!("{} ", text::left(&fleet.spec.name.to_string(), self.name, mark)), Tone::Plain),
             piece(format!("{} ", bars::mix(fleet, self.mix, paint.glyphs)), mix_tone(fleet)),
@@ -141,10 +150,12 @@ impl Columns {
     }
 }
 
-/// The cursor, or the mark of a fleet that was marked: its row is drawn as the cursor's besides.
-pub fn lead(model: &Model, fleet: &FleetStatus, selected: bool) -> &'static str {
+/// The mark of a fleet that was marked, that of one which runs the image under the cursor, or the cursor: its row is drawn as the cursor's besides.
+pub fn lead(model: &Model, fleet: &FleetStatus, selected: bool, link: &'static str) -> &'static str {
+    let linked = || rows::linked_image(model).is_some_and(|image| rows::runs(fleet, image));
     match (model.marked.contains(&fleet.spec.name), selected) {
         (true, _) => "*",
+        (false, _) if linked() => link,
         (false, true) => ">",
         (false, false) => " ",
     }

@@ -38,6 +38,8 @@ pub struct Glyphs {
     pub bar_second: &'static str,
     /// A bar's other parts.
     pub bar_rest: &'static str,
+    /// It belongs to what is under the cursor in the other pane.
+    pub link: &'static str,
     /// Text was cut here.
     pub cut: &'static str,
     /// Becomes.
@@ -72,6 +74,7 @@ const UNICODE: Glyphs = Glyphs {
     bar_first: "█",
     bar_second: "░",
     bar_rest: "▒",
+    link: "•",
     cut: "…",
     to: "→",
     crumb: "›",
@@ -99,6 +102,7 @@ const ASCII: Glyphs = Glyphs {
     bar_first: "#",
     bar_second: "-",
     bar_rest: "=",
+    link: "'",
     cut: "~",
     to: "->",
     crumb: ">",

@@ -14,6 +14,7 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use super::words;
+use crate::app::listing::ImageSort;
 use crate::app::model::{Model, Pane};
 use crate::app::rows;
 use crate::domain::image::ImageState;
@@ -27,7 +28,8 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let position = rows::image_position(model);
     let count = position.map_or_else(|| shown.len().to_string(), |at| format!("{}/{}", at + 1, shown.len()));
     let focus = model.pane == Pane::Images;
-    let inside = paint.boxed(area, &format!("IMAGES {app}"), &count, focus);
+    let inside = paint.boxed(area, &title(model, &app), &count, focus);
+    let fleet = rows::linked_fleet(model);
     let columns = Columns::of(usize::from(inside.width));
     paint.row(inside, 0, &columns.head());
     let list = paint::lines(inside, 1, inside.height);
@@ -36,7 +38,8 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
     let first = paint::first_shown(position.unwrap_or(0), shown.len(), usize::from(list.height));
     for (line, (at, status)) in (0..list.height).zip(shown.iter().enumerate().skip(first)) {
-        let row = columns.row(model, paint, status, Some(at) == position);
+        let linked = fleet.is_some_and(|fleet| rows::runs(fleet, &status.image.id));
+        let row = columns.row(model, paint, status, (Some(at) == position, linked));
         paint.row(list, line, &row);
         if Some(at) == position && focus {
             paint.cursor(list, line);
@@ -44,8 +47,18 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
+fn title(model: &Model, app: &str) -> String {
+    let sort = if model.image_sort == ImageSort::Servers { " by ON" } else { "" };
+    let filter = model.filters.images.value().map(|text| format!(" / {}", text.shown())).unwrap_or_default();
+    format!("IMAGES {app}{sort}{filter}")
+}
+
 fn empty(model: &Model) -> Row {
-    let text = if model.estate.is_none() { " not read yet" } else { " no image of this app is known" };
+    let text = match &model.estate {
+        None => " not read yet",
+        Some(_) if model.filters.images.value().is_some() => " none passes the filter",
+        Some(_) => " no image of this app is known",
+    };
     paint::toned(text, Tone::Unknown)
 }
 
@@ -76,15 +89,16 @@ impl Columns {
         format!("{lead}{version}{id}{} {state}{}", text::right(age, 4, mark), text::right(on, 3, mark))
     }
 
-    /// One image.
-    pub fn row(&self, model: &Model, paint: &Paint<'_>, status: &ImageStatus, selected: bool) -> Row {
+    /// One image: under the cursor or not, run by what is under the cursor elsewhere or not.
+    pub fn row(&self, model: &Model, paint: &Paint<'_>, status: &ImageStatus, (selected, linked): (bool, bool)) -> Row {
         let (state, tone) = state(status);
-        let lead = match (selected, tone) {
-            (true, _) => "> ".to_owned(),
-            (false, Tone::Working) => format!("{} ", paint.glyphs.working),
-            (false, Tone::Bad) => format!("{} ", paint.glyphs.bad),
-            (false, _) => "  ".to_owned(),
+        let sign = match (selected, tone) {
+            (true, _) => ">",
+            (false, Tone::Working) => paint.glyphs.working,
+            (false, Tone::Bad) => paint.glyphs.bad,
+            (false, _) => " ",
         };
+        let lead = format!("{sign}{}", if linked { paint.glyphs.link } else { " " });
         let age = words::made(status.image.created_at, model.clock.world);
         let (label, id) = (status.image.label(), status.image.id.to_string());
         let line = self.line(&lead, [&label, &id, &age, &state, &status.servers.to_string()], paint.glyphs.cut);

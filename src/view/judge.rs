@@ -1,8 +1,8 @@
 //! What the judge counted: canary and base on one scale, with sample sizes and the probability beside them.
 
-use super::lines::{p_words, step_name, verdict_word};
 use super::paint::{self, Row, piece};
 use super::theme::Tone;
+use crate::app::lines::{step_name, verdict_word};
 use crate::domain::traffic::Counts;
 use crate::operation::event::{Verdict, VerdictWord};
 use crate::operation::plan::OperationKind;
@@ -20,7 +20,7 @@ pub fn summary(view: &OperationView) -> Vec<Row> {
     let Some((step, verdict)) = last_verdict(view) else {
         return vec![paint::toned(" judge  no verdict yet: it counts from the first step with traffic", Tone::Dim)];
     };
-    let p = verdict.p.map_or_else(|| "?".to_owned(), p_words);
+    let p = verdict.p_words();
     vec![
         vec![
             piece(" judge  ", Tone::Dim),

@@ -40,6 +40,7 @@ pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
     }
     let shown = rows::images_of(model, picker.app.as_ref());
     let selected = shown.iter().position(|status| Some(&status.image.id) == picker.image.as_ref());
+    let fleet = model.fleet_status(&picker.fleet);
     let columns = Columns::of(usize::from(area.width.min(72)));
     // In a sliver the images themselves matter more than the head and the last line.
     let frame = u16::from(area.height > 3);
@@ -47,7 +48,8 @@ pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
     paint.rows(paint::lines(area, 0, frame), &[columns.head()]);
     let first = paint::first_shown(selected.unwrap_or(0), shown.len(), usize::from(body.height));
     for (line, (at, status)) in (0..body.height).zip(shown.iter().enumerate().skip(first)) {
-        let row = columns.row(model, paint, status, Some(at) == selected);
+        let linked = fleet.is_some_and(|fleet| rows::runs(fleet, &status.image.id));
+        let row = columns.row(model, paint, status, (Some(at) == selected, linked));
         paint.row(body, line, &row);
         if Some(at) == selected {
             paint.cursor(body, line);

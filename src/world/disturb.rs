@@ -105,11 +105,11 @@ pub enum Disturbance {
         /// For how long.
         span: Millis,
     },
-    /// The servers of a group that are on their way out take longer.
+    /// The servers of a group that are on their way out stay for a while.
     StuckDraining {
         /// The group.
         group: GroupName,
-        /// How much longer.
+        /// For how long at least.
         span: Millis,
     },
     /// Another tool replaces one server of a group by one of another template version.

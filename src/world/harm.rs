@@ -52,7 +52,8 @@ impl World {
         let Some(group) = self.groups.get_mut(group) else { return false };
         let mut leaving = group.servers.iter_mut().filter(|server| server.phase == Phase::Terminating).peekable();
         let any = leaving.peek().is_some();
-        leaving.for_each(|server| server.due = server.due.map(|due| due + more));
+        let least = self.tick + more;
+        leaving.for_each(|server| server.due = server.due.map(|due| due.max(least)));
         any
     }
 

@@ -77,6 +77,34 @@ fn servers_of_another_release_get_no_traffic() {
 }
 
 #[test]
+fn a_target_full_of_another_release_is_emptied_pinned_and_launched_anew_once_nobody_took_those_back() {
+    let mut bench = Bench::relaunch();
+    bench.at_step(|kind| kind == StepKind::GrowTarget);
+    bench.servers_in(Slot::B, 12, 7);
+    bench.pinned(Slot::B, 12);
+    bench.later(599);
+    assert_eq!(bench.call(), Err("servers of web-prod-b run another release".to_owned()));
+    bench.later(1);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
+    empty(&mut bench);
+    assert_eq!(bench.call(), Ok(CloudCall::PinTemplate { group: "web-prod-b".into(), template: bench.plan.to.template.clone(), version: 1 }));
+    bench.launches(Slot::B, 1);
+    assert!(matches!(bench.call(), Ok(CloudCall::RaiseMin { min: 12, .. })));
+}
+
+#[test]
+fn a_target_that_gets_traffic_is_never_emptied() {
+    let mut bench = Bench::relaunch();
+    bench.at_step(|kind| kind == StepKind::GrowTarget);
+    bench.servers_in(Slot::B, 12, 7);
+    bench.pinned(Slot::B, 12);
+    bench.weights(50, 50);
+    bench.later(900);
+    assert_eq!(bench.call(), Err("servers of web-prod-b run another release".to_owned()));
+}
+
+#[test]
 fn with_its_traffic_back_the_release_is_known_in_its_new_place_and_the_one_before_is_bad() {
     let bench = Bench::relaunch();
     let follows = consequence::of(&bench.plan, &bench.progress, &EventBody::TrafficOnTarget);

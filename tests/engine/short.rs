@@ -1,13 +1,13 @@
-//! A candidate that gets traffic and has too few healthy servers for it, holds that must end, and claims.
+//! A candidate that gets traffic and has too few healthy servers for it, holds that must end, and time that nobody observed.
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::Slot;
-use quarterdeck::domain::observation::Depth;
-use quarterdeck::operation::event::OperationState;
-use quarterdeck::operation::plan::{Friction, StepKind};
-use quarterdeck::world::{Disturbance, Scenario, World};
+use quarterdeck::domain::sizes::Sizes;
+use quarterdeck::domain::time::Millis;
+use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::plan::StepKind;
 
-use crate::bench::{Bench, START, deploy_in};
+use crate::bench::Bench;
 use crate::soaking;
 
 /// Everything is on the candidate, which is about to be stable.
@@ -62,29 +62,131 @@ fn a_claim_renewed_in_a_hold_does_not_begin_the_hold_anew() {
     assert_eq!((bench.state(), bench.progress.deadline), (OperationState::Holding, deadline));
 }
 
-#[test]
-fn the_claim_is_renewed_each_minute() {
-    let mut bench = soaking(25, true);
-    bench.accepted(CloudCall::Tag { groups: Vec::new(), tags: vec![("qd:claim".to_owned(), String::new())] });
-    bench.later(59);
-    assert!(bench.call().is_err(), "it is fresh");
-    bench.later(1);
-    assert!(matches!(bench.call().unwrap(), CloudCall::Tag { .. }));
+fn another_driver(bench: &mut Bench) {
+    bench.happens(EventBody::DriverStarted { epoch: 2, host: "elsewhere".into(), pid: 7 });
 }
 
 #[test]
-fn a_claim_of_another_store_that_was_not_renewed_is_taken_over_by_name() {
-    let claimed = |until: &str| {
-        let mut world = World::new(Scenario::Default, 1, START);
-        let value = format!("op=op-9;who=ann@bastion-2;store=another;until={until}");
-        assert!(world.disturb(Disturbance::Tag { group: "web-prod-a".into(), key: "qd:claim".to_owned(), value: Some(value) }));
-        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-        let seen = world.observe(&spec.scope(), Depth::Full);
-        deploy_in(&world, &seen)
-    };
-    let refused = claimed("2999-01-01T00:00:00Z").unwrap_err();
-    assert!(refused.reason.contains("op-9 by ann@bastion-2"), "{refused:?}");
-    let plan = claimed("2020-01-01T00:00:00Z").unwrap();
-    assert!(plan.checks.iter().any(|check| check.text.starts_with("takes over from operation op-9 by ann@bastion-2")), "{:?}", plan.checks);
-    assert!(matches!(&plan.friction, Friction::Typed { because } if because.contains("op-9")), "{:?}", plan.friction);
+fn time_across_a_change_of_drivers_makes_nothing_stable_however_far_their_clocks_are_apart() {
+    let mut bench = about_to_be_stable();
+    bench.turn();
+    bench.later(61);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2);
+    another_driver(&mut bench);
+    bench.later(4_000);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2, "what a new driver sees first begins a gap");
+    bench.later(30);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 2);
+    bench.later(31);
+    bench.turn();
+    assert_eq!(bench.progress.streak, 3);
+}
+
+#[test]
+fn time_across_a_change_of_drivers_soaks_nothing() {
+    let mut bench = soaking(25, true);
+    bench.turn();
+    bench.later(15);
+    bench.turn();
+    let observed = bench.progress.observed;
+    another_driver(&mut bench);
+    bench.later(600);
+    bench.turn();
+    assert_eq!(bench.progress.observed, observed);
+    bench.later(15);
+    bench.turn();
+    assert_eq!(bench.progress.observed, observed.plus(Millis::secs(15)));
+}
+
+#[test]
+fn a_look_that_shows_weight_on_a_group_to_park_begins_the_two_readings_anew() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    bench.weights(0, 100);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(5);
+    bench.weights(50, 50);
+    bench.turn();
+    bench.weights(0, 100);
+    for _ in 0..4 {
+        bench.later(5);
+        assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    }
+    bench.later(5);
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
+}
+
+#[test]
+fn how_long_weights_had_to_spread_is_counted_anew_by_another_driver_whatever_its_clock_says() {
+    let mut bench = Bench::fast_rollback();
+    bench.weights(0, 100);
+    let shift = CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions: bench.seen.route.value().unwrap().clone() };
+    bench.accepted(shift);
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    another_driver(&mut bench);
+    bench.later(4_000);
+    for _ in 0..12 {
+        assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+        bench.later(5);
+    }
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
+}
+
+/// A canary at 25 % that holds because another hand pinned `slot`'s group to another version.
+fn held_for_a_template(slot: Slot) -> Bench {
+    let mut bench = soaking(25, true);
+    bench.launches(slot, 9);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    bench.later(15);
+    bench
+}
+
+#[test]
+fn a_candidate_that_dies_while_the_deploy_holds_for_another_hand_is_left_at_once() {
+    for slot in Slot::BOTH {
+        let mut bench = held_for_a_template(slot);
+        bench.servers_in(Slot::B, 0, 2);
+        bench.turn();
+        assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+        let back = bench.call().unwrap();
+        assert_eq!(bench.shares(&back), Some((100, 0)));
+    }
+}
+
+#[test]
+fn a_candidate_short_of_servers_in_a_hold_is_waited_for_only_as_long_as_some_can_come() {
+    let mut bench = held_for_a_template(Slot::A);
+    bench.servers_in(Slot::B, 2, 2);
+    bench.turn();
+    bench.later(590);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "a launch may take ten minutes");
+    bench.later(20);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut);
+
+    let mut bench = held_for_a_template(Slot::B);
+    bench.servers_in(Slot::B, 2, 2);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "its group launches something else");
+    assert!(bench.progress.reason.contains("another hand changed what it launches"), "{}", bench.progress.reason);
+}
+
+#[test]
+fn pins_follow_what_is_needed_in_a_hold_but_servers_of_something_else_are_not_launched() {
+    for (slot, grows) in [(Slot::A, true), (Slot::B, false)] {
+        let mut bench = held_for_a_template(slot);
+        bench.pinned(Slot::B, 3);
+        bench.pinned(Slot::A, 24);
+        bench.turn();
+        bench.later(15);
+        let called = bench.call();
+        assert_eq!(matches!(&called, Ok(CloudCall::RaiseMin { group, min: 6, .. }) if group.as_str() == "web-prod-b"), grows, "{called:?}");
+    }
 }

@@ -15,6 +15,7 @@
     reason = "a test that cannot go on has failed, and nothing here is large"
 )]
 
+mod aimed;
 mod chance;
 mod checks;
 mod cloud;
@@ -42,9 +43,11 @@ use sim::Sim;
 use totals::Totals;
 
 /// Seeds beyond the usual ones that once found something.
-const PERMANENT: [u64; 21] = [
+const PERMANENT: [u64; 63] = [
     107, 117, 176, 235, 1_337, 1_950, 2_118, 2_491, 3_023, 5_819, 6_729, 10_321, 15_938, 16_607, 18_402, 18_412, 19_008, 21_381, 24_129, 24_201,
-    27_860,
+    27_860, 451, 484, 757, 818, 1_026, 1_053, 1_379, 1_566, 1_591, 1_942, 2_066, 2_123, 2_201, 2_275, 2_460, 2_532, 2_725, 3_280, 3_290, 3_562,
+    3_695, 3_713, 3_764, 3_818, 4_177, 4_219, 4_372, 4_386, 4_465, 4_639, 4_655, 4_685, 5_210, 5_247, 5_355, 5_470, 5_546, 5_707, 5_805, 8_125,
+    8_393, 8_857,
 ];
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 150;
@@ -76,6 +79,7 @@ fn last_events(sim: &Sim, last: usize) -> String {
             record.events.iter().map(|event| (event.at, format!("{} {:>4}", record.operation.id, event.seq), format!("{:?}", event.body)))
         })
         .collect();
+    all.extend(sim.diary.iter().map(|(at, what)| (*at, "-".to_owned(), what.clone())));
     all.sort_by_key(|(at, ..)| *at);
     let from = all.len().saturating_sub(last);
     all[from..]

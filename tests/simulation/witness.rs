@@ -19,6 +19,7 @@ use quarterdeck::operation::plan::{Friction, OperationKind, Plan, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::world::World;
 
+use crate::cloud::Flight;
 use crate::sim::Broke;
 use crate::store::Record;
 
@@ -72,13 +73,24 @@ pub struct Witness {
     written: Option<(OperationId, WorldTime)>,
     /// Commands that were answered.
     answered: BTreeSet<(OperationId, u64)>,
+    /// The newest epoch of which a call of each kind arrived.
+    arrived: BTreeMap<(OperationId, &'static str), u64>,
     /// The first look of each lease, and when it was taken.
     leases: BTreeMap<(OperationId, u64), (WorldTime, Option<WorldTime>)>,
 }
 
 impl Witness {
     pub fn new(pair: WeightedPair, clock_jumps: bool) -> Self {
-        Self { pair, clock_jumps, watched: Watched::default(), seen: None, written: None, answered: BTreeSet::new(), leases: BTreeMap::new() }
+        Self {
+            pair,
+            clock_jumps,
+            watched: Watched::default(),
+            seen: None,
+            written: None,
+            answered: BTreeSet::new(),
+            arrived: BTreeMap::new(),
+            leases: BTreeMap::new(),
+        }
     }
 
     /// A plan is confirmed.
@@ -116,14 +128,17 @@ impl Witness {
         self.leases.insert((id.clone(), epoch), (now, None));
     }
 
-    /// A driver looks.
-    pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, seen: &FleetObservation) -> Result<(), Broke> {
+    /// A driver looks. What one sees that has lost its lease leads to nothing: only the look of one that is `at_work` counts for its operation.
+    pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, at_work: bool, seen: &FleetObservation) -> Result<(), Broke> {
+        if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
+            first.get_or_insert(scene.now);
+        }
+        if !at_work {
+            return Ok(());
+        }
         let of = Some((scene.id.clone(), scene.progress.current, scene.progress.state == OperationState::BackingOut));
         if self.watched.of != of {
             self.watched = Watched { of, ..Watched::default() };
-        }
-        if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
-            first.get_or_insert(scene.now);
         }
         let gap = self.watched.last.map_or(Millis::ZERO, |last| scene.now.since(last)).min(period(scene).times(2));
         self.watched.last = seen.is_complete().then_some(scene.now);
@@ -138,28 +153,45 @@ impl Witness {
         self.crash_loop(scene)
     }
 
-    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss.
+    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss. What holds for another reason does
+    /// not look at the candidate, and what a person paused stays paused: nobody counts what is launched meanwhile, and the count begins anew.
     fn crash_loop(&mut self, scene: Scene<'_>) -> Result<(), Broke> {
+        let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
+        if held || !scene.is_forward() {
+            self.watched.launched.clear();
+            return Ok(());
+        }
         let seen = self.seen.as_ref().filter(|seen| seen.is_complete()).and_then(|seen| seen.group(scene.plan.to.slot));
         self.watched.launched.extend(seen.into_iter().flat_map(|group| &group.instances).map(|instance| instance.id.clone()));
         let most = 2 * (2 * scene.progress.need as usize + 2);
         let many = self.watched.launched.len();
-        // What holds for another reason does not look at the candidate, and what a person paused stays paused.
-        let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
-        if scene.is_forward() && !held && many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
+        if many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
 
-    /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it.
-    pub fn arrives_late(&mut self, id: &OperationId, epoch: u64, sent: WorldTime, now: WorldTime) -> Result<(), Broke> {
+    /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it. What arrives a second time after it was
+    /// answered nobody waits for; it does not undo what a later driver did.
+    pub fn arrives_late(&mut self, scene: Scene<'_>, flight: &Flight) -> Result<(), Broke> {
+        let (id, epoch) = (scene.id, flight.epoch);
+        if flight.to.is_none() {
+            let newest = self.arrived.get(&(id.clone(), flight.call.aws_name())).copied().unwrap_or(0);
+            let undoes = newest > epoch;
+            return if undoes { Err(format!("S3: a call of epoch {epoch} comes again after one of epoch {newest}")) } else { Ok(()) };
+        }
         let later = self
             .leases
             .iter()
             .filter(|((of, newer), _)| of == id && *newer > epoch)
-            .find_map(|(_, (taken, first))| first.filter(|first| *first < now && sent <= *taken));
+            .find_map(|(_, (taken, first))| first.filter(|first| *first < scene.now && flight.sent <= *taken));
         match later {
-            Some(first) => Err(format!("S3: a call of epoch {epoch} arrives {} after its successor looked", now.since(first))),
+            Some(first) => Err(format!("S3: a call of epoch {epoch} arrives {} after its successor looked", scene.now.since(first))),
             None => Ok(()),
         }
+    }
+
+    /// A call of an operation reaches the cloud.
+    pub fn arrives(&mut self, scene: Scene<'_>, flight: &Flight) {
+        let newest = self.arrived.entry((scene.id.clone(), flight.call.aws_name())).or_default();
+        *newest = flight.epoch.max(*newest);
     }
 
     /// A call reaches the cloud while its operation is at work; the world is as it was just before.
@@ -168,8 +200,13 @@ impl Witness {
         if tally.intended > tally.accepted + tally.refused + tally.unknown + 1 {
             return Err("S7: the outcome of the call before is not recorded".to_owned());
         }
-        // In a pause claims are renewed and pins follow what is needed, upwards only.
-        let stands = matches!(call, CloudCall::Tag { .. } | CloudCall::Untag { .. } | CloudCall::RaiseMin { .. });
+        // In a pause claims are renewed, and pins follow what is needed, upwards only, where both groups serve.
+        let both_serve = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot)).is_some_and(|share| share > 0.0);
+        let stands = match call {
+            CloudCall::Tag { .. } | CloudCall::Untag { .. } => true,
+            CloudCall::RaiseMin { .. } => both_serve,
+            _ => false,
+        };
         if scene.progress.state == OperationState::Paused && !stands {
             return Err("S14: somebody paused it, and it goes on".to_owned());
         }

@@ -6,9 +6,12 @@
 
 pub mod disk;
 pub mod endpoint;
+pub mod line;
+pub mod processes;
 pub mod proxy;
 pub mod pty;
 pub mod qd;
 pub mod server;
+pub mod sshd;
 pub mod venv;
 pub mod yard;

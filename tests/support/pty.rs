@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -20,13 +21,20 @@ const LOOK: Duration = Duration::from_millis(15);
 /// A person reads a sheet before pressing a key on it: longer than the time in which keys do not count.
 const READING: Duration = Duration::from_millis(400);
 
+/// Where keys go in, and the terminal's own answers.
+type Keyboard = Arc<Mutex<Box<dyn Write + Send>>>;
+
 /// A program on a terminal of its own.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
-    writer: Option<Box<dyn Write + Send>>,
+    writer: Option<Keyboard>,
     master: Option<Box<dyn MasterPty + Send>>,
     shown: Arc<Mutex<vt100::Parser>>,
+    /// Every byte it wrote.
+    written: Arc<Mutex<Vec<u8>>>,
     stop: Arc<AtomicBool>,
+    /// Nothing is read for now.
+    held: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
     /// The line settings before the program began.
     before: String,
@@ -37,15 +45,29 @@ impl Terminal {
     pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let before = format!("{:?}", pair.master.get_termios().unwrap());
+        let before = line_settings(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         // Our own handle on its side would keep the terminal open after the program.
         drop(pair.slave);
         let shown = Arc::new(Mutex::new(vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0)));
         let stop = Arc::new(AtomicBool::new(false));
-        let reader = read_all(pair.master.try_clone_reader().unwrap(), Arc::clone(&shown), Arc::clone(&stop));
-        let writer = pair.master.take_writer().unwrap();
-        Self { child, writer: Some(writer), master: Some(pair.master), shown, stop, reader: Some(reader), before }
+        let (written, held) = (Arc::default(), Arc::default());
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let reader = Reader {
+            from: pair.master.try_clone_reader().unwrap(),
+            shown: Arc::clone(&shown),
+            written: Arc::clone(&written),
+            answers: Arc::clone(&writer),
+            stop: Arc::clone(&stop),
+            held: Arc::clone(&held),
+        };
+        let reader = std::thread::spawn(move || reader.read_all());
+        Self { child, writer: Some(writer), master: Some(pair.master), shown, written, stop, held, reader: Some(reader), before }
+    }
+
+    /// Every byte it writes, also after its end.
+    pub fn written(&self) -> Arc<Mutex<Vec<u8>>> {
+        Arc::clone(&self.written)
     }
 
     /// What is on the screen.
@@ -73,7 +95,7 @@ impl Terminal {
 
     /// Sends keys as they come from a keyboard.
     pub fn send(&mut self, keys: &str) {
-        let writer = self.writer.as_mut().unwrap();
+        let mut writer = self.writer.as_ref().unwrap().lock().unwrap();
         writer.write_all(keys.as_bytes()).and_then(|()| writer.flush()).unwrap();
     }
 
@@ -98,6 +120,27 @@ impl Terminal {
         }
     }
 
+    /// Nothing is read any more until [`Terminal::read_on`]: what it writes stays where it is, and soon it cannot write.
+    pub fn hold(&self) {
+        self.held.store(true, Ordering::SeqCst);
+    }
+
+    /// Reads on.
+    pub fn read_on(&self) {
+        self.held.store(false, Ordering::SeqCst);
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Kills it, as the kernel does: it cannot say good-bye.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
@@ -114,7 +157,7 @@ impl Terminal {
             assert!(began.elapsed() < PATIENCE, "it does not end:\n{}", self.text());
             std::thread::sleep(LOOK);
         };
-        let after = format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap());
+        let after = line_settings(&**self.master.as_ref().unwrap());
         assert_eq!(self.before, after, "the line settings differ");
         // With its side closed, reading ends by itself once everything was read.
         self.reader.take().unwrap().join().unwrap();
@@ -134,14 +177,40 @@ impl Drop for Terminal {
     }
 }
 
-fn read_all(mut from: Box<dyn Read + Send>, shown: Arc<Mutex<vt100::Parser>>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+/// What `stty -a` says.
+fn line_settings(master: &dyn MasterPty) -> String {
+    let output = Command::new("stty").args(["-a", "-F"]).arg(master.tty_name().unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The side of the terminal that people look at.
+struct Reader {
+    from: Box<dyn Read + Send>,
+    shown: Arc<Mutex<vt100::Parser>>,
+    written: Arc<Mutex<Vec<u8>>>,
+    answers: Keyboard,
+    stop: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn read_all(mut self) {
         let mut bytes = [0_u8; 4096];
-        while let Ok(read) = from.read(&mut bytes) {
-            if read == 0 || stop.load(Ordering::SeqCst) {
+        while let Ok(read) = self.from.read(&mut bytes) {
+            while self.held.load(Ordering::SeqCst) && !self.stop.load(Ordering::SeqCst) {
+                std::thread::sleep(LOOK);
+            }
+            if read == 0 || self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            shown.lock().unwrap().process(&bytes[..read]);
+            self.written.lock().unwrap().extend_from_slice(&bytes[..read]);
+            self.shown.lock().unwrap().process(&bytes[..read]);
+            // As every terminal does when it is asked for its state.
+            if bytes[..read].windows(4).any(|window| window == b"\x1b[5n") {
+                let mut answers = self.answers.lock().unwrap();
+                let _ = answers.write_all(b"\x1b[0n").and_then(|()| answers.flush());
+            }
         }
-    })
+    }
 }

@@ -154,8 +154,36 @@ impl Yard {
 
     /// A terminal with a program on this world.
     pub fn terminal_of(&self, program: &Path, columns: u16, rows: u16, args: &[&str]) -> Terminal {
-        let mut command = CommandBuilder::new(program);
+        let mut command = self.for_terminal(program);
         command.args(self.arguments(args));
+        Terminal::start(command, columns, rows)
+    }
+
+    /// A terminal with the program and more in its environment.
+    pub fn terminal_with(&self, args: &[&str], env: &[(&str, &str)]) -> Terminal {
+        let mut command = self.for_terminal(Path::new(PROGRAM));
+        command.args(self.arguments(args));
+        for (name, value) in env {
+            command.env(name, value);
+        }
+        Terminal::start(command, 80, 24)
+    }
+
+    /// A terminal with a shell on it.
+    pub fn shell(&self, args: &[&str]) -> Terminal {
+        let mut command = self.for_terminal(Path::new("/bin/bash"));
+        command.args(args);
+        command.env("PS1", "ready> ");
+        Terminal::start(command, 80, 24)
+    }
+
+    /// The line that starts the program on this world in a shell.
+    pub fn line(&self) -> String {
+        format!("{PROGRAM} {}", self.arguments(&[]).join(" "))
+    }
+
+    fn for_terminal(&self, program: &Path) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program);
         command.cwd(self.dir.path());
         command.env("XDG_CONFIG_HOME", self.dir.path());
         command.env("TERM", "xterm-256color");
@@ -163,7 +191,7 @@ impl Yard {
         for name in FOREIGN {
             command.env_remove(name);
         }
-        Terminal::start(command, columns, rows)
+        command
     }
 
     /// Starts a deploy and returns its id.

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod fleets;
 pub mod freeze;
 pub mod images;
+pub mod keys;
 pub mod ledger;
 pub mod ops;
 mod rehearse;

@@ -91,5 +91,21 @@ fn mistakes_end_with_2_and_say_what_there_is() {
     assert_eq!(refused("--help").0, Exit::Done);
     assert_eq!(refused("--version").0, Exit::Done);
     let help = refused("--help").1;
-    assert!(help.contains("  drive     Pick up operations whose driver is gone"), "{help}");
+    assert!(help.contains("  drive        Pick up operations whose driver is gone"), "{help}");
+}
+
+#[test]
+fn the_manual_and_completions_know_every_command() {
+    let commands = <Invocation as clap::CommandFactory>::command();
+    let (exit, page) = refused("man");
+    assert_eq!(exit, Exit::Done);
+    for command in commands.get_subcommands() {
+        let name = command.get_name();
+        assert!(page.contains(&format!("qd\\\\-{}", name.replace('-', "\\\\-"))), "{name} is not in {page}");
+        assert_eq!(refused(&format!("man {name}")).0, Exit::Done);
+        assert!(refused("completions bash").1.contains(name), "{name}");
+    }
+    let (exit, said) = refused("man depoly");
+    assert_eq!(exit, Exit::Usage);
+    assert!(said.contains("there is no command `depoly`"), "{said}");
 }

@@ -85,7 +85,7 @@ impl Asker {
             }
             Effect::ExecuteMany { no, orders, size, reason } => self.execute_many(no, orders, size, reason),
             Effect::CommandMany { no, errands, reason } => self.command_many(no, errands, reason.as_ref()),
-            Effect::Bell | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Bell | Effect::Suspend | Effect::Quit => {}
         }
     }
 

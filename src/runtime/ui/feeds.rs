@@ -8,29 +8,32 @@ use tokio::sync::mpsc::Sender;
 
 use super::clock::boot_time;
 use crate::app::Message;
+use crate::domain::time::BootTime;
 use crate::ports::desk::Desk;
-use crate::terminal::input::{self, Input};
+use crate::terminal::decode::Input;
+use crate::terminal::input;
 
 /// Between looks at the store's version.
 const STORE_PERIOD: Duration = Duration::from_millis(200);
 
-/// Reads the keyboard on a thread of its own. Each key is stamped when it is read: how long it then waits changes nothing.
-pub fn keyboard(keys: Sender<Message>) -> std::io::Result<()> {
+/// What the terminal said, and when it was read: how long it then waits changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What.
+    pub input: Input,
+    /// When.
+    pub at: BootTime,
+}
+
+/// Reads the keyboard on a thread of its own, until the terminal is gone.
+pub fn keyboard(keys: Sender<Heard>) -> std::io::Result<()> {
     let read = move || {
-        let ended = input::read_all(|input| keys.blocking_send(message(input)).is_ok());
+        let ended = input::read_all(|input| keys.blocking_send(Heard { input, at: boot_time() }).is_ok());
         if let Err(error) = ended {
             tracing::warn!("the keyboard is gone: {error}");
         }
     };
     std::thread::Builder::new().name("qd-keys".to_owned()).spawn(read).map(drop)
-}
-
-fn message(input: Input) -> Message {
-    match input {
-        Input::Key(key) => Message::Key { key, at: boot_time() },
-        Input::Paste(text) => Message::Paste(text),
-        Input::Resized(width, height) => Message::Resized { width, height },
-    }
 }
 
 /// Says when the store has something new.

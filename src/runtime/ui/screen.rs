@@ -1,6 +1,6 @@
 //! The loop itself.
 
-use std::io::{self, Stdout};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +8,20 @@ use ratatui::Terminal;
 use ratatui::layout::{Rect, Size};
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::ask::Asker;
-use super::{ExitNote, FIRST_FRAME_PATIENCE, clock, exit_note, feeds};
+use super::feeds::Heard;
+use super::fence::Fence;
+use super::signals::{Signals, Told};
+use super::{ExitNote, FIRST_FRAME_PATIENCE, clock, exit_note, feeds, signals};
 use crate::app::{self, Effect, Message, Model, update};
 use crate::operation::status::Estate;
 use crate::ports::desk::Desk;
-use crate::terminal::{Screen, TerminalGuard, capability, restore};
+use crate::terminal::decode::{Input, QUESTION};
+use crate::terminal::{self, Screen, TerminalGuard, Tty, capability, restore};
 use crate::view::view;
 
 /// Between ticks: countdowns show seconds.
@@ -29,6 +32,8 @@ const FRAME_REMOTE: Duration = Duration::from_millis(100);
 const FRAME_LOCAL: Duration = Duration::from_millis(33);
 /// How long leaving waits for the answer to a `y`.
 const LAST_ANSWER: Duration = Duration::from_millis(1_500);
+/// How long leaving waits for the terminal's answer to a question.
+const LAST_WORD: Duration = Duration::from_millis(700);
 /// How long we wait to be stopped, or to be told that we go on.
 const STOPPED: Duration = Duration::from_millis(500);
 
@@ -37,31 +42,19 @@ pub struct Ui {
     desk: Arc<dyn Desk>,
     model: Model,
     asker: Asker,
-    terminal: Terminal<Screen<Stdout>>,
+    terminal: Terminal<Screen<Tty>>,
     guard: TerminalGuard,
-    keys: Receiver<Message>,
+    keys: Receiver<Heard>,
     data: Receiver<Message>,
     frame_gap: Duration,
     drawn_at: Instant,
     /// There is something new that is not drawn yet.
     dirty: bool,
     leaving: bool,
+    suspending: bool,
+    fence: Fence,
     /// Gives the last known estate once, for the first frame.
     remembered: Option<oneshot::Receiver<Estate>>,
-}
-
-/// What a process can be told from outside.
-struct Signals {
-    terminate: SignalStream,
-    hang_up: SignalStream,
-    go_on: SignalStream,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        let go_on = SignalKind::from_raw(Signal::CONT.as_raw());
-        Ok(Self { terminate: signal(SignalKind::terminate())?, hang_up: signal(SignalKind::hangup())?, go_on: signal(go_on)? })
-    }
 }
 
 impl Ui {
@@ -69,19 +62,37 @@ impl Ui {
     pub fn open(desk: Arc<dyn Desk>, model: Model, workers: Handle, guard: TerminalGuard) -> io::Result<Self> {
         let ((keys_in, keys), (data_in, data)) = (channel(256), channel(64));
         let size = Size::new(model.size.0, model.size.1);
-        let terminal = Terminal::new(Screen::new(io::stdout(), size))?;
+        let terminal = Terminal::new(Screen::new(Tty, size))?;
         feeds::keyboard(keys_in)?;
+        signals::watch(&workers);
         let remembered = Some(remember(&workers, Arc::clone(&desk), data_in.clone()));
         feeds::store(&workers, Arc::clone(&desk), data_in.clone());
         let asker = Asker::new(Arc::clone(&desk), workers, data_in);
         let frame_gap = if capability::is_remote() { FRAME_REMOTE } else { FRAME_LOCAL };
-        Ok(Self { desk, model, asker, terminal, guard, keys, data, frame_gap, drawn_at: Instant::now(), dirty: true, leaving: false, remembered })
+        let (drawn_at, fence) = (Instant::now(), Fence::default());
+        Ok(Self {
+            desk,
+            model,
+            asker,
+            terminal,
+            guard,
+            keys,
+            data,
+            frame_gap,
+            drawn_at,
+            dirty: true,
+            leaving: false,
+            suspending: false,
+            fence,
+            remembered,
+        })
     }
 
     /// Runs until a person, a signal or a lost terminal ends it.
     pub async fn go_on(mut self) -> io::Result<ExitNote> {
         let mut signals = Signals::listen()?;
         self.first_frame().await?;
+        self.ask_terminal()?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !self.leaving {
@@ -107,10 +118,8 @@ impl Ui {
         let next_frame = self.drawn_at + self.frame_gap;
         tokio::select! {
             biased;
-            key = self.keys.recv() => return self.on_key(key),
-            _ = signals.terminate.recv() => self.leaving = true,
-            _ = signals.hang_up.recv() => self.leaving = true,
-            _ = signals.go_on.recv() => return self.retake(),
+            heard = self.keys.recv() => return self.on_key(heard, signals).await,
+            told = signals.next() => return self.told(told),
             () = sleep_until(next_frame), if self.dirty => return self.draw(),
             Some(message) = self.data.recv() => self.take(message)?,
             _ = ticks.tick() => self.take(Message::Tick)?,
@@ -118,17 +127,43 @@ impl Ui {
         Ok(())
     }
 
-    /// A key and all that wait behind it are taken in before one frame is drawn: a held-down key draws once.
-    fn on_key(&mut self, key: Option<Message>) -> io::Result<()> {
-        let Some(first) = key else {
+    fn told(&mut self, told: Told) -> io::Result<()> {
+        match told {
+            Told::End => self.leaving = true,
+            Told::GoOn => self.retake()?,
+            Told::Resized => {
+                let (width, height) = terminal::size();
+                self.take(Message::Resized { width, height })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A key and all that wait behind it are taken in before one frame is drawn: a held-down key draws once. Without a keyboard there is
+    /// nobody any more.
+    async fn on_key(&mut self, heard: Option<Heard>, signals: &mut Signals) -> io::Result<()> {
+        let Some(first) = heard else {
             self.leaving = true;
             return Ok(());
         };
-        self.take(first)?;
+        self.hear(first)?;
         while let Ok(next) = self.keys.try_recv() {
-            self.take(next)?;
+            self.hear(next)?;
+        }
+        if std::mem::take(&mut self.suspending) {
+            return self.suspend(signals).await;
         }
         self.draw()
+    }
+
+    fn hear(&mut self, heard: Heard) -> io::Result<()> {
+        match heard.input {
+            Input::Answer => self.fence.answered(),
+            Input::Paste(text) => self.take(Message::Paste(text))?,
+            Input::Key { key, alone } if self.fence.lets_pass(&self.model, key, alone) => self.take(Message::Key { key, at: heard.at })?,
+            Input::Key { .. } => {}
+        }
+        Ok(())
     }
 
     fn take(&mut self, message: Message) -> io::Result<()> {
@@ -136,6 +171,7 @@ impl Ui {
             self.terminal.backend_mut().resized(Size::new(width, height));
         }
         self.model.look_up(self.desk.header(), clock::read(self.desk.as_ref()));
+        provoked("update");
         let effects = update(&mut self.model, message);
         self.dirty = true;
         self.perform(effects)
@@ -145,8 +181,8 @@ impl Ui {
         for effect in effects {
             match effect {
                 Effect::Quit => self.leaving = true,
-                Effect::Bell => self.terminal.backend_mut().bell()?,
-                Effect::Suspend => self.suspend()?,
+                Effect::Bell => self.terminal.backend_mut().send(b"\x07")?,
+                Effect::Suspend => self.suspending = true,
                 other => self.asker.ask(other),
             }
         }
@@ -156,32 +192,49 @@ impl Ui {
     /// Draws what differs from the last frame; nothing is sent if nothing does.
     fn draw(&mut self) -> io::Result<()> {
         let Self { terminal, model, .. } = self;
-        terminal.draw(|frame| view(model, frame))?;
+        terminal.draw(|frame| {
+            view(model, frame);
+            provoked("view");
+        })?;
         self.drawn_at = Instant::now();
         self.dirty = false;
-        Ok(())
+        if self.fence.is_due(&self.model) { self.ask_terminal() } else { Ok(()) }
     }
 
-    /// Gives the terminal to the shell and stops. `SIGCONT` takes it again, in [`Ui::turn`].
-    fn suspend(&mut self) -> io::Result<()> {
+    /// Asks the terminal for an answer that comes after everything it was sent.
+    fn ask_terminal(&mut self) -> io::Result<()> {
+        self.fence.asked();
+        self.terminal.backend_mut().send(QUESTION)
+    }
+
+    /// Gives the terminal to the shell and stops, until we are told to go on. Without a shell that could say so nothing stops us.
+    async fn suspend(&mut self, signals: &mut Signals) -> io::Result<()> {
         restore();
         kill_current_process_group(Signal::TSTP)?;
         // The stop takes effect in a moment; taking the terminal back before it would leave the shell with a raw one.
-        std::thread::sleep(STOPPED);
+        let _ = timeout(STOPPED, signals.go_on()).await;
         self.retake()
     }
 
     /// Takes the terminal and draws everything anew.
     fn retake(&mut self) -> io::Result<()> {
         self.guard.retake()?;
-        let (width, height) = crossterm::terminal::size()?;
+        let (width, height) = terminal::size();
         self.take(Message::Resized { width, height })?;
         self.terminal.resize(Rect::new(0, 0, width, height))?;
         self.draw()
     }
 
-    /// Leaves at once; only the answer to a `y` is waited for, and not for long.
-    async fn leave(self) -> io::Result<ExitNote> {
+    /// Leaves at once. The answer to a `y` is waited for, and not for long; the terminal's, so that the shell does not take it for keys.
+    async fn leave(mut self) -> io::Result<ExitNote> {
+        let deadline = Instant::now() + LAST_WORD;
+        while self.fence.waiting().is_some_and(|waited| waited < LAST_WORD) && Instant::now() < deadline {
+            match timeout(LAST_WORD, self.keys.recv()).await {
+                Ok(Some(Heard { input: Input::Answer, .. })) => self.fence.answered(),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
         drop(self.guard);
         let mut data = self.data;
         let deadline = Instant::now() + LAST_ANSWER;
@@ -205,3 +258,15 @@ fn remember(workers: &Handle, desk: Arc<dyn Desk>, data: Sender<Message>) -> one
     });
     remembered
 }
+
+/// A fault on purpose, for the test of what the terminal looks like afterwards. Nothing of this is in a release build.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "it is what is tested")]
+fn provoked(place: &str) {
+    if std::env::var("QD_TEST_FAULT").is_ok_and(|wanted| wanted == place) {
+        panic!("provoked in {place}: \x1b]0;owned\x07 \u{202e}");
+    }
+}
+
+#[cfg(not(debug_assertions))]
+const fn provoked(_: &str) {}

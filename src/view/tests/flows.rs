@@ -173,3 +173,62 @@ fn quitting_is_at_once_and_names_what_goes_on() {
     assert_eq!(session.effects.last(), Some(&Effect::Quit));
     assert_eq!(update::going_on(&session.model), ["web-prod canary (op-3)"]);
 }
+
+#[test]
+fn a_filter_knows_states_and_what_must_not_be_there() {
+    let mut session = Session::with(Some(fixture::holding()));
+    session.press("/").type_text("state:canary").press("enter").expect("> web-prod").expect_not("api-prod").press("esc");
+    session.press("/").type_text("prod !web !api").expect("legacy-prod").expect_not("> web-prod").press("esc").expect("api-prod");
+}
+
+#[test]
+fn the_next_one_is_the_next_that_needs_somebody_or_the_next_match() {
+    let mut session = Session::with(Some(fixture::holding()));
+    session.press("n").expect("> worker-prod").press("n").expect("> admin-prod").press("N N").expect("> web-prod");
+    session.press("/").type_text("a").press("enter g n").expect("> api-prod").press("N N").expect("> search-prod");
+}
+
+#[test]
+fn sorting_says_so_and_the_selection_stays_with_its_fleet() {
+    let mut session = Session::with(Some(fixture::holding()));
+    session
+        .press("s")
+        .expect("by name")
+        .press("s")
+        .expect("by state")
+        .expect("> web-prod")
+        .press("s")
+        .expect("by way back")
+        .press("s")
+        .expect("as they were listed");
+    session.press("tab s").expect("IMAGES web by ON");
+}
+
+#[test]
+fn an_image_marks_the_fleets_that_run_it_and_a_fleet_its_images() {
+    let mut session = Session::with(Some(fixture::canary()));
+    session.expect(" •2.14.0").expect(" •2.13.2").press("tab G k").expect("• 2 run 2.13.2").expect("• admin-prod").expect("• web-prod");
+    session.press("tab").expect_not("• 2 run").expect_not("• admin-prod");
+}
+
+#[test]
+fn views_are_left_in_the_order_they_were_opened_and_the_last_one_comes_back() {
+    let mut session = Session::with(Some(fixture::holding()));
+    session.press("! enter").expect("fleets › web-prod").press("esc").expect("ALERTS").press("-").expect("fleets › web-prod");
+    session.press("-").expect("ALERTS").press("esc").expect("FLEETS");
+}
+
+#[test]
+fn a_key_map_with_mistakes_says_where_and_leaves_the_built_in_keys() {
+    let mut session = Session::with(None);
+    let mistakes = crate::app::keymap::Keymap::with("keymap.toml", "sort = \"j\"").map_err(|lines| DeskError::other(lines.join("\n"), ""));
+    crate::app::keymap::take(&mut session.model, mistakes);
+    session.expect("! 1").press("s").expect("by name").press("!").expect("keymap.toml:1: sort: 'j' runs down already");
+}
+
+#[test]
+fn a_key_map_of_ones_own_is_what_footer_and_keys_follow() {
+    let mut session = Session::with(None);
+    session.model.keymap = crate::app::keymap::Keymap::with("keymap.toml", "roll_back = \"Q\"\nsort = []").unwrap();
+    session.expect("Q roll back").press("R s").expect_not("ROLL BACK").expect_not("by name").press("Q").expect("ROLL BACK web-prod");
+}

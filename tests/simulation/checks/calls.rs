@@ -9,7 +9,7 @@ use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::{LoggedCall, World};
 
-use super::{Arrival, Checker, LOOK_TO_CALL, TAKEN_BACK, goes_back, slot_word, threshold};
+use super::{Arrival, Checker, LOOK_TO_CALL, TAKEN_BACK, goes_back, leaves, slot_word, threshold};
 use crate::cloud::STALE;
 use crate::store::Record;
 
@@ -106,8 +106,7 @@ impl Checker {
             // Somebody else made what was there: what comes now is measured against that.
             self.twin_begins(world);
         }
-        let plan = &record.operation.plan;
-        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
+        let away = leaves(record);
         let (short_before, short_after) = (self.short(world, before), self.short(world, after));
         for slot in Slot::BOTH {
             let (was, is) = (self.share(before, slot), self.share(after, slot));
@@ -167,7 +166,8 @@ impl Checker {
         let raced = self.raced(self.foreign.weights, arrival);
         let step = plan.steps.get(progress.current).map(|step| step.kind);
         // A rollback that launches its target anew first empties the slot for it.
-        let makes_room = plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        let makes_room =
+            plan.kind == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template | StepKind::GrowTarget));
         if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
             return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
         }

@@ -3,7 +3,11 @@
 // What does not go as it must ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod outsiders;
+mod ssh;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -99,16 +103,58 @@ fn only_y_confirms_and_only_what_was_read() {
 #[test]
 fn the_terminal_comes_back_however_the_screen_ends() {
     let yard = Yard::at_speed(WATCHABLE);
-    for end in [Signal::TERM, Signal::HUP] {
+    for end in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let screen = open(&yard, &[]);
         screen.signal(end);
         assert_eq!(screen.ends().0, 0);
     }
+    for place in ["update", "view"] {
+        let (code, left) = yard.terminal_with(&[], &[("QD_TEST_FAULT", place)]).ends();
+        assert_eq!(code, 101, "{left}");
+        assert!(left.contains(&format!("provoked in {place}: \\u{{1b}}]0;owned\\u{{7}} \\u{{202e}}")), "{left}");
+        assert!(left.contains("hint: operations go on"), "{left}");
+    }
     let mut screen = open(&yard, &[]);
     screen.send("?");
     screen.wait_for(&["Change production"]);
+    // There is no shell that could bring it back: it stays.
+    screen.send("\x1a");
+    screen.send("\x1b");
+    screen.wait_for(&["FLEETS"]);
     screen.send("\x03");
     assert_eq!(screen.ends().0, 0);
+}
+
+#[test]
+fn a_shell_finds_its_terminal_as_it_was_after_a_stop_and_after_a_kill() {
+    let yard = Yard::at_speed(WATCHABLE);
+    let (mut shell, line) = (yard.shell(&["--noprofile", "--norc", "-i"]), yard.line());
+    let settings = |shell: &mut support::pty::Terminal, name: &str| {
+        shell.send(&format!("stty -a >{name}; echo {name} is there\r"));
+        shell.wait_until(name, |shown| shown.lines().any(|line| line.starts_with(&format!("{name} is there"))));
+        std::fs::read_to_string(yard.path().join(name)).unwrap()
+    };
+    shell.wait_for(&["ready>"]);
+    let before = settings(&mut shell, "before");
+    shell.send(&format!("{line}\r"));
+    shell.wait_for(&["FLEETS", "12/12"]);
+    shell.send("\x1a");
+    shell.wait_for(&["Stopped", "ready>"]);
+    assert_eq!(settings(&mut shell, "stopped"), before);
+    shell.send("jobs -p >pid; fg\r");
+    shell.wait_for(&["FLEETS", "12/12"]);
+    let pid = std::fs::read_to_string(yard.path().join("pid")).unwrap().trim().parse().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    // The line settings are back with the shell's next prompt; the frame that was on the screen stays until the next program that clears it.
+    shell.wait_for(&["Killed"]);
+    assert_eq!(settings(&mut shell, "killed"), before);
+    shell.send(&format!("{line}\r"));
+    shell.wait_for(&["FLEETS", "12/12"]);
+    shell.send("q");
+    shell.wait_for(&["stopped is there"]);
+    assert_eq!(settings(&mut shell, "after"), before);
+    shell.send("exit\r");
+    assert_eq!(shell.ends().0, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An operation's events as plain lines: `--follow`, `watch`, `--plain` and the screen's event list say the same words.
 
-use crate::app::needs::state_word;
+use super::needs::state_word;
 use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
@@ -74,8 +74,8 @@ pub fn step_name(plan: &Plan, step: usize) -> String {
 /// A verdict with the numbers it was made from: `judge pass, p 0.412: canary 3/1200 errors, base 9/3600`.
 #[must_use]
 pub fn verdict_words(verdict: &Verdict) -> String {
-    let p = verdict.p.map_or_else(|| "p ?".to_owned(), |p| format!("p {}", p_words(p)));
-    format!("judge {}, {p}: canary {}, base {}", verdict_word(verdict.word), counts_words(verdict.candidate), counts_words(verdict.stable))
+    let (canary, base) = (counts_words(verdict.candidate), counts_words(verdict.stable));
+    format!("judge {}, p {}: canary {canary}, base {base}", verdict_word(verdict.word), verdict.p_words())
 }
 
 /// `pass`, `FAIL` or `inconclusive`: failing is told apart by more than its colour.
@@ -85,20 +85,6 @@ pub const fn verdict_word(word: VerdictWord) -> &'static str {
         VerdictWord::Pass => "pass",
         VerdictWord::Fail => "FAIL",
         VerdictWord::Inconclusive => "inconclusive",
-    }
-}
-
-/// A probability with as many digits as it needs; below a millionth it only says so.
-#[must_use]
-pub fn p_words(p: f64) -> String {
-    if p.is_nan() {
-        "?".to_owned()
-    } else if p < 0.000_001 {
-        "<0.000001".to_owned()
-    } else if p < 0.001 {
-        format!("{p:.6}")
-    } else {
-        format!("{p:.3}")
     }
 }
 
@@ -167,10 +153,5 @@ mod tests {
         for line in expected {
             assert!(lines.iter().any(|known| known == line), "{line:?} is not among {lines:#?}");
         }
-    }
-
-    #[test]
-    fn a_probability_is_never_rounded_to_nothing() {
-        assert_eq!([0.412, 0.000_012, 0.000_000_000_1].map(p_words), ["0.412", "0.000012", "<0.000001"]);
     }
 }
