@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::operation::plan::OperationKind;
 
 impl Situation<'_> {
@@ -91,6 +91,14 @@ impl Situation<'_> {
         let (need, group) = (self.progress.need, &self.side(target).group);
         let raise = self.raise(target, need).map(|call| Move::call(call, format!("{group} grows to {need}")));
         raise.unwrap_or_else(|| Move::wait(format!("{healthy} of {need} servers of {group} are healthy"), self.plan.timing.period_moving))
+    }
+
+    /// Servers of another release leave the traffic of a shared target group while the other group serves.
+    pub(super) fn take_strangers_off(&self, slot: Slot) -> Option<Step> {
+        let shared = matches!(self.route(), Route::Attached { .. }) && self.seen.is_attached(slot) == Some(true);
+        let stays = self.seen.is_attached(slot.other()) == Some(true) && self.seen.healthy_targets(slot.other()).is_some_and(|healthy| healthy > 0);
+        let strange = self.strangers(slot).is_some_and(|strangers| strangers > 0);
+        (shared && stays && strange).then(|| self.attach(slot, false, "its servers run another release").into())
     }
 
     /// At rest both groups are attached, the idle one without servers: whatever was taken off is put back.

@@ -2,6 +2,7 @@
 
 use super::situation::Situation;
 use super::{Move, Step, deploy, rollback};
+use crate::domain::fleet::Route;
 use crate::domain::sizes::Sizes;
 
 /// Servers of something else leave the slot; those of the release, if it has any, leave with them.
@@ -23,12 +24,16 @@ pub(super) fn template(situation: &Situation<'_>) -> Step {
 }
 
 /// Servers of another release came into a target that is to grow, and nobody took them back for as long as a launch may take: the slot is emptied,
-/// pointed at the release where it is not any more, and grows anew. Only one that gets no traffic can stand that.
+/// pointed at the release where it is not any more, and grows anew. Only one that gets no traffic can stand that: where being attached is all
+/// that gives it some, it is taken off first.
 pub(super) fn instead_of_strangers(situation: &Situation<'_>) -> Option<Step> {
     let slot = situation.to().slot;
     let group = situation.group(slot)?;
-    if situation.waited() < situation.plan.timing.launch_limit || situation.may_serve(slot) {
+    if situation.waited() < situation.plan.timing.launch_limit {
         return None;
+    }
+    if *situation.route() != Route::None && situation.may_serve(slot) {
+        return situation.take_strangers_off(slot);
     }
     let emptied = group.sizes == Sizes::all(0);
     match deploy::make_and_pin(situation) {

@@ -122,7 +122,13 @@ impl Situation<'_> {
         let typed = matches!(self.plan.friction, crate::operation::plan::Friction::Typed { .. });
         let unknown_since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
         let long = unknown_since.is_some_and(|since| self.now.since(since) >= self.plan.timing.unknown_health);
-        long && (typed || self.seen.serves(target) == Some(true))
+        long && (typed || self.serves_already(target))
+    }
+
+    /// It gets traffic, and not just since a moment ago: servers that were attached serve once the load balancer has found them healthy.
+    fn serves_already(&self, target: Slot) -> bool {
+        let attached_before = !matches!(self.route(), Route::Attached { .. }) || !self.is_settling() && self.waited() >= self.plan.timing.settle;
+        attached_before && self.seen.serves(target) == Some(true)
     }
 
     /// Whether a slot gets traffic, or may get it: what was written may not be read back yet, and what is unknown is not absent.

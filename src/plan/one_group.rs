@@ -37,7 +37,8 @@ pub(super) fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal>
         plan.source = relaunch::source(facts, &target.release, &plan)?;
     }
     plan.steps = steps(facts, &plan, level);
-    plan.leaves_bad = true;
+    // A deploy that has not made its version yet leaves what it goes back to.
+    plan.leaves_bad = (&plan.from.template, plan.from.template_version) != (&target.release.template, Some(target.release.template_version));
     plan.supersedes = facts.superseded();
     plan.checks = checks(facts, &plan, &target);
     plan.friction = match others_refresh(facts) {

@@ -349,6 +349,9 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     checks.push(match image {
         Some(image) if image.blocked.is_some() => Check::new(CheckLevel::Warning, "the image is blocked"),
         Some(image) if image.state == ImageState::Available => Check::new(CheckLevel::Ok, "the image exists"),
+        None if let Some(why) = &facts.images_missing => {
+            Check::new(CheckLevel::Unknown, format!("whether the image still exists is unknown: the listing of images is incomplete ({why})"))
+        }
         _ => Check::new(CheckLevel::Warning, "the image is gone: lost servers could not be replaced"),
     });
     if let Some(view) = facts.holder() {

@@ -222,6 +222,22 @@ impl World {
         crate::domain::group::count(servers.filter(|server| server.target == Target::Healthy))
     }
 
+    /// How many servers of a group pass every check there is on them: Auto Scaling's, and the load balancer's where it registers them in a target
+    /// group.
+    #[must_use]
+    pub fn fit_servers(&self, name: &GroupName) -> u32 {
+        let Some(group) = self.groups.get(name) else { return 0 };
+        let checked = group.target_group.is_some();
+        let fit = |server: &&Server| matches!(server.phase, Phase::InService(_)) && server.healthy && (!checked || server.target == Target::Healthy);
+        crate::domain::group::count(group.servers.iter().filter(fit))
+    }
+
+    /// The target group a group registers its servers in; none if it is in none, or does not exist.
+    #[must_use]
+    pub fn attached_to(&self, name: &GroupName) -> Option<&TargetGroupArn> {
+        self.groups.get(name)?.target_group.as_ref()
+    }
+
     /// The actions of a rule or listener default as they are now.
     #[must_use]
     pub fn actions(&self, place: &PlaceArn) -> Option<&crate::domain::traffic::RouteActions> {

@@ -198,6 +198,11 @@ impl Bench {
         self.seen.route = Reading::known(self.plan.actions.with_weights(&weights), self.now);
     }
 
+    /// The load balancer does not tell of any server.
+    pub fn hide_health(&mut self) {
+        self.seen.health = BySlot::from_fn(|_| Reading::unknown("throttled"));
+    }
+
     pub fn hide_route(&mut self) {
         self.seen.route = Reading::unknown("throttled");
     }

@@ -211,3 +211,45 @@ fn a_rollback_attaches_its_target_while_it_still_grows() {
     bench.targets_of(Slot::B, None);
     assert_eq!(bench.call(), moved(&bench, true, "search-prod-b"));
 }
+
+#[test]
+fn a_group_that_was_attached_a_moment_ago_takes_nothing_over_unseen() {
+    let warm = |bench: &mut Bench| {
+        bench.servers_in(Slot::B, 30, 1);
+        bench.sized(Slot::B, Sizes { min: 30, max: 60, desired: 30 });
+    };
+    let mut bench = Bench::rollback("search-prod", warm);
+    bench.attached(Slot::B, false);
+    bench.targets_of(Slot::B, None);
+    let on = bench.call().unwrap();
+    bench.accepted(on);
+    bench.attached(Slot::B, true);
+    bench.hide_health();
+    for _ in 0..11 {
+        bench.later(5);
+        assert!(bench.call().unwrap_err().contains("is unknown"), "nobody knows whether its servers pass their checks");
+    }
+    bench.later(10);
+    assert_eq!(bench.call(), moved(&bench, false, "search-prod-a"), "the load balancer had time to find out");
+}
+
+#[test]
+fn strangers_that_serve_in_a_target_are_taken_off_before_it_is_emptied_and_workers_are_ended_at_once() {
+    let warming = |bench: &mut Bench| {
+        bench.servers_in(Slot::B, 12, 1);
+        bench.sized(Slot::B, Sizes { min: 30, max: 60, desired: 30 });
+    };
+    let mut bench = Bench::rollback("search-prod", warming);
+    bench.servers_in(Slot::B, 30, 7);
+    assert!(bench.call().unwrap_err().contains("run another release"));
+    bench.later(601);
+    assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
+
+    let mut bench = Bench::rollback("worker-prod", |bench| bench.servers_in(Slot::B, 5, 1));
+    bench.servers_in(Slot::B, 8, 7);
+    bench.pinned(Slot::B, 8);
+    assert!(bench.call().unwrap_err().contains("run another release"));
+    bench.later(601);
+    assert!(bench.call().unwrap_err().contains("second reading"));
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "worker-prod-b".into(), sizes: Sizes::all(0) }));
+}

@@ -80,6 +80,8 @@ impl Script {
             }
             Phase::Shift | Phase::Settle | Phase::Park | Phase::GiveBack => self.wants(&[first, (Want::RollBack, true)]),
             Phase::Grow => self.wants(&[first, (Want::RollBack, false)]),
+            // Seeds of other shapes come to the others by themselves.
+            Phase::Detach | Phase::Version | Phase::Refresh | Phase::Bake | Phase::RefreshBack | Phase::Gates | Phase::Approve => {}
             // What serves is a release whose way back launches nothing any more: a deploy that backed out came in between.
             Phase::EmptyAnew | Phase::TemplateAnew => {
                 self.wants(&[first, (Want::Deploy("2.16.0"), false), (Want::RollBack, true)]);

@@ -2,14 +2,20 @@
 //!
 //! The twin is the same world as it was when the operation began, with everything that happened to it from outside since then, but without
 //! the operation's calls: a deficit it has as well is not the operation's.
+//!
+//! What an invariant means depends on how traffic reaches the fleet (`shape`): without weights S1 is the number of servers that work, S2 is who
+//! is let in, S4 is being taken off or ended, S15 is a number of servers, and for one group never more than a zone's worth of them at once. S16
+//! is not checked: images have no schema ranges that anything decides on yet.
 
 mod calls;
+mod one_group;
+mod plain;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, WeightedPair};
+use quarterdeck::domain::fleet::{BySlot, FleetSpec, Route, Slot};
 use quarterdeck::domain::group::{ServerGroup, TemplatePin};
-use quarterdeck::domain::ids::TargetGroupArn;
+use quarterdeck::domain::ids::{ImageId, TargetGroupArn};
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
@@ -21,6 +27,7 @@ use quarterdeck::world::{Disturbance, LoggedCall, World};
 
 use crate::cloud::STALE;
 use crate::fault::Fault;
+use crate::shape::Ground;
 use crate::sim::LAUNCH;
 use crate::store::Record;
 
@@ -30,6 +37,8 @@ const LAUNCHES_DIFFER: Millis = Millis::secs(52);
 const FOLLOWS: Millis = LAUNCH.plus(Millis::secs(15 + 60));
 /// A sick server is replaced within its grace, the checks that condemn it, and a launch.
 const REPLACED: Millis = LAUNCH.plus(Millis::secs(300 + 30 + 30 + 20));
+/// The cloud's engine gives a refresh up that replaces no server for so long.
+const STUCK: Millis = Millis::secs(1_800);
 /// What was read may be so old by the time the call it led to arrives, even where no read lags.
 const LOOK_TO_CALL: Millis = Millis::secs(10);
 
@@ -61,7 +70,7 @@ pub struct Moment<'a> {
 
 pub struct Checker {
     pub twin: World,
-    pair: WeightedPair,
+    ground: Ground,
     live_sizes: Sizes,
     idle_size: u32,
     floor: u32,
@@ -93,6 +102,12 @@ pub struct Checker {
     /// The newest epoch that took the lease of each operation.
     epochs: BTreeMap<usize, u64>,
     backing_out_since: Option<WorldTime>,
+    /// Servers fell ill in this operation whom the cloud's own engine took for well.
+    sickened: bool,
+    /// The images there were.
+    pub images: Vec<ImageId>,
+    /// The only group of a fleet of one, a moment ago.
+    before: one_group::Before,
 }
 
 /// What another hand changed and nobody has put right yet.
@@ -102,14 +117,16 @@ struct Foreign {
     actions: Option<WorldTime>,
     template: Option<WorldTime>,
     sizes: bool,
+    /// Another tool replaces servers.
+    refresh: bool,
 }
 
 impl Checker {
-    pub fn new(world: &World, pair: WeightedPair, spec: &FleetSpec) -> Self {
-        let live_sizes = world.sizes(&pair.groups.a).unwrap();
+    pub fn new(world: &World, ground: Ground, spec: &FleetSpec) -> Self {
+        let live_sizes = world.sizes(ground.group(Slot::A)).unwrap();
         Self {
             twin: world.clone(),
-            pair,
+            ground,
             live_sizes,
             idle_size: spec.idle_size,
             floor: spec.floor,
@@ -130,23 +147,30 @@ impl Checker {
             last_look: world.now(),
             epochs: BTreeMap::new(),
             backing_out_since: None,
+            sickened: false,
+            images: world.images().into_iter().map(|image| image.id).collect(),
+            before: one_group::Before::default(),
         }
     }
 
     fn healthy(&self, world: &World, slot: Slot) -> u32 {
-        world.healthy_targets(self.pair.target_groups.get(slot))
+        self.ground.working(world, slot)
+    }
+
+    /// Healthy servers, whether or not their group gets traffic.
+    fn fit(&self, world: &World, slot: Slot) -> u32 {
+        match self.ground.route() {
+            Route::Weighted { .. } => self.healthy(world, slot),
+            Route::Attached { .. } | Route::None => world.fit_servers(self.ground.group(slot)),
+        }
     }
 
     fn desired(&self, world: &World, slot: Slot) -> u32 {
-        world.sizes(self.pair.groups.get(slot)).unwrap().desired
+        world.sizes(self.ground.group(slot)).unwrap().desired
     }
 
     fn share(&self, actions: &RouteActions, slot: Slot) -> f64 {
-        actions.share(self.pair.target_groups.get(slot)).unwrap_or(0.0)
-    }
-
-    fn actions<'a>(&self, world: &'a World) -> &'a RouteActions {
-        world.actions(self.pair.place.arn()).unwrap()
+        self.ground.target_group(slot).and_then(|arn| actions.share(arn)).unwrap_or(0.0)
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
@@ -165,7 +189,30 @@ impl Checker {
 
     /// How many servers are missing now, and how many are wanted.
     pub fn standing(&self, world: &World) -> (u32, u32) {
-        (self.short(world, self.actions(world)), Slot::BOTH.into_iter().map(|slot| self.desired(world, slot)).sum())
+        (self.missing(world), Slot::BOTH.into_iter().map(|slot| self.desired(world, slot)).sum())
+    }
+
+    /// How many servers are missing now. Where no weights divide the traffic, it goes to whatever works, and there have to be enough of them.
+    pub fn missing(&self, world: &World) -> u32 {
+        match self.ground.route() {
+            Route::Weighted { place, .. } => self.short(world, world.actions(place.arn()).unwrap()),
+            Route::Attached { .. } | Route::None => self.need.saturating_sub(self.ground.working_in_all(world)),
+        }
+    }
+
+    /// How many of them a slot accounts for.
+    fn missing_of(&self, world: &World, slot: Slot) -> u32 {
+        match self.ground.route() {
+            Route::Weighted { place, .. } => self.short_of(world, world.actions(place.arn()).unwrap(), slot),
+            Route::Attached { .. } | Route::None => {
+                self.missing(world).min(self.desired(world, slot).saturating_sub(self.ground.working(world, slot)))
+            }
+        }
+    }
+
+    /// Nothing but the stable group serves.
+    fn stable_serves_alone(&self, world: &World) -> bool {
+        self.ground.share(world, self.stable) == 1.0
     }
 
     /// A new operation: what it needs, and that its plan asks for no less.
@@ -174,8 +221,10 @@ impl Checker {
         let (from, to) = (plan.from.slot, plan.to.slot);
         match plan.kind {
             OperationKind::Deploy => {
-                self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from));
-                self.left_pin = world.sizes(self.pair.groups.get(from)).unwrap().min;
+                // The cloud's engine keeps what the group wants.
+                let healthy = if self.ground.is_one_group() { 0 } else { self.healthy(world, from) };
+                self.need = self.floor.max(healthy).max(self.desired(world, from));
+                self.left_pin = world.sizes(self.ground.group(from)).unwrap().min;
                 if takes_for_good(plan) {
                     self.stable = from;
                 }
@@ -184,7 +233,8 @@ impl Checker {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
             }
-            OperationKind::Recycle => return Err("a recycle in a fleet of two groups".to_owned()),
+            OperationKind::Recycle if !self.ground.is_one_group() => return Err("a recycle in a fleet of two groups".to_owned()),
+            OperationKind::Recycle => self.need = self.floor.max(self.desired(world, from)),
             OperationKind::Retire => {
                 (self.stable, self.stable_since) = (to, world.now());
                 self.left_pin = self.live_sizes.min;
@@ -196,7 +246,7 @@ impl Checker {
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
         (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
-        (self.ill, self.ill_at, self.backing_out_since) = (Millis::ZERO, None, None);
+        (self.ill, self.ill_at, self.sickened, self.backing_out_since) = (Millis::ZERO, None, false, None);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
@@ -212,7 +262,7 @@ impl Checker {
     /// A rollback's plan asks for as many servers as the candidate grew to. Where its target serves alone and policies shrank it before, that is
     /// more than the twin world has: the operation did not make this deficit, it only grows the group.
     fn serves_alone(&mut self, world: &World, kind: OperationKind) {
-        if kind == OperationKind::Rollback && self.share(self.actions(world), self.stable) == 1.0 {
+        if kind == OperationKind::Rollback && self.stable_serves_alone(world) {
             self.need = self.need.min(self.desired(world, self.stable));
         }
     }
@@ -227,7 +277,7 @@ impl Checker {
             self.last_look = world.now();
         }
         let wanted = self.desired(world, record.operation.plan.from.slot).min(self.live_sizes.max);
-        if record.kind() == OperationKind::Deploy && wanted > self.need {
+        if record.kind().backs_out() && wanted > self.need {
             self.need = wanted;
             self.grace = FOLLOWS;
         }
@@ -235,7 +285,7 @@ impl Checker {
 
     /// What the hand that changed weights would put back: everything on the stable group.
     pub fn all_on_stable(&self) -> Vec<(TargetGroupArn, u32)> {
-        Slot::BOTH.into_iter().map(|slot| (self.pair.target_groups.get(slot).clone(), if slot == self.stable { 100 } else { 0 })).collect()
+        Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == self.stable { 100 } else { 0 }))).collect()
     }
 
     /// Another hand set weights, and nobody has put that right yet.
@@ -257,8 +307,8 @@ impl Checker {
             return disturbance.clone();
         };
         let same = self.twin.group(group).is_some_and(|group| group.instances.iter().any(|found| found.id == *instance));
-        let busiest = Slot::BOTH.into_iter().max_by_key(|slot| self.healthy(&self.twin, *slot)).unwrap_or(Slot::A);
-        let there = self.pair.groups.get(busiest).clone();
+        let busiest = self.ground.slots().iter().copied().max_by_key(|slot| self.healthy(&self.twin, *slot)).unwrap_or(Slot::A);
+        let there = self.ground.group(busiest).clone();
         let server = self.twin.group(&there).and_then(|group| group.instances.iter().rfind(|found| found.serves()).map(|found| found.id.clone()));
         match (same, server, disturbance) {
             (false, Some(instance), Disturbance::KillInstance { .. }) => Disturbance::KillInstance { group: there, instance },
@@ -291,7 +341,12 @@ impl Checker {
             Fault::ForeignActions => self.foreign.actions = Some(now),
             Fault::ForeignTemplate => self.foreign.template = Some(now),
             Fault::ForeignSizes => self.foreign.sizes = true,
+            Fault::ForeignRefresh => self.foreign.refresh = true,
             _ => {}
+        }
+        if self.ground.is_one_group() {
+            self.before = self.only_group(world);
+            self.sickened |= matches!(fault, Fault::Flapping | Fault::LateCrash);
         }
     }
 
@@ -306,10 +361,16 @@ impl Checker {
     /// While the stable group serves alone and the deploy has not pinned it, policies may do with it what they like, down to what an
     /// earlier operation pinned: so they would in the twin world.
     fn follow_unpinned(&mut self, world: &World) {
-        let unpinned = world.sizes(self.pair.groups.get(self.stable)).is_some_and(|sizes| sizes.min <= self.left_pin.max(self.live_sizes.min));
-        if unpinned && self.share(self.actions(world), self.stable) == 1.0 {
+        let unpinned = world.sizes(self.ground.group(self.stable)).is_some_and(|sizes| sizes.min <= self.left_pin.max(self.live_sizes.min));
+        if unpinned && self.stable_serves_alone(world) {
             self.need = self.need.min(self.desired(world, self.stable));
         }
+    }
+
+    /// S6: whatever image is there without the operation is there with it.
+    pub fn images_kept(&self, world: &World) -> Result<(), String> {
+        let lost = self.images.iter().find(|image| self.twin.image_record(image).is_some() && world.image_record(image).is_none());
+        lost.map_or(Ok(()), |image| Err(format!("S6: image {image} was deregistered")))
     }
 
     /// S1 at this tick, and how fast a back out takes the candidate out of the traffic.
@@ -321,13 +382,15 @@ impl Checker {
             self.follow_unpinned(world);
         }
         self.remember(world);
+        if self.ground.is_one_group() {
+            self.ended_at_once(world)?;
+        }
         let Some(record) = moment.record else { return Ok(()) };
-        let actions = self.actions(world);
-        let short = self.short(world, actions);
+        let short = self.missing(world);
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
         // What the candidate's illness accounts for is what is missing of the candidate, and no more.
-        let besides = short - self.short_of(world, actions, leaves(record));
+        let besides = short - self.missing_of(world, leaves(record));
         self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
@@ -335,23 +398,19 @@ impl Checker {
             self.ill = self.ill.plus(passed);
         }
         if missing && !(self.is_ill(world, record) && besides <= allowed) {
-            let of = |slot| format!("{} {} healthy for {:.2}", slot_word(slot), self.healthy(world, slot), self.share(actions, slot));
-            return Err(format!(
-                "S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {}, {}",
-                self.need,
-                of(Slot::A),
-                of(Slot::B)
-            ));
+            let of = |slot: &Slot| format!("{} {} healthy for {:.2}", slot_word(*slot), self.healthy(world, *slot), self.ground.share(world, *slot));
+            let who = self.ground.slots().iter().map(of).collect::<Vec<_>>().join(", ");
+            return Err(format!("S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {who}", self.need));
         }
         self.out_in_time(world, moment, record)
     }
 
     fn remember(&mut self, world: &World) {
         let now = world.now();
-        let twin_short = self.short(&self.twin, self.actions(&self.twin));
+        let twin_short = self.missing(&self.twin);
         push_lately(&mut self.twin_short, now, twin_short, LAUNCHES_DIFFER);
-        for slot in Slot::BOTH {
-            let healthy = self.healthy(world, slot);
+        for slot in self.ground.slots().iter().copied() {
+            let healthy = self.fit(world, slot);
             push_lately(self.lately.get_mut(slot), now, healthy, STALE.plus(LOOK_TO_CALL));
         }
         self.losses.retain(|(until, _)| *until > now);
@@ -363,7 +422,8 @@ impl Checker {
         let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
         let back = if goes_back(record) { self.need - threshold(self.need) } else { 0 };
         // What the other group launched of a capacity that is all given away the twin may have launched where it serves.
-        let rival = world.group(self.pair.groups.get(self.stable.other())).map_or(0, |group| group.total());
+        let other = self.ground.slots().contains(&self.stable.other()).then(|| self.ground.group(self.stable.other()));
+        let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
         let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
         (twin + lost + taken).max(back)
     }
@@ -377,8 +437,12 @@ impl Checker {
     /// out of the traffic within the time a launch may take, two periods, and the launch of what stable has to have. Nobody promises that of an
     /// operation without a driver: what strikes its candidate then strikes whom it gives traffic to.
     fn is_ill(&self, world: &World, record: &Record) -> bool {
-        let timing = &record.operation.plan.timing;
-        let bound = timing.launch_limit.plus(timing.period_soak.times(2)).plus(FOLLOWS);
+        let (plan, timing) = (&record.operation.plan, &record.operation.plan.timing);
+        let bound = match &plan.refresh {
+            None => timing.launch_limit.plus(timing.period_soak.times(2)).plus(FOLLOWS),
+            // The cloud's engine waits longest for servers that do not get well, and then replaces all of them once more.
+            Some(refresh) => refreshed_twice(plan).plus(Millis::secs(u64::from(refresh.bake_secs))),
+        };
         self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
     }
 
@@ -386,7 +450,7 @@ impl Checker {
         let plan = &record.operation.plan;
         let side = if plan.kind == OperationKind::Deploy { &plan.to } else { &plan.from };
         let sound = world.image_record(&side.image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
-        if !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
+        if self.sickened || !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
             self.ill_at = Some(world.now());
         }
     }
@@ -400,23 +464,27 @@ impl Checker {
         // Each was so until the next one.
         let ends = lately.iter().skip(1).map(|(at, _)| *at).chain([now]);
         let read = lately.iter().zip(ends).filter(|(_, end)| now.since(*end) <= span).map(|((_, healthy), _)| *healthy);
-        read.max().unwrap_or(0).max(self.healthy(world, slot))
+        read.max().unwrap_or(0).max(self.fit(world, slot))
     }
 
     /// Liveness: once faults stop, a back out has the candidate out of the traffic within two periods.
     fn out_in_time(&mut self, world: &World, moment: &Moment<'_>, record: &Record) -> Result<(), String> {
         let plan = &record.operation.plan;
-        let share = self.share(self.actions(world), plan.to.slot);
+        let share = self.ground.share(world, plan.to.slot);
         let can = self.healthy(world, plan.from.slot) >= self.need.max(record.progress.need);
         // What another hand sets while our own write may still be spreading is taken for that.
         let spreads = record.progress.written_at.is_some_and(|at| world.now().since(at) <= plan.timing.settle);
-        let due = record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
+        // A fleet of one group has no side that could be out.
+        let two = !self.ground.is_one_group();
+        let due = two && record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
         if !due {
             self.backing_out_since = None;
             return Ok(());
         }
         let since = *self.backing_out_since.get_or_insert(world.now());
-        let bound = plan.timing.period_moving.times(2).plus(plan.timing.period_soak);
+        // Where no load balancer is in between, workers stop by being parked.
+        let parks = if *self.ground.route() == Route::None { plan.timing.lower_gap.plus(plan.timing.period_moving.times(4)) } else { Millis::ZERO };
+        let bound = plan.timing.period_moving.times(2).plus(plan.timing.period_soak).plus(parks);
         if world.now().since(since) > bound {
             return Err(format!("liveness: {} backs out and its candidate still has share {share} after {bound}", record.operation.id));
         }
@@ -455,29 +523,44 @@ impl Checker {
 
     /// S12 once nothing is left to do. A claim may remain only where the cloud refused to take it off, and only until it ends.
     pub fn at_rest(&self, world: &World, claim_may_remain: bool) -> Result<(), String> {
-        let live = world.group(self.pair.groups.get(self.stable)).unwrap();
+        self.images_kept(world)?;
+        let live = world.group(self.ground.group(self.stable)).unwrap();
         if (live.sizes.min, live.sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: the live group rests at {:?}, its role has {:?}", live.sizes, self.live_sizes));
         }
-        let idle = world.group(self.pair.groups.get(self.stable.other())).unwrap();
+        if self.ground.is_one_group() {
+            self.only_group_at_rest(world)?;
+            return given_back(&live, claim_may_remain);
+        }
+        let idle = world.group(self.ground.group(self.stable.other())).unwrap();
         if idle.sizes != Sizes::all(self.idle_size) && !self.foreign.sizes {
             return Err(format!("S12: the idle group rests at {:?}", idle.sizes));
         }
-        if self.share(self.actions(world), self.stable) < 1.0 && self.foreign.weights.is_none() {
+        let weighted = matches!(self.ground.route(), Route::Weighted { .. });
+        if weighted && self.ground.share(world, self.stable) < 1.0 && self.foreign.weights.is_none() {
             return Err(format!("S12: {} is stable and does not have all of the traffic", slot_word(self.stable)));
         }
-        for group in [live, idle] {
-            if !group.suspended.is_empty() {
-                return Err(format!("S12: {:?} of {} are suspended", group.suspended, group.name));
-            }
-            if let Some(claim) = quarterdeck::operation::claim::claim_on(&group)
-                && !claim_may_remain
-            {
-                return Err(format!("S12: {} is still claimed: {}", group.name, claim.described()));
-            }
-        }
-        Ok(())
+        self.attached_as_found(world)?;
+        [live, idle].iter().try_for_each(|group| given_back(group, claim_may_remain))
     }
+}
+
+/// S12: nothing of the group is suspended, and nobody claims it any more.
+fn given_back(group: &ServerGroup, claim_may_remain: bool) -> Result<(), String> {
+    if !group.suspended.is_empty() {
+        return Err(format!("S12: {:?} of {} are suspended", group.suspended, group.name));
+    }
+    match quarterdeck::operation::claim::claim_on(group) {
+        Some(claim) if !claim_may_remain => Err(format!("S12: {} is still claimed: {}", group.name, claim.described())),
+        _ => Ok(()),
+    }
+}
+
+/// The cloud's engine replaces every server, does not get anywhere, and replaces them once more; with the waits of the operation around it.
+pub fn refreshed_twice(plan: &Plan) -> Millis {
+    let each = LAUNCH.plus(Millis::secs(u64::from(plan.refresh.as_ref().and_then(|refresh| refresh.warmup_secs).unwrap_or(60)) + 15));
+    let timing = &plan.timing;
+    each.times(u64::from(plan.need.max(plan.live_sizes.max))).times(2).plus(STUCK.times(2)).plus(timing.launch_limit).plus(timing.hold_deadline)
 }
 
 fn push_lately(lately: &mut VecDeque<(WorldTime, u32)>, now: WorldTime, value: u32, span: Millis) {

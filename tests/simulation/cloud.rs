@@ -1,7 +1,7 @@
 //! What lies between a driver and the world: looks that show too little or too old a picture, calls that are refused, late, lost or doubled.
 
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
-use quarterdeck::domain::fleet::{BySlot, Slot};
+use quarterdeck::domain::fleet::BySlot;
 use quarterdeck::domain::group::{Health, Lifecycle};
 use quarterdeck::domain::observation::{Credentials, Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
@@ -88,7 +88,7 @@ impl Sim {
         if !self.script.judged {
             seen.counts = BySlot::default();
         }
-        if depth == Depth::Full {
+        if depth.is_full() {
             self.remember(&seen);
         }
         if self.is_spelled(Fault::Credentials) {
@@ -130,29 +130,33 @@ impl Sim {
         if let Some(nth) = old(&mut self.chance) {
             seen.route = self.past[nth].route.clone();
         }
-        for slot in Slot::BOTH {
+        for slot in self.ground.slots().iter().copied() {
             if let Some(nth) = old(&mut self.chance).filter(|_| seen.health.get(slot).value().is_some()) {
                 *seen.health.get_mut(slot) = self.past[nth].health.get(slot).clone();
             }
-            if let Some(nth) = old(&mut self.chance).filter(|_| depth == Depth::Full) {
+            if let Some(nth) = old(&mut self.chance).filter(|_| depth.is_full()) {
                 *seen.groups.get_mut(slot) = self.past[nth].groups.get(slot).clone();
             }
+        }
+        if let (true, Some(nth)) = (seen.refreshes.is_some(), old(&mut self.chance).filter(|_| self.ground.is_one_group())) {
+            seen.refreshes = self.past[nth].refreshes.clone();
         }
         self.checker.reads_lag(self.clock);
     }
 
     fn hide_part(&mut self, seen: &mut FleetObservation, why: &str) {
-        let slot = self.chance.pick(&Slot::BOTH);
+        let slot = self.chance.pick(self.ground.slots());
         match self.chance.between(0, 3) {
             0 => seen.route = Reading::unknown(why),
             1 => *seen.groups.get_mut(slot) = Reading::unknown(why),
             2 => *seen.health.get_mut(slot) = Reading::unknown(why),
+            _ if seen.refreshes.is_some() => seen.refreshes = Some(Reading::unknown(why)),
             _ => *seen = FleetObservation::blind(&seen.scope, seen.at, why),
         }
     }
 
     fn unknown_words(&mut self, seen: &mut FleetObservation) {
-        let slot = self.chance.pick(&Slot::BOTH);
+        let slot = self.chance.pick(self.ground.slots());
         let of_target = self.chance.one_in(2);
         if let (Reading::Known { value, .. }, true) = (seen.health.get_mut(slot), of_target)
             && let Some(state) = value.targets.values_mut().next()
@@ -291,6 +295,9 @@ impl Sim {
         let reply = self.world.apply(&flight.call, self.clock);
         let stale =
             record.is_final() || record.epoch() != flight.epoch || record.progress.in_flight.as_ref().is_none_or(|now| now.call_no != flight.call_no);
+        // Its driver stood still before the call: no store can stop that, and the claim ends by itself.
+        let stood_still = stale && self.clock.since(flight.intended) > CALL_TIMEOUT.times(2);
+        self.claim_may_remain |= stood_still && matches!(flight.call, CloudCall::Tag { .. });
         for logged in self.world.take_calls() {
             if logged.call != flight.call {
                 return Err("S18: the cloud saw another call than the one that was intended".to_owned());

@@ -29,15 +29,15 @@ fn table() -> Vec<Line> {
     lines
 }
 
-/// Cells that can be hit, in order.
+/// Cells that a fleet with weights can hit, in order.
 pub fn cells() -> &'static [(Fault, Phase)] {
     static CELLS: LazyLock<Vec<(Fault, Phase)>> = LazyLock::new(|| {
         let lines = Fault::ALL.iter().zip(table());
         let of_line = |(fault, line): (&Fault, Line)| {
-            let cells = Phase::ALL.iter().zip(line.cells).filter(|(_, (_, can))| *can);
+            let cells = Phase::ALL.iter().zip(line.cells).filter(|(phase, (_, can))| *can && Phase::OF_WEIGHTS.contains(phase));
             cells.map(|(phase, _)| (*fault, *phase)).collect::<Vec<_>>()
         };
-        lines.flat_map(of_line).collect()
+        lines.filter(|(fault, _)| Fault::OF_WEIGHTS.contains(fault)).flat_map(of_line).collect()
     });
     &CELLS
 }

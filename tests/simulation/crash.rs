@@ -8,8 +8,10 @@ use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationStat
 use quarterdeck::operation::plan::OperationKind;
 
 use crate::chance::Chance;
+use crate::guarded::Guards;
 use crate::process::{Point, Trap};
-use crate::script::{API, Kind, Script, Swarm, WEB};
+use crate::script::{API, Kind, LEGACY, SEARCH, SICK_LEGACY, SICK_SEARCH, Script, Swarm, WEB, WORKER};
+use crate::shape::Shape;
 use crate::sim::Sim;
 
 /// What is driven to its end, and which of its operations a driver dies in.
@@ -21,32 +23,88 @@ enum Course {
     RollbackWarm,
     RollbackGrown,
     Retire,
+    Attached,
+    AttachedBackOut,
+    AttachedRollback,
+    AttachedRetire,
+    Workers,
+    WorkersRollback,
+    WorkersRetire,
+    Rolling,
+    RollingBack,
+    RollingRollback,
 }
 
 impl Course {
-    const ALL: [Self; 6] = [Self::Canary, Self::BlueGreen, Self::BackOut, Self::RollbackWarm, Self::RollbackGrown, Self::Retire];
+    const ALL: [Self; 16] = [
+        Self::Canary,
+        Self::BlueGreen,
+        Self::BackOut,
+        Self::RollbackWarm,
+        Self::RollbackGrown,
+        Self::Retire,
+        Self::Attached,
+        Self::AttachedBackOut,
+        Self::AttachedRollback,
+        Self::AttachedRetire,
+        Self::Workers,
+        Self::WorkersRollback,
+        Self::WorkersRetire,
+        Self::Rolling,
+        Self::RollingBack,
+        Self::RollingRollback,
+    ];
 
     const fn kind(self) -> OperationKind {
         match self {
             Self::Canary | Self::BlueGreen | Self::BackOut => OperationKind::Deploy,
+            Self::Attached | Self::AttachedBackOut | Self::Workers | Self::Rolling | Self::RollingBack => OperationKind::Deploy,
             Self::RollbackWarm | Self::RollbackGrown => OperationKind::Rollback,
-            Self::Retire => OperationKind::Retire,
+            Self::AttachedRollback | Self::WorkersRollback | Self::RollingRollback => OperationKind::Rollback,
+            Self::Retire | Self::AttachedRetire | Self::WorkersRetire => OperationKind::Retire,
         }
     }
 
     const fn ends(self) -> OperationState {
         match self {
-            Self::BackOut => OperationState::BackedOut,
+            Self::BackOut | Self::AttachedBackOut => OperationState::BackedOut,
+            Self::RollingBack => OperationState::RolledBack,
             _ => OperationState::Succeeded,
         }
     }
 
     fn sim(self) -> Sim {
-        let (fleet, images): (_, &[(&str, Kind)]) = if self == Self::BackOut { ("web-prod", &WEB[2..3]) } else { ("api-prod", &API[..1]) };
-        let strategy = if self == Self::BlueGreen { Strategy::BlueGreen } else { Strategy::Canary };
-        let script =
-            Script { fleet, images, strategy, judged: true, operations: 1, swarm: Swarm::default(), course: crate::aimed::Course::default() };
-        Sim::with(11, Chance::new(11), script)
+        let (shape, fleet, images): (_, _, &[(&str, Kind)]) = match self {
+            Self::BackOut => (Shape::Weighted, "web-prod", &WEB[2..3]),
+            Self::Canary | Self::BlueGreen | Self::RollbackWarm | Self::RollbackGrown | Self::Retire => (Shape::Weighted, "api-prod", &API[..1]),
+            Self::AttachedBackOut => (Shape::Attached, "search-prod", &SICK_SEARCH[1..]),
+            Self::Attached | Self::AttachedRollback | Self::AttachedRetire => (Shape::Attached, "search-prod", &SEARCH[..1]),
+            Self::Workers | Self::WorkersRollback | Self::WorkersRetire => (Shape::Workers, "worker-prod", &WORKER[..1]),
+            Self::RollingBack => (Shape::OneGroup, "legacy-prod", &SICK_LEGACY),
+            Self::Rolling | Self::RollingRollback => (Shape::OneGroup, "legacy-prod", &LEGACY),
+        };
+        // Where nobody can judge, a canary would wait for a person.
+        let judged = shape == Shape::Weighted;
+        let strategy = if judged && self != Self::BlueGreen { Strategy::Canary } else { Strategy::BlueGreen };
+        let strategy = if shape == Shape::OneGroup { Strategy::Rolling } else { strategy };
+        let (recycles, operations, swarm) = (false, 1, Swarm::default());
+        Sim::with(
+            11,
+            Chance::new(11),
+            Script {
+                shape,
+                fleet,
+                images,
+                strategy,
+                judged,
+                promotes: false,
+                recycles,
+                guards: Guards::default(),
+                operations,
+                swarm,
+                course: crate::aimed::Course::default(),
+            },
+        )
     }
 
     /// Runs it, with `trap` laid for the operation that it is about.
@@ -54,7 +112,7 @@ impl Course {
         let mut sim = self.sim();
         sim.lay_at = Some(self.kind()).zip(trap.map(|(call_no, point)| Trap::KillAt(Some(call_no), point)));
         let (rolls_back, later) = match self {
-            Self::RollbackWarm => (true, 60),
+            Self::RollbackWarm | Self::AttachedRollback | Self::WorkersRollback | Self::RollingRollback => (true, 60),
             Self::RollbackGrown => (true, 9_000),
             _ => (false, 0),
         };

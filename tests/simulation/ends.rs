@@ -6,6 +6,7 @@ use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::status::WayBackLevel;
 
+use crate::checks::refreshed_twice;
 use crate::script::{API, Kind, WEB};
 use crate::sim::{Broke, Sim};
 use crate::store::Record;
@@ -23,7 +24,7 @@ impl Sim {
         match record.kind() {
             OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
             OperationKind::Rollback => self.rollback_kept(record),
-            OperationKind::Recycle => Err("nobody recycles here".to_owned()),
+            OperationKind::Recycle => self.recycle_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
@@ -35,6 +36,7 @@ impl Sim {
         // Where the target served already nothing is written, and what was read is believed once it had time to settle.
         let settles = if record.progress.written_at.is_none() { timing.settle.plus(timing.period_moving) } else { Millis::ZERO };
         let bound = settles.plus(match record.operation.plan.level {
+            _ if record.operation.plan.refresh.is_some() => refreshed_twice(&record.operation.plan),
             Some(WayBackLevel::R0) => timing.period_moving.times(2),
             _ => timing.launch_limit,
         });
@@ -59,7 +61,7 @@ impl Sim {
 
     fn kind_of(&self, record: &Record) -> Kind {
         let version = record.operation.plan.to.version.as_ref().map(quarterdeck::domain::text::Untrusted::raw);
-        WEB.iter().chain(&API).find(|(image, _)| Some(*image) == version).unwrap().1
+        self.script.images.iter().chain(&WEB).chain(&API).find(|(image, _)| Some(*image) == version).unwrap().1
     }
 
     fn deploy_kept(&self, record: &Record) -> Result<(), Broke> {
@@ -72,16 +74,44 @@ impl Sim {
         let timed = !self.script.judged;
         let right = match kind {
             _ if self.found_a_claim(record) => true,
-            Kind::Good if record.disturbed => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
+            _ if self.script.guards.stop() && record.operation.plan.refresh.is_none() => self.went_back(state),
+            Kind::Good | Kind::Errors if record.disturbed && self.waits_for_yes(record) => {
+                self.went_back(state) || state == OperationState::Succeeded
+            }
+            Kind::Good | Kind::Errors if self.waits_for_yes(record) && !record.promoted => self.went_back(state),
+            Kind::Good if record.disturbed => self.went_back(state) || state == OperationState::Succeeded,
             // A timed canary waits for somebody to promote it; nobody does.
-            Kind::Good if timed && self.waits_for_promote(record) => state == OperationState::BackedOut,
+            Kind::Good if timed && !record.promoted && self.waits_for_promote(record) => state == OperationState::BackedOut,
             Kind::Good => state == OperationState::Succeeded || self.lost_its_only_server(record),
-            Kind::NeverHealthy => state == OperationState::BackedOut && self.never_had_weight(record),
+            Kind::NeverHealthy => self.went_back(state) && (self.ground.pair().is_none() || self.never_had_weight(record)),
             Kind::Errors if timed || record.promoted => matches!(state, OperationState::Succeeded | OperationState::BackedOut),
             Kind::Errors if record.disturbed => state == OperationState::BackedOut,
             Kind::Errors => state == OperationState::BackedOut && progress.reason.contains("stable serves") && self.was_judged(record),
         };
         if right { Ok(()) } else { Err(ended) }
+    }
+
+    /// An unfinished deploy went back: by itself, or the cloud's own engine did.
+    fn went_back(&self, state: OperationState) -> bool {
+        state == OperationState::BackedOut || state == OperationState::RolledBack && self.ground.is_one_group()
+    }
+
+    /// After a recycle every server is younger than the operation.
+    fn recycle_kept(&self, record: &Record) -> Result<(), Broke> {
+        let state = record.progress.state;
+        let ended = format!("a recycle ended {}: {}", state.word(), record.progress.reason);
+        match state {
+            OperationState::Superseded => Ok(()),
+            OperationState::Succeeded => {
+                let began = record.operation.created_at;
+                let servers = self.world.group(&record.operation.plan.to.group).into_iter().flat_map(|group| group.instances);
+                let old = servers.filter(|server| server.serves() && server.launched_at.is_some_and(|at| at < began)).count();
+                if old == 0 { Ok(()) } else { Err(format!("{old} servers are older than the recycle that succeeded")) }
+            }
+            OperationState::BackedOut if record.disturbed || self.found_a_claim(record) => Ok(()),
+            OperationState::Failed if self.found_a_claim(record) => Ok(()),
+            _ => Err(ended),
+        }
     }
 
     /// The judge fails a good image now and then: its level is one rollout in a hundred, which the totals are held to.
@@ -98,6 +128,11 @@ impl Sim {
     fn lost_its_only_server(&self, record: &Record) -> bool {
         use quarterdeck::operation::event::EventBody;
         record.events.iter().any(|event| matches!(&event.body, EventBody::StepEnded { note, .. } if note.contains("is healthy any more")))
+    }
+
+    /// Somebody has to say yes before the switch.
+    fn waits_for_yes(&self, record: &Record) -> bool {
+        record.operation.plan.steps.iter().any(|step| step.kind == quarterdeck::operation::plan::StepKind::Approve)
     }
 
     fn waits_for_promote(&self, record: &Record) -> bool {
@@ -123,16 +158,24 @@ impl Sim {
         })
     }
 
+    /// By the weights, or because no server of the other side works.
+    fn has_everything(&self, slot: Slot) -> bool {
+        match self.ground.pair() {
+            _ if self.ground.is_one_group() => true,
+            Some(_) => self.ground.share(&self.world, slot) == 1.0,
+            None => self.ground.working(&self.world, slot.other()) == 0,
+        }
+    }
+
     fn rollback_kept(&self, record: &Record) -> Result<(), Broke> {
         if record.progress.state == OperationState::Superseded {
             return Ok(());
         }
         self.there_in_time(record)?;
         let to = record.operation.plan.to.slot;
-        let all = |slot: Slot| self.world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(slot)));
-        let serves = self.world.healthy_targets(self.pair.target_groups.get(to)) > 0;
+        let serves = self.ground.working(&self.world, to) > 0;
         // Whatever struck may have struck just now.
-        let there = all(to) == Some(1.0) && (serves || record.disturbed) || self.checker.is_foreign();
+        let there = self.has_everything(to) && (serves || record.disturbed) || self.checker.is_foreign();
         if record.progress.state == OperationState::Succeeded && there {
             Ok(())
         } else {

@@ -110,6 +110,14 @@ words! {
         Promoted = "promoted",
         /// Somebody backs out.
         BackedOut = "backed-out",
+        /// Another tool starts an instance refresh, or stops the one that runs.
+        ForeignRefresh = "foreign-refresh",
+        /// An alarm that gates goes red.
+        AlarmRed = "alarm-red",
+        /// Alarms have no data, or cannot be read.
+        AlarmSilent = "alarm-silent",
+        /// Somebody freezes the fleet.
+        Frozen = "frozen",
     }
 }
 
@@ -136,10 +144,20 @@ words! {
         Window = "retire/window",
         RetirePark = "retire/park",
         RetireGiveBack = "retire/give-back",
+        Detach = "deploy/detach",
+        Version = "refresh/version",
+        Refresh = "refresh/refresh",
+        Bake = "refresh/bake",
+        RefreshBack = "refresh/back",
+        Gates = "deploy/gates",
+        Approve = "deploy/approve",
     }
 }
 
 impl Fault {
+    /// Those a fleet with weights draws from. Others are added behind them, so that a seed goes on to mean what it meant.
+    pub const OF_WEIGHTS: &'static [Self] = Self::ALL.split_at(39).0;
+
     /// It strikes a call on its way.
     pub const fn is_of_calls(self) -> bool {
         matches!(self, Self::Throttled | Self::LostCall | Self::LostAnswer | Self::LateCall | Self::TwiceCall | Self::SuspendedAtCall)
@@ -147,6 +165,14 @@ impl Fault {
 }
 
 impl Phase {
+    /// Those of a fleet with weights, in the same way.
+    pub const OF_WEIGHTS: &'static [Self] = Self::ALL.split_at(20).0;
+
+    /// Where the cloud's own engine does the work.
+    pub const fn is_of_refresh(self) -> bool {
+        matches!(self, Self::Version | Self::Refresh | Self::Bake | Self::RefreshBack)
+    }
+
     /// None before the first step and after the end.
     pub fn of(record: &Record) -> Option<Self> {
         let (plan, progress) = (&record.operation.plan, &record.progress);
@@ -168,7 +194,13 @@ impl Phase {
             StepKind::OneBox => Self::OneBox,
             StepKind::FullSize => Self::FullSize,
             StepKind::Weight(_) => Self::Weight,
-            StepKind::Gates | StepKind::Approve | StepKind::Detach | StepKind::Version | StepKind::Refresh | StepKind::Bake => return None,
+            StepKind::Detach => Self::Detach,
+            StepKind::Version => Self::Version,
+            StepKind::Refresh if back => Self::RefreshBack,
+            StepKind::Refresh => Self::Refresh,
+            StepKind::Bake => Self::Bake,
+            StepKind::Gates => Self::Gates,
+            StepKind::Approve => Self::Approve,
             StepKind::Stable => Self::Stable,
             StepKind::GrowTarget => Self::Grow,
             StepKind::Shift => Self::Shift,

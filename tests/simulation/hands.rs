@@ -17,7 +17,9 @@ use quarterdeck::operation::command::Command;
 use quarterdeck::operation::event::EventBody;
 use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE, Lease};
-use quarterdeck::operation::record::Appended;
+use quarterdeck::operation::notice::{Notice, NoticeKind};
+use quarterdeck::operation::progress::Progress;
+use quarterdeck::operation::record::{Appended, Operation};
 
 use crate::planted::{Bug, Hook, Slip, decide_with};
 use crate::store::Gone;
@@ -36,6 +38,8 @@ pub enum Ask {
     Release,
     Sleep(Millis),
     Nap(WorldTime, BootTime),
+    StartGate(usize, String),
+    GateEnded,
 }
 
 /// What came of it.
@@ -51,6 +55,8 @@ pub enum Told {
     Released(Result<(), Gone>),
     Slept,
     Napped(Result<Nap, Gone>),
+    GateStarted,
+    Gate(Option<GateOutcome>),
 }
 
 /// Between a driver and the simulation.
@@ -61,6 +67,8 @@ pub struct Desk {
     pub boot: BootTime,
     /// A broken invariant of the driver's own.
     pub broken: Option<String>,
+    /// What it had people told.
+    pub notices: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -69,6 +77,7 @@ pub struct SimHands {
     pub pid: u32,
     /// A mistake planted in this driver.
     pub planted: Option<&'static Bug>,
+    pub operation: Operation,
     /// When its lease runs out, as far as it was told.
     pub deadline: BootTime,
 }
@@ -161,11 +170,19 @@ impl Hands for SimHands {
 
     async fn rests(&mut self, _at: WorldTime) {}
 
-    async fn start_gate(&mut self, _run: &GateRun) {}
+    async fn start_gate(&mut self, run: &GateRun) {
+        let Told::GateStarted = self.ask(Ask::StartGate(run.number, run.document.clone())).await else {
+            panic!("the simulation told something else than was asked")
+        };
+    }
 
-    /// The fleets of the simulation have no gates.
     async fn gate_ended(&mut self) -> Option<GateOutcome> {
-        None
+        told!(self, Ask::GateEnded, Told::Gate)
+    }
+
+    fn tell(&mut self, kind: NoticeKind, progress: &Progress, at: WorldTime, text: Option<&str>) {
+        let notice = Notice::new(kind, &self.operation, progress, at, text);
+        self.desk.lock().unwrap().notices.push(serde_json::to_string(&notice).unwrap());
     }
 
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Gone> {

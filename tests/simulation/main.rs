@@ -2,7 +2,7 @@
 //! of the rollout rules checked against the world at every moment.
 //!
 //! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_MINUTES` for how long (as many seeds as fit),
-//! `QD_SIM_SEED` runs one and prints its events. Seeds are independent: each has one thread, and there are as many threads as processors.
+//! `QD_SIM_SEED` runs one and prints its events, `QD_SIM_SHAPE` has all of them draw one shape of fleet. Seeds are independent: each has one thread, and there are as many threads as processors.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,11 +23,13 @@ mod coverage;
 mod crash;
 mod ends;
 mod fault;
+mod guarded;
 mod hands;
 mod person;
 mod planted;
 mod process;
 mod script;
+mod shape;
 mod sim;
 mod store;
 mod strike;
@@ -39,6 +41,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use quarterdeck::domain::time::Millis;
+use shape::Shape;
 use sim::Sim;
 use totals::Totals;
 
@@ -49,6 +52,8 @@ const PERMANENT: [u64; 70] = [
     3_695, 3_713, 3_764, 3_818, 4_177, 4_219, 4_372, 4_386, 4_465, 4_639, 4_655, 4_685, 5_210, 5_247, 5_355, 5_470, 5_546, 5_707, 5_805, 8_125,
     8_393, 8_857, 6_432, 10_169, 102_880, 104_872, 104_131, 105_217, 107_469,
 ];
+/// The same, of fleets of the other shapes.
+const PERMANENT_SHAPED: [(Shape, u64); 2] = [(Shape::Attached, 113), (Shape::Attached, 238)];
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 150;
 /// So many seeds reach every cell of the coverage table.
@@ -61,13 +66,14 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs a seed; a failure comes with all there is to know.
-fn run(seed: u64, totals: &mut Totals) -> Result<(), String> {
-    let mut sim = Sim::new(seed);
+fn run(shape: Shape, seed: u64, totals: &mut Totals) -> Result<(), String> {
+    let mut sim = Sim::new(shape, seed);
     let ended = sim.run();
     sim.totals.one("seeds");
+    sim.totals.one(&format!("shape: {}", shape.word()));
     sim.totals.add("ticks", sim.world.tick().unsigned_abs());
     totals.merge(&sim.totals);
-    ended.map_err(|broke| format!("seed {seed}, tick {}: {broke}\n{}", sim.world.tick(), last_events(&sim, LAST)))
+    ended.map_err(|broke| format!("seed {seed} ({}), tick {}: {broke}\n{}", shape.word(), sim.world.tick(), last_events(&sim, LAST)))
 }
 
 fn last_events(sim: &Sim, last: usize) -> String {
@@ -101,7 +107,7 @@ struct Harvest {
 /// Runs the permanent seeds, and then others until there were enough.
 fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
     let (next, harvest) = (AtomicU64::new(0), Mutex::new(Harvest::default()));
-    let permanent = PERMANENT.len() as u64;
+    let permanent: Vec<(Shape, u64)> = PERMANENT.into_iter().map(|seed| (Shape::Weighted, seed)).chain(PERMANENT_SHAPED).collect();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -109,11 +115,13 @@ fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
                 let mut mine = Harvest::default();
                 loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= permanent && enough(nth - permanent) {
+                    let beyond = nth.checked_sub(permanent.len() as u64);
+                    if beyond.is_some_and(&enough) {
                         break;
                     }
-                    let seed = PERMANENT.get(nth as usize).copied().unwrap_or_else(|| first + nth - permanent);
-                    mine.failures.extend(run(seed, &mut mine.totals).err().map(|failure| (seed, failure)));
+                    let of = |seed| (Shape::of(seed), seed);
+                    let (shape, seed) = beyond.map_or_else(|| permanent[nth as usize], |beyond| of(first + beyond));
+                    mine.failures.extend(run(shape, seed, &mut mine.totals).err().map(|failure| (seed, failure)));
                 }
                 let mut all = harvest.lock().unwrap();
                 all.totals.merge(&mine.totals);
@@ -150,8 +158,9 @@ fn no_seed_breaks_an_invariant() {
 
 fn run_one(seed: u64) {
     let mut totals = Totals::default();
-    let ended = run(seed, &mut totals);
-    let mut sim = Sim::new(seed);
+    let shape = Shape::of(seed);
+    let ended = run(shape, seed, &mut totals);
+    let mut sim = Sim::new(shape, seed);
     drop(sim.run());
     println!("{}\n{totals}", last_events(&sim, usize::MAX));
     ended.unwrap_or_else(|failure| panic!("{}", failure.lines().next().unwrap_or_default()));
@@ -160,7 +169,7 @@ fn run_one(seed: u64) {
 #[test]
 fn two_runs_of_a_seed_leave_the_same_trace() {
     let trace = |seed| {
-        let mut sim = Sim::new(seed);
+        let mut sim = Sim::new(Shape::of(seed), seed);
         drop(sim.run());
         sim.trace()
     };
@@ -177,7 +186,7 @@ fn nothing_gets_worse_in_thirty_days_without_anybody() {
         let script = script::Script { swarm: script::Swarm::default(), operations: 2, ..script::Script::draw(&mut chance) };
         let mut sim = Sim::with(seed, chance, script);
         let events = 20 + seed * 17;
-        let place = sim.pair.place.arn().clone();
+        let place = sim.ground.pair().unwrap().place.arn().clone();
         let ended = sim.run_a_while(events).and_then(|()| {
             let (weights, healthy) = (sim.world.actions(&place).cloned(), sim.serving());
             sim.everybody_leaves_for(Millis::mins(60 * 24 * 30))?;

@@ -13,7 +13,7 @@ use quarterdeck::plan::{Facts, ReleaseTemplate};
 use crate::aimed::Want;
 use crate::cloud::Flight;
 use crate::fault::Fault;
-use crate::planted::Hook;
+use crate::planted::{Hook, Lapse};
 use crate::sim::{Broke, Sim};
 use crate::store::{Gone, NotCreated};
 use crate::strike::Relief;
@@ -26,6 +26,8 @@ pub enum Act {
     RollBack,
     /// Somebody asks something of the operation that is at work.
     Command(CommandKind),
+    /// Somebody promotes what waits for it, with everything that takes.
+    Consent,
     /// A fault strikes.
     Strike(Fault),
     /// A lasting fault is over.
@@ -65,6 +67,10 @@ impl Sim {
                 self.command(kind, false);
                 Ok(())
             }
+            Act::Consent => {
+                self.consent();
+                Ok(())
+            }
             Act::Strike(fault) => self.strike(fault),
             Act::Relieve(relief) => {
                 self.relieve(&relief);
@@ -100,7 +106,11 @@ impl Sim {
             };
         }
         let way_back = self.store.ledger.len() > 1;
-        if way_back && self.chance.one_in(2) { self.roll_back(false) } else { self.deploy(false) }
+        match way_back && self.chance.one_in(2) {
+            true => self.roll_back(false),
+            false if self.script.recycles && self.chance.one_in(3) => self.recycle(),
+            false => self.deploy(false),
+        }
     }
 
     pub fn deploy(&mut self, twice: bool) -> Result<(), Broke> {
@@ -113,6 +123,11 @@ impl Sim {
         let strategy = self.script.strategy;
         let planned = self.with_facts(|facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy)));
         self.confirmed("deploy", planned, twice)
+    }
+
+    fn recycle(&mut self) -> Result<(), Broke> {
+        let planned = self.with_facts(quarterdeck::plan::rolling::recycle);
+        self.confirmed("recycle", planned, false)
     }
 
     pub fn roll_back(&mut self, twice: bool) -> Result<(), Broke> {
@@ -134,6 +149,7 @@ impl Sim {
             }
             Ok(plan) => self.confirm(plan),
             Err(refusal) => {
+                self.reads_listing_right(&refusal.reason, None)?;
                 let short: String = refusal.reason.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
                 self.totals.one(&format!("refused {what}: {short}"));
                 if self.store.active().is_none() {
@@ -155,24 +171,30 @@ impl Sim {
     }
 
     fn with_facts<T>(&mut self, plan: impl Fn(&Facts<'_>) -> T) -> T {
-        let mut seen = self.world.observe(&self.spec.scope(), Depth::Full);
+        let depth = if self.ground.is_one_group() { Depth::WithRefreshes(Slot::A) } else { Depth::Full };
+        let mut seen = self.world.observe(&self.spec.scope(), depth);
         if self.is_spelled(Fault::Credentials) {
             seen = quarterdeck::domain::observation::FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");
         }
-        let images_missing = self.is_spelled(Fault::Unreadable).then(|| "a page is missing".to_owned());
+        let freezes = self.freezes();
+        let mut images_missing = self.is_spelled(Fault::Unreadable).then(|| "a page is missing".to_owned());
         let mut images = self.world.images();
         if images_missing.is_some() {
             let kept = self.chance.between(0, images.len() as u64);
             images.truncate(kept as usize);
         }
+        self.listing_cut = images_missing.is_some();
+        if self.store.lapse == Some(Lapse::ListingTakenForWhole) {
+            images_missing = None;
+        }
         let operations = self.store.views();
         let template = |slot| {
-            let pin = self.world.group(self.pair.groups.get(slot))?.template?;
+            let pin = self.world.group(self.ground.slots().contains(&slot).then(|| self.ground.group(slot))?)?.template?;
             self.world.template(&pin.id, pin.number()?).ok()
         };
-        let live = if seen.weight(Slot::A) == Some(0) { Slot::B } else { Slot::A };
-        let groups = Slot::BOTH.map(|slot| self.pair.groups.get(slot).clone());
-        let target_groups = Slot::BOTH.map(|slot| self.pair.target_groups.get(slot).clone());
+        let live = if seen.serves(Slot::A) == Some(false) && !self.ground.is_one_group() { Slot::B } else { Slot::A };
+        let groups: Vec<_> = self.ground.slots().iter().map(|slot| self.ground.group(*slot).clone()).collect();
+        let target_groups = self.ground.target_groups();
         let mut ledger = self.store.ledger.clone();
         if let Some(Hook::Ledger(falsify)) = self.planted.map(|bug| bug.hook) {
             falsify(&mut ledger);
@@ -193,7 +215,7 @@ impl Sim {
             target_groups: self.world.target_group_facts(&target_groups).unwrap(),
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),
-            freezes: &[],
+            freezes: &freezes,
             now: self.clock,
         };
         if let Some(release) = quarterdeck::plan::rollback::launched_anew(&facts, None) {
@@ -204,6 +226,8 @@ impl Sim {
     }
 
     fn confirm(&mut self, plan: Plan) -> Result<(), Broke> {
+        self.not_frozen(&plan)?;
+        self.reads_listing_right("", Some(&plan))?;
         let level = plan.level.map_or("", quarterdeck::operation::status::WayBackLevel::word);
         self.totals.one(&format!("confirmed: {} {level}", plan.kind.word()));
         let before = self.store.active();
@@ -242,6 +266,18 @@ impl Sim {
             let fault = self.chance.pick(&kinds);
             self.plan_act(Act::Strike(fault), 0, span);
         }
+    }
+
+    /// Somebody who has just looked promotes.
+    fn consent(&mut self) {
+        let Some(at) = self.store.active() else { return };
+        let (typed, sent_at) = (Some(Untrusted::new(self.spec.name.as_str())), self.boot());
+        let record = &self.store.records[at];
+        let (step, last_event) = (record.progress.current, record.events.last().map_or(0, |event| event.seq));
+        let (kind, reason, by) = (CommandKind::Promote, Some("it looks good".into()), Who::default());
+        self.store.send_command(at, Command { id: 0, kind, step, last_event, by, reason, typed, sent_at, boot_id: "boot".to_owned() });
+        self.totals.one("somebody promotes what waits for it");
+        self.wake_nappers(at);
     }
 
     /// A person at a screen; `old`: one that shows what was ten minutes ago.

@@ -11,9 +11,11 @@ use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::drive::{Driver, Nap};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::gate::GateOutcome;
 use quarterdeck::operation::lease::Lease;
 
 use crate::fault::{Fault, Phase};
+use crate::guarded::tells_nothing;
 use crate::hands::{Ask, Desk, SimHands, Told};
 use crate::person::Act;
 use crate::planted::Slip;
@@ -51,6 +53,8 @@ pub struct Process {
     pub intent: Option<(u64, CloudCall, WorldTime)>,
     /// What a planted mistake did not record yet.
     pub withheld: Option<(Vec<EventBody>, WorldTime)>,
+    /// The gate it lets run, when that will end, and how.
+    pub gate: Option<(usize, WorldTime, GateOutcome)>,
     desk: Arc<Mutex<Desk>>,
     future: Pin<Box<dyn Future<Output = Ended> + Send>>,
 }
@@ -128,7 +132,7 @@ impl Sim {
     fn spawn(&mut self, at: usize, pid: u32, lease: Lease, skew: i64) {
         let record = &self.store.records[at];
         let desk = Arc::new(Mutex::new(Desk { boot: self.boot(), ..Desk::default() }));
-        let hands = SimHands { desk: desk.clone(), pid, planted: self.planted, deadline: lease.deadline };
+        let hands = SimHands { desk: desk.clone(), pid, planted: self.planted, operation: record.operation.clone(), deadline: lease.deadline };
         let claimant = Claimant { operation: record.operation.id.clone(), who: "ann@bastion".to_owned(), store: self.setting.store.clone() };
         let epoch = lease.epoch;
         let driver = Driver::new(hands, record.operation.clone(), &record.events, claimant, lease);
@@ -144,6 +148,7 @@ impl Sim {
             lease_end: BootTime(0),
             intent: None,
             withheld: None,
+            gate: None,
             desk,
             future: Box::pin(driver.run()),
         });
@@ -175,6 +180,10 @@ impl Sim {
         for _ in 0..SPINNING {
             if let Some(broken) = process.desk.lock().unwrap().broken.take() {
                 return Err(broken);
+            }
+            for notice in std::mem::take(&mut process.desk.lock().unwrap().notices) {
+                self.totals.one("notices");
+                tells_nothing("a notice", &notice)?;
             }
             match std::mem::replace(&mut process.stage, Stage::Waits) {
                 Stage::Waits => return Ok(true),
@@ -306,6 +315,12 @@ impl Sim {
                 process.wake = if self.slips(Slip::NoWaitForACallInFlight) { self.clock } else { self.clock.plus(span) };
                 Told::Slept
             }
+            Ask::StartGate(number, document) => {
+                tells_nothing("a gate's document", &document)?;
+                process.gate = Some(self.gate_starts(number));
+                Told::GateStarted
+            }
+            Ask::GateEnded => Told::Gate(self.gate_said(process)),
             Ask::Nap(until, renew_at) => return self.nap(process, until, renew_at),
         };
         process.stage = Stage::Tell(told);
@@ -390,5 +405,7 @@ const fn ask_word(ask: &Ask) -> &'static str {
         Ask::Release => "giving the lease back",
         Ask::Sleep(_) => "a sleep",
         Ask::Nap(..) => "a nap",
+        Ask::StartGate(..) => "starting a gate",
+        Ask::GateEnded => "a look at a gate",
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use quarterdeck::domain::fleet::{FleetSpec, Slot, WeightedPair};
+use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
+use quarterdeck::operation::gate::GATE_LIMIT;
 use quarterdeck::operation::ledger::{How, LedgerBody};
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::operation::record::Appended;
@@ -17,14 +18,16 @@ use quarterdeck::world::{Disturbance, Scenario, World, draw};
 
 use crate::aimed::cell_of;
 use crate::chance::Chance;
-use crate::checks::{Checker, Moment};
+use crate::checks::{Checker, Moment, refreshed_twice};
 use crate::cloud::Spell;
 use crate::coverage;
 use crate::fault::{Fault, Phase};
+use crate::guarded::plant_secret;
 use crate::person::Act;
 use crate::planted::{Bug, Hook};
 use crate::process::{Process, Trap};
 use crate::script::Script;
+use crate::shape::{Ground, Shape};
 use crate::store::{Gone, Record, Store};
 use crate::strike::Relief;
 use crate::totals::Totals;
@@ -41,7 +44,7 @@ pub struct Sim {
     pub chance: Chance,
     pub script: Script,
     pub spec: FleetSpec,
-    pub pair: WeightedPair,
+    pub ground: Ground,
     pub setting: Setting,
     pub world: World,
     pub clock: WorldTime,
@@ -79,6 +82,10 @@ pub struct Sim {
     standing: u64,
     judged_ends: usize,
     pub witness: Witness,
+    /// Nothing new goes forward until then.
+    pub frozen_until: WorldTime,
+    /// The listing of images that was planned from was not whole.
+    pub listing_cut: bool,
     /// What struck, for whoever runs a seed again.
     pub diary: Vec<(WorldTime, String)>,
     /// A mistake planted to see that it is caught.
@@ -86,10 +93,10 @@ pub struct Sim {
 }
 
 impl Sim {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let mut script = Script::draw(&mut chance);
-        if let Some(cell) = cell_of(seed, coverage::cells()) {
+        let mut script = Script::draw_shaped(shape, &mut chance);
+        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
             script.aim_at(cell);
         }
         Self::with(seed, chance, script)
@@ -99,25 +106,29 @@ impl Sim {
         let mut world = World::new(Scenario::Default, seed, START);
         world.spare_accidents();
         let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == script.fleet).unwrap();
-        Script::adjust(&mut chance, &mut spec);
+        script.adjust(&mut chance, &mut spec);
         spec.idle_size = script.course.idle_size.unwrap_or(spec.idle_size);
-        let pair = spec.weighted_pair().unwrap();
+        script.bring_about(&mut world);
+        let ground = Ground::new(spec.scope());
+        if script.shape != Shape::Weighted {
+            plant_secret(&mut world, &ground);
+        }
         if spec.idle_size > 0 {
-            world.disturb(Disturbance::SetBounds { group: pair.groups.b.clone(), min: spec.idle_size, max: spec.idle_size });
+            world.disturb(Disturbance::SetBounds { group: ground.group(Slot::B).clone(), min: spec.idle_size, max: spec.idle_size });
         }
         let clock = START.plus(Millis::secs(chance.between(200, 7_000)));
         world.advance(clock);
-        let checker = Checker::new(&world, pair.clone(), &spec);
+        let checker = Checker::new(&world, ground.clone(), &spec);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: script.judged };
         let swarm = &script.swarm;
         let jumps = swarm.kinds.contains(&Fault::ClockJump) || swarm.aims.iter().any(|aim| aim.fault == Fault::ClockJump);
-        let witness = Witness::new(pair.clone(), jumps);
+        let witness = Witness::new(ground.clone(), jumps);
         let mut sim = Self {
             wishes: script.operations,
             chance,
             script,
             spec,
-            pair,
+            ground,
             setting,
             world,
             clock,
@@ -143,6 +154,8 @@ impl Sim {
             standing: 0,
             judged_ends: 0,
             witness,
+            frozen_until: START,
+            listing_cut: false,
             diary: Vec::new(),
             planted: None,
         };
@@ -153,7 +166,7 @@ impl Sim {
     }
 
     fn running(&self, slot: Slot) -> Release {
-        let group = self.world.group(self.pair.groups.get(slot)).unwrap();
+        let group = self.world.group(self.ground.group(slot)).unwrap();
         let pin = group.template.unwrap();
         let version = self.world.image(pin.image.as_ref().unwrap()).and_then(|image| image.version);
         Release {
@@ -318,9 +331,8 @@ impl Sim {
 
     /// Healthy servers of all groups that get traffic.
     pub fn serving(&self) -> u32 {
-        let actions = self.world.actions(self.pair.place.arn());
-        let serves = |slot: &Slot| actions.and_then(|actions| actions.weight(self.pair.target_groups.get(*slot))).is_some_and(|weight| weight > 0);
-        Slot::BOTH.into_iter().filter(serves).map(|slot| self.world.healthy_targets(self.pair.target_groups.get(slot))).sum()
+        let serves = |slot: &&Slot| self.ground.share(&self.world, **slot) > 0.0;
+        self.ground.slots().iter().filter(serves).map(|slot| self.ground.working(&self.world, *slot)).sum()
     }
 
     pub fn tick(&mut self) -> Result<(), Broke> {
@@ -332,6 +344,9 @@ impl Sim {
 
     /// Events a driver appends, and what the checker has to know of what they bring about.
     pub fn append(&mut self, at: usize, epoch: u64, bodies: &[EventBody], now: WorldTime) -> Result<Result<Appended, Gone>, Broke> {
+        if self.script.shape != Shape::Weighted {
+            self.records_no_secret(bodies)?;
+        }
         let before = self.store.records.len();
         let mut scene = self.store.records[at].progress.clone();
         let appended = self.store.append(at, epoch, bodies, now);
@@ -396,12 +411,38 @@ impl Sim {
         let paused = self.store.records[at].progress.state == OperationState::Paused;
         let takes_back = self.store.records[at].progress.state == OperationState::Holding && self.store.records[at].kind() != OperationKind::Deploy;
         if takes_back && self.checker.is_foreign() && !self.is_planned(|act| matches!(act, Act::Relieve(_))) {
-            let actions = self.checker.all_on_stable();
-            let place = self.pair.place.arn().clone();
-            self.plan_act(Act::Relieve(Relief::World(vec![Disturbance::SetWeights { place, weights: actions }])), 10, 600);
+            let put_right = self.put_right();
+            self.plan_act(Act::Relieve(Relief::World(put_right)), 10, 600);
         }
+        self.somebody_promotes(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
+        }
+    }
+
+    /// A canary that nobody judges waits for a person before it gets everything; some are told so in time.
+    fn somebody_promotes(&mut self, at: usize) {
+        let progress = &self.store.records[at].progress;
+        let waits = progress.state == OperationState::Holding && progress.reason.contains("promote to");
+        if self.script.promotes && waits && !self.is_planned(|act| matches!(act, Act::Consent)) {
+            self.plan_act(Act::Consent, 10, 900);
+        }
+    }
+
+    /// What the hand that moved traffic would put back: all of it on the stable group.
+    fn put_right(&self) -> Vec<Disturbance> {
+        let stable = self.checker.stable;
+        let group = |slot| self.ground.group(slot).clone();
+        match self.ground.route() {
+            Route::Weighted { place, .. } => {
+                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on_stable() }]
+            }
+            _ if self.ground.is_one_group() => Vec::new(),
+            Route::Attached { target_group } => vec![
+                Disturbance::Attach { group: group(stable), target_group: target_group.clone() },
+                Disturbance::Detach { group: group(stable.other()), target_group: target_group.clone() },
+            ],
+            Route::None => Vec::new(),
         }
     }
 
@@ -460,6 +501,14 @@ fn bound(record: &Record) -> Millis {
         _ => Millis::ZERO,
     });
     let waits = soaks.fold(timing.settle.plus(timing.launch_limit), Millis::plus);
-    let holds = if plan.kind == OperationKind::Deploy { timing.hold_deadline.plus(timing.launch_limit) } else { Millis::ZERO };
-    waits.plus(holds).plus(LAUNCH.times(3)).plus(Millis::secs(120)).plus(timing.period_window.times(20))
+    let holds = if plan.kind.backs_out() { timing.hold_deadline.plus(timing.launch_limit) } else { Millis::ZERO };
+    let refreshes =
+        plan.refresh.as_ref().map_or(Millis::ZERO, |refresh| refreshed_twice(plan).times(2).plus(Millis::secs(u64::from(refresh.bake_secs))));
+    waits
+        .plus(GATE_LIMIT.times(plan.gates.len() as u64))
+        .plus(refreshes)
+        .plus(holds)
+        .plus(LAUNCH.times(3))
+        .plus(Millis::secs(120))
+        .plus(timing.period_window.times(20))
 }

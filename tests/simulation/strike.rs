@@ -3,6 +3,7 @@
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::group::PinnedVersion;
 use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
+use quarterdeck::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use quarterdeck::domain::time::Millis;
 use quarterdeck::domain::traffic::{RouteAction, RouteActions};
 use quarterdeck::operation::claim::CLAIM_KEY;
@@ -24,10 +25,14 @@ pub enum Relief {
     Disk,
     Skew,
     World(Vec<Disturbance>),
+    /// Another hand attaches again what it took off, or the other way round, unless that left nothing that serves.
+    Attachment(Disturbance),
     /// The other tool takes its servers back.
     Strangers(Slot),
 }
 
+/// The version another tool launches.
+const STRANGE: u64 = 1;
 /// Operations after which nobody begins another one out of turn.
 const ENOUGH: usize = 16;
 
@@ -57,6 +62,7 @@ impl Sim {
             }
             Fault::OldScreen | Fault::Paused | Fault::Promoted | Fault::BackedOut => self.person(fault),
             Fault::ClockJump => self.jump(),
+            Fault::Frozen => self.freeze(),
             Fault::DiskFull => self.fill_disk(),
             _ => self.harm(fault),
         }
@@ -128,7 +134,7 @@ impl Sim {
                 self.witness.clock_set();
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
-            Relief::Strangers(_) | Relief::World(_) => {
+            Relief::Strangers(_) | Relief::World(_) | Relief::Attachment(_) => {
                 let before = self.checker.standing(&self.world);
                 self.undo(relief);
                 self.checker.lost(&self.world, before);
@@ -140,10 +146,13 @@ impl Sim {
         match relief {
             Relief::Disk | Relief::Skew => {}
             Relief::Strangers(slot) => {
-                let group = self.pair.groups.get(*slot).clone();
-                take_back(&mut self.world, &group);
-                take_back(&mut self.checker.twin, &group);
+                let group = self.ground.group(*slot).clone();
+                let replacing = self.ground.is_one_group();
+                take_back(&mut self.world, &group, replacing);
+                take_back(&mut self.checker.twin, &group, replacing);
+                self.checker.harmed(Fault::OldVersion, &self.world);
             }
+            Relief::Attachment(back) => self.put_attachment_back(back),
             Relief::World(disturbances) => {
                 if disturbances.contains(&Disturbance::LimitCapacity { servers: None }) {
                     self.checker.plenty(self.clock);
@@ -154,6 +163,17 @@ impl Sim {
                 }
             }
         }
+    }
+
+    fn put_attachment_back(&mut self, back: &Disturbance) {
+        if let Disturbance::Detach { group, .. } = back
+            && self.ground.slot_of(group).is_none_or(|slot| self.ground.working(&self.world, slot.other()) == 0)
+        {
+            return;
+        }
+        self.world.disturb(back.clone());
+        self.checker.twin.disturb(back.clone());
+        self.checker.harmed(Fault::ForeignWeights, &self.world);
     }
 
     /// What happens to the world happens to its twin.
@@ -178,19 +198,19 @@ impl Sim {
         }
     }
 
-    fn later(&mut self, low: u64, high: u64, ends: Vec<Disturbance>) {
+    pub fn later(&mut self, low: u64, high: u64, ends: Vec<Disturbance>) {
         self.plan_act(Act::Relieve(Relief::World(ends)), low, high);
     }
 
     fn disturbances(&mut self, fault: Fault) -> Option<Vec<Disturbance>> {
-        let slot = self.chance.pick(&Slot::BOTH);
-        let group = self.pair.groups.get(slot).clone();
+        let slot = self.chance.pick(self.ground.slots());
+        let group = self.ground.group(slot).clone();
         Some(match fault {
             Fault::HiddenHealth => {
                 let span = Millis::secs(self.chance.pick(&[5, 40, 300, 900]));
                 let until = self.clock.plus(span);
                 self.trouble(until);
-                vec![Disturbance::UnreadableHealth { target_group: self.pair.target_groups.get(slot).clone(), span }]
+                vec![Disturbance::UnreadableHealth { target_group: self.ground.target_group(slot)?.clone(), span }]
             }
             Fault::ServerLost => vec![Disturbance::KillInstance { instance: self.any_server(slot)?, group }],
             Fault::ServerSick => {
@@ -198,6 +218,7 @@ impl Sim {
                 self.trouble(until);
                 vec![Disturbance::BreakInstance { instance: self.any_server(slot)?, group }]
             }
+            Fault::AlarmRed | Fault::AlarmSilent => self.alarm(fault)?,
             Fault::NoCapacity => {
                 // None at all: what an operation launches must not take away what its twin would have had.
                 self.later(60, 2_000, vec![Disturbance::LimitCapacity { servers: None }]);
@@ -211,7 +232,7 @@ impl Sim {
             }
             Fault::Scaled => {
                 let desired = u32::try_from(self.chance.between(8, 30)).unwrap();
-                vec![Disturbance::SetDesired { group: self.pair.groups.get(self.checker.stable).clone(), desired }]
+                vec![Disturbance::SetDesired { group: self.ground.group(self.checker.stable).clone(), desired }]
             }
             Fault::ZoneOutage => {
                 let zone = u8::try_from(self.chance.between(0, 2)).unwrap();
@@ -222,7 +243,7 @@ impl Sim {
             }
             Fault::OldVersion => {
                 self.plan_act(Act::Relieve(Relief::Strangers(slot)), 60, 2_000);
-                vec![Disturbance::LaunchStranger { group, version: 1 }]
+                vec![Disturbance::LaunchStranger { group, version: STRANGE }]
             }
             Fault::StuckDraining => {
                 let span = Millis::secs(self.chance.pick(&[60, 600, 1_800]));
@@ -251,21 +272,23 @@ impl Sim {
 
     /// Another hand, which does not know that an operation is going on.
     fn foreign(&mut self, fault: Fault, slot: Slot) -> Option<Vec<Disturbance>> {
-        let group = self.pair.groups.get(slot).clone();
-        let place = self.pair.place.arn().clone();
+        let group = self.ground.group(slot).clone();
         Some(match fault {
+            Fault::ForeignWeights if self.ground.pair().is_none() => self.foreign_attachment(slot)?,
             Fault::ForeignWeights => {
-                let healthy = |slot| self.world.healthy_targets(self.pair.target_groups.get(slot)) > 0;
+                let pair = self.ground.pair()?;
+                let healthy = |slot| self.world.healthy_targets(pair.target_groups.get(slot)) > 0;
                 let pct: u32 =
                     if Slot::BOTH.into_iter().all(healthy) { self.chance.pick(&[100, 90, 60, 50, 0]) } else { self.chance.pick(&[100, 0]) };
                 let serving = if pct == 0 { Slot::B } else { Slot::A };
                 if !healthy(serving) {
                     return None;
                 }
-                let weights = vec![(self.pair.target_groups.a.clone(), pct), (self.pair.target_groups.b.clone(), 100 - pct)];
-                vec![Disturbance::SetWeights { place, weights }]
+                let weights = vec![(pair.target_groups.a.clone(), pct), (pair.target_groups.b.clone(), 100 - pct)];
+                vec![Disturbance::SetWeights { place: pair.place.arn().clone(), weights }]
             }
             Fault::ForeignActions => {
+                let place = self.ground.pair()?.place.arn().clone();
                 let now = self.world.actions(&place)?.clone();
                 let changed = with_stickiness(&now, u32::try_from(self.chance.between(1, 600)).unwrap());
                 vec![Disturbance::ReplaceActions { place, actions: changed }]
@@ -281,12 +304,13 @@ impl Sim {
                 let other = self.chance.pick(&[PinnedVersion::Number(1), PinnedVersion::Latest, PinnedVersion::Default]);
                 vec![Disturbance::ChangeTemplate { group, version: other }]
             }
+            Fault::ForeignRefresh => self.foreign_refresh(group)?,
             Fault::ForeignClaim => {
                 let until = self.clock.plus(Millis::secs(self.chance.pick(&[30, 600])));
                 self.trouble(until);
                 let value = Some(format!("op=op-9;who=eve@elsewhere;store=other;until={}", until.rfc3339()));
                 let tag = |group| Disturbance::Tag { group, key: CLAIM_KEY.to_owned(), value: value.clone() };
-                Slot::BOTH.map(|slot| tag(self.pair.groups.get(slot).clone())).into()
+                self.ground.slots().iter().map(|slot| tag(self.ground.group(*slot).clone())).collect()
             }
             Fault::ForeignSuspend => {
                 let process = self.chance.pick(&["Launch", "Terminate", "ReplaceUnhealthy"]).to_owned();
@@ -297,8 +321,36 @@ impl Sim {
         })
     }
 
+    /// Another tool stops the refresh that runs, or starts one of what the group launches or once launched.
+    fn foreign_refresh(&mut self, group: GroupName) -> Option<Vec<Disturbance>> {
+        let runs = self.world.refreshes(&group)?.first().is_some_and(|refresh| refresh.status.is_running());
+        if runs {
+            return Some(vec![Disturbance::CancelRefresh { group }]);
+        }
+        let pin = self.world.group(&group)?.template?;
+        let version = if self.chance.one_in(2) { pin.version } else { PinnedVersion::Number(STRANGE) };
+        let template = DesiredTemplate { id: pin.id, version };
+        let preferences = RefreshPreferences { max_healthy_pct: 117, skip_matching: false, ..RefreshPreferences::careful() };
+        self.trouble(self.clock.plus(Millis::mins(60)));
+        Some(vec![Disturbance::StartRefresh { group, template, preferences: Box::new(preferences), strategy: RefreshStrategy::Rolling }])
+    }
+
+    /// A group is taken off the target group while the other one serves, or put back; and later the other way round.
+    fn foreign_attachment(&mut self, slot: Slot) -> Option<Vec<Disturbance>> {
+        let (group, target_group) = (self.ground.group(slot).clone(), self.ground.target_group(slot)?.clone());
+        let attach = Disturbance::Attach { group: group.clone(), target_group: target_group.clone() };
+        let detach = Disturbance::Detach { group, target_group };
+        let on = self.ground.is_attached(&self.world, slot);
+        if on && self.ground.working(&self.world, slot.other()) == 0 {
+            return None;
+        }
+        let (now, then) = if on { (detach, attach) } else { (attach, detach) };
+        self.plan_act(Act::Relieve(Relief::Attachment(then)), 30, 3_000);
+        Some(vec![now])
+    }
+
     fn any_server(&mut self, slot: Slot) -> Option<InstanceId> {
-        let group = self.world.group(self.pair.groups.get(slot))?;
+        let group = self.world.group(self.ground.group(slot))?;
         let last = (group.instances.len() as u64).checked_sub(1)?;
         Some(group.instances[self.chance.between(0, last) as usize].id.clone())
     }
@@ -316,11 +368,12 @@ impl Sim {
     }
 }
 
-/// Servers that do not run what their group launches.
-fn take_back(world: &mut World, group: &GroupName) {
+/// Servers that do not run what their group launches; where a refresh replaces them by newer ones, only the oldest version's.
+fn take_back(world: &mut World, group: &GroupName, replacing: bool) {
     let Some(found) = world.group(group) else { return };
     let pinned = found.template.as_ref().and_then(|pin| pin.number());
-    for instance in found.instances.into_iter().filter(|instance| instance.template_version != pinned) {
+    let strange = |version: Option<u64>| version != pinned && (!replacing || version == Some(STRANGE));
+    for instance in found.instances.into_iter().filter(|instance| strange(instance.template_version)) {
         world.disturb(Disturbance::KillInstance { group: group.clone(), instance: instance.id });
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quarterdeck::domain::call::CloudCall;
-use quarterdeck::domain::fleet::{BySlot, Slot, WeightedPair};
+use quarterdeck::domain::fleet::{BySlot, Route, Slot};
 use quarterdeck::domain::group::TemplatePin;
 use quarterdeck::domain::ids::{GroupName, InstanceId, OperationId};
-use quarterdeck::domain::observation::FleetObservation;
+use quarterdeck::domain::observation::{AlarmState, FleetObservation};
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::claim::{CLAIM_KEY, foreign_claim};
@@ -20,6 +20,7 @@ use quarterdeck::operation::progress::Progress;
 use quarterdeck::world::World;
 
 use crate::cloud::Flight;
+use crate::shape::Ground;
 use crate::sim::Broke;
 use crate::store::Record;
 
@@ -66,7 +67,7 @@ struct Watched {
 }
 
 pub struct Witness {
-    pair: WeightedPair,
+    ground: Ground,
     clock_jumps: bool,
     watched: Watched,
     /// The last look.
@@ -77,20 +78,29 @@ pub struct Witness {
     answered: BTreeSet<(OperationId, u64)>,
     /// The newest epoch of which a call of each kind arrived.
     arrived: BTreeMap<(OperationId, &'static str), u64>,
+    /// Steps that somebody promoted.
+    promoted: BTreeSet<(OperationId, usize)>,
+    /// How gates ended.
+    gates: BTreeMap<(OperationId, usize), bool>,
+    /// Looks in a row that showed a red alarm while the candidate served.
+    red: u32,
     /// The first look of each lease, and when it was taken.
     leases: BTreeMap<(OperationId, u64), (WorldTime, Option<WorldTime>)>,
 }
 
 impl Witness {
-    pub fn new(pair: WeightedPair, clock_jumps: bool) -> Self {
+    pub fn new(ground: Ground, clock_jumps: bool) -> Self {
         Self {
-            pair,
+            ground,
             clock_jumps,
             watched: Watched::default(),
             seen: None,
             written: None,
             answered: BTreeSet::new(),
             arrived: BTreeMap::new(),
+            promoted: BTreeSet::new(),
+            gates: BTreeMap::new(),
+            red: 0,
             leases: BTreeMap::new(),
         }
     }
@@ -98,6 +108,10 @@ impl Witness {
     /// A plan is confirmed.
     pub fn begins(&self, world: &World, plan: &Plan, ledger: &[LedgerEntry]) -> Result<(), Broke> {
         if plan.kind != OperationKind::Rollback {
+            return Ok(());
+        }
+        // A refresh is there to replace what runs something else, and leads where the group itself may point already.
+        if plan.refresh.is_some() {
             return Ok(());
         }
         let grows = plan.steps.iter().any(|step| matches!(step.kind, StepKind::GrowTarget | StepKind::Template));
@@ -113,13 +127,13 @@ impl Witness {
     /// deploy is on its way.
     fn leads_back(&self, world: &World, plan: &Plan, ledger: &[LedgerEntry]) -> Result<(), Broke> {
         let known = known_releases(ledger).into_iter().find(|known| known.release.image == plan.to.image);
-        let serves = world.actions(self.pair.place.arn()).and_then(|actions| actions.share(self.pair.target_groups.get(plan.to.slot)));
+        let serves = self.ground.share(world, plan.to.slot);
         let of_stable = known_releases(ledger).iter().any(|known| known.release.image == plan.from.image);
         let why = match known {
             _ if matches!(plan.friction, Friction::Typed { .. }) => return Ok(()),
             None => "was never stable",
             Some(known) if known.marked.is_some() => "is marked bad",
-            Some(_) if serves == Some(1.0) && of_stable && plan.supersedes.is_none() => "serves already",
+            Some(_) if serves == 1.0 && of_stable && plan.supersedes.is_none() => "serves already",
             Some(_) => return Ok(()),
         };
         Err(format!("S5: {} {why}, and the way back leads there", plan.to.label()))
@@ -157,10 +171,21 @@ impl Witness {
         }
         for slot in Slot::BOTH.into_iter().filter(|_| seen.is_complete()) {
             let idle = self.watched.idle.get_mut(slot);
-            *idle = (seen.weight(slot) == Some(0)).then(|| (idle.map_or(scene.now, |(first, _)| first), scene.now));
+            *idle = self.ground.is_seen_out(seen, slot).then(|| (idle.map_or(scene.now, |(first, _)| first), scene.now));
         }
         self.seen = Some(seen.clone());
+        self.red_alarm(scene, seen)?;
         self.crash_loop(scene)
+    }
+
+    /// Liveness: a candidate that serves under a red alarm is on its way back after a look, or two.
+    fn red_alarm(&mut self, scene: Scene<'_>, seen: &FleetObservation) -> Result<(), Broke> {
+        let red = seen.alarms.value().is_some_and(|all| all.iter().any(|alarm| alarm.state == AlarmState::Alarm));
+        let going = matches!(scene.progress.state, OperationState::Running | OperationState::Holding) && scene.plan.refresh.is_none();
+        let serves = self.ground.share(scene.world, scene.plan.to.slot) > 0.0;
+        let counts = red && going && serves && scene.is_forward() && !scene.progress.promoted;
+        self.red = if counts { self.red + 1 } else { 0 };
+        if self.red > 3 { Err("liveness: an alarm is red, the candidate serves, and it goes on".to_owned()) } else { Ok(()) }
     }
 
     /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss. What holds for another reason does
@@ -173,7 +198,9 @@ impl Witness {
         }
         let seen = self.seen.as_ref().filter(|seen| seen.is_complete()).and_then(|seen| seen.group(scene.plan.to.slot));
         self.watched.launched.extend(seen.into_iter().flat_map(|group| &group.instances).map(|instance| instance.id.clone()));
-        let most = 2 * (2 * scene.progress.need as usize + 2);
+        // A refresh that begins again launches everything once more.
+        let again = if self.ground.is_one_group() { 2 } else { 1 };
+        let most = again * 2 * (2 * scene.progress.need as usize + 2);
         let many = self.watched.launched.len();
         if many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
@@ -228,6 +255,12 @@ impl Witness {
                 self.written = Some((scene.id.clone(), scene.now));
                 Ok(())
             }
+            CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. } => {
+                self.attaches(scene)?;
+                self.written = Some((scene.id.clone(), scene.now));
+                Ok(())
+            }
+            CloudCall::StartInstanceRefresh { .. } if scene.is_forward() && !scene.progress.promoted => self.refreshes(scene),
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claims(scene),
             CloudCall::Park { group, .. } => self.parks(scene, group),
             CloudCall::RaiseMin { min, .. } => self.raises(scene, *min),
@@ -239,6 +272,16 @@ impl Witness {
             }
             _ => Ok(()),
         }
+    }
+
+    /// S20: what the group launches is what the plan found, or the cloud's engine could not go back to it.
+    fn refreshes(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let group = self.seen.as_ref().and_then(|seen| seen.group(scene.plan.to.slot));
+        let pinned = group.and_then(|group| group.template.as_ref()).and_then(TemplatePin::number);
+        if pinned == scene.plan.from.template_version {
+            return Ok(());
+        }
+        Err("S20: another hand changed what the group launches, and its servers are replaced".to_owned())
     }
 
     /// A claim is put over another store's, which was there to be seen.
@@ -253,11 +296,30 @@ impl Witness {
     /// Weight on the way forward: as far as it was to be seen, who runs there, who stays pinned, and whose template it is.
     fn forward(&self, scene: Scene<'_>, actions: &RouteActions) -> Result<(), Broke> {
         let Some(seen) = &self.seen else { return Err("S9: weight before anybody looked".to_owned()) };
-        let (to, from) = (scene.plan.to.slot, scene.plan.from.slot);
-        let share = actions.share(self.pair.target_groups.get(to)).unwrap_or(0.0);
+        let to = scene.plan.to.slot;
+        let share = self.ground.target_group(to).and_then(|arn| actions.share(arn)).unwrap_or(0.0);
         if seen.health.get(to).value().is_none() && seen.share(to).is_none_or(|before| share > before) {
             return Err("S9: the candidate gets weight and nobody could see its health".to_owned());
         }
+        self.let_in(scene)
+    }
+
+    /// The same where a group is attached or taken off while the candidate serves or is about to.
+    fn attaches(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let serves = self.ground.share(scene.world, scene.plan.to.slot) > 0.0;
+        if !scene.is_forward() || !serves && !matches!(scene.step(), Some(StepKind::Weight(_))) {
+            return Ok(());
+        }
+        if self.seen.as_ref().is_none_or(|seen| seen.healthy(scene.plan.to.slot).is_none()) {
+            return Err("S9: the candidate gets traffic and nobody could see its health".to_owned());
+        }
+        self.let_in(scene)
+    }
+
+    /// Who runs there, who stays pinned, and whose template it is, whatever divides the traffic.
+    fn let_in(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let Some(seen) = &self.seen else { return Err("S9: traffic moves before anybody looked".to_owned()) };
+        let (to, from) = (scene.plan.to.slot, scene.plan.from.slot);
         let version = scene.progress.candidate_version.unwrap_or_default();
         if seen.strangers(to, version).is_some_and(|strangers| !strangers.is_empty()) {
             return Err("S2: the candidate gets weight with servers of another release".to_owned());
@@ -279,7 +341,7 @@ impl Witness {
         if self.watched.last.is_none() {
             return Err("S10: lowered on a look that was not complete".to_owned());
         }
-        let idle = self.pair.groups.find(|name| name == group).and_then(|slot| *self.watched.idle.get(slot));
+        let idle = self.ground.slot_of(group).and_then(|slot| *self.watched.idle.get(slot));
         let apart = idle.map(|(first, last)| last.since(first));
         // Where the driver's clock jumps, one gap counts for up to two periods.
         let jumps = if self.clock_jumps { timing.period_moving.times(2) } else { Millis::ZERO };
@@ -295,7 +357,7 @@ impl Witness {
 
     /// Growing is absolute: never more than somebody needs or wants already.
     fn raises(&self, scene: Scene<'_>, min: u32) -> Result<(), Broke> {
-        let desired = Slot::BOTH.into_iter().filter_map(|slot| scene.world.sizes(self.pair.groups.get(slot))).map(|sizes| sizes.desired).max();
+        let desired = self.ground.slots().iter().filter_map(|slot| scene.world.sizes(self.ground.group(*slot))).map(|sizes| sizes.desired).max();
         let most = scene.progress.need.max(scene.plan.need).max(desired.unwrap_or(0)).max(1);
         if min > most { Err(format!("S12: a minimum of {min} is asked for, nobody needs more than {most}")) } else { Ok(()) }
     }
@@ -308,6 +370,29 @@ impl Witness {
                 Err("S21: a soak is left out, and nobody said so".to_owned())
             }
             EventBody::BecameStable => self.became_stable(scene),
+            EventBody::SoakBegan { .. } => self.soak_began(scene),
+            _ => Ok(()),
+        }
+    }
+
+    /// A gate ended.
+    pub fn gate_said(&mut self, id: &OperationId, number: usize, passed: bool) {
+        self.gates.insert((id.clone(), number), passed);
+    }
+
+    /// S21: no step of a deploy ends well past a gate that did not let it pass, a hold that nobody ended, or an alarm that is not green.
+    fn guards_passed(&self, scene: Scene<'_>, step: usize, kind: Option<StepKind>) -> Result<(), Broke> {
+        if kind == Some(StepKind::Gates) {
+            let shut = (0..scene.plan.gates.len()).find(|number| self.gates.get(&(scene.id.clone(), *number)) != Some(&true));
+            return shut.map_or(Ok(()), |number| Err(format!("S21: gate {number} did not let it pass")));
+        }
+        if kind == Some(StepKind::Approve) && !self.promoted.contains(&(scene.id.clone(), step)) {
+            return Err("S21: it goes on and nobody said so".to_owned());
+        }
+        let gated = scene.is_forward() && scene.plan.refresh.is_none() && !scene.progress.promoted && !scene.plan.scope.alarms.is_empty();
+        let green = |seen: &FleetObservation| seen.alarms.value().is_some_and(|all| all.iter().all(|alarm| alarm.state == AlarmState::Ok));
+        match self.seen.as_ref().filter(|_| gated) {
+            Some(seen) if !green(seen) => Err(format!("S21: step {step} ends well while an alarm is not green")),
             _ => Ok(()),
         }
     }
@@ -317,6 +402,7 @@ impl Witness {
         if kind == Some(StepKind::Window) && !scene.progress.promoted && self.watched.observed < scene.plan.window {
             return Err(format!("S4: the window of {} ended after {} of it were seen", scene.plan.window, self.watched.observed));
         }
+        self.guards_passed(scene, step, kind)?;
         let Some(StepKind::Weight(weight)) = kind else { return Ok(()) };
         let verdict = scene.progress.steps.get(step).and_then(|status| status.verdict.as_ref()).map(|verdict| verdict.word);
         if verdict == Some(VerdictWord::Fail) {
@@ -331,9 +417,30 @@ impl Witness {
         Ok(())
     }
 
+    /// Where servers are the share, they are all there, and were seen healthy, before its soak begins.
+    fn soak_began(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let Some(StepKind::Weight(weight)) = scene.step().filter(|_| !matches!(self.ground.route(), Route::Weighted { .. })) else { return Ok(()) };
+        let wanted = scene.plan.scope.route.servers_for(scene.plan.need, weight.weight_pct).max(1);
+        match self.seen.as_ref().and_then(|seen| seen.healthy(scene.plan.to.slot)) {
+            Some(healthy) if healthy >= wanted => Ok(()),
+            healthy => Err(format!("S17: a soak at {}% begins with {healthy:?} healthy of {wanted}", weight.weight_pct)),
+        }
+    }
+
+    /// Workers of the release before go on beside it until their window is over; everywhere else it has all of the traffic by then.
     fn became_stable(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        if let Some(seen) = self.seen.as_ref().filter(|_| self.ground.is_one_group()) {
+            let strangers = seen.strangers(scene.plan.to.slot, scene.progress.candidate_version.unwrap_or_default()).map(|servers| servers.len());
+            if strangers != Some(0) {
+                return Err(format!("S2: called stable while {strangers:?} servers run another release"));
+            }
+        }
         let least = scene.plan.timing.stable_gap.times(2);
-        let share = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot));
+        let (slot, seen) = (scene.plan.to.slot, self.seen.as_ref());
+        let share = match self.ground.route() {
+            Route::None => seen.and_then(|seen| seen.healthy(slot)).filter(|healthy| *healthy >= scene.plan.need).map(|_| 1.0),
+            _ => seen.and_then(|seen| seen.share(slot)),
+        };
         if share != Some(1.0) || self.watched.observed < least {
             return Err(format!("S4: called stable with a share of {share:?}, seen for {}", self.watched.observed));
         }
@@ -348,6 +455,9 @@ impl Witness {
         if !accepted {
             return Ok(());
         }
+        if command.kind == CommandKind::Promote {
+            self.promoted.insert((scene.id.clone(), scene.progress.current));
+        }
         if command.kind == CommandKind::Promote && command.step != scene.progress.current {
             return Err(format!("S14: a promote of step {} is done at step {}", command.step, scene.progress.current));
         }
@@ -358,6 +468,9 @@ impl Witness {
     /// An operation is over.
     pub fn ended(&self, scene: Scene<'_>, ledger: &[LedgerEntry]) -> Result<(), Broke> {
         let share = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot)).unwrap_or(0.0);
+        if self.ground.is_one_group() {
+            return self.only_group_ended(scene).and_then(|()| self.marked(scene, ledger));
+        }
         match (scene.plan.kind, scene.progress.state) {
             (OperationKind::Deploy, OperationState::BackedOut) if share > 0.0 && scene.progress.calls.intended > 0 => {
                 return Err(format!("S12: it backed out and the candidate has share {share}"));
@@ -367,6 +480,27 @@ impl Witness {
             }
             _ => {}
         }
+        self.marked(scene, ledger)
+    }
+
+    /// What a way back leaves in a fleet of one group: not a server of what it goes away from.
+    fn only_group_ended(&self, scene: Scene<'_>) -> Result<(), Broke> {
+        let good = match (scene.plan.kind, scene.progress.state) {
+            (OperationKind::Deploy, OperationState::BackedOut | OperationState::RolledBack) => scene.plan.from.template_version,
+            (OperationKind::Rollback, OperationState::Succeeded) => scene.progress.candidate_version.or(scene.plan.to.template_version),
+            _ => return Ok(()),
+        };
+        let strangers = self.seen.as_ref().zip(good).and_then(|(seen, good)| Some(seen.strangers(scene.plan.to.slot, good)?.len()));
+        match strangers {
+            // What could not be seen at the very end was seen well before.
+            Some(0) | None => Ok(()),
+            _ if scene.progress.calls.intended == 0 => Ok(()),
+            _ => Err(format!("S12: it ended {} and {strangers:?} servers run something else", scene.progress.state.word())),
+        }
+    }
+
+    /// S5: a bad release is marked.
+    fn marked(&self, scene: Scene<'_>, ledger: &[LedgerEntry]) -> Result<(), Broke> {
         if scene.plan.kind != OperationKind::Rollback || scene.progress.state != OperationState::Succeeded || !scene.plan.leaves_bad {
             return Ok(());
         }

@@ -24,9 +24,14 @@ impl Checker {
         if let Err(kind) = &logged.outcome {
             return self.rejected(logged, *kind);
         }
+        self.images_kept(world)?;
+        if self.ground.is_one_group() {
+            return self.only_group_call(arrival);
+        }
+        let Some(pair) = self.ground.pair() else { return self.plain_call(world, arrival) };
         match &logged.call {
             CloudCall::SetWeights { place, actions } => {
-                if place.arn() != self.pair.place.arn() {
+                if place.arn() != pair.place.arn() {
                     return Err("S11: a place outside the plan".to_owned());
                 }
                 let before = logged.before.as_ref().ok_or("S2: nothing was there before")?;
@@ -54,15 +59,15 @@ impl Checker {
     }
 
     /// The cloud has a reason to reject a call only where somebody took away what it names.
-    fn rejected(&self, logged: &LoggedCall, kind: CloudErrorKind) -> Result<(), String> {
-        if kind == CloudErrorKind::NotFound {
+    pub(super) fn rejected(&self, logged: &LoggedCall, kind: CloudErrorKind) -> Result<(), String> {
+        if kind == CloudErrorKind::NotFound || Self::may_be_in_conflict(logged, kind) {
             return Ok(());
         }
         Err(format!("the cloud rejects {}: {kind:?}", logged.call.summary()))
     }
 
-    fn slot(&self, group: &GroupName) -> Result<Slot, String> {
-        self.pair.groups.find(|name| name == group).ok_or_else(|| format!("S11: {group} is not in the plan"))
+    pub(super) fn slot(&self, group: &GroupName) -> Result<Slot, String> {
+        self.ground.slot_of(group).ok_or_else(|| format!("S11: {group} is not in the plan"))
     }
 
     /// S2: both weights in one call, nothing else changed, never all zero. A late call may bring back other actions than are there by now.
@@ -70,7 +75,7 @@ impl Checker {
         if !before.same_but_weights(after) && !arrival.stale && !self.raced(self.foreign.actions, arrival) {
             return Err("S2: something besides weights changed".to_owned());
         }
-        if self.pair.target_groups.find(|arn| after.weight(arn).is_none()).is_some() {
+        if Slot::BOTH.iter().any(|slot| self.ground.target_group(*slot).and_then(|arn| after.weight(arn)).is_none()) {
             return Err("S2: one of the groups is not in the call".to_owned());
         }
         if after.forwards().all(|(_, weight)| *weight == 0) {
@@ -80,7 +85,7 @@ impl Checker {
     }
 
     /// The change came after the look that led to this call.
-    fn raced(&self, changed: Option<WorldTime>, arrival: &Arrival<'_>) -> bool {
+    pub(super) fn raced(&self, changed: Option<WorldTime>, arrival: &Arrival<'_>) -> bool {
         let lags = self.lagged_at.is_some_and(|at| arrival.logged.at.since(at) <= STALE);
         changed.is_some_and(|at| at >= self.last_look || at.plus(LOOK_TO_CALL) >= arrival.intended || lags)
     }
@@ -160,8 +165,8 @@ impl Checker {
     fn parked(&self, world: &World, slot: Slot, arrival: &Arrival<'_>) -> Result<(), String> {
         let record = arrival.record;
         let (plan, progress) = (&record.operation.plan, &record.progress);
-        let effective = world.effective_share(self.pair.target_groups.get(slot)).unwrap_or(0.0);
-        let share = self.share(self.actions(world), slot);
+        let effective = self.ground.target_group(slot).and_then(|arn| world.effective_share(arn)).unwrap_or(0.0);
+        let share = self.ground.share(world, slot);
         // Somebody gave it traffic after the look.
         let raced = self.raced(self.foreign.weights, arrival);
         let step = plan.steps.get(progress.current).map(|step| step.kind);
@@ -171,6 +176,13 @@ impl Checker {
         if (slot == self.stable && !makes_room || share > 0.0 || effective > 0.0) && !raced {
             return Err(format!("S4: {} is parked, stable is {}, it gets {effective} of the traffic", slot_word(slot), self.stable.letter()));
         }
+        self.lowered_in_time(world, arrival)
+    }
+
+    /// S4 of a retire, and S10 of everything that is lowered.
+    pub(super) fn lowered_in_time(&self, world: &World, arrival: &Arrival<'_>) -> Result<(), String> {
+        let record = arrival.record;
+        let (plan, progress) = (&record.operation.plan, &record.progress);
         if arrival.stale {
             return Ok(());
         }
@@ -188,8 +200,8 @@ impl Checker {
         Ok(())
     }
 
-    fn released(&self, world: &World, slot: Slot, min: u32, record: &Record) -> Result<(), String> {
-        let share = self.share(self.actions(world), slot.other());
+    pub(super) fn released(&self, world: &World, slot: Slot, min: u32, record: &Record) -> Result<(), String> {
+        let share = self.ground.share(world, slot.other());
         if share > 0.0 && self.foreign.weights.is_none() {
             return Err(format!("S12: {} gives its pin of {} back while the other side serves", record.operation.id, slot.letter()));
         }

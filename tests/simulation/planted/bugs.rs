@@ -15,12 +15,12 @@ const GOOD: &[(&str, Kind)] = &[("2.14.0", Kind::Good), ("2.13.1", Kind::Good)];
 const ERRORS: &[(&str, Kind)] = &[("2.15.0", Kind::Errors)];
 const NEVER_HEALTHY: &[(&str, Kind)] = &[("2.16.0", Kind::NeverHealthy)];
 
-const fn bug(name: &'static str, caught_by: &'static str, hook: Hook, stage: fn(&mut Script)) -> Bug {
+pub const fn bug(name: &'static str, caught_by: &'static str, hook: Hook, stage: fn(&mut Script)) -> Bug {
     Bug { name, caught_by, hook, stage }
 }
 
 /// Canaries of good images on `web-prod`, and no faults.
-fn quiet(script: &mut Script) {
+pub fn quiet(script: &mut Script) {
     script.fleet = "web-prod";
     script.images = GOOD;
     script.strategy = Strategy::Canary;

@@ -13,11 +13,11 @@ use quarterdeck::operation::plan::{OperationKind, StepKind};
 use super::Eyes;
 
 impl Eyes {
-    fn step(&self) -> Option<StepKind> {
+    pub fn step(&self) -> Option<StepKind> {
         self.plan.steps.get(self.progress.current).map(|step| step.kind)
     }
 
-    fn group(&mut self, slot: Slot) -> Option<&mut ServerGroup> {
+    pub fn group(&mut self, slot: Slot) -> Option<&mut ServerGroup> {
         match self.seen.groups.get_mut(slot) {
             Reading::Known { value, .. } => Some(value),
             Reading::Unknown { .. } | Reading::Missing { .. } => None,

@@ -9,15 +9,15 @@ use quarterdeck::engine::{Decision, Situation, WantedCall};
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 
-fn step(situation: &Situation<'_>) -> Option<StepKind> {
+pub fn step(situation: &Situation<'_>) -> Option<StepKind> {
     situation.plan.steps.get(situation.progress.current).map(|step| step.kind)
 }
 
-fn is_forward(situation: &Situation<'_>) -> bool {
+pub fn is_forward(situation: &Situation<'_>) -> bool {
     situation.plan.kind == OperationKind::Deploy && situation.progress.state == OperationState::Running
 }
 
-fn weighs(situation: &Situation<'_>) -> Option<WeightStep> {
+pub fn weighs(situation: &Situation<'_>) -> Option<WeightStep> {
     match step(situation) {
         Some(StepKind::Weight(weight)) if is_forward(situation) => Some(weight),
         _ => None,
@@ -25,11 +25,11 @@ fn weighs(situation: &Situation<'_>) -> Option<WeightStep> {
 }
 
 /// It waits and nothing else.
-fn waits(decision: &Decision) -> bool {
+pub fn waits(decision: &Decision) -> bool {
     decision.call.is_none() && !decision.events.iter().any(|body| matches!(body, EventBody::StepEnded { .. } | EventBody::StateChanged { .. }))
 }
 
-fn instead(decision: &mut Decision, call: CloudCall) {
+pub fn instead(decision: &mut Decision, call: CloudCall) {
     decision.call = Some(WantedCall { call, why: "a mistake".to_owned() });
     decision.wait = Millis::ZERO;
 }

@@ -5,6 +5,7 @@ mod eyes;
 mod mind;
 mod plans;
 mod run;
+mod shaped;
 mod slips;
 
 use quarterdeck::domain::observation::FleetObservation;

@@ -33,6 +33,10 @@ pub enum Slip {
     LeaseNotChecked,
     /// The lease is not looked at again when the bytes leave.
     LeaseNotLookedAtLast,
+    /// A gate that says nothing in time is taken for one that lets pass.
+    SilentGatePasses,
+    /// The image of what is parked is deregistered.
+    DeregistersWhatItParks,
 }
 
 /// Of the store.
@@ -54,6 +58,10 @@ pub enum Lapse {
     CommandKept,
     /// An event gets lost.
     EventLost,
+    /// Freezes are not read.
+    FreezeNotRead,
+    /// A listing of images that is not whole is taken for one that is.
+    ListingTakenForWhole,
 }
 
 impl Sim {
@@ -83,6 +91,7 @@ impl Sim {
     pub fn send_slipping(&mut self, process: &mut Process, call: CloudCall) -> Result<(), Broke> {
         let sent = if self.slips(Slip::AnotherCallThanIntended) { another(call.clone()) } else { call.clone() };
         self.send(process, sent)?;
+        self.deregister_slipping(process, &call);
         let silent =
             |process: &Process| matches!(&process.stage, Stage::Tell(Told::Replied(Err(error))) if error.kind == CloudErrorKind::OutcomeUnknown);
         let refused =
