@@ -31,6 +31,10 @@ pub enum CommandId {
     NextMatch,
     PreviousMatch,
     Sort,
+    Kinds,
+    OnlyMine,
+    Palette,
+    Copy,
     LastView,
     Alerts,
     Activity,
@@ -63,8 +67,12 @@ pub enum Place {
     Help,
     /// A plan sheet.
     Sheet,
+    /// An opened image.
+    Image,
     /// A picker.
     Picker,
+    /// The copy menu.
+    Menu,
 }
 
 /// Commands that belong together.
@@ -115,13 +123,16 @@ pub struct Command {
     pub footer: u8,
 }
 
-const LISTS: &[Place] = &[Place::Main, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
+const LISTS: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
-const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
-const EVERYWHERE: &[Place] = &[Place::Main, Place::Fleet, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker];
+const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
+const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
-const SEARCHED: &[Place] = &[Place::Main];
-const OPENED: &[Place] = &[Place::Fleet, Place::Activity, Place::Alerts, Place::Help];
+const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
+const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const OPENED: &[Place] = &[Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
 
 macro_rules! command {
     ($id:ident, $name:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
@@ -131,7 +142,7 @@ macro_rules! command {
 
 /// The table.
 pub const COMMANDS: &[Command] = &[
-    command!(Deploy, "deploy", "deploy", Change, ACTING, 2, "deploy an image to the fleet"),
+    command!(Deploy, "deploy", "deploy", Change, DEPLOYING, 2, "deploy an image to the fleet"),
     command!(Rollback, "roll_back", "roll back", Change, ACTING, 3, "roll the fleet back to its last known good release"),
     command!(BackOut, "back_out", "back out", Change, ACTING, 4, "back an unfinished deploy out: traffic to stable now"),
     command!(Promote, "promote", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
@@ -144,8 +155,8 @@ pub const COMMANDS: &[Command] = &[
     command!(Name, "type_name", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
     command!(OtherTarget, "other_target", "target", Sheet, &[Place::Sheet], 5, "choose another target of a rollback"),
     command!(PlanAgain, "plan_again", "plan again", Sheet, &[Place::Sheet], 6, "make the plan again from fresh facts"),
-    command!(Choose, "choose", "choose", Sheet, &[Place::Picker], 1, "open the plan sheet for the image under the cursor"),
-    command!(Open, "open", "open", Look, &[Place::Main, Place::Alerts], 1, "open what is under the cursor"),
+    command!(Choose, "choose", "choose", Sheet, &[Place::Picker, Place::Menu], 1, "choose what is under the cursor: an image opens its plan sheet"),
+    command!(Open, "open", "open", Look, OPENING, 1, "open what is under the cursor; in the help, run it"),
     command!(Back, "back", "back", Look, OPENED, 1, "back to the view before"),
     command!(LastView, "last_view", "last view", Look, VIEWS, 0, "to the view you were in last, and to this one again"),
     command!(Down, "down", "down", Look, LISTS, 0, "down a row"),
@@ -159,15 +170,19 @@ pub const COMMANDS: &[Command] = &[
     command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
     command!(NextMatch, "next_match", "next", Look, SEARCHED, 0, "to the next match; without a filter, to the next that is not as it should be"),
     command!(PreviousMatch, "previous_match", "previous", Look, SEARCHED, 0, "to the one before"),
-    command!(Sort, "sort", "sort", Look, &[Place::Main], 12, "sort fleets by name, state, way back; images by age or servers"),
+    command!(Sort, "sort", "sort", Look, &[Place::Main], 14, "sort fleets by name, state, way back; images by age or servers"),
     command!(NextPane, "next_pane", "pane", Look, &[Place::Main], 8, "between images and fleets"),
     command!(ImagesPane, "images_pane", "images", Look, &[Place::Main], 0, "to the images"),
     command!(FleetsPane, "fleets_pane", "fleets", Look, &[Place::Main], 0, "to the fleets"),
     command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
+    command!(Kinds, "kinds", "kinds", Look, &[Place::Activity], 3, "only calls, steps, health, judge, what people did; then all again"),
+    command!(OnlyMine, "only_mine", "only mine", Look, &[Place::Activity], 4, "only what you began or asked for"),
+    command!(Palette, "palette", "palette", Look, VIEWS, 12, "find a command, fleet or image by a few letters and go there"),
+    command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
     command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
-    command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
+    command!(Save, "save", "save", Program, LISTS, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];
@@ -175,14 +190,31 @@ pub const COMMANDS: &[Command] = &[
 /// Where the keyboard is.
 #[must_use]
 pub const fn place(model: &Model) -> Place {
+    if model.copying.is_some() {
+        return Place::Menu;
+    }
     if model.sheet.is_some() {
         return Place::Sheet;
     }
     if model.picker.is_some() {
         return Place::Picker;
     }
+    of_view(model.screens.as_slice())
+}
+
+/// The place the help and the palette were opened from: what they offer can be pressed there.
+#[must_use]
+pub const fn place_below(model: &Model) -> Place {
     match model.screens.as_slice() {
+        [below @ .., Screen::Help] => of_view(below),
+        all => of_view(all),
+    }
+}
+
+const fn of_view(screens: &[Screen]) -> Place {
+    match screens {
         [.., Screen::Fleet(_)] => Place::Fleet,
+        [.., Screen::Image(_)] => Place::Image,
         [.., Screen::Activity] => Place::Activity,
         [.., Screen::Alerts] => Place::Alerts,
         [.., Screen::Help] => Place::Help,

@@ -40,6 +40,7 @@ pub fn header() -> Header {
         credentials_end: Some(NOW.plus(Millis::mins(42))),
         time_scale: 1,
         store: "mine only".into(),
+        user: "ada@bastion-1".into(),
     }
 }
 
@@ -63,6 +64,9 @@ fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {
             schema: SchemaRange::default(),
             blocked: None,
             bake: None,
+            tags: [("qd:app", app.to_owned()), ("qd:version", version.to_owned()), ("qd:commit", format!("c{}", version.replace('.', "")))]
+                .map(|(key, value)| (key.to_owned(), value.as_str().into()))
+                .into(),
         },
         fleets: Vec::new(),
         servers: 0,
@@ -121,7 +125,7 @@ fn group(fleet: &str, slot: Slot, version: &str, number: u32, role: Role, share:
         slot: Some(slot),
         name: format!("{fleet}-{}", slot.letter()).as_str().into(),
         role: Some(role),
-        image: Some("ami-0132".into()),
+        image: part(version, 0).image,
         version: Some(version.into()),
         sizes: Sizes { min: number, max: number * 2, desired: number },
         healthy: Some(number),
@@ -389,7 +393,7 @@ pub fn rollback_plan() -> Plan {
 }
 
 fn who() -> Who {
-    Who { caller: "release-op".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
+    Who { caller: "arn:aws:sts::123456789012:assumed-role/release-op/op-1".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
 }
 
 /// An operation with these events, one every ten seconds, the last one now.

@@ -2,18 +2,22 @@
 
 use super::batch;
 use super::commands::{self, CommandId, Place};
+use super::copying;
 use super::effect::Effect;
+use super::events::Kind;
 use super::field::Edited;
+use super::image;
 use super::key::Key;
 use super::listing::{FleetSort, ImageSort};
 use super::model::{List, Model, Pane, Picker, Purpose, Screen};
 use super::moving;
+use super::palette::{self, Palette, Target};
 use super::polling;
 use super::prospects::{ask_of, commanded, hindrance};
 use super::rows;
 use super::sheet::{Sheet, Subject};
 use super::sheet_keys;
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::time::BootTime;
 use crate::operation::intent::Intent;
 
@@ -27,6 +31,12 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
         _ => {}
     }
     model.notice = None;
+    if model.palette.is_some() {
+        return palette::press(model, key).map(|target| go(model, target)).unwrap_or_default();
+    }
+    if model.copying.is_some() {
+        return press_menu(model, key);
+    }
     if model.sheet.is_some() {
         return sheet_keys::press(model, key, at);
     }
@@ -46,13 +56,87 @@ fn leave_with(model: &mut Model, key: Key, place: Place) -> Vec<Effect> {
     if key == Key::Esc {
         match place {
             Place::Picker => model.picker = None,
-            _ => match model.list().filter(|list| !model.filters.of(*list).text().is_empty()) {
+            _ => match filtered(model) {
                 Some(list) => clear_filter(model, list),
                 None => model.marked.clear(),
             },
         }
     }
     Vec::new()
+}
+
+/// Goes where the palette points.
+fn go(model: &mut Model, target: Target) -> Vec<Effect> {
+    match target {
+        Target::Command(id) => run_below(model, id),
+        Target::Fleet(fleet) => open_fleet(model, fleet),
+        Target::Image(image) => {
+            open_image(model, image);
+            Vec::new()
+        }
+    }
+}
+
+/// Runs a command where the help was opened, which is closed by it.
+fn run_below(model: &mut Model, id: CommandId) -> Vec<Effect> {
+    let elsewhere = |command: &&commands::Command| command.id == id && !command.places.contains(&commands::place_below(model));
+    if let Some(command) = commands::COMMANDS.iter().find(elsewhere) {
+        model.notice = Some(format!("Not here: {} is a key of another view", command.label));
+        return Vec::new();
+    }
+    if model.screen() == &Screen::Help && id != CommandId::Help {
+        model.screens.pop();
+    }
+    run(model, id)
+}
+
+fn press_menu(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(menu) = &mut model.copying else { return Vec::new() };
+    let chosen = match (key, model.keymap.find(Place::Menu, key).map(|command| command.id)) {
+        (Key::Char(digit @ '1'..='9'), _) => digit.to_digit(10).and_then(|digit| usize::try_from(digit).ok()).map(|digit| digit - 1),
+        (_, Some(CommandId::Choose)) => Some(menu.at),
+        (_, Some(other)) => {
+            moving::travel(model, other);
+            return Vec::new();
+        }
+        (_, None) => {
+            close_menu(model);
+            return Vec::new();
+        }
+    };
+    let Some(item) = chosen.and_then(|at| menu.items.get(at)).cloned() else { return Vec::new() };
+    close_menu(model);
+    model.notice = Some(format!("Copied: {}", item.what));
+    vec![Effect::Copy(item.text)]
+}
+
+/// A sheet below is read anew: keys pressed before a person could do so do not count.
+fn close_menu(model: &mut Model) {
+    model.copying = None;
+    let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
+    if let Some(sheet) = &mut model.sheet {
+        sheet.deaf_until = deaf_until;
+    }
+}
+
+/// Opens the copy menu.
+pub fn open_menu(model: &mut Model) {
+    match copying::menu(model) {
+        Some(menu) => model.copying = Some(menu),
+        None => model.notice = Some("There is nothing to copy here".to_owned()),
+    }
+}
+
+/// Shows one image.
+fn open_image(model: &mut Model, image: ImageId) {
+    model.fleet = image::fleet(model, &image).cloned().or_else(|| model.fleet.take());
+    model.image = Some(image.clone());
+    go_to(model, Screen::Image(image));
+}
+
+/// The list on the screen, if it is filtered: escape widens it again before it leaves.
+fn filtered(model: &Model) -> Option<List> {
+    model.list().filter(|list| !model.filters.of(*list).text().is_empty())
 }
 
 fn clear_filter(model: &mut Model, list: List) {
@@ -95,18 +179,31 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
-        CommandId::Back => back(model),
+        CommandId::Back => match filtered(model) {
+            Some(list) => clear_filter(model, list),
+            None => back(model),
+        },
         CommandId::LastView => last_view(model),
         CommandId::Filter => model.typing = model.list(),
         CommandId::NextMatch => moving::next_match(model, false),
         CommandId::PreviousMatch => moving::next_match(model, true),
         CommandId::Sort => sort(model),
+        CommandId::Kinds => {
+            model.shown.kind = Kind::next(model.shown.kind);
+            model.notice = Some(model.shown.kind.map_or_else(|| "Every kind".to_owned(), |kind| format!("Only {}", kind.word())));
+        }
+        CommandId::OnlyMine => model.shown.mine = !model.shown.mine,
+        CommandId::Palette => model.palette = Some(Palette::open(model)),
+        CommandId::Copy => open_menu(model),
         CommandId::NextPane if model.pane == Pane::Images => moving::focus(model, Pane::Fleets),
         CommandId::NextPane | CommandId::ImagesPane => moving::focus(model, Pane::Images),
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
         CommandId::Alerts => show(model, Screen::Alerts),
         CommandId::Activity => show(model, Screen::Activity),
-        CommandId::Help => show(model, Screen::Help),
+        CommandId::Help => {
+            (model.filters.help, model.command) = Default::default();
+            show(model, Screen::Help);
+        }
         other => moving::travel(model, other),
     }
     Vec::new()
@@ -170,6 +267,20 @@ fn back(model: &mut Model) {
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
+    match model.screen() {
+        Screen::Help => return rows::selected_command(model).map(|command| run_below(model, command.id)).unwrap_or_default(),
+        Screen::Activity => {
+            let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
+            return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
+        }
+        Screen::Main if model.pane == Pane::Images => {
+            if let Some(image) = model.image.clone() {
+                open_image(model, image);
+            }
+            return Vec::new();
+        }
+        _ => {}
+    }
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     if model.screen() == &Screen::Alerts {
         model.inbox.mark_read();
@@ -203,7 +314,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
 fn deploy(model: &mut Model) -> Vec<Effect> {
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
-    let chosen = if model.screen() == &Screen::Main { model.chosen_image(app.as_ref()) } else { None };
+    let chosen = if matches!(model.screen(), Screen::Main | Screen::Image(_)) { model.chosen_image(app.as_ref()) } else { None };
     match chosen.map(|status| status.image.id.as_str().to_owned()) {
         Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image, strategy: None }),
         None => {

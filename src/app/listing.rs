@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::events::{Row, Shown};
 use super::model::Model;
 use super::query::{Query, Searchable, has};
 use super::rows::newest_first;
@@ -69,9 +70,20 @@ pub struct Listing {
     fleets_for: Option<(u64, String, FleetSort)>,
     /// Positions of the fleets shown in the estate.
     pub(super) fleets: Vec<usize>,
-    events_for: Option<u64>,
+    events_for: Option<(u64, String, Shown)>,
+    all_events_for: Option<u64>,
     /// Every event worth a line, newest first.
+    pub(super) all_events: Vec<EventAt>,
+    /// Those of them that pass the filter.
     pub(super) events: Vec<EventAt>,
+}
+
+impl Listing {
+    /// No event is worth a line, filtered or not.
+    #[must_use]
+    pub const fn is_all_quiet(&self) -> bool {
+        self.all_events.is_empty()
+    }
 }
 
 /// Most events that are listed.
@@ -84,9 +96,14 @@ pub fn settle(model: &mut Model) {
         model.listing.fleets = fleets(model);
         model.listing.fleets_for = Some(fleets_for);
     }
-    if model.listing.events_for != Some(model.readings.operations) {
-        model.listing.events = events(model);
-        model.listing.events_for = Some(model.readings.operations);
+    if model.listing.all_events_for != Some(model.readings.operations) {
+        model.listing.all_events = events(model);
+        model.listing.all_events_for = Some(model.readings.operations);
+    }
+    let events_for = (model.readings.operations, model.filters.activity.text().to_owned(), model.shown);
+    if model.listing.events_for.as_ref() != Some(&events_for) {
+        model.listing.events = events_shown(model);
+        model.listing.events_for = Some(events_for);
     }
 }
 
@@ -125,6 +142,15 @@ fn events(model: &Model) -> Vec<EventAt> {
     all.sort_by_key(|(key, _)| *key);
     all.truncate(EVENTS);
     all.into_iter().map(|(_, at)| at).collect()
+}
+
+fn events_shown(model: &Model) -> Vec<EventAt> {
+    let query = Query::read(model.filters.activity.text(), Row::FIELDS);
+    let passes = |at: &EventAt| {
+        event(model, *at)
+            .is_some_and(|(view, event)| model.shown.lets_pass(model, view, event) && query.passes(&Row { view, event, now: model.clock.world }))
+    };
+    model.listing.all_events.iter().copied().filter(passes).collect()
 }
 
 /// An event by where it stands.

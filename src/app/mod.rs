@@ -7,13 +7,18 @@ pub mod age;
 pub mod alert;
 pub mod batch;
 pub mod commands;
+pub mod copying;
 pub mod effect;
+pub mod events;
 pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod hues;
+pub mod image;
 pub mod key;
 pub mod keymap;
 mod keys;
+pub mod lines;
 pub mod listing;
 pub mod message;
 pub mod model;
@@ -28,6 +33,7 @@ pub mod requests;
 pub mod rows;
 pub mod sheet;
 mod sheet_keys;
+pub mod timeline;
 pub mod update;
 
 pub use effect::Effect;

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
+use super::commands::CommandId;
+use super::copying::CopyMenu;
+use super::events::Shown;
 use super::field::Field;
+use super::hues::Hues;
 use super::keymap::Keymap;
 use super::listing::{FleetSort, ImageSort, Listing};
 use super::palette::Palette;
@@ -40,7 +44,7 @@ pub struct Look {
     /// How much colour.
     pub colours: Colours,
     /// Which colour means what.
-    pub palette: Palette,
+    pub hues: Hues,
 }
 
 /// A view of its own.
@@ -50,6 +54,8 @@ pub enum Screen {
     Main,
     /// One fleet with its operation.
     Fleet(FleetName),
+    /// One image: where it comes from, where it runs, what it changes.
+    Image(ImageId),
     /// Events of all operations.
     Activity,
     /// Errors and operations that stopped.
@@ -75,6 +81,10 @@ pub enum List {
     Images,
     /// Fleets.
     Fleets,
+    /// Events of all operations.
+    Activity,
+    /// Commands, in the help.
+    Help,
 }
 
 /// What each list is filtered by.
@@ -84,6 +94,10 @@ pub struct Filters {
     pub images: Field,
     /// Fleets.
     pub fleets: Field,
+    /// Events.
+    pub activity: Field,
+    /// Commands.
+    pub help: Field,
 }
 
 impl Filters {
@@ -93,6 +107,8 @@ impl Filters {
         match list {
             List::Images => &self.images,
             List::Fleets => &self.fleets,
+            List::Activity => &self.activity,
+            List::Help => &self.help,
         }
     }
 
@@ -101,6 +117,8 @@ impl Filters {
         match list {
             List::Images => &mut self.images,
             List::Fleets => &mut self.fleets,
+            List::Activity => &mut self.activity,
+            List::Help => &mut self.help,
         }
     }
 }
@@ -174,6 +192,16 @@ pub struct Model {
     pub image: Option<ImageId>,
     /// The selected alert.
     pub alert: Option<u64>,
+    /// The selected event: its operation and its number there.
+    pub event: Option<(OperationId, u64)>,
+    /// What of the activity is shown.
+    pub shown: Shown,
+    /// The command under the cursor of the help.
+    pub command: Option<CommandId>,
+    /// The palette, when it is open.
+    pub palette: Option<Palette>,
+    /// The copy menu, when it is open.
+    pub copying: Option<CopyMenu>,
     /// First line shown of a text or list without a selection.
     pub scroll: usize,
     /// The views as they were before the last change of view.
@@ -244,6 +272,11 @@ impl Model {
             marked: BTreeSet::new(),
             image: None,
             alert: None,
+            event: None,
+            shown: Shown::default(),
+            command: None,
+            palette: None,
+            copying: None,
             scroll: 0,
             last_view: None,
             keymap: Keymap::default(),
@@ -287,6 +320,8 @@ impl Model {
         match (self.screen(), self.pane) {
             (Screen::Main, Pane::Images) => Some(List::Images),
             (Screen::Main, Pane::Fleets) => Some(List::Fleets),
+            (Screen::Activity, _) => Some(List::Activity),
+            (Screen::Help, _) => Some(List::Help),
             _ => None,
         }
     }
@@ -323,6 +358,7 @@ impl Model {
         match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity)) {
             Some(Screen::Fleet(name)) => Some(name),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
+            Some(Screen::Image(id)) => super::image::fleet(self, id),
             _ => self.fleet.as_ref(),
         }
     }

@@ -1,6 +1,8 @@
 //! Moving the cursor, in whatever list has it.
 
-use super::commands::{COMMANDS, CommandId};
+use super::commands::CommandId;
+use super::events;
+use super::image;
 use super::listing;
 use super::model::{Model, Pane, Screen};
 use super::rows;
@@ -21,6 +23,10 @@ pub fn travel(model: &mut Model, id: CommandId) {
 }
 
 fn move_by(model: &mut Model, by: isize) {
+    if let Some(menu) = &mut model.copying {
+        menu.at = rows::offset(Some(menu.at), by, menu.items.len()).unwrap_or(0);
+        return;
+    }
     if model.sheet.is_some() {
         return scroll_sheet(model, by);
     }
@@ -30,9 +36,13 @@ fn move_by(model: &mut Model, by: isize) {
     match model.screen() {
         Screen::Main => move_main(model, by),
         Screen::Alerts => move_alert(model, by),
-        Screen::Activity => scroll(model, by, model.listing.events.len()),
-        Screen::Help => scroll(model, by, COMMANDS.len() + 8),
-        Screen::Fleet(_) => {}
+        Screen::Activity => move_event(model, by),
+        Screen::Help => move_command(model, by),
+        Screen::Image(id) => model.fleet = image::fleet_at_offset(model, id, by),
+        Screen::Fleet(name) => {
+            let events = model.operation_of(name).map_or(0, |view| view.events.len());
+            scroll(model, by, events);
+        }
     }
 }
 
@@ -64,6 +74,41 @@ fn move_main(model: &mut Model, by: isize) {
     }
 }
 
+fn move_event(model: &mut Model, by: isize) {
+    let at = rows::offset(Some(rows::event_position(model)), by, rows::activity_shown(model).len());
+    select_event(model, at);
+}
+
+fn select_event(model: &mut Model, at: Option<usize>) {
+    let row = at.and_then(|at| rows::activity_shown(model).nth(at).flatten());
+    model.event = row.map(|(view, event)| (view.operation.id.clone(), event.seq));
+}
+
+fn move_command(model: &mut Model, by: isize) {
+    let all = rows::help(model);
+    let position = rows::selected_command(model).and_then(|selected| all.iter().position(|command| command.id == selected.id));
+    let at = rows::offset(position, by, all.len());
+    model.command = at.and_then(|at| all.get(at)).map(|command| command.id);
+}
+
+/// The events from the selected one on, and round the end: the next that went wrong or waits, or the next match of the filter.
+fn next_event(model: &mut Model, backwards: bool) {
+    let (count, from) = (rows::activity_shown(model).len(), rows::event_position(model));
+    let filtered = !model.filters.activity.text().is_empty();
+    let fits = |at: &usize| filtered || rows::activity_shown(model).nth(*at).flatten().is_some_and(|(_, event)| events::is_remarkable(&event.body));
+    let found = round(count, from, backwards).find(fits);
+    if found.is_none() {
+        model.notice = Some("Nothing in this list went wrong".to_owned());
+        return;
+    }
+    select_event(model, found);
+}
+
+/// Every other position of a list from `from` on, round its end, `from` itself last.
+fn round(count: usize, from: usize, backwards: bool) -> impl Iterator<Item = usize> {
+    (1..=count).map(move |by| if backwards { from + count - by } else { from + by } % count.max(1))
+}
+
 fn move_alert(model: &mut Model, by: isize) {
     let all = model.inbox.all();
     let position = model.selected_alert().and_then(|selected| all.iter().position(|alert| alert.id == selected.id));
@@ -81,13 +126,19 @@ pub fn focus(model: &mut Model, pane: Pane) {
 
 /// Goes to the next fleet or image that passes the filter, round the end; without a filter, to the next fleet that is not as it should be.
 pub fn next_match(model: &mut Model, backwards: bool) {
+    match model.screen() {
+        Screen::Main => next_row(model, backwards),
+        Screen::Activity => next_event(model, backwards),
+        _ => move_by(model, if backwards { -1 } else { 1 }),
+    }
+}
+
+fn next_row(model: &mut Model, backwards: bool) {
     let (count, from) = match model.pane {
         Pane::Fleets => (rows::fleets(model).len(), rows::fleet_position(model)),
         Pane::Images => (rows::images(model).len(), rows::image_position(model)),
     };
-    let from = from.unwrap_or(0);
-    let step = |by: usize| if backwards { from + count - by } else { from + by } % count.max(1);
-    let found = (1..=count).map(step).find(|at| is_match(model, *at));
+    let found = round(count, from.unwrap_or(0), backwards).find(|at| is_match(model, *at));
     match (found, model.pane) {
         (None, _) => model.notice = Some("Nothing here needs anybody".to_owned()),
         (Some(at), Pane::Fleets) => model.fleet = rows::fleets(model).get(at).map(|status| status.spec.name.clone()),

@@ -1,7 +1,8 @@
 //! Whether a command can be pressed now, or the reason why not. Disabled is shown with its reason, never hidden.
 
 use super::commands::CommandId;
-use super::model::{Model, Screen};
+use super::model::{Model, Pane, Screen};
+use super::rows;
 use super::sheet::Ask;
 use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
@@ -28,8 +29,17 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::Rollback => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
-        CommandId::Open if model.acting_fleet().is_none() => Some("no fleet is selected".to_owned()),
+        CommandId::Open => nothing_to_open(model),
         _ => None,
+    }
+}
+
+fn nothing_to_open(model: &Model) -> Option<String> {
+    match model.screen() {
+        Screen::Help => None,
+        Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
+        Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),
+        _ => model.acting_fleet().is_none().then(|| no_fleet(model)),
     }
 }
 

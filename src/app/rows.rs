@@ -1,8 +1,9 @@
 //! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
 
+use super::commands::{self, COMMANDS, Command};
 use super::listing::{self, ImageSort};
 use super::model::{Model, Pane, Picker, Purpose};
-use super::query::{Query, Searchable};
+use super::query::{Query, Searchable, has};
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::Untrusted;
 use crate::operation::event::{Event, EventBody, VerdictWord};
@@ -67,7 +68,62 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 
 /// Every event worth a line with its operation, newest first.
 pub fn activity(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
+    model.listing.all_events.iter().map(|at| listing::event(model, *at))
+}
+
+/// Those of them that pass the activity's filter.
+pub fn activity_shown(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
     model.listing.events.iter().map(|at| listing::event(model, *at))
+}
+
+/// Position of the selected event among those shown; the newest where none was selected, or it is not shown.
+#[must_use]
+pub fn event_position(model: &Model) -> usize {
+    let Some((operation, seq)) = &model.event else { return 0 };
+    let is_it = |row: Option<(&OperationView, &Event)>| row.is_some_and(|(view, event)| &view.operation.id == operation && event.seq == *seq);
+    activity_shown(model).position(is_it).unwrap_or(0)
+}
+
+/// The selected event, or the newest.
+#[must_use]
+pub fn selected_event(model: &Model) -> Option<(&OperationView, &Event)> {
+    activity_shown(model).nth(event_position(model)).flatten()
+}
+
+/// The commands of the help that pass its filter: those that can be pressed where it was opened first, each group together.
+#[must_use]
+pub fn help(model: &Model) -> Vec<&'static Command> {
+    let place = commands::place_below(model);
+    let wanted = Query::read(model.filters.help.text(), Described::FIELDS);
+    let fits = |command: &&Command| wanted.passes(&Described { command, keys: model.keymap.shown(command.id) });
+    let (mut here, elsewhere): (Vec<&Command>, Vec<&Command>) = COMMANDS.iter().filter(fits).partition(|command| command.places.contains(&place));
+    here.extend(elsewhere);
+    here
+}
+
+/// The command under the cursor of the help, or the first.
+#[must_use]
+pub fn selected_command(model: &Model) -> Option<&'static Command> {
+    let all = help(model);
+    all.iter().find(|command| Some(command.id) == model.command).or_else(|| all.first()).copied()
+}
+
+/// A command for a filter.
+struct Described<'a> {
+    command: &'a Command,
+    keys: String,
+}
+
+impl Searchable for Described<'_> {
+    const FIELDS: &'static [&'static str] = &["key"];
+
+    fn holds(&self, field: Option<&str>, text: &str) -> bool {
+        let Self { command, keys } = self;
+        match field {
+            Some(_) => keys.split(' ').any(|key| key.eq_ignore_ascii_case(text)),
+            None => has(command.label, text) || has(command.about, text) || has(command.name, text),
+        }
+    }
 }
 
 /// The events of an operation worth a line with their positions, newest first. While a soak only adds numbers to its verdict, the newest one says it all.
@@ -126,6 +182,12 @@ pub fn image_at_offset(images: &[&ImageStatus], from: Option<&ImageId>, by: isiz
         Some(_) => offset(position, by, images.len()),
     }?;
     images.get(at).map(|status| status.image.id.clone())
+}
+
+/// What a fleet's ledger knows of an image.
+#[must_use]
+pub fn known_release<'a>(fleet: &'a FleetStatus, image: &ImageId) -> Option<&'a KnownRelease> {
+    fleet.releases.iter().find(|known| &known.release.image == image)
 }
 
 /// The releases of a fleet's ledger besides the one that serves, the last to become stable first.

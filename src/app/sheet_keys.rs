@@ -56,6 +56,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Reason => edit(model, Entry::Reason),
         CommandId::Name => edit(model, Entry::Name),
         CommandId::OtherTarget => other_target(model),
+        CommandId::Copy => keys::open_menu(model),
         other => moving::travel(model, other),
     }
     Vec::new()

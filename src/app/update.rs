@@ -6,6 +6,7 @@ use super::listing;
 use super::message::Message;
 use super::model::Model;
 use super::moving;
+use super::palette;
 use super::polling;
 use super::replies;
 use super::sheet::Entry;
@@ -56,7 +57,10 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         Some(sheet) if sheet.editing == Some(Entry::Reason) => sheet.reason.paste(text),
         Some(_) => {}
         None => {
-            if let Some(list) = model.typing {
+            if let Some(palette) = &mut model.palette {
+                palette.field.paste(text);
+                palette::search(model);
+            } else if let Some(list) = model.typing {
                 model.filters.of_mut(list).paste(text);
                 moving::settle_selection(model);
             }

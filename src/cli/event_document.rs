@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::json::{moment, secs};
+use crate::app::lines::event_text;
 use crate::domain::ids::OperationId;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
 use crate::operation::plan::Plan;
-use crate::view::lines::event_text;
 
 /// The document. Steps count from 1.
 pub(super) fn event_document(operation: &OperationId, plan: &Plan, event: &Event) -> Value {

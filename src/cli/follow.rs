@@ -7,12 +7,12 @@ use super::event_document::event_document;
 use super::exit::Exit;
 use super::operation_document::OperationDoc;
 use super::output::Output;
+use crate::app::lines::event_line;
 use crate::domain::ids::OperationId;
 use crate::operation::event::{Event, EventBody, OperationState, VerdictWord};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
-use crate::view::lines::event_line;
 
 /// How often the store is asked whether it has something new.
 const POLL: Duration = Duration::from_millis(100);

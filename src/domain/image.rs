@@ -1,5 +1,7 @@
 //! Machine images: what was baked, what it is called, and whether it may be launched.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::ImageId;
@@ -80,6 +82,9 @@ pub struct Image {
     pub blocked: Option<Block>,
     /// Set while it is being baked.
     pub bake: Option<BakeProgress>,
+    /// All its tags, as they were told.
+    #[serde(default)]
+    pub tags: BTreeMap<String, Untrusted>,
 }
 
 impl Image {

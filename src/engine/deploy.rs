@@ -1,8 +1,8 @@
 //! Forward: claim, template, one box or full size, weights step by step, stable.
 
-use super::gates;
 use super::situation::Situation;
-use super::{Move, Step};
+use super::{Move, Step, WantedCall};
+use super::{foreign, gates};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
 use crate::domain::sizes::share_of;
@@ -49,21 +49,51 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     next
 }
 
-/// Held for what another hand changed: what is needed is still re-read, because the way back out of this hold has to know it.
+/// Held for what another hand changed: nothing goes forward, but a candidate that fails its share is still taken out of the traffic. What is
+/// needed is still re-read, and both groups stay able to carry what they have.
 pub(super) fn held(situation: &Situation<'_>, hold: Move) -> Step {
-    Step { events: raised_need(situation), then: hold }
+    let mut events = raised_need(situation);
+    events.extend(share_carried(situation));
+    let then = fails_its_share(situation).or_else(|| cannot_grow(situation)).unwrap_or(hold);
+    let then = match then {
+        Move::Hold { why, meanwhile: None } => Move::Hold { why, meanwhile: pins(situation) },
+        other => other,
+    };
+    Step { events, then }
+}
+
+/// Servers of the candidate are missing and none can come, because its group launches something else by now: waiting for them is no use.
+fn cannot_grow(situation: &Situation<'_>) -> Option<Move> {
+    let share = Some(situation.given_pct()).filter(|share| *share > 0 && foreign::in_candidate(situation).is_some())?;
+    let (healthy, wanted) = (situation.healthy(situation.to().slot)?, situation.size_for(share));
+    let group = &situation.to().group;
+    let why = format!("only {healthy} of {wanted} servers of {group} are healthy, and another hand changed what it launches");
+    (healthy < wanted).then_some(Move::BackOut { why })
+}
+
+/// Whether the candidate carries what it gets, recorded where it changed: since when it does not is counted from there.
+fn share_carried(situation: &Situation<'_>) -> Option<EventBody> {
+    let share = Some(situation.given_pct()).filter(|share| *share > 0)?;
+    let good = situation.healthy(situation.to().slot)? >= situation.size_for(share);
+    let looked = situation.count_observation(situation.plan.timing.period_soak, good);
+    looked.filter(|_| !good || situation.progress.streak == 0)
 }
 
 /// What is needed is re-read, and both groups stay able to carry what they have.
 pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
     let raised = raised_need(situation);
-    let share = situation.given_pct();
-    if share == 0 || !raised.is_empty() {
+    if !raised.is_empty() {
         return Step { events: raised, then: otherwise };
     }
-    let need = situation.progress.need;
-    let pin = situation.raise(situation.from().slot, need).or_else(|| situation.raise(situation.to().slot, situation.size_for(share)));
-    pin.map_or(otherwise, |call| Move::call(call, format!("{need} servers are needed now"))).into()
+    pins(situation).map_or(otherwise, Move::Call).into()
+}
+
+/// The call that keeps a group that serves, or may have to, able to carry what it has. Servers of something else are not launched for that.
+fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
+    let (share, need) = (Some(situation.given_pct()).filter(|share| *share > 0)?, situation.progress.need);
+    let of_candidate = || situation.raise(situation.to().slot, situation.size_for(share)).filter(|_| foreign::in_candidate(situation).is_none());
+    let call = situation.raise(situation.from().slot, need).or_else(of_candidate)?;
+    Some(WantedCall { call, why: format!("{need} servers are needed now") })
 }
 
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.

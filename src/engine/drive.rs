@@ -16,7 +16,7 @@ use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
-use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::lease::{CALL_TIMEOUT, LEASE_LIFE, LEASE_RENEW, Lease};
 use crate::operation::notice::{self, NoticeKind};
 use crate::operation::plan::StepKind;
 use crate::operation::progress::Progress;
@@ -64,8 +64,9 @@ pub trait Hands: Send {
     /// One look at the fleet.
     async fn look(&mut self, depth: Depth) -> FleetObservation;
 
-    /// Makes the call once.
-    async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError>;
+    /// Makes the call once, unless `lease` does not cover it any more when its bytes are to leave: a process may stand still between any look at
+    /// the lease and that moment, and what it sent afterwards would undo what its successor did.
+    async fn send(&mut self, call: &CloudCall, lease: &Lease) -> Result<CallReply, CloudError>;
 
     /// Appends events.
     async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, Self::Error>;
@@ -166,19 +167,30 @@ impl<H: Hands> Driver<H> {
     /// A driver before us may have died between sending a call and hearing its answer. Its call is given time to arrive, then the world is looked at.
     async fn resolve_call_in_flight(&mut self) -> Result<(), H::Error> {
         let Some(in_flight) = self.progress.in_flight.clone() else { return Ok(()) };
-        self.hands.sleep(CALL_TIMEOUT).await;
-        self.renew_lease().await?;
+        self.outwait(CALL_TIMEOUT).await?;
         let outcome = CallOutcome::Unknown { message: "the driver before died before the answer came".into() };
         self.append(&[EventBody::CallEnded { call_no: in_flight.call_no, outcome }]).await
     }
 
     /// The operation this one took the wheel from may have asked for fewer servers, or for an instance refresh, in the same moment. That call is
-    /// given time to arrive: until then servers that are about to end look healthy, and a way back would lead to them.
+    /// given time to arrive: until then servers that are about to end look healthy, and a way back would lead to them. Its driver does not know
+    /// yet that it lost its lease, and may send the call as long as that would have lasted.
     async fn outwait_lowering(&mut self) -> Result<(), H::Error> {
         let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
         if let Some(CloudCall::Park { .. } | CloudCall::StartInstanceRefresh { .. }) = self.hands.in_flight(&before).await? {
-            self.hands.sleep(CALL_TIMEOUT).await;
+            self.outwait(LEASE_LIFE).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets real time pass and keeps the lease meanwhile.
+    async fn outwait(&mut self, span: Millis) -> Result<(), H::Error> {
+        let mut left = span;
+        while left > Millis::ZERO {
+            let part = left.min(LEASE_RENEW);
+            self.hands.sleep(part).await;
             self.renew_lease().await?;
+            left = left.minus(part);
         }
         Ok(())
     }
@@ -259,7 +271,7 @@ impl<H: Hands> Driver<H> {
         let call_no = self.progress.calls.intended;
         self.append(&[EventBody::CallIntended { call_no, call: wanted.call.clone(), why: wanted.why }]).await?;
         let outcome = if self.lease.covers_a_call(self.hands.boot_now()) {
-            outcome_of(self.hands.send(&wanted.call).await)
+            outcome_of(self.hands.send(&wanted.call, &self.lease).await)
         } else {
             CallOutcome::Refused { kind: CloudErrorKind::Network, message: "not sent: the lease ran short while its intent was recorded".into() }
         };

@@ -61,6 +61,11 @@ fn template(situation: &Situation<'_>) -> Option<String> {
     if pinned(from) != situation.plan.from.template_version {
         return Some(format!("another hand changed what {} launches", from.name));
     }
+    in_candidate(situation)
+}
+
+/// The candidate's group launches something else than it was pointed at.
+pub(super) fn in_candidate(situation: &Situation<'_>) -> Option<String> {
     let pinned_by_us = situation.plan.steps.iter().position(|step| step.kind == StepKind::Template).is_some_and(|at| situation.progress.current > at);
     let to = situation.group(situation.to().slot)?;
     (pinned_by_us && pinned(to) != situation.to_version()).then(|| format!("another hand changed what {} launches", to.name))

@@ -37,8 +37,10 @@ impl Situation<'_> {
         if evidence.is_none() {
             return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
         }
-        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart.
-        if self.progress.observed.plus(self.observed_now(period)) < self.plan.timing.lower_gap {
+        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart, nor does it let weights settle.
+        let timing = &self.plan.timing;
+        let gap = if self.progress.settles_anew { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
+        if self.progress.observed.plus(self.observed_now(period)) < gap {
             return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();

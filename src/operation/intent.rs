@@ -40,4 +40,15 @@ impl Intent {
             Self::Deploy { fleet, .. } | Self::Rollback { fleet, .. } | Self::Recycle { fleet } => fleet,
         }
     }
+
+    /// The same on the command line; `to` is the release the plan found.
+    #[must_use]
+    pub fn command(&self, to: &str) -> String {
+        match self {
+            Self::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {to}"),
+            Self::Recycle { fleet } => format!("qd recycle {fleet}"),
+            Self::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
+            Self::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {to}"),
+        }
+    }
 }

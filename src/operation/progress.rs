@@ -136,6 +136,9 @@ pub struct Progress {
     pub attached: BTreeMap<GroupName, Vec<bool>>,
     /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
+    /// Another driver is at work than the one that wrote last: it counts anew how long that had to spread, because its clock is another one.
+    #[serde(default)]
+    pub settles_anew: bool,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
     /// When the claim's tags were last written; none once they are given back.
@@ -194,6 +197,7 @@ impl Progress {
             expected_routes: vec![plan.actions.clone()],
             attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
+            settles_anew: false,
             promoted: false,
             claimed_at: None,
             refresh: RefreshMemory::default(),
@@ -226,7 +230,7 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::DriverStarted { .. } => self.taken_over = true,
+            EventBody::DriverStarted { .. } => (self.taken_over, self.settles_anew) = (true, self.calls.intended > 0),
             EventBody::Planned { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
@@ -378,12 +382,12 @@ impl Progress {
     fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
         if let Some((group, on)) = attachment(call) {
             self.attached.entry(group.clone()).or_default().push(on);
-            self.written_at = Some(at);
+            self.written(at);
         }
         match call {
             CloudCall::SetWeights { actions, .. } => {
                 self.expected_routes.push(actions.clone());
-                self.written_at = Some(at);
+                self.written(at);
             }
             CloudCall::StartInstanceRefresh { version, .. } => {
                 let starts = self.refresh.starts + 1;
@@ -395,6 +399,10 @@ impl Progress {
             CloudCall::Untag { .. } => self.claimed_at = None,
             _ => {}
         }
+    }
+
+    const fn written(&mut self, at: WorldTime) {
+        (self.written_at, self.settles_anew) = (Some(at), false);
     }
 
     /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.

@@ -39,6 +39,8 @@ pub struct Header {
     pub time_scale: u32,
     /// `mine only`, or `shared on HOST`.
     pub store: String,
+    /// The person at the keyboard, as operations name who began them: `user@host`.
+    pub user: String,
 }
 
 /// An opened fleet: everything the main row has, and what only the opened one is asked for.

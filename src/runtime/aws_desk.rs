@@ -132,6 +132,7 @@ impl Desk for AwsDesk {
                 credentials_end: None,
                 time_scale: self.wiring.time_scale,
                 store: "?".to_owned(),
+                user: host::who("".into()).short(),
             },
         }
     }

@@ -47,6 +47,7 @@ impl Desk for Office {
             credentials_end: self.cloud.credentials_until().or_else(|| identity.and_then(|identity| identity.expires_at)),
             time_scale: self.settings.time_scale,
             store: if self.store.is_shared() { format!("shared on {}", host::host_name().shown()) } else { "mine only".to_owned() },
+            user: host::who("".into()).short(),
         }
     }
 

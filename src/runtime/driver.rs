@@ -1,6 +1,9 @@
 //! The process that drives an operation: the hands of [`crate::engine::drive`], with a store, a cloud and a clock.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +27,7 @@ use crate::operation::command::Command;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
-use crate::operation::lease::CALL_TIMEOUT;
+use crate::operation::lease::{CALL_TIMEOUT, Lease};
 use crate::operation::notice::NoticeKind;
 use crate::operation::plan::{BUILD, OperationKind, Refusal};
 use crate::operation::progress::Progress;
@@ -123,9 +126,17 @@ impl Hands for ProcessHands {
         reader.observe(&self.operation.plan.scope, depth).await
     }
 
-    async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError> {
-        let answered = tokio::time::timeout(CALL_TIMEOUT.std(), self.write.call(call)).await;
-        answered.unwrap_or_else(|_| Err(CloudError::new(CloudErrorKind::OutcomeUnknown, call.aws_name(), format!("no answer in {CALL_TIMEOUT}"))))
+    async fn send(&mut self, call: &CloudCall, lease: &Lease) -> Result<CallReply, CloudError> {
+        let answered = under_lease(lease, host::boot_now, tokio::time::timeout(CALL_TIMEOUT.std(), self.write.call(call))).await;
+        let failed = |kind, why: String| Err(CloudError::new(kind, call.aws_name(), why));
+        match answered {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(_)) => failed(CloudErrorKind::OutcomeUnknown, format!("no answer in {CALL_TIMEOUT}")),
+            Err(Fence::NotSent) => failed(CloudErrorKind::Network, "not sent: this process stood still until its lease ran short".to_owned()),
+            Err(Fence::GivenUp) => {
+                failed(CloudErrorKind::OutcomeUnknown, "this process stood still in the middle of the call until its lease ended".to_owned())
+            }
+        }
     }
 
     async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, DeskError> {
@@ -215,6 +226,31 @@ impl ProcessHands {
     }
 }
 
+/// Why a call was not gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fence {
+    /// It never began.
+    NotSent,
+    /// It may have been sent.
+    GivenUp,
+}
+
+/// Goes on with `call` only as long as `lease` lasts: begun only if a whole call is covered, and then looked at before every poll, because any
+/// of them may be the one in which bytes leave. So a process that stood still, or whose host slept, sends nothing when it wakes up.
+async fn under_lease<T>(lease: &Lease, now: impl Fn() -> BootTime, call: impl Future<Output = T>) -> Result<T, Fence> {
+    if !lease.covers_a_call(now()) {
+        return Err(Fence::NotSent);
+    }
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        if now() >= lease.deadline {
+            return Poll::Ready(Err(Fence::GivenUp));
+        }
+        call.as_mut().poll(context).map(Ok)
+    })
+    .await
+}
+
 /// What an operation whose record is damaged may have asked for last, at worst: fewer servers in the group that is to serve.
 fn worst_call(damaged: &DamagedOperation, after: &Operation) -> CloudCall {
     tracing::warn!("{}: its last call is given time to arrive", damaged.sentence());
@@ -229,4 +265,39 @@ fn nap(left: Millis, speed: f64) -> Duration {
     #[expect(clippy::cast_precision_loss, reason = "spans of hours, in milliseconds")]
     let real = left.0 as f64 / 1_000.0 / speed;
     Duration::from_secs_f64(real.clamp(0.001, LONGEST_NAP.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Polls a call three times under a lease that ends at 30 s; before the nth poll the clock stands at `clock[n]`, in seconds.
+    async fn call_while_the_clock_shows(clock: [u64; 4]) -> (Result<(), Fence>, u64) {
+        let lease = Lease { epoch: 1, holder: None, deadline: BootTime(30_000) };
+        let (looks, polls) = (AtomicU64::new(0), AtomicU64::new(0));
+        let now = || BootTime(clock[usize::try_from(looks.fetch_add(1, Ordering::SeqCst)).unwrap_or(3).min(3)] * 1_000);
+        let call = poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if polls.fetch_add(1, Ordering::SeqCst) < 2 { Poll::Pending } else { Poll::Ready(()) }
+        });
+        let ended = under_lease(&lease, now, call).await;
+        (ended, polls.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn a_call_goes_on_while_its_lease_lasts() {
+        assert_eq!(call_while_the_clock_shows([21, 21, 22, 29]).await, (Ok(()), 3));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_by_a_process_that_stood_still_until_its_lease_ran_short() {
+        assert_eq!(call_while_the_clock_shows([22, 22, 22, 22]).await, (Err(Fence::NotSent), 0));
+    }
+
+    #[tokio::test]
+    async fn nothing_more_is_sent_by_a_process_that_stood_still_in_the_middle_of_a_call() {
+        assert_eq!(call_while_the_clock_shows([21, 21, 30, 30]).await, (Err(Fence::GivenUp), 1));
+    }
 }

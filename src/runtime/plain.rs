@@ -5,12 +5,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::lines::event_line;
 use crate::cli::commands::fleets::FleetsArgs;
 use crate::cli::{self, Command, Exit, Output};
 use crate::domain::ids::OperationId;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
-use crate::view::lines::event_line;
 
 /// How often the store is asked whether it has something new.
 const POLL: Duration = Duration::from_millis(200);

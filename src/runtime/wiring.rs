@@ -9,8 +9,8 @@ use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
 use crate::adapters::store::{Store, trust_root};
+use crate::app::hues::Hues;
 use crate::app::keymap::Keymap;
-use crate::app::palette::Palette;
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
 use crate::domain::text::escape;
@@ -87,10 +87,10 @@ impl Wiring {
     }
 
     /// Which colours mean what, if the person has a file that says so; `light` is the terminal's background.
-    fn palette(&self, light: bool) -> Result<Palette, DeskError> {
+    fn hues(&self, light: bool) -> Result<Hues, DeskError> {
         let path = &self.places.theme_file;
-        let Some(text) = config::read(path)? else { return Ok(Palette::of(light)) };
-        let read = Palette::with(&escape(&path.display().to_string()), &text, light);
+        let Some(text) = config::read(path)? else { return Ok(Hues::of(light)) };
+        let read = Hues::with(&escape(&path.display().to_string()), &text, light);
         read.map_err(|mistake| DeskError::other(escape(&mistake), "the built-in colours are used until it is right"))
     }
 
@@ -98,9 +98,9 @@ impl Wiring {
     #[must_use]
     pub fn screen_options(&self) -> ScreenOptions {
         let mut look = capability::look(self.options.ascii, self.options.no_color);
-        let palette = self.palette(look.palette == Palette::LIGHT);
-        look.palette = palette.as_ref().map_or(look.palette, |palette| *palette);
-        ScreenOptions { look, keymap: self.keymap(), mistake: palette.err(), saved: self.places.state_dir.join("saved") }
+        let hues = self.hues(look.hues == Hues::LIGHT);
+        look.hues = hues.as_ref().map_or(look.hues, |hues| *hues);
+        ScreenOptions { look, keymap: self.keymap(), mistake: hues.err(), saved: self.places.state_dir.join("saved") }
     }
 
     /// The office of the simulated cloud.

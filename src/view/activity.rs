@@ -1,57 +1,148 @@
-//! What operations did: every step, call and verdict, newest first.
+//! What operations did: every step, call and verdict, newest first, and all about the event under the cursor.
+//!
+//! ```text
+//! ┏━ EVENTS newest first  / fleet:web-prod ━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 9/61 ━┓
+//! ┃TIME     WHO    WHAT   TARGET        DETAIL                                ┃
+//! ┃03:12:07 auto   judge  web-prod      step 5/9 weight 25%: judge FAIL, …    ┃
+//! ┃                                                                           ┃
+//! ┃03:12:07 step 5/9 weight 25%: judge FAIL, the whole of it                  ┃
+//! ┃ op-3 canary web-prod 2.13.2 -> 2.14.0, by ada@bastion-1 "cart badge fix"  ┃
+//! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+//! ```
 
 use ratatui::layout::Rect;
 
-use super::lines::event_text;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
+use crate::app::events::{self, Kind};
+use crate::app::lines::{event_line, event_text, route_words};
 use crate::app::model::Model;
+use crate::app::needs::state_word;
 use crate::app::rows;
-use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, VerdictWord};
+use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use crate::operation::record::OperationView;
+
+/// Lines about the event under the cursor.
+const BELOW: u16 = 7;
+/// Below so many columns there is room for when, where and what only.
+const NARROW: u16 = 60;
 
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let count = rows::activity(model).len();
-    let note = if count == 0 { String::new() } else { format!("{}/{count}", (model.scroll + 1).min(count)) };
-    let inside = paint.boxed(area, "EVENTS newest first", &note, true);
-    list(model, paint, inside, model.scroll);
+    let (count, at) = (rows::activity_shown(model).len(), rows::event_position(model));
+    let note = if count == 0 { String::new() } else { format!("{}/{count}", (at + 1).min(count)) };
+    let inside = paint.boxed(area, &format!("EVENTS newest first{}", asked(model)), &note, true);
+    let below = if inside.height >= 14 && count > 0 { BELOW } else { 0 };
+    paint.row(inside, 0, &head());
+    list(model, paint, paint::lines(inside, 1, inside.height.saturating_sub(1 + below)));
+    let about = about(model, usize::from(inside.width));
+    paint.rows(paint::lines(inside, inside.height.saturating_sub(below), below), &about);
 }
 
-/// The events from position `first` on.
-pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect, first: usize) {
-    let all = rows::activity(model);
-    if all.len() == 0 {
+/// What is asked for, if not everything is.
+fn asked(model: &Model) -> String {
+    let filter = model.filters.activity.text();
+    let mut asked = if filter.is_empty() { String::new() } else { format!("  / {filter}") };
+    if let Some(kind) = model.shown.kind {
+        asked.push_str(&format!("  only {}", kind.word()));
+    }
+    if model.shown.mine {
+        asked.push_str("  only mine");
+    }
+    asked
+}
+
+fn head() -> Row {
+    paint::toned("TIME     WHO    WHAT   TARGET        DETAIL", Tone::Dim)
+}
+
+/// The events around the one under the cursor.
+pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let all = rows::activity_shown(model);
+    let count = all.len();
+    if count == 0 {
+        return paint.row(area, 0, &paint::toned(nothing(model), Tone::Dim));
+    }
+    let position = rows::event_position(model);
+    let first = paint::first_shown(position, count, usize::from(area.height));
+    for (line, (at, event)) in (0..area.height).zip(all.enumerate().skip(first)) {
+        let row = event.and_then(|(view, event)| row(model, view, event, paint, area.width)).unwrap_or_default();
+        paint.row(area, line, &row);
+        if at == position {
+            paint.cursor(area, line);
+        }
+    }
+}
+
+fn nothing(model: &Model) -> &'static str {
+    match (model.operations_read, model.listing.is_all_quiet()) {
+        (false, _) => " not read yet",
+        (true, true) => " no operation was ever started from this store",
+        (true, false) => " nothing passes the filter: esc clears it",
+    }
+}
+
+/// The newest events, for a box of another view.
+pub fn newest(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    if rows::activity(model).len() == 0 {
         let text = if model.operations_read { " no operation was ever started from this store" } else { " not read yet" };
         return paint.row(area, 0, &paint::toned(text, Tone::Dim));
     }
-    let last_start = all.len().saturating_sub(usize::from(area.height));
-    let shown: Vec<Row> =
-        all.skip(first.min(last_start)).take(usize::from(area.height)).flatten().filter_map(|(view, event)| row(view, event, paint)).collect();
+    let shown: Vec<Row> = rows::activity(model)
+        .take(usize::from(area.height))
+        .flatten()
+        .filter_map(|(view, event)| row(model, view, event, paint, area.width))
+        .collect();
     paint.rows(area, &shown);
 }
 
-fn row(view: &OperationView, event: &Event, paint: &Paint<'_>) -> Option<Row> {
+fn row(model: &Model, view: &OperationView, event: &Event, paint: &Paint<'_>, columns: u16) -> Option<Row> {
     let plan = &view.operation.plan;
-    let fleet = text::left(&plan.fleet.to_string(), 13, paint.glyphs.cut);
-    let operation = text::left(&view.operation.id.to_string(), 7, paint.glyphs.cut);
+    if columns < NARROW {
+        let fleet = text::left(&plan.fleet.to_string(), 9, paint.glyphs.cut);
+        return Some(vec![piece(format!("{} {fleet} ", event.at.clock()), Tone::Dim), piece(event_text(plan, event)?, tone(&event.body))]);
+    }
+    let (who, fleet) = (events::who(model, &event.body), plan.fleet.to_string());
     Some(vec![
         piece(format!("{} ", event.at.clock()), Tone::Dim),
-        piece(format!("{fleet} {operation} "), Tone::Plain),
+        piece(format!("{} ", text::left(&who, 6, paint.glyphs.cut)), if who == "auto" { Tone::Dim } else { Tone::Strong }),
+        piece(format!("{:<6} ", Kind::of(&event.body).word()), Tone::Dim),
+        piece(format!("{} ", text::left(&fleet, 13, paint.glyphs.cut)), Tone::Plain),
         piece(event_text(plan, event)?, tone(&event.body)),
     ])
 }
 
+/// The event under the cursor and its operation, in full.
+fn about(model: &Model, columns: usize) -> Vec<Row> {
+    let Some((view, event)) = rows::selected_event(model) else { return Vec::new() };
+    let (operation, plan, calls) = (&view.operation, &view.operation.plan, view.progress.calls);
+    let whole = event_line(plan, event).unwrap_or_default();
+    let mut rows = vec![Vec::new()];
+    rows.extend(text::wrap(&whole, columns).into_iter().take(2).map(|line| paint::toned(line, tone(&event.body))));
+    let why = operation.reason.as_ref().map_or_else(|| "-".to_owned(), |reason| format!("\"{}\"", reason.shown()));
+    let from = operation.by.from.as_ref().map(|from| format!(" from {}", from.shown())).unwrap_or_default();
+    let lasted = view.events.last().map_or(0, |last| last.at.since(operation.created_at).as_secs());
+    let named = |name: &str, text: String| vec![piece(format!(" {name:<6}"), Tone::Dim), piece(text, Tone::Plain)];
+    rows.extend([
+        named("op", format!("{} {} {}, {} after {}", operation.id, operation.word(), route_words(plan), state_word(view.state()), span(lasted))),
+        named("why", format!("{why}   plan {}", plan.id)),
+        named("who", format!("{}{from} as {}", operation.by.short(), operation.by.caller.shown())),
+        named("calls", format!("{} ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown)),
+    ]);
+    rows
+}
+
+fn span(secs: u64) -> String {
+    format!("{}:{:02}", secs / 60, secs % 60)
+}
+
 const fn tone(body: &EventBody) -> Tone {
     match body {
-        EventBody::StepEnded { outcome: StepOutcome::Failed, .. }
-        | EventBody::CallEnded { outcome: CallOutcome::Refused { .. }, .. }
-        | EventBody::StateChanged { to: OperationState::Failed, .. } => Tone::Bad,
-        EventBody::Judged { verdict, .. } if matches!(verdict.word, VerdictWord::Fail) => Tone::Bad,
-        EventBody::StateChanged { to: OperationState::Holding | OperationState::Paused, .. }
+        EventBody::StateChanged { to: OperationState::Holding | OperationState::Paused | OperationState::BackingOut, .. }
         | EventBody::CallEnded { outcome: CallOutcome::Unknown { .. }, .. } => Tone::Waits,
         EventBody::TrafficOnTarget | EventBody::BecameStable => Tone::Good,
+        body if events::is_remarkable(body) => Tone::Bad,
         _ => Tone::Plain,
     }
 }

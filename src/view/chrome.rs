@@ -10,12 +10,12 @@
 
 use ratatui::layout::Rect;
 
-use super::lines::route_words;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
 use crate::app::age::about;
 use crate::app::commands::{self, Command, CommandId, Group};
+use crate::app::lines::route_words;
 use crate::app::model::{Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
@@ -138,12 +138,18 @@ fn second_line(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 
 /// A need of the fleet that is on the screen is said there.
 fn is_on_screen(model: &Model, fleet: Option<&crate::domain::ids::FleetName>) -> bool {
-    let sheet_open = model.sheet.is_some() || model.picker.is_some();
+    let sheet_open = model.sheet.is_some() || model.picker.is_some() || model.palette.is_some() || model.copying.is_some();
     sheet_open || fleet.is_some_and(|fleet| matches!(model.screen(), Screen::Fleet(opened) if opened == fleet))
 }
 
 fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     let crumb = paint.glyphs.crumb;
+    if model.copying.is_some() {
+        return paint::plain(" copy");
+    }
+    if model.palette.is_some() {
+        return paint::plain(" go to");
+    }
     if let Some(sheet) = &model.sheet {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
@@ -161,6 +167,10 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     match model.screen() {
         Screen::Main => main_line(model),
         Screen::Fleet(name) => fleet_crumbs(model, name, paint),
+        Screen::Image(id) => paint::plain(format!(
+            " images {crumb} {}",
+            crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
+        )),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Help => paint::plain(" help"),
@@ -212,6 +222,9 @@ pub fn notice(model: &Model) -> Row {
 
 /// The keys of this place, as many as fit: help always, then what can be pressed, then what is off, in brackets.
 pub fn footer(model: &Model, columns: usize) -> Row {
+    if model.palette.is_some() {
+        return vec![piece(" enter", Tone::Key), piece(" go there  ", Tone::Plain), piece("esc", Tone::Key), piece(" close", Tone::Plain)];
+    }
     let all = commands::footer(model);
     let mut by_need = all.clone();
     // In a sliver, what stops an operation matters more than what opens it.
@@ -231,6 +244,9 @@ pub fn footer(model: &Model, columns: usize) -> Row {
     }
     let mut row: Row = toned(" ", Tone::Plain);
     row.extend(all.into_iter().filter(|command| fitting.contains(&command.id)).flat_map(|command| footer_item(model, command)));
+    if let Some(last) = row.last_mut() {
+        last.text.truncate(last.text.trim_end().len());
+    }
     row
 }
 

@@ -15,13 +15,13 @@
 
 use ratatui::layout::Rect;
 
-use super::lines::{event_line, verdict_word};
 use super::main_view::split;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use super::{dots, judge, strip, words};
 use crate::app::age::{about, countdown, stepped};
+use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
@@ -47,11 +47,11 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     let wanted = u16::try_from(steps.len().max(servers.len())).unwrap_or(u16::MAX).saturating_add(2);
     let top_height = wanted.clamp(7, area.height.saturating_sub(below_height).max(7));
     let (left, right) = split(paint::lines(area, 0, top_height), 40.min(area.width / 2));
-    draw_steps(model, operation, &steps, paint, left);
+    draw_steps(model, name, &steps, paint, left);
     let inside = paint.boxed(right, "SERVERS", &servers_age(model, name), false);
     paint.rows(inside, &servers);
     paint.rows(paint::lines(area, top_height, below_height), &below);
-    events(operation, paint, paint::lines(area, top_height + below_height, area.height));
+    events(operation, model.scroll, paint, paint::lines(area, top_height + below_height, area.height));
 }
 
 fn servers_age(model: &Model, name: &FleetName) -> String {
@@ -63,15 +63,15 @@ fn servers_age(model: &Model, name: &FleetName) -> String {
     if model.detail_problem.is_some() { format!("{age}, last reading failed") } else { age }
 }
 
-fn draw_steps(model: &Model, operation: Option<&OperationView>, steps: &[Row], paint: &mut Paint<'_>, area: Rect) {
-    let Some(view) = operation else {
-        let inside = paint.boxed(area, "NO OPERATION", "", false);
+fn draw_steps(model: &Model, name: &FleetName, steps: &[Row], paint: &mut Paint<'_>, area: Rect) {
+    let Some(view) = model.operation_of(name) else {
+        let inside = paint.boxed(area, &format!("{name}  no operation"), "", false);
         let text = if model.operations_read { " D deploys, R rolls back" } else { " operations are not read yet" };
         return paint.row(inside, 0, &paint::toned(text, Tone::Dim));
     };
     let brief = view.brief();
     let (sign, _) = words::operation_sign(brief.kind, brief.state, paint.glyphs);
-    let title = format!("{} {}/{} {sign} {}", brief.word, brief.step, brief.steps, needs::state_word(brief.state));
+    let title = format!("{name}  {} {}/{} {sign} {}", brief.word, brief.step, brief.steps, needs::state_word(brief.state));
     let note = words::left(brief.deadline, model.clock.world).unwrap_or_default();
     let inside = paint.boxed(area, &title, &note, true);
     let first = paint::first_shown(view.progress.current, steps.len(), usize::from(inside.height));
@@ -171,7 +171,7 @@ fn driver(view: &OperationView) -> String {
     holder.map_or_else(|| "its driver".to_owned(), |holder| format!("process {} on {}", holder.pid, holder.host.shown()))
 }
 
-fn events(operation: Option<&OperationView>, paint: &mut Paint<'_>, area: Rect) {
+fn events(operation: Option<&OperationView>, scroll: usize, paint: &mut Paint<'_>, area: Rect) {
     let Some(view) = operation else { return };
     if area.height == 0 {
         return;
@@ -182,12 +182,13 @@ fn events(operation: Option<&OperationView>, paint: &mut Paint<'_>, area: Rect) 
         .map(|line| paint::plain(format!(" {line}")))
         .collect();
     if area.height < 5 {
-        return paint.rows(area, &newest);
+        return paint.rows(area, newest.get(scroll.min(newest.len())..).unwrap_or_default());
     }
     let calls = view.progress.calls;
     let note = format!("{} calls ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
     let inside = paint.boxed(area, "EVENTS newest first", &note, false);
-    paint.rows(inside, &newest);
+    let first = scroll.min(newest.len().saturating_sub(usize::from(inside.height)));
+    paint.rows(inside, newest.get(first..).unwrap_or_default());
 }
 
 /// Groups with their servers, bad ones by name, and what could not be read.

@@ -1,8 +1,8 @@
 //! What the judge counted: canary and base on one scale, with sample sizes and the probability beside them.
 
-use super::lines::{step_name, verdict_word};
 use super::paint::{self, Row, piece};
 use super::theme::Tone;
+use crate::app::lines::{step_name, verdict_word};
 use crate::domain::traffic::Counts;
 use crate::operation::event::{Verdict, VerdictWord};
 use crate::operation::plan::OperationKind;

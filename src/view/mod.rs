@@ -7,16 +7,18 @@ mod alerts;
 mod bars;
 mod batch;
 mod chrome;
+mod copying;
 mod detail;
 mod dots;
 mod fleets;
 mod glyphs;
 mod help;
+mod image;
 mod images;
 mod judge;
-pub mod lines;
 mod main_view;
 mod paint;
+mod palette;
 mod picker;
 mod releases;
 mod sheet;
@@ -80,6 +82,12 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         return tiny::draw(model, paint, area);
     }
     let body = chrome::draw(model, paint, area);
+    if let Some(menu) = &model.copying {
+        return copying::draw(menu, paint, body);
+    }
+    if let Some(open) = &model.palette {
+        return palette::draw(model, open, paint, body);
+    }
     if model.sheet.is_some() {
         return sheet::draw(model, paint, body);
     }
@@ -90,6 +98,7 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Screen::Main if is_wide(area) => wide::draw(model, paint, body),
         Screen::Main => main_view::draw(model, paint, body),
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
+        Screen::Image(id) => image::draw(model, id, paint, body),
         Screen::Activity => activity::draw(model, paint, body),
         Screen::Alerts => alerts::draw(model, paint, body),
         Screen::Help => help::draw(model, paint, body),

@@ -60,6 +60,18 @@ fn release_row(model: &Model, known: &KnownRelease, selected: bool, wide: bool, 
     vec![piece(line(lead, [&label, &id, &age, &stable, &against], wide, paint.glyphs.cut), tone)]
 }
 
+/// What a ledger says of a release, in words.
+pub fn words(known: &KnownRelease) -> (String, Tone) {
+    let stable = format!("stable since {} ({})", known.stable_at.rfc3339(), known.how.word());
+    match &known.marked {
+        None => (stable, Tone::Good),
+        Some(mark) => {
+            let why = mark.reason.as_ref().map(|reason| format!(": {}", reason.shown())).unwrap_or_default();
+            (format!("marked bad by {}{why}; {stable}", mark.by.shown()), Tone::Bad)
+        }
+    }
+}
+
 /// Blocked, gone, marked bad: in the order in which it matters; empty if nothing is known against it.
 fn against(known: &KnownRelease, image: Option<&Image>) -> String {
     let blocked = image.and_then(|image| image.blocked.as_ref()).map(|block| format!("BLOCKED: {}", block.reason.shown()));

@@ -131,7 +131,7 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     }
     let calls = planned_calls(plan);
     rows.extend(step_rows(plan, &calls));
-    rows.extend(wrapped("command", &command_words(intent, plan), Tone::Dim, columns));
+    rows.extend(wrapped("command", &intent.command(&plan.to.label()), Tone::Dim, columns));
     rows.extend(wrapped("plan", &format!("{} in {}, facts of {}", plan.id, plan.place, plan.as_of.clock()), Tone::Dim, columns));
     rows.extend(call_rows(plan, &calls, columns));
     rows
@@ -242,15 +242,6 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
         rows.extend(wrapped(name, &format!("{sign} {}", check.text), tone, columns));
     }
     rows
-}
-
-fn command_words(intent: &Intent, plan: &Plan) -> String {
-    match intent {
-        Intent::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {}", plan.to.label()),
-        Intent::Recycle { fleet } => format!("qd recycle {fleet}"),
-        Intent::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),
-        Intent::Rollback { fleet, to: Some(_) } => format!("qd rollback {fleet} --to {}", plan.to.label()),
-    }
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {

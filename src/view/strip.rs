@@ -12,12 +12,12 @@
 use std::collections::BTreeMap;
 
 use super::dots;
-use super::lines;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use super::words;
 use crate::app::age::about;
+use crate::app::lines;
 use crate::app::model::{Model, is_at_work};
 use crate::app::rows;
 use crate::domain::fleet::{Route, Slot};

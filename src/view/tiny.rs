@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{activity, alerts, chrome, help, judge, picker, sheet, sheet_text, strip, words};
+use super::{activity, alerts, chrome, copying, help, image, judge, palette, picker, sheet, sheet_text, strip, words};
 use crate::app::model::{Model, Screen};
 use crate::app::needs;
 use crate::app::rows;
@@ -28,7 +28,7 @@ pub fn too_small(paint: &mut Paint<'_>, area: Rect) {
 
 /// Draws the visible view in lines.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    if let Some(open) = &model.sheet {
+    if let Some(open) = model.sheet.as_ref().filter(|_| model.copying.is_none()) {
         return draw_sheet(open, paint, area);
     }
     let last = area.height.saturating_sub(1);
@@ -47,6 +47,12 @@ fn draw_sheet(open: &crate::app::sheet::Sheet, paint: &mut Paint<'_>, area: Rect
 }
 
 fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    if let Some(menu) = &model.copying {
+        return copying::list(menu, paint, area);
+    }
+    if let Some(open) = &model.palette {
+        return palette::list(model, open, paint, area);
+    }
     if let Some(open) = &model.picker {
         return picker::list(model, open, paint, area);
     }
@@ -56,8 +62,12 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let lines = fleet_lines(model, name, paint, usize::from(area.width));
             paint.rows(area, &lines);
         }
-        Screen::Activity => activity::list(model, paint, area, model.scroll),
-        Screen::Alerts => alerts::list(model, paint, area),
+        Screen::Image(id) => {
+            let lines = image::lines(model, id, paint);
+            paint.rows(area, &lines);
+        }
+        Screen::Activity => activity::list(model, paint, area),
+        Screen::Alerts => alerts::list(model, paint, area, 2),
         Screen::Help => help::list(model, paint, area),
     }
 }
@@ -79,6 +89,9 @@ fn head(model: &Model) -> Row {
             model.operation_of(name).map(|view| format!("  {} {}", view.operation.word(), view.operation.id)).unwrap_or_default()
         }
         (None, Screen::Main) => model.filters.fleets.value().map(|text| format!("  filter {}", text.shown())).unwrap_or_default(),
+        (None, Screen::Image(id)) => {
+            format!("  image {}", crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label()))
+        }
         (None, Screen::Activity) => "  activity".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
         (None, Screen::Help) => "  help".to_owned(),

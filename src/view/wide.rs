@@ -33,7 +33,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     selected(model, paint, paint::lines(area, panes.height, strip_height));
     let events = paint::lines(area, panes.height + strip_height, activity_height);
     let inside = paint.boxed(events, "ACTIVITY", "; all", false);
-    activity::list(model, paint, inside, 0);
+    activity::newest(model, paint, inside);
     let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
     paint.rows(inside, &operations);
 }

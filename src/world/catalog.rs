@@ -1,5 +1,7 @@
 //! The images of the default scenario.
 
+use std::collections::BTreeMap;
+
 use super::scenario::Scenario;
 use super::state::{Behaviour, ImageRecord, Tick, Vigour};
 use super::{World, draw};
@@ -80,6 +82,7 @@ fn base_image(start: WorldTime) -> ImageRecord {
         schema: SchemaRange::default(),
         blocked: None,
         bake: None,
+        tags: BTreeMap::new(),
     };
     ImageRecord { image, behaviour: Behaviour { vigour: Vigour::Sound, error_ppm: 1_000_000, p99_ms: 10 }, bake: None }
 }
@@ -101,8 +104,16 @@ fn record(world: &World, Line(app, version, hours, p99_ms, kind): &Line, base: &
         schema: SchemaRange::default(),
         blocked: (*kind == Kind::Blocked).then(|| block(created)),
         bake: None,
+        tags: tags(app, version, commit, base),
     };
     ImageRecord { image, behaviour: behaviour(world.scenario, *kind, *p99_ms, *hours), bake }
+}
+
+/// The tags a bake writes.
+fn tags(app: &str, version: &str, commit: u64, base: &ImageId) -> BTreeMap<String, Untrusted> {
+    let commit = format!("{commit:07x}");
+    let all = [("app", app), ("version", version), ("stage", "verified"), ("base", base.as_str()), ("commit", &commit)];
+    all.into_iter().map(|(key, value)| (format!("qd:{key}"), value.into())).collect()
 }
 
 fn block(created: WorldTime) -> Block {

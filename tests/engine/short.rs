@@ -119,3 +119,74 @@ fn a_look_that_shows_weight_on_a_group_to_park_begins_the_two_readings_anew() {
     bench.later(5);
     assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
 }
+
+#[test]
+fn how_long_weights_had_to_spread_is_counted_anew_by_another_driver_whatever_its_clock_says() {
+    let mut bench = Bench::fast_rollback();
+    bench.weights(0, 100);
+    let shift = CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions: bench.seen.route.value().unwrap().clone() };
+    bench.accepted(shift);
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    another_driver(&mut bench);
+    bench.later(4_000);
+    for _ in 0..12 {
+        assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+        bench.later(5);
+    }
+    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
+}
+
+/// A canary at 25 % that holds because another hand pinned `slot`'s group to another version.
+fn held_for_a_template(slot: Slot) -> Bench {
+    let mut bench = soaking(25, true);
+    bench.launches(slot, 9);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    bench.later(15);
+    bench
+}
+
+#[test]
+fn a_candidate_that_dies_while_the_deploy_holds_for_another_hand_is_left_at_once() {
+    for slot in Slot::BOTH {
+        let mut bench = held_for_a_template(slot);
+        bench.servers_in(Slot::B, 0, 2);
+        bench.turn();
+        assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+        let back = bench.call().unwrap();
+        assert_eq!(bench.shares(&back), Some((100, 0)));
+    }
+}
+
+#[test]
+fn a_candidate_short_of_servers_in_a_hold_is_waited_for_only_as_long_as_some_can_come() {
+    let mut bench = held_for_a_template(Slot::A);
+    bench.servers_in(Slot::B, 2, 2);
+    bench.turn();
+    bench.later(590);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "a launch may take ten minutes");
+    bench.later(20);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut);
+
+    let mut bench = held_for_a_template(Slot::B);
+    bench.servers_in(Slot::B, 2, 2);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "its group launches something else");
+    assert!(bench.progress.reason.contains("another hand changed what it launches"), "{}", bench.progress.reason);
+}
+
+#[test]
+fn pins_follow_what_is_needed_in_a_hold_but_servers_of_something_else_are_not_launched() {
+    for (slot, grows) in [(Slot::A, true), (Slot::B, false)] {
+        let mut bench = held_for_a_template(slot);
+        bench.pinned(Slot::B, 3);
+        bench.pinned(Slot::A, 24);
+        bench.turn();
+        bench.later(15);
+        let called = bench.call();
+        assert_eq!(matches!(&called, Ok(CloudCall::RaiseMin { group, min: 6, .. }) if group.as_str() == "web-prod-b"), grows, "{called:?}");
+    }
+}

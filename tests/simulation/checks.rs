@@ -8,13 +8,14 @@ mod calls;
 use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Slot, WeightedPair};
+use quarterdeck::domain::group::{ServerGroup, TemplatePin};
 use quarterdeck::domain::ids::TargetGroupArn;
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
-use quarterdeck::operation::plan::{OperationKind, StepKind};
+use quarterdeck::operation::plan::{CheckLevel, Friction, OperationKind, Plan, StepKind};
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, LoggedCall, World};
 
@@ -81,8 +82,12 @@ pub struct Checker {
     lagged_at: Option<WorldTime>,
     /// Servers lost that the twin does not have: so many may be missing until then.
     losses: Vec<(WorldTime, u32)>,
-    /// For how long servers are missing that only the candidate's own illness accounts for, while somebody drives.
+    /// The cloud gives no servers, or did not until lately.
+    scarce_until: Option<WorldTime>,
+    /// For how long servers of the candidate are missing that its own illness accounts for, while somebody drives.
     ill: Millis,
+    /// When the candidate was last ill.
+    ill_at: Option<WorldTime>,
     foreign: Foreign,
     last_look: WorldTime,
     /// The newest epoch that took the lease of each operation.
@@ -118,7 +123,9 @@ impl Checker {
             lately: BySlot::from_fn(|_| VecDeque::new()),
             lagged_at: None,
             losses: Vec::new(),
+            scarce_until: None,
             ill: Millis::ZERO,
+            ill_at: None,
             foreign: Foreign::default(),
             last_look: world.now(),
             epochs: BTreeMap::new(),
@@ -149,7 +156,16 @@ impl Checker {
 
     /// Servers that are missing for what each group's share of `actions` needs.
     fn short(&self, world: &World, actions: &RouteActions) -> u32 {
-        Slot::BOTH.into_iter().map(|slot| self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))).sum()
+        Slot::BOTH.into_iter().map(|slot| self.short_of(world, actions, slot)).sum()
+    }
+
+    fn short_of(&self, world: &World, actions: &RouteActions, slot: Slot) -> u32 {
+        self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))
+    }
+
+    /// How many servers are missing now.
+    pub fn missing(&self, world: &World) -> u32 {
+        self.short(world, self.actions(world))
     }
 
     /// A new operation: what it needs, and that its plan asks for no less.
@@ -160,6 +176,9 @@ impl Checker {
             OperationKind::Deploy => {
                 self.need = self.floor.max(self.healthy(world, from)).max(self.desired(world, from));
                 self.left_pin = world.sizes(self.pair.groups.get(from)).unwrap().min;
+                if takes_for_good(plan) {
+                    self.stable = from;
+                }
             }
             OperationKind::Rollback => {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
@@ -177,7 +196,7 @@ impl Checker {
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
         (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
-        (self.ill, self.backing_out_since) = (Millis::ZERO, None);
+        (self.ill, self.ill_at, self.backing_out_since) = (Millis::ZERO, None, None);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
@@ -248,14 +267,26 @@ impl Checker {
         }
     }
 
+    /// A fault struck the world, or what it did is undone, and so many more servers are missing than before: the twin may have lost others, or
+    /// have others sooner.
+    pub fn lost(&mut self, world: &World, before: u32) {
+        let more = self.missing(world).saturating_sub(before);
+        if more > 0 {
+            self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
+        }
+    }
+
     /// A fault struck the world.
     pub fn harmed(&mut self, fault: Fault, world: &World) {
         let now = world.now();
-        let loses = |span: Millis| (now.plus(span), 1);
         match fault {
-            Fault::ServerLost | Fault::OldVersion => self.losses.push(loses(LAUNCH.plus(Millis::secs(61)))),
-            Fault::ServerSick => self.losses.push(loses(REPLACED)),
-            Fault::ForeignWeights => self.foreign.weights = Some(now),
+            Fault::NoCapacity => self.scarce_until = Some(WorldTime(i64::MAX)),
+            Fault::ServerSick => self.losses.push((now.plus(REPLACED), 1)),
+            Fault::ForeignWeights => {
+                self.foreign.weights = Some(now);
+                // Another hand may give traffic to a group that is not made for it: whoever drives takes it back.
+                self.grace = self.grace.max(TAKEN_BACK);
+            }
             Fault::ForeignActions => self.foreign.actions = Some(now),
             Fault::ForeignTemplate => self.foreign.template = Some(now),
             Fault::ForeignSizes => self.foreign.sizes = true,
@@ -292,15 +323,17 @@ impl Checker {
         let Some(record) = moment.record else { return Ok(()) };
         let actions = self.actions(world);
         let short = self.short(world, actions);
-        let allowed = self.allowed(record);
+        let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
-        if missing && self.is_ill(world, record, passed, moment.driven) {
-            return self.out_in_time(world, moment, record);
-        }
+        // What the candidate's illness accounts for is what is missing of the candidate, and no more.
+        let besides = short - self.short_of(world, actions, leaves(record));
+        self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
+        } else if moment.driven {
+            self.ill = self.ill.plus(passed);
         }
-        if missing {
+        if missing && !(self.is_ill(world, record) && besides <= allowed) {
             let of = |slot| format!("{} {} healthy for {:.2}", slot_word(slot), self.healthy(world, slot), self.share(actions, slot));
             return Err(format!(
                 "S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {}, {}",
@@ -324,25 +357,37 @@ impl Checker {
     }
 
     /// How many servers may be missing now.
-    fn allowed(&self, record: &Record) -> u32 {
+    fn allowed(&self, world: &World, record: &Record) -> u32 {
         let twin = self.twin_short.iter().map(|(_, short)| *short).max().unwrap_or(0);
         let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
         let back = if goes_back(record) { self.need - threshold(self.need) } else { 0 };
-        (twin + lost).max(back)
+        // What the other group launched of a capacity that is all given away the twin may have launched where it serves.
+        let rival = world.group(self.pair.groups.get(self.stable.other())).map_or(0, |group| group.total());
+        let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
+        (twin + lost + taken).max(back)
     }
 
-    /// The candidate's servers fail by themselves, which its twin cannot show: it is out of the traffic within the time a launch may take, two
-    /// periods, and the launch of what stable has to have.
-    fn is_ill(&mut self, world: &World, record: &Record, passed: Millis, driven: bool) -> bool {
+    /// The cloud gives servers again.
+    pub fn plenty(&mut self, now: WorldTime) {
+        self.scarce_until = Some(now.plus(LAUNCH).plus(Millis::secs(61)));
+    }
+
+    /// The candidate's servers fail by themselves, or its group cannot launch or replace any: its twin cannot show that. Somebody who drives has it
+    /// out of the traffic within the time a launch may take, two periods, and the launch of what stable has to have. Nobody promises that of an
+    /// operation without a driver: what strikes its candidate then strikes whom it gives traffic to.
+    fn is_ill(&self, world: &World, record: &Record) -> bool {
+        let timing = &record.operation.plan.timing;
+        let bound = timing.launch_limit.plus(timing.period_soak.times(2)).plus(FOLLOWS);
+        self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
+    }
+
+    fn watch_illness(&mut self, world: &World, record: &Record) {
         let plan = &record.operation.plan;
-        let image = if plan.kind == OperationKind::Deploy { &plan.to.image } else { &plan.from.image };
-        let ill = world.image_record(image).is_none_or(|found| found.behaviour.vigour != Vigour::Sound);
-        if driven {
-            self.ill = self.ill.plus(passed);
+        let side = if plan.kind == OperationKind::Deploy { &plan.to } else { &plan.from };
+        let sound = world.image_record(&side.image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
+        if !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
+            self.ill_at = Some(world.now());
         }
-        let bound = plan.timing.launch_limit.plus(plan.timing.period_soak.times(2)).plus(FOLLOWS);
-        let recovers = self.ill > Millis::ZERO && self.ill < REPLACED;
-        (ill || recovers) && self.ill < bound
     }
 
     /// Healthy servers as they may have been read for a call that arrives now.
@@ -451,6 +496,30 @@ pub const fn threshold(need: u32) -> u32 {
         10..20 => (need * 9).div_ceil(10),
         _ => (need * 19).div_ceil(20),
     }
+}
+
+/// Another hand had given all traffic to the other group, the sheet said so, and a person typed the fleet's name to go on from there: what
+/// serves is what is stable now, whatever the ledger names.
+fn takes_for_good(plan: &Plan) -> bool {
+    let told = plan.checks.iter().any(|check| {
+        check.level == CheckLevel::Warning && check.text.starts_with("another hand changed it:") && check.text.contains("the weights are")
+    });
+    told && matches!(plan.friction, Friction::Typed { .. })
+}
+
+/// The slot that traffic is taken from when all else fails: a deploy's candidate, or what the other operations go away from.
+fn leaves(record: &Record) -> Slot {
+    let plan = &record.operation.plan;
+    if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot }
+}
+
+/// Whether the group can launch servers and replace those that fail.
+fn launches(world: &World, group: &ServerGroup) -> bool {
+    let is_there = |pin: &TemplatePin| {
+        let found = pin.number().map(|number| world.template_version(&pin.id, number));
+        found.is_none_or(|version| version.is_some_and(|version| world.image_record(&version.image).is_some()))
+    };
+    group.suspended.is_empty() && group.template.as_ref().is_some_and(is_there)
 }
 
 fn goes_back(record: &Record) -> bool {

@@ -5,15 +5,16 @@ use quarterdeck::domain::fleet::{BySlot, Slot};
 use quarterdeck::domain::group::{Health, Lifecycle};
 use quarterdeck::domain::observation::{Credentials, Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
-use quarterdeck::domain::time::{Millis, WorldTime};
+use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::domain::traffic::TargetState;
 use quarterdeck::operation::event::{CallOutcome, EventBody, OperationState};
-use quarterdeck::operation::lease::CALL_TIMEOUT;
+use quarterdeck::operation::lease::{CALL_TIMEOUT, Lease};
 
 use crate::checks::Arrival;
 use crate::fault::Fault;
 use crate::hands::Told;
 use crate::person::Act;
+use crate::planted::Slip;
 use crate::process::{Process, Stage};
 use crate::sim::{Broke, Sim};
 use crate::witness::Scene;
@@ -43,6 +44,8 @@ pub struct Flight {
     pub intended: WorldTime,
     /// When it was sent.
     pub sent: WorldTime,
+    /// When the lease ends under which it was sent.
+    pub lease_end: BootTime,
 }
 
 /// The longest a read lags behind.
@@ -163,6 +166,18 @@ impl Sim {
         }
     }
 
+    /// The last look at the lease is that with which the bytes leave: the process may have stood still since its driver looked.
+    pub fn send_under(&mut self, process: &mut Process, call: CloudCall, lease: &Lease) -> Result<(), Broke> {
+        process.lease_end = lease.deadline;
+        if lease.covers_a_call(self.boot()) || self.slips(Slip::LeaseNotLookedAtLast) {
+            return self.send_slipping(process, call);
+        }
+        process.wake = self.clock;
+        self.totals.one("not sent: the lease ran short");
+        self.refused_unsent(process, &call, CloudErrorKind::Network);
+        Ok(())
+    }
+
     /// Sends a call whose intent is durable.
     pub fn send(&mut self, process: &mut Process, call: CloudCall) -> Result<(), Broke> {
         let (call_no, intended, intended_at) = process.intent.clone().ok_or("S7: a call is sent without an intent")?;
@@ -193,6 +208,7 @@ impl Sim {
             mute: false,
             intended: intended_at,
             sent: self.clock,
+            lease_end: process.lease_end,
         };
         if self.hits(Fault::LostCall) {
             self.no_answer(process, &flight.call);
@@ -229,6 +245,10 @@ impl Sim {
 
     fn not_sent(&mut self, process: &mut Process, call: &CloudCall, kind: CloudErrorKind) {
         self.struck(if kind == CloudErrorKind::Auth { Fault::Credentials } else { Fault::Throttled });
+        self.refused_unsent(process, call, kind);
+    }
+
+    fn refused_unsent(&mut self, process: &mut Process, call: &CloudCall, kind: CloudErrorKind) {
         self.claim_may_remain |= matches!(call, CloudCall::Untag { .. });
         process.stage = Stage::Tell(Told::Replied(Err(CloudError::new(kind, call.aws_name(), "no"))));
     }
@@ -262,6 +282,9 @@ impl Sim {
         if !intended {
             return Err(format!("S7: the cloud sees {} without a durable intent", flight.call.summary()));
         }
+        if self.boot() > flight.lease_end {
+            return Err(format!("S3: a call of epoch {} arrives {} after the end of its lease", flight.epoch, self.boot().since(flight.lease_end)));
+        }
         *self.arrivals.entry((flight.at, flight.call_no)).or_default() += 1;
         self.totals.one(&format!("call {}", flight.call.aws_name()));
         let before = self.world.clone();
@@ -286,11 +309,13 @@ impl Sim {
             }
             self.checker.call(&self.world, &arrival)?;
             let record = &self.store.records[flight.at];
+            let scene = Scene::new(&before, record, self.clock);
             if stale {
-                self.witness.arrives_late(&record.operation.id, flight.epoch, flight.sent, self.clock)?;
+                self.witness.arrives_late(scene, flight)?;
             } else {
-                self.witness.calls(Scene::new(&before, record, self.clock), &flight.call)?;
+                self.witness.calls(scene, &flight.call)?;
             }
+            self.witness.arrives(scene, flight);
         }
         self.tick()?;
         Ok(reply)

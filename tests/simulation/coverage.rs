@@ -1,5 +1,7 @@
 //! Which fault struck in which phase: the table names every cell, and a long run has to hit each of them.
 
+use std::sync::LazyLock;
+
 use crate::fault::{Fault, Phase};
 use crate::totals::Totals;
 
@@ -25,6 +27,19 @@ fn table() -> Vec<Line> {
         lines.push(Line { fault, cells: phases.iter().copied().zip(marks.iter().map(|mark| *mark == '+')).collect() });
     }
     lines
+}
+
+/// Cells that can be hit, in order.
+pub fn cells() -> &'static [(Fault, Phase)] {
+    static CELLS: LazyLock<Vec<(Fault, Phase)>> = LazyLock::new(|| {
+        let lines = Fault::ALL.iter().zip(table());
+        let of_line = |(fault, line): (&Fault, Line)| {
+            let cells = Phase::ALL.iter().zip(line.cells).filter(|(_, (_, can))| *can);
+            cells.map(|(phase, _)| (*fault, *phase)).collect::<Vec<_>>()
+        };
+        lines.flat_map(of_line).collect()
+    });
+    &CELLS
 }
 
 /// Cells that can be hit and were not.

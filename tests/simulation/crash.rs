@@ -44,7 +44,8 @@ impl Course {
     fn sim(self) -> Sim {
         let (fleet, images): (_, &[(&str, Kind)]) = if self == Self::BackOut { ("web-prod", &WEB[2..3]) } else { ("api-prod", &API[..1]) };
         let strategy = if self == Self::BlueGreen { Strategy::BlueGreen } else { Strategy::Canary };
-        let script = Script { fleet, images, strategy, judged: true, operations: 1, swarm: Swarm::default() };
+        let script =
+            Script { fleet, images, strategy, judged: true, operations: 1, swarm: Swarm::default(), course: crate::aimed::Course::default() };
         Sim::with(11, Chance::new(11), script)
     }
 

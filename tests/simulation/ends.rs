@@ -6,7 +6,7 @@ use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::status::WayBackLevel;
 
-use crate::script::Kind;
+use crate::script::{API, Kind, WEB};
 use crate::sim::{Broke, Sim};
 use crate::store::Record;
 
@@ -59,7 +59,7 @@ impl Sim {
 
     fn kind_of(&self, record: &Record) -> Kind {
         let version = record.operation.plan.to.version.as_ref().map(quarterdeck::domain::text::Untrusted::raw);
-        self.script.images.iter().find(|(image, _)| Some(*image) == version).unwrap().1
+        WEB.iter().chain(&API).find(|(image, _)| Some(*image) == version).unwrap().1
     }
 
     fn deploy_kept(&self, record: &Record) -> Result<(), Broke> {

@@ -139,6 +139,13 @@ words! {
     }
 }
 
+impl Fault {
+    /// It strikes a call on its way.
+    pub const fn is_of_calls(self) -> bool {
+        matches!(self, Self::Throttled | Self::LostCall | Self::LostAnswer | Self::LateCall | Self::TwiceCall | Self::SuspendedAtCall)
+    }
+}
+
 impl Phase {
     /// None before the first step and after the end.
     pub fn of(record: &Record) -> Option<Self> {

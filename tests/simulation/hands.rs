@@ -16,7 +16,7 @@ use quarterdeck::engine::{Broken, Decision, Situation};
 use quarterdeck::operation::command::Command;
 use quarterdeck::operation::event::EventBody;
 use quarterdeck::operation::gate::{GateOutcome, GateRun};
-use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE};
+use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE, Lease};
 use quarterdeck::operation::record::Appended;
 
 use crate::planted::{Bug, Hook, Slip, decide_with};
@@ -27,7 +27,7 @@ use crate::store::Gone;
 pub enum Ask {
     Now,
     Look(Depth),
-    Send(CloudCall),
+    Send(CloudCall, Lease),
     Append(Vec<EventBody>, WorldTime),
     Answer(u64, Box<Answer>, WorldTime),
     Commands,
@@ -121,12 +121,12 @@ impl Hands for SimHands {
         *told!(self, Ask::Look(depth), Told::Seen)
     }
 
-    async fn send(&mut self, call: &CloudCall) -> Result<CallReply, CloudError> {
+    async fn send(&mut self, call: &CloudCall, lease: &Lease) -> Result<CallReply, CloudError> {
         let left = self.deadline.since(self.desk.lock().unwrap().boot);
         if left <= CALL_TIMEOUT {
             self.desk.lock().unwrap().broken = Some(format!("S3: a call is sent with {left} of the lease left"));
         }
-        told!(self, Ask::Send(call.clone()), Told::Replied)
+        told!(self, Ask::Send(call.clone(), lease.clone()), Told::Replied)
     }
 
     async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, Gone> {

@@ -15,6 +15,7 @@
     reason = "a test that cannot go on has failed, and nothing here is large"
 )]
 
+mod aimed;
 mod chance;
 mod checks;
 mod cloud;
@@ -78,6 +79,7 @@ fn last_events(sim: &Sim, last: usize) -> String {
             record.events.iter().map(|event| (event.at, format!("{} {:>4}", record.operation.id, event.seq), format!("{:?}", event.body)))
         })
         .collect();
+    all.extend(sim.diary.iter().map(|(at, what)| (*at, "-".to_owned(), what.clone())));
     all.sort_by_key(|(at, ..)| *at);
     let from = all.len().saturating_sub(last);
     all[from..]

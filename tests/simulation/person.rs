@@ -10,6 +10,7 @@ use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::plan::{OperationKind, Plan, Refusal};
 use quarterdeck::plan::{Facts, ReleaseTemplate};
 
+use crate::aimed::Want;
 use crate::cloud::Flight;
 use crate::fault::Fault;
 use crate::planted::Hook;
@@ -47,7 +48,8 @@ impl Sim {
     pub fn wish_again(&mut self) {
         if self.wishes > 0 && !self.is_planned(|act| matches!(act, Act::Wish)) {
             let window = self.spec.window.as_secs();
-            if self.chance.one_in(2) {
+            let soon = self.script.course.wants.front().map(|(_, soon)| *soon);
+            if soon.unwrap_or_else(|| self.chance.one_in(2)) {
                 self.plan_act(Act::Wish, 1, window);
             } else {
                 self.plan_act(Act::Wish, window + 600, window + 3_000);
@@ -91,6 +93,12 @@ impl Sim {
 
     fn wish(&mut self) -> Result<(), Broke> {
         self.wishes = self.wishes.saturating_sub(1);
+        if let Some((want, _)) = self.script.course.wants.pop_front() {
+            return match want {
+                Want::Deploy(image) => self.deploy_image(image, false),
+                Want::RollBack => self.roll_back(false),
+            };
+        }
         let way_back = self.store.ledger.len() > 1;
         if way_back && self.chance.one_in(2) { self.roll_back(false) } else { self.deploy(false) }
     }
@@ -98,6 +106,10 @@ impl Sim {
     pub fn deploy(&mut self, twice: bool) -> Result<(), Broke> {
         let images = self.script.images;
         let (image, _) = self.chance.pick(images);
+        self.deploy_image(image, twice)
+    }
+
+    fn deploy_image(&mut self, image: &str, twice: bool) -> Result<(), Broke> {
         let strategy = self.script.strategy;
         let planned = self.with_facts(|facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy)));
         self.confirmed("deploy", planned, twice)
@@ -135,7 +147,6 @@ impl Sim {
     /// S14: of two people who confirm the same, the second is told who was first.
     fn second_confirm(&mut self, plan: Plan) -> Result<(), Broke> {
         let first = self.store.records.last().ok_or("S14: nobody was first")?.operation.id.clone();
-        self.struck(Fault::TwoPeople);
         match self.store.create(plan, self.clock) {
             Err(NotCreated::Held(by)) if by == first => Ok(()),
             Err(NotCreated::NoReserve) => Ok(()),

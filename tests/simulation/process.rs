@@ -45,6 +45,8 @@ pub struct Process {
     pub still_until: Option<WorldTime>,
     /// How far its world clock is off, in milliseconds.
     pub skew: i64,
+    /// When the lease ends under which it made its last call.
+    pub lease_end: BootTime,
     /// The last intent it recorded, and when.
     pub intent: Option<(u64, CloudCall, WorldTime)>,
     /// What a planted mistake did not record yet.
@@ -139,6 +141,7 @@ impl Sim {
             wake,
             still_until: None,
             skew,
+            lease_end: BootTime(0),
             intent: None,
             withheld: None,
             desk,
@@ -160,6 +163,9 @@ impl Sim {
                 self.processes.insert(nth.min(self.processes.len()), process);
             }
             self.phase_entered();
+            if self.is_interrupted() {
+                break;
+            }
         }
         Ok(())
     }
@@ -196,7 +202,7 @@ impl Sim {
                     }
                 }
             }
-            if process.wake > self.clock || matches!(process.stage, Stage::Waits) {
+            if process.wake > self.clock || matches!(process.stage, Stage::Waits) || self.is_interrupted() {
                 return Ok(true);
             }
         }
@@ -230,7 +236,7 @@ impl Sim {
                 !hit
             }
             Trap::StillAtCall(span) => {
-                let hit = !after && matches!(ask, Ask::Send(_));
+                let hit = !after && matches!(ask, Ask::Send(..));
                 if hit {
                     still = Some(*span);
                 }
@@ -251,7 +257,7 @@ impl Sim {
     }
 
     fn stand_still(&mut self, process: &mut Process, ask: &Ask, span: Millis) {
-        self.struck(if matches!(ask, Ask::Send(_)) { Fault::SuspendedAtCall } else { Fault::Suspended });
+        self.struck(if matches!(ask, Ask::Send(..)) { Fault::SuspendedAtCall } else { Fault::Suspended });
         let until = self.clock.plus(span);
         process.wake = process.wake.max(until);
         process.still_until = Some(process.wake);
@@ -286,7 +292,7 @@ impl Sim {
         let told = match ask {
             Ask::Now => Told::Now(self.told_time(process)),
             Ask::Look(depth) => Told::Seen(Box::new(self.look(at, epoch, depth)?)),
-            Ask::Send(call) => return self.send_slipping(process, call),
+            Ask::Send(call, lease) => return self.send_under(process, call, &lease),
             Ask::Append(bodies, now) => Told::Appended(self.append_slipping(process, &bodies, now)?),
             Ask::Answer(command, answer, now) => Told::Answered(self.answered(at, epoch, command, &answer, now)?),
             Ask::Commands => Told::Commands(Ok(self.commands_as_read(at))),
@@ -365,7 +371,7 @@ fn is_at(process: &Process, ask: &Ask, after: bool, call_no: Option<u64>, point:
     match point {
         Point::BeforeIntent => !after && intent_in(ask).is_some_and(|(no, _)| meant(no)),
         Point::AfterIntent => after && intent_in(ask).is_some_and(|(no, _)| meant(no)),
-        Point::AfterSend => after && matches!(ask, Ask::Send(_)) && process.intent.as_ref().is_some_and(|(no, ..)| meant(*no)),
+        Point::AfterSend => after && matches!(ask, Ask::Send(..)) && process.intent.as_ref().is_some_and(|(no, ..)| meant(*no)),
         Point::AfterReply => !after && outcome_in(ask).is_some_and(meant),
         Point::AfterOutcome => after && outcome_in(ask).is_some_and(meant),
     }
@@ -375,7 +381,7 @@ const fn ask_word(ask: &Ask) -> &'static str {
     match ask {
         Ask::Now => "asking the time",
         Ask::Look(_) => "a look",
-        Ask::Send(_) => "a call",
+        Ask::Send(..) => "a call",
         Ask::Append(..) => "an append",
         Ask::Answer(..) => "an answer",
         Ask::Commands => "reading commands",

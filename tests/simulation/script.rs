@@ -3,6 +3,7 @@
 use quarterdeck::domain::fleet::{FleetSpec, Strategy, WeightStep};
 use quarterdeck::domain::time::Millis;
 
+use crate::aimed::Course;
 use crate::chance::Chance;
 use crate::fault::{Fault, Phase};
 
@@ -15,6 +16,8 @@ pub enum Kind {
 }
 
 pub const WEB: [(&str, Kind); 4] = [("2.14.0", Kind::Good), ("2.13.1", Kind::Good), ("2.15.0", Kind::Errors), ("2.16.0", Kind::NeverHealthy)];
+pub const GOOD: [(&str, Kind); 2] = [("2.14.0", Kind::Good), ("2.13.1", Kind::Good)];
+pub const BAD: [(&str, Kind); 2] = [("2.15.0", Kind::Errors), ("2.16.0", Kind::NeverHealthy)];
 pub const API: [(&str, Kind); 3] = [("5.2.0", Kind::Good), ("5.0.3", Kind::Good), ("5.1.0", Kind::Good)];
 
 /// A fault meant for a phase: it strikes so long after the phase was entered.
@@ -40,6 +43,7 @@ pub struct Script {
     pub judged: bool,
     pub operations: u64,
     pub swarm: Swarm,
+    pub course: Course,
 }
 
 impl Script {
@@ -52,6 +56,7 @@ impl Script {
             judged: !chance.one_in(8),
             operations: chance.between(1, 4),
             swarm: if chance.one_in(10) { Swarm::default() } else { swarm(chance) },
+            course: Course::default(),
         }
     }
 

@@ -15,9 +15,11 @@ use quarterdeck::operation::record::Appended;
 use quarterdeck::plan::Setting;
 use quarterdeck::world::{Disturbance, Scenario, World, draw};
 
+use crate::aimed::cell_of;
 use crate::chance::Chance;
 use crate::checks::{Checker, Moment};
 use crate::cloud::Spell;
+use crate::coverage;
 use crate::fault::{Fault, Phase};
 use crate::person::Act;
 use crate::planted::{Bug, Hook};
@@ -77,6 +79,8 @@ pub struct Sim {
     standing: u64,
     judged_ends: usize,
     pub witness: Witness,
+    /// What struck, for whoever runs a seed again.
+    pub diary: Vec<(WorldTime, String)>,
     /// A mistake planted to see that it is caught.
     pub planted: Option<&'static Bug>,
 }
@@ -84,7 +88,10 @@ pub struct Sim {
 impl Sim {
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let script = Script::draw(&mut chance);
+        let mut script = Script::draw(&mut chance);
+        if let Some(cell) = cell_of(seed, coverage::cells()) {
+            script.aim_at(cell);
+        }
         Self::with(seed, chance, script)
     }
 
@@ -93,6 +100,7 @@ impl Sim {
         world.spare_accidents();
         let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == script.fleet).unwrap();
         Script::adjust(&mut chance, &mut spec);
+        spec.idle_size = script.course.idle_size.unwrap_or(spec.idle_size);
         let pair = spec.weighted_pair().unwrap();
         if spec.idle_size > 0 {
             world.disturb(Disturbance::SetBounds { group: pair.groups.b.clone(), min: spec.idle_size, max: spec.idle_size });
@@ -135,6 +143,7 @@ impl Sim {
             standing: 0,
             judged_ends: 0,
             witness,
+            diary: Vec::new(),
             planted: None,
         };
         let adopted = sim.running(Slot::A);
@@ -193,8 +202,13 @@ impl Sim {
 
     /// A fault did strike: in which phase is counted.
     pub fn struck(&mut self, fault: Fault) {
+        self.struck_in(fault, self.active().and_then(Phase::of));
+    }
+
+    /// It struck in what was this phase until then.
+    pub fn struck_in(&mut self, fault: Fault, phase: Option<Phase>) {
         self.totals.one(&format!("fault {fault}"));
-        let phase = self.active().and_then(Phase::of);
+        self.diary.push((self.clock, format!("fault {fault}")));
         if let Some(phase) = phase {
             self.totals.one(&format!("cell {fault} {phase}"));
         }
@@ -222,6 +236,11 @@ impl Sim {
         let due = (0..self.agenda.len()).filter(|nth| self.agenda[*nth].0 <= self.clock);
         let next = due.min_by_key(|nth| (self.agenda[*nth].0, self.agenda[*nth].1))?;
         Some(self.agenda.remove(next).2)
+    }
+
+    /// Something is to happen in this very moment, before anybody goes on.
+    pub fn is_interrupted(&self) -> bool {
+        self.agenda.iter().any(|(at, ..)| *at <= self.clock)
     }
 
     pub fn is_planned(&self, like: impl Fn(&Act) -> bool) -> bool {

@@ -51,7 +51,10 @@ impl Sim {
                 self.struck(fault);
                 return self.roll_back(false);
             }
-            Fault::TwoPeople => return if self.chance.one_in(2) { self.roll_back(true) } else { self.deploy(true) },
+            Fault::TwoPeople => {
+                self.struck(fault);
+                return if self.chance.one_in(2) { self.roll_back(true) } else { self.deploy(true) };
+            }
             Fault::OldScreen | Fault::Paused | Fault::Promoted | Fault::BackedOut => self.person(fault),
             Fault::ClockJump => self.jump(),
             Fault::DiskFull => self.fill_disk(),
@@ -69,9 +72,10 @@ impl Sim {
 
     fn trap(&mut self, fault: Fault) {
         let half = u32::try_from(self.chance.between(0, 24)).unwrap();
+        let half = if self.script.course.sharp { 0 } else { half };
         let span = Millis::secs(self.chance.pick(&[1, 7, 20, 40, 90, 200]));
         let point = self.chance.pick(&Point::ALL);
-        let around_call = self.chance.one_in(2);
+        let around_call = self.chance.one_in(2) && !self.script.course.sharp;
         self.traps.push(match fault {
             Fault::Killed if around_call => Trap::KillAt(None, point),
             Fault::Killed => Trap::Kill(half),
@@ -115,6 +119,7 @@ impl Sim {
     }
 
     pub fn relieve(&mut self, relief: &Relief) {
+        self.diary.push((self.clock, format!("over: {relief:?}")));
         match relief {
             Relief::Disk => self.store.free_disk(),
             Relief::Skew => {
@@ -122,12 +127,26 @@ impl Sim {
                 self.skew = 0;
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
+            Relief::Strangers(_) | Relief::World(_) => {
+                let before = self.checker.missing(&self.world);
+                self.undo(relief);
+                self.checker.lost(&self.world, before);
+            }
+        }
+    }
+
+    fn undo(&mut self, relief: &Relief) {
+        match relief {
+            Relief::Disk | Relief::Skew => {}
             Relief::Strangers(slot) => {
                 let group = self.pair.groups.get(*slot).clone();
                 take_back(&mut self.world, &group);
                 take_back(&mut self.checker.twin, &group);
             }
             Relief::World(disturbances) => {
+                if disturbances.contains(&Disturbance::LimitCapacity { servers: None }) {
+                    self.checker.plenty(self.clock);
+                }
                 for disturbance in disturbances {
                     self.world.disturb(disturbance.clone());
                     self.checker.twin.disturb(disturbance.clone());
@@ -139,6 +158,7 @@ impl Sim {
     /// What happens to the world happens to its twin.
     fn harm(&mut self, fault: Fault) {
         let Some(disturbances) = self.disturbances(fault) else { return };
+        let before = self.checker.missing(&self.world);
         let mut any = false;
         for disturbance in disturbances {
             let twin = self.checker.in_twin(&disturbance);
@@ -150,6 +170,9 @@ impl Sim {
         if any {
             self.struck(fault);
             self.checker.harmed(fault, &self.world);
+            if fault != Fault::ForeignWeights {
+                self.checker.lost(&self.world, before);
+            }
             self.claim_may_remain |= fault == Fault::ForeignClaim;
         }
     }
@@ -204,7 +227,8 @@ impl Sim {
                 let span = Millis::secs(self.chance.pick(&[60, 600, 1_800]));
                 let until = self.clock.plus(span);
                 self.trouble(until);
-                vec![Disturbance::StuckDraining { group, span }]
+                let server = self.any_server(slot)?;
+                vec![Disturbance::KillInstance { instance: server, group: group.clone() }, Disturbance::StuckDraining { group, span }]
             }
             Fault::ImageGone => {
                 let image = self.world.group(&group)?.template?.image?;

@@ -19,6 +19,7 @@ use quarterdeck::operation::plan::{Friction, OperationKind, Plan, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::world::World;
 
+use crate::cloud::Flight;
 use crate::sim::Broke;
 use crate::store::Record;
 
@@ -72,13 +73,24 @@ pub struct Witness {
     written: Option<(OperationId, WorldTime)>,
     /// Commands that were answered.
     answered: BTreeSet<(OperationId, u64)>,
+    /// The newest epoch of which a call of each kind arrived.
+    arrived: BTreeMap<(OperationId, &'static str), u64>,
     /// The first look of each lease, and when it was taken.
     leases: BTreeMap<(OperationId, u64), (WorldTime, Option<WorldTime>)>,
 }
 
 impl Witness {
     pub fn new(pair: WeightedPair, clock_jumps: bool) -> Self {
-        Self { pair, clock_jumps, watched: Watched::default(), seen: None, written: None, answered: BTreeSet::new(), leases: BTreeMap::new() }
+        Self {
+            pair,
+            clock_jumps,
+            watched: Watched::default(),
+            seen: None,
+            written: None,
+            answered: BTreeSet::new(),
+            arrived: BTreeMap::new(),
+            leases: BTreeMap::new(),
+        }
     }
 
     /// A plan is confirmed.
@@ -156,17 +168,30 @@ impl Witness {
         if many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
 
-    /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it.
-    pub fn arrives_late(&mut self, id: &OperationId, epoch: u64, sent: WorldTime, now: WorldTime) -> Result<(), Broke> {
+    /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it. What arrives a second time after it was
+    /// answered nobody waits for; it does not undo what a later driver did.
+    pub fn arrives_late(&mut self, scene: Scene<'_>, flight: &Flight) -> Result<(), Broke> {
+        let (id, epoch) = (scene.id, flight.epoch);
+        if flight.to.is_none() {
+            let newest = self.arrived.get(&(id.clone(), flight.call.aws_name())).copied().unwrap_or(0);
+            let undoes = newest > epoch;
+            return if undoes { Err(format!("S3: a call of epoch {epoch} comes again after one of epoch {newest}")) } else { Ok(()) };
+        }
         let later = self
             .leases
             .iter()
             .filter(|((of, newer), _)| of == id && *newer > epoch)
-            .find_map(|(_, (taken, first))| first.filter(|first| *first < now && sent <= *taken));
+            .find_map(|(_, (taken, first))| first.filter(|first| *first < scene.now && flight.sent <= *taken));
         match later {
-            Some(first) => Err(format!("S3: a call of epoch {epoch} arrives {} after its successor looked", now.since(first))),
+            Some(first) => Err(format!("S3: a call of epoch {epoch} arrives {} after its successor looked", scene.now.since(first))),
             None => Ok(()),
         }
+    }
+
+    /// A call of an operation reaches the cloud.
+    pub fn arrives(&mut self, scene: Scene<'_>, flight: &Flight) {
+        let newest = self.arrived.entry((scene.id.clone(), flight.call.aws_name())).or_default();
+        *newest = flight.epoch.max(*newest);
     }
 
     /// A call reaches the cloud while its operation is at work; the world is as it was just before.

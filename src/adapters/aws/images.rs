@@ -84,6 +84,7 @@ fn read_image(image: &ec2::Image, keys: &TagKeys) -> Image {
             at: first(&keys.blocked_at, &tags).and_then(|at| read_time(at.raw())),
         }),
         bake: None,
+        tags: tags.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::super::output::Output;
 use super::super::table::Table;
 use super::super::words::{age, latest};
 use crate::app::age::about;
+use crate::app::lines::{event_line, verdict_words};
 use crate::domain::ids::OperationId;
 use crate::domain::time::WorldTime;
 use crate::operation::damage::DamagedOperation;
@@ -15,7 +16,6 @@ use crate::operation::plan::BUILD;
 use crate::operation::progress::StepStatus;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{DeskError, Records};
-use crate::view::lines::{event_line, verdict_words};
 
 /// How many finished operations `--all` shows.
 const FINISHED: usize = 1_000;

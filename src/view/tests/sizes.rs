@@ -51,6 +51,14 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
         ("activity", scene(Some(fixture::holding()), ";").model),
         ("alerts", scene(Some(fixture::holding()), "!").model),
         ("help", scene(None, "?").model),
+        ("palette", scene(Some(fixture::holding()), ": w e b").model),
+        ("copy", scene(Some(fixture::holding()), "c j").model),
+        ("image", scene(Some(fixture::holding()), "tab G k k enter").model),
+        ("image_blocked", scene(None, "tab G enter").model),
+        ("activity_filtered", scene(Some(fixture::holding()), "; v n").model),
+        ("help_searched", scene(Some(fixture::holding()), "? / r o l l enter").model),
+        ("main_filtered", scene(Some(fixture::holding()), "/ p r o d").model),
+        ("main_linked", scene(Some(fixture::canary()), "tab G k").model),
         ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
         ("fleet_frozen", frozen(scene(None, "enter").model)),
     ]
@@ -59,7 +67,7 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..17_usize, ascii in any::<bool>()) {
+    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..25_usize, ascii in any::<bool>()) {
         let (_, mut model) = scenes().swap_remove(scene);
         model.look.ascii = ascii;
         model.size = (width, height);

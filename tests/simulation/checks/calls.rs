@@ -5,12 +5,11 @@ use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::ids::GroupName;
 use quarterdeck::domain::time::WorldTime;
 use quarterdeck::domain::traffic::RouteActions;
-use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::{LoggedCall, World};
 
-use super::{Arrival, Checker, LOOK_TO_CALL, TAKEN_BACK, goes_back, slot_word, threshold};
+use super::{Arrival, Checker, LOOK_TO_CALL, TAKEN_BACK, goes_back, leaves, slot_word, threshold};
 use crate::cloud::STALE;
 use crate::store::Record;
 
@@ -40,15 +39,10 @@ impl Checker {
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),
             CloudCall::ReleaseMin { group, min } => self.released(world, self.slot(group)?, *min, record),
-            CloudCall::RaiseMin { group, .. } => {
-                // Its driver stood still before the call until its operation was over: no store can stop that, and nobody is left to give it back.
-                let over = record.is_final() && record.progress.state != OperationState::Superseded;
-                self.foreign.sizes |= over && logged.at.since(arrival.intended) > CALL_TIMEOUT.times(2);
-                self.slot(group).map(|_| ())
-            }
-            CloudCall::PinTemplate { group, .. } | CloudCall::SuspendProcesses { group, .. } | CloudCall::ResumeProcesses { group, .. } => {
-                self.slot(group).map(|_| ())
-            }
+            CloudCall::RaiseMin { group, .. }
+            | CloudCall::PinTemplate { group, .. }
+            | CloudCall::SuspendProcesses { group, .. }
+            | CloudCall::ResumeProcesses { group, .. } => self.slot(group).map(|_| ()),
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("an instance refresh in a fleet of two groups".to_owned())
@@ -112,8 +106,7 @@ impl Checker {
             // Somebody else made what was there: what comes now is measured against that.
             self.twin_begins(world);
         }
-        let plan = &record.operation.plan;
-        let away = if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot };
+        let away = leaves(record);
         let (short_before, short_after) = (self.short(world, before), self.short(world, after));
         for slot in Slot::BOTH {
             let (was, is) = (self.share(before, slot), self.share(after, slot));

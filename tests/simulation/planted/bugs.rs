@@ -79,6 +79,9 @@ pub const BUGS: &[Bug] = &[
         with(script, &[Fault::Suspended, Fault::SuspendedAtCall]);
     }),
     bug("sizes of roles are not swapped", "S12", Sees(roles_not_swapped), quiet),
+    bug("the lease is not looked at when the bytes leave", "S3", Hands(Slip::LeaseNotLookedAtLast), |script| {
+        with(script, &[Fault::SuspendedAtCall]);
+    }),
     bug("the lease is not checked before the send", "S3", Hands(Slip::LeaseNotChecked), quiet),
     bug("another store's claim is not looked at", "S13", Sees(claim_not_seen), |script| aimed(script, Phase::Claim, &[(Fault::ForeignClaim, 0)])),
     bug("the mark of a bad release is not read", "S5", Ledger(marks_not_read), quiet),

@@ -31,6 +31,8 @@ pub enum Slip {
     NoWaitForACallInFlight,
     /// The lease is believed to be good.
     LeaseNotChecked,
+    /// The lease is not looked at again when the bytes leave.
+    LeaseNotLookedAtLast,
 }
 
 /// Of the store.

@@ -1,6 +1,6 @@
 //! An operation's events as plain lines: `--follow`, `watch`, `--plain` and the screen's event list say the same words.
 
-use crate::app::needs::state_word;
+use super::needs::state_word;
 use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;

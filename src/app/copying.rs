@@ -1,0 +1,137 @@
+//! The copy menu: what of this place can be put into the clipboard.
+
+use super::events;
+use super::lines::event_line;
+use super::model::{Model, Pane, Screen};
+use super::rows;
+use super::sheet::{Sheet, Subject};
+use super::timeline;
+use crate::domain::group::Health;
+use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::text::escape;
+use crate::operation::calls::planned_calls;
+use crate::operation::plan::Plan;
+use crate::operation::status::FleetStatus;
+
+/// Most servers whose session line is offered.
+const SERVERS: usize = 5;
+
+/// Something that can be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copyable {
+    /// What it is.
+    pub what: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The open menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyMenu {
+    /// What there is to copy; never empty.
+    pub items: Vec<Copyable>,
+    /// The one under the cursor.
+    pub at: usize,
+}
+
+/// What can be copied here; none if there is nothing.
+#[must_use]
+pub fn menu(model: &Model) -> Option<CopyMenu> {
+    let items = match (&model.sheet, model.screen()) {
+        (Some(sheet), _) => of_sheet(sheet),
+        (None, Screen::Activity) => of_activity(model),
+        (None, Screen::Alerts) => of_alerts(model),
+        (None, Screen::Image(id)) => of_image(model, id),
+        (None, Screen::Main) if model.pane == Pane::Images => model.image.as_ref().map(|id| of_image(model, id)).unwrap_or_default(),
+        (None, _) => model.acting_fleet().map(|name| of_fleet(model, name)).unwrap_or_default(),
+    };
+    (!items.is_empty()).then_some(CopyMenu { items, at: 0 })
+}
+
+fn item(what: &str, text: impl Into<String>) -> Copyable {
+    Copyable { what: what.to_owned(), text: escape(&text.into()) }
+}
+
+/// Text of several lines: escaped where it was made.
+fn lines(what: &str, text: String) -> Copyable {
+    Copyable { what: what.to_owned(), text }
+}
+
+fn of_fleet(model: &Model, name: &FleetName) -> Vec<Copyable> {
+    let mut items = vec![item("name", name.to_string()), item("command: look", format!("qd fleet {}", word(name.as_str())))];
+    items.push(item("command: roll back", format!("qd rollback {}", word(name.as_str()))));
+    if let Some(view) = model.operation_of(name) {
+        let events: Vec<_> = rows::newest_first(view).into_iter().map(|(_, event)| (view, event)).collect();
+        items.push(item("operation", view.operation.id.to_string()));
+        items.push(item("command: watch", format!("qd watch {}", view.operation.id)));
+        items.push(lines("timeline of the operation (Markdown)", timeline::markdown(&events)));
+    }
+    if let Some(status) = model.fleet_status(name) {
+        items.extend(status.groups.iter().map(|group| item("server group", group.name.to_string())));
+        items.extend(sessions(status));
+    }
+    items
+}
+
+/// The line that opens a session on a server, the bad ones first. No shell is opened from here.
+fn sessions(status: &FleetStatus) -> Vec<Copyable> {
+    let mut servers: Vec<_> = status.groups.iter().flat_map(|group| &group.instances).collect();
+    servers.sort_by_key(|instance| instance.health == Health::Healthy);
+    let line = |id: &str| item("session on a server", format!("aws ssm start-session --target {}", word(id)));
+    servers.into_iter().take(SERVERS).map(|instance| line(instance.id.as_str())).collect()
+}
+
+fn of_image(model: &Model, id: &ImageId) -> Vec<Copyable> {
+    let mut items = vec![item("image id", id.to_string())];
+    if let Some(status) = model.images().iter().find(|status| &status.image.id == id) {
+        items.insert(0, item("version", status.image.label()));
+        items.push(item("name", status.image.name.shown()));
+    }
+    if let Some(fleet) = &model.fleet {
+        items.push(item("command: deploy", format!("qd deploy {} --image {}", word(fleet.as_str()), word(id.as_str()))));
+    }
+    items
+}
+
+fn of_activity(model: &Model) -> Vec<Copyable> {
+    let shown: Vec<_> = rows::activity_shown(model).flatten().collect();
+    let mut items = Vec::new();
+    if let Some((view, event)) = rows::selected_event(model) {
+        items.extend(event_line(&view.operation.plan, event).map(|line| item("this line", format!("{} {line}", view.operation.plan.fleet))));
+        items.push(item("operation", view.operation.id.to_string()));
+        items.extend(events::person(&event.body).map(|who| item("who", format!("{} {}", who.short(), who.caller.shown()))));
+    }
+    if !shown.is_empty() {
+        items.insert(0, lines("incident timeline of what is listed (Markdown)", timeline::markdown(&shown)));
+    }
+    items
+}
+
+fn of_alerts(model: &Model) -> Vec<Copyable> {
+    let line = |alert: &super::alert::Alert| format!("{} {} ({})", alert.at.clock(), alert.text, alert.hint);
+    let Some(selected) = model.selected_alert() else { return Vec::new() };
+    let all: Vec<String> = model.inbox.all().iter().map(line).collect();
+    vec![item("this alert", line(selected)), lines("all alerts", all.join("\n"))]
+}
+
+fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
+    match &sheet.subject {
+        Subject::Plan { intent, .. } => sheet.plan().map(|plan| of_plan(plan, &intent.command(&plan.to.label()))).unwrap_or_default(),
+        Subject::Command(errand) => vec![item("command", errand.ask.command(&errand.operation))],
+        Subject::Batch(batch) => {
+            let fleets: Vec<String> = batch.orders().iter().map(|(intent, _)| word(intent.fleet().as_str())).collect();
+            if fleets.is_empty() { Vec::new() } else { vec![item("command", format!("qd rollback {}", fleets.join(" ")))] }
+        }
+    }
+}
+
+fn of_plan(plan: &Plan, command: &str) -> Vec<Copyable> {
+    let calls: Vec<String> = planned_calls(plan).iter().map(|call| format!("{} {} {}", call.step, call.api, escape(&call.summary))).collect();
+    vec![item("command", command), item("plan id", plan.id.to_string()), lines("calls to AWS", calls.join("\n"))]
+}
+
+/// A word for a shell.
+fn word(text: &str) -> String {
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

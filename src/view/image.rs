@@ -1,0 +1,203 @@
+//! One image: what it is, where it comes from, which fleets run it, and what it changes against what runs now.
+//!
+//! ```text
+//! ┌─ web 2.14.0 ───────────────────────┐┌─ TAGS ───────────────────────┐
+//! │ id      ami-0214                   ││ qd:version  2.14.0           │
+//! │ line    2.13.2 › 2.14.0 › 2.15.0   ││ qd:commit   a3f9c1e          │
+//! └────────────────────────────────────┘└──────────────────────────────┘
+//! ┏━ FLEETS it is for ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 1/2 ━┓
+//! ┃> web-prod    3 of 15 servers  25% of traffic  canary 5/9           ┃
+//! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+//! ┌─ CHANGES against 2.13.2, which web-prod runs ───────────────────────┐
+//! │ version     2.13.2 → 2.14.0                                         │
+//! └─────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::main_view::split;
+use super::paint::{self, Paint, Row, piece};
+use super::text;
+use super::theme::Tone;
+use super::{images, strip, words};
+use crate::app::image;
+use crate::app::model::Model;
+use crate::app::rows;
+use crate::domain::ids::ImageId;
+use crate::domain::text::{Untrusted, escape};
+use crate::operation::status::{FleetStatus, ImageStatus};
+
+/// Draws it.
+pub fn draw(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
+    let Some(status) = image::status(model, id) else {
+        let inside = paint.boxed(area, &format!("IMAGE {id}"), "", true);
+        return paint.row(inside, 0, &gone(model));
+    };
+    let (facts, tags) = (fact_rows(model, status, paint, usize::from(area.width / 2)), tag_rows(status, paint));
+    let (fleets, changes) = (image::fleets(model, id), change_rows(model, status, paint));
+    let height = |rows: usize, most: u16| u16::try_from(rows).unwrap_or(most).saturating_add(2).clamp(3, most.max(3));
+    let fleets_height = height(fleets.len(), area.height / 3);
+    let top = height(facts.len().max(tags.len()), area.height.saturating_sub(fleets_height + 4));
+    let (left, right) = split(paint::lines(area, 0, top), area.width / 2);
+    let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
+    let inside = paint.boxed(left, &format!("{app}{}", status.image.label()), &words::estate_age(model), false);
+    paint.rows(inside, &facts);
+    let inside = paint.boxed(right, "TAGS", &status.image.tags.len().to_string(), false);
+    paint.rows(inside, &tags);
+    fleet_list(model, id, &fleets, paint, paint::lines(area, top, fleets_height));
+    let inside = paint.boxed(paint::lines(area, top + fleets_height, area.height), &change_title(model, status), "", false);
+    paint.rows(inside, &changes);
+}
+
+/// The same in lines, for a sliver of a terminal.
+pub fn lines(model: &Model, id: &ImageId, paint: &Paint<'_>) -> Vec<Row> {
+    let Some(status) = image::status(model, id) else { return vec![gone(model)] };
+    let fleet = image::fleet(model, id).and_then(|name| model.fleet_status(name));
+    let mut all: Vec<Row> = fleet.map(|fleet| fleet_row(model, id, fleet, paint)).into_iter().collect();
+    all.extend(change_rows(model, status, paint));
+    all.extend(fact_rows(model, status, paint, 60));
+    all
+}
+
+fn gone(model: &Model) -> Row {
+    let text = if model.estate.is_none() { " not read yet" } else { " it is not among the images that were listed last" };
+    paint::toned(text, Tone::Unknown)
+}
+
+fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
+    vec![piece(format!(" {name:<8}"), Tone::Dim), piece(text, tone)]
+}
+
+fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let image = &status.image;
+    let (state, tone) = images::state(status);
+    let or_unknown = |value: &Option<Untrusted>| value.as_ref().map_or_else(|| "?".to_owned(), Untrusted::shown);
+    let ago = |at| format!("{} ago", words::made(at, model.clock.world));
+    let made = image.created_at.map_or_else(|| "?".to_owned(), |at| format!("{}, {}", ago(Some(at)), at.rfc3339()));
+    let mut rows = vec![
+        named("id", image.id.to_string(), Tone::Plain),
+        named("name", image.name.shown(), Tone::Plain),
+        named("state", state, tone),
+        named("made", made, Tone::Plain),
+        named("for", format!("{}, schema {}", or_unknown(&image.arch), image::schema_words(image.schema)), Tone::Plain),
+    ];
+    if let Some(block) = &image.blocked {
+        let by = block.by.as_ref().map(|by| format!(" by {}", by.shown())).unwrap_or_default();
+        let at = block.at.map(|at| format!(" {}", ago(Some(at)))).unwrap_or_default();
+        let text = escape(&format!("{}{by}{at}", block.reason.shown()));
+        let lines = text::wrap(&text, columns.saturating_sub(12));
+        rows.extend(lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { "blocked" } else { "" }, line, Tone::Bad)));
+    }
+    rows.push(named("base", base_words(model, status), Tone::Plain));
+    rows.push(named("line", line_words(model, status, paint), Tone::Plain));
+    let baked = image::baked_from(model, image);
+    if baked > 0 {
+        rows.push(named("children", format!("{baked} listed images were baked from it"), Tone::Plain));
+    }
+    rows
+}
+
+fn base_words(model: &Model, status: &ImageStatus) -> String {
+    let Some(base) = &status.image.base else { return "? (nothing says what it was baked from)".to_owned() };
+    match image::base(model, &status.image) {
+        Some(found) => format!("{}, {} old", found.image.name.shown(), words::made(found.image.created_at, model.clock.world)),
+        None => base.shown(),
+    }
+}
+
+/// The versions before and after it.
+fn line_words(model: &Model, status: &ImageStatus, paint: &Paint<'_>) -> String {
+    let (before, after) = image::neighbours(model, &status.image);
+    let label = |found: Option<&ImageStatus>| found.map(|found| found.image.label());
+    let all = [label(before), Some(format!("[{}]", status.image.label())), label(after)];
+    all.into_iter().flatten().collect::<Vec<_>>().join(&format!(" {} ", paint.glyphs.crumb))
+}
+
+fn tag_rows(status: &ImageStatus, paint: &Paint<'_>) -> Vec<Row> {
+    if status.image.tags.is_empty() {
+        return vec![paint::toned(" it carries no tags", Tone::Dim)];
+    }
+    let row = |(key, value): (&String, &Untrusted)| {
+        vec![piece(format!(" {} ", text::left(&escape(key), 14, paint.glyphs.cut)), Tone::Dim), piece(value.shown(), Tone::Plain)]
+    };
+    status.image.tags.iter().map(row).collect()
+}
+
+fn fleet_list(model: &Model, id: &ImageId, fleets: &[&FleetStatus], paint: &mut Paint<'_>, area: Rect) {
+    let chosen = image::fleet(model, id);
+    let position = fleets.iter().position(|fleet| Some(&fleet.spec.name) == chosen);
+    let note = position.map_or_else(|| fleets.len().to_string(), |at| format!("{}/{}", at + 1, fleets.len()));
+    let inside = paint.boxed(area, "FLEETS it is for", &note, true);
+    if fleets.is_empty() {
+        return paint.row(inside, 0, &paint::toned(" no fleet of its app is known", Tone::Dim));
+    }
+    let first = paint::first_shown(position.unwrap_or(0), fleets.len(), usize::from(inside.height));
+    for (line, (at, fleet)) in (0..inside.height).zip(fleets.iter().enumerate().skip(first)) {
+        let mut row = paint::plain(if Some(at) == position { ">" } else { " " });
+        row.extend(fleet_row(model, id, fleet, paint));
+        paint.row(inside, line, &row);
+        if Some(at) == position {
+            paint.cursor(inside, line);
+        }
+    }
+}
+
+fn fleet_row(model: &Model, id: &ImageId, fleet: &FleetStatus, paint: &Paint<'_>) -> Row {
+    let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
+    let here: u32 = fleet.mix.iter().filter(|part| part.image.as_ref() == Some(id)).map(|part| part.servers).sum();
+    let all: u32 = fleet.mix.iter().map(|part| part.servers).sum();
+    let servers = match (fleet.mix.is_empty(), here) {
+        (true, _) => "? servers".to_owned(),
+        (false, 0) => format!("runs on none of {all}"),
+        (false, here) => format!("runs on {here} of {all}"),
+    };
+    let groups = fleet.groups.iter().filter(|group| group.image.as_ref() == Some(id));
+    let share: String = groups.map(|group| format!("  {} {}", strip::role(group), strip::share(group, &fleet.spec.route).trim())).collect();
+    vec![
+        piece(format!(" {} ", text::left(&fleet.spec.name.to_string(), 16, paint.glyphs.cut)), Tone::Strong),
+        piece(format!("{servers:<18}"), if here > 0 { Tone::Plain } else { Tone::Dim }),
+        piece(format!(" {sign} {state}"), tone),
+        piece(share, Tone::Plain),
+    ]
+}
+
+/// The fleet that is compared with, and the image most of its servers run.
+fn compared<'a>(model: &'a Model, status: &ImageStatus) -> Option<(&'a FleetStatus, &'a ImageStatus)> {
+    let name = image::fleet(model, &status.image.id)?;
+    let fleet = model.fleets().iter().find(|fleet| &fleet.spec.name == name)?;
+    Some((fleet, image::live(model, fleet)?))
+}
+
+fn change_title(model: &Model, status: &ImageStatus) -> String {
+    compared(model, status)
+        .map_or_else(|| "CHANGES".to_owned(), |(fleet, live)| format!("CHANGES against {}, which {} runs", live.image.label(), fleet.spec.name))
+}
+
+fn change_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>) -> Vec<Row> {
+    let Some((fleet, live)) = compared(model, status) else {
+        return vec![paint::toned(" no fleet to compare with, or nobody knows what it runs", Tone::Unknown)];
+    };
+    let mut rows = ledger_rows(fleet, status);
+    if live.image.id == status.image.id {
+        rows.push(paint::toned(" most of its servers run this very image", Tone::Good));
+        return rows;
+    }
+    let differences = image::differences(&live.image, &status.image);
+    if differences.is_empty() {
+        rows.push(paint::toned(" the listing names no difference", Tone::Dim));
+    }
+    for difference in differences {
+        let side = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+        rows.push(vec![
+            piece(format!(" {} ", text::left(&difference.what, 16, paint.glyphs.cut)), Tone::Dim),
+            piece(format!("{} {} {}", side(difference.old), paint.glyphs.to, side(difference.new)), Tone::Plain),
+        ]);
+    }
+    rows
+}
+
+/// What the fleet's ledger says of the image: that counts for more than any difference.
+fn ledger_rows(fleet: &FleetStatus, status: &ImageStatus) -> Vec<Row> {
+    let known = rows::known_release(fleet, &status.image.id);
+    known.map(super::releases::words).into_iter().map(|(text, tone)| paint::toned(format!(" {}: {text}", fleet.spec.name), tone)).collect()
+}
