@@ -35,6 +35,11 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
     paint.row(area, last.saturating_sub(1), &notice(model));
     let keys = footer(model, usize::from(area.width));
     paint.row(area, last, &keys);
+    body(area)
+}
+
+/// The room for the view.
+pub fn body(area: Rect) -> Rect {
     paint::lines(area, 2, area.height.saturating_sub(4))
 }
 

@@ -21,7 +21,7 @@ const BELOW: u16 = 6;
 
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let panes = paint::lines(area, 0, area.height.saturating_sub(BELOW));
+    let panes = panes(area);
     side_by_side(model, paint, panes);
     let below = paint::lines(area, panes.height, BELOW);
     let strip = strip::fleet(model, paint, usize::from(area.width));
@@ -32,12 +32,21 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.row(below, 5, &strip::last_event(model));
 }
 
+/// Where images and fleets are.
+pub fn panes(area: Rect) -> Rect {
+    paint::lines(area, 0, area.height.saturating_sub(BELOW))
+}
+
 /// Images and fleets; what is spare goes to the fleets.
 pub fn side_by_side(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let left = (area.width * 3 / 10).clamp(28, 48).min(area.width);
-    let (images_area, fleets_area) = split(area, left);
+    let (images_area, fleets_area) = halves(area);
     images::draw(model, paint, images_area);
     fleets::draw(model, paint, fleets_area);
+}
+
+/// The pane of the images and that of the fleets.
+pub fn halves(area: Rect) -> (Rect, Rect) {
+    split(area, (area.width * 3 / 10).clamp(28, 48).min(area.width))
 }
 
 /// An area in two, the left one `left` wide.

@@ -24,11 +24,9 @@ use crate::operation::record::OperationView;
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let operations = operation_rows(model, paint);
-    let bottom = u16::try_from(operations.len()).unwrap_or(6).clamp(1, 6) + 2;
+    let Heights { panes, strip: strip_height, activity: activity_height, operations: bottom } = heights(model, area);
     let rest = area.height.saturating_sub(bottom);
-    let strip_height = 9.min(rest / 3);
-    let activity_height = 11.min(rest / 3);
-    let panes = paint::lines(area, 0, rest - strip_height - activity_height);
+    let panes = paint::lines(area, 0, panes);
     main_view::side_by_side(model, paint, panes);
     selected(model, paint, paint::lines(area, panes.height, strip_height));
     let events = paint::lines(area, panes.height + strip_height, activity_height);
@@ -36,6 +34,27 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     activity::newest(model, paint, inside);
     let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
     paint.rows(inside, &operations);
+}
+
+/// Lines of each part, from above.
+struct Heights {
+    panes: u16,
+    strip: u16,
+    activity: u16,
+    operations: u16,
+}
+
+fn heights(model: &Model, area: Rect) -> Heights {
+    let at_work = model.operations.iter().filter(|view| !view.state().is_final()).count();
+    let operations = u16::try_from(at_work).unwrap_or(6).clamp(1, 6) + 2;
+    let rest = area.height.saturating_sub(operations);
+    let (strip, activity) = (9.min(rest / 3), 11.min(rest / 3));
+    Heights { panes: rest - strip - activity, strip, activity, operations }
+}
+
+/// Where images and fleets are.
+pub fn panes(model: &Model, area: Rect) -> Rect {
+    paint::lines(area, 0, heights(model, area).panes)
 }
 
 fn selected(model: &Model, paint: &mut Paint<'_>, area: Rect) {

@@ -1,5 +1,6 @@
 //! The screen as a person uses it: press keys, read what is there.
 
+mod cursor;
 mod finding;
 mod flows;
 mod frames;
