@@ -7,7 +7,7 @@ use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{DeskError, FleetDetail};
+use crate::ports::desk::{DeskError, FleetDetail, Sources};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,8 @@ pub enum Reply {
     Fleet(FleetName, Result<Box<FleetDetail>, DeskError>),
     /// Operations, newest first.
     Operations(Result<Vec<OperationView>, DeskError>),
+    /// What the screen stands on.
+    Sources(Result<Box<Sources>, DeskError>),
     /// A plan.
     Planned(Result<Box<Plan>, DeskError>),
     /// A confirmed plan's operation.

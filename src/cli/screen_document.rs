@@ -76,6 +76,7 @@ pub const fn word(screen: &Screen) -> &'static str {
         Screen::Image(_) => "image",
         Screen::Activity => "activity",
         Screen::Alerts => "alerts",
+        Screen::Sources => "sources",
         Screen::Help => "help",
     }
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cloud::Cloud;
+use super::ground::Ground;
 use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
 use crate::adapters::store::{Store, trust_root};
-use crate::app::hues::Hues;
+use crate::app::colours::Palette;
 use crate::app::keymap::Keymap;
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
@@ -87,10 +88,10 @@ impl Wiring {
     }
 
     /// Which colours mean what, if the person has a file that says so; `light` is the terminal's background.
-    fn hues(&self, light: bool) -> Result<Hues, DeskError> {
+    fn palette(&self, light: bool) -> Result<Palette, DeskError> {
         let path = &self.places.theme_file;
-        let Some(text) = config::read(path)? else { return Ok(Hues::of(light)) };
-        let read = Hues::with(&escape(&path.display().to_string()), &text, light);
+        let Some(text) = config::read(path)? else { return Ok(Palette::of(light)) };
+        let read = Palette::with(&escape(&path.display().to_string()), &text, light);
         read.map_err(|mistake| DeskError::other(escape(&mistake), "the built-in colours are used until it is right"))
     }
 
@@ -98,9 +99,9 @@ impl Wiring {
     #[must_use]
     pub fn screen_options(&self) -> ScreenOptions {
         let mut look = capability::look(self.options.ascii, self.options.no_color);
-        let hues = self.hues(look.hues == Hues::LIGHT);
-        look.hues = hues.as_ref().map_or(look.hues, |hues| *hues);
-        ScreenOptions { look, keymap: self.keymap(), mistake: hues.err(), saved: self.places.state_dir.join("saved") }
+        let palette = self.palette(look.palette == Palette::LIGHT);
+        look.palette = palette.as_ref().map_or(look.palette, |palette| *palette);
+        ScreenOptions { look, keymap: self.keymap(), mistake: palette.err(), saved: self.places.state_dir.join("saved") }
     }
 
     /// The office of the simulated cloud.
@@ -125,11 +126,16 @@ impl Wiring {
         Ok(Arc::new(Office::new(Cloud::Sim(cloud), store, self.office_settings())))
     }
 
+    pub(super) fn ground(&self) -> Ground {
+        Ground::of(&self.options, &self.places)
+    }
+
     pub(super) fn office_settings(&self) -> OfficeSettings {
         OfficeSettings {
             fleets_file: self.places.fleets_file.clone(),
             read_only: self.options.read_only,
             time_scale: self.time_scale,
+            ground: self.ground(),
             driver_arguments: self.driver_arguments(),
         }
     }

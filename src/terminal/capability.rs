@@ -1,6 +1,6 @@
 //! What the terminal can do, from the few things it says about itself.
 
-use crate::app::hues::Hues;
+use crate::app::colours::Palette;
 use crate::app::model::{Colours, Look};
 
 /// Reads the environment's words for it.
@@ -20,7 +20,7 @@ fn look_from(ascii: bool, no_color: bool, env: impl Fn(&str) -> Option<String>) 
     let dumb = term == "dumb" || term.is_empty();
     let refused = no_color || dumb || env("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = if refused { Colours::None } else { colours(&term, &env) };
-    Look { ascii: ascii || dumb || !speaks_utf8(&env), colours, hues: Hues::of(is_light(&env)) }
+    Look { ascii: ascii || dumb || !speaks_utf8(&env), colours, palette: Palette::of(is_light(&env)) }
 }
 
 fn colours(term: &str, env: &impl Fn(&str) -> Option<String>) -> Colours {
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn a_light_background_is_noticed_where_the_terminal_says_so() {
-        assert_eq!(with(&[("TERM", "xterm"), ("COLORFGBG", "0;default;15")]).hues, Hues::LIGHT);
-        assert_eq!(with(&[("TERM", "xterm"), ("COLORFGBG", "15;0")]).hues, Hues::DARK);
+        assert_eq!(with(&[("TERM", "xterm"), ("COLORFGBG", "0;default;15")]).palette, Palette::LIGHT);
+        assert_eq!(with(&[("TERM", "xterm"), ("COLORFGBG", "15;0")]).palette, Palette::DARK);
     }
 
     #[test]

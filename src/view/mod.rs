@@ -10,6 +10,7 @@ mod chrome;
 mod copying;
 mod detail;
 mod dots;
+mod first;
 mod fleets;
 mod glyphs;
 mod help;
@@ -23,6 +24,7 @@ mod picker;
 mod releases;
 mod sheet;
 mod sheet_text;
+mod sources;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -110,11 +112,13 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         return picker::draw(model, paint, body);
     }
     match model.screen() {
+        Screen::Main if first::is_due(model) => first::draw(model, paint, body),
         Screen::Main if is_wide(area) => wide::draw(model, paint, body),
         Screen::Main => main_view::draw(model, paint, body),
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
         Screen::Image(id) => image::draw(model, id, paint, body),
         Screen::Activity => activity::draw(model, paint, body),
+        Screen::Sources => sources::draw(model, paint, body),
         Screen::Alerts => alerts::draw(model, paint, body),
         Screen::Help => help::draw(model, paint, body),
     }

@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::hues::{Hue, Hues};
+use crate::app::colours::{Hue, Palette};
 use crate::app::model::{Colours, Look};
 
 /// What a piece of text is.
@@ -35,7 +35,7 @@ pub enum Tone {
 
 /// The style of a tone at a rung of the colour ladder.
 pub fn style(tone: Tone, look: Look) -> Style {
-    let hue = hue(tone, &look.hues).filter(|_| look.colours != Colours::None);
+    let hue = hue(tone, &look.palette).filter(|_| look.colours != Colours::None);
     hue.map_or_else(|| plain(tone), |hue| plain(tone).fg(rung(hue, look.colours)))
 }
 
@@ -80,16 +80,16 @@ const fn plain(tone: Tone) -> Style {
     }
 }
 
-const fn hue(tone: Tone, hues: &Hues) -> Option<Hue> {
+const fn hue(tone: Tone, palette: &Palette) -> Option<Hue> {
     Some(match tone {
         Tone::Plain | Tone::Strong | Tone::Cursor => return None,
-        Tone::Dim => hues.dim,
-        Tone::Good => hues.good,
-        Tone::Working => hues.working,
-        Tone::Waits | Tone::Banner => hues.waits,
-        Tone::Bad => hues.bad,
-        Tone::Unknown => hues.unknown,
-        Tone::Key => hues.key,
+        Tone::Dim => palette.dim,
+        Tone::Good => palette.good,
+        Tone::Working => palette.working,
+        Tone::Waits | Tone::Banner => palette.waits,
+        Tone::Bad => palette.bad,
+        Tone::Unknown => palette.unknown,
+        Tone::Key => palette.key,
     })
 }
 
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(bad(Colours::Sixteen), Some(Color::LightRed));
         assert_eq!(bad(Colours::Many), Some(Color::Indexed(202)));
         assert_eq!(bad(Colours::True), Some(Color::Indexed(202)), "the same colour in fewer bytes");
-        let hues = Hues::with("", "bad = \"#d55e01\"", false).unwrap();
-        assert_eq!(style(Tone::Bad, Look { colours: Colours::True, hues, ..Look::default() }).fg, Some(Color::Rgb(0xd5, 0x5e, 1)));
+        let palette = Palette::with("", "bad = \"#d55e01\"", false).unwrap();
+        assert_eq!(style(Tone::Bad, Look { colours: Colours::True, palette, ..Look::default() }).fg, Some(Color::Rgb(0xd5, 0x5e, 1)));
     }
 }

@@ -11,6 +11,7 @@
 //! └────────────────────────────────────────────────────────────────────┘
 //! ```
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Row, piece};
@@ -24,11 +25,13 @@ use crate::operation::record::OperationView;
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let operations = operation_rows(model, paint);
-    let Heights { panes, strip: strip_height, activity: activity_height, operations: bottom } = heights(model, area);
+    let about = selected(model, paint, usize::from(area.width.saturating_sub(2)));
+    let Heights { panes, strip: strip_height, activity: activity_height, operations: bottom } = heights(operations.len(), about.len(), area);
     let rest = area.height.saturating_sub(bottom);
     let panes = paint::lines(area, 0, panes);
     main_view::side_by_side(model, paint, panes);
-    selected(model, paint, paint::lines(area, panes.height, strip_height));
+    let inside = paint.boxed(paint::lines(area, panes.height, strip_height), &selected_title(model), "enter open", false);
+    paint.rows(inside, &about);
     let events = paint::lines(area, panes.height + strip_height, activity_height);
     let inside = paint.boxed(events, "ACTIVITY", "; all", false);
     activity::newest(model, paint, inside);
@@ -44,35 +47,45 @@ struct Heights {
     operations: u16,
 }
 
-fn heights(model: &Model, area: Rect) -> Heights {
-    let at_work = model.operations.iter().filter(|view| !view.state().is_final()).count();
-    let operations = u16::try_from(at_work).unwrap_or(6).clamp(1, 6) + 2;
+/// What so many operations and so many lines about the selected fleet leave to the panes.
+fn heights(operations: usize, about: usize, area: Rect) -> Heights {
+    let operations = u16::try_from(operations).unwrap_or(6).clamp(1, 6) + 2;
     let rest = area.height.saturating_sub(operations);
-    let (strip, activity) = (9.min(rest / 3), 11.min(rest / 3));
+    let strip = u16::try_from(about).unwrap_or(9).saturating_add(2).clamp(6, 13).min(rest / 3 + 1);
+    let activity = 11.min(rest / 3);
     Heights { panes: rest - strip - activity, strip, activity, operations }
 }
 
 /// Where images and fleets are.
 pub fn panes(model: &Model, area: Rect) -> Rect {
-    paint::lines(area, 0, heights(model, area).panes)
+    let mut nowhere = Buffer::empty(Rect::ZERO);
+    let paint = Paint::new(&mut nowhere, model.look);
+    let about = selected(model, &paint, usize::from(area.width.saturating_sub(2)));
+    paint::lines(area, 0, heights(operation_rows(model, &paint).len(), about.len(), area).panes)
 }
 
-fn selected(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+fn selected_title(model: &Model) -> String {
     let operation = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet));
-    let title = match (&model.fleet, operation) {
+    match (&model.fleet, operation) {
         (Some(fleet), Some(view)) => format!("{fleet}  {} {}", view.operation.word(), view.operation.id),
         (Some(fleet), None) => fleet.to_string(),
         (None, _) => "FLEET".to_owned(),
-    };
-    let inside = paint.boxed(area, &title, "enter open", false);
-    let mut rows = strip::fleet(model, paint, usize::from(inside.width));
-    if let Some(view) = operation {
+    }
+}
+
+/// The fleet under the cursor with its operation, or how credentials come back.
+fn selected(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    if model.credentials_gone.is_some() {
+        return main_view::credentials(model, paint, columns);
+    }
+    let mut rows = strip::fleet(model, paint, columns);
+    if let Some(view) = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet)) {
         rows.extend(judge::summary(view));
         let outlook = needs::outlook(view, model.clock.world);
         rows.push(paint::plain(format!(" {}", outlook.why)));
         rows.push(paint::plain(format!(" {}", outlook.next)));
     }
-    paint.rows(inside, &rows);
+    rows
 }
 
 fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {

@@ -50,6 +50,7 @@ impl Asker {
                 self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });
             }
             Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED) }),
+            Effect::ReadSources { no } => self.spawn(no, Reply::Sources, async move { desk.sources().map(Box::new) }),
             Effect::MakePlan { no, intent } => self.spawn(no, Reply::Planned, async move { desk.plan(&intent).await.map(Box::new) }),
             Effect::Execute { no, intent, plan, reason, typed } => {
                 let guard = self.begin_sending();
@@ -70,6 +71,23 @@ impl Asker {
                 self.spawn(no, Reply::Commanded, async move {
                     let _guard = guard;
                     desk.take_over(&operation).await.map(|()| format!("{operation} has a driver again"))
+                });
+            }
+            Effect::Freeze { no, fleet, length, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    let freeze = desk.freeze(fleet.as_ref(), length, reason).await?;
+                    let scope = fleet.map_or_else(|| "All fleets are".to_owned(), |fleet| format!("{fleet} is"));
+                    Ok(format!("{scope} frozen until {}", freeze.until.clock()))
+                });
+            }
+            Effect::Unfreeze { no, fleet, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    let lifted = desk.unfreeze(fleet.as_ref(), reason).await?;
+                    Ok(lifted.map_or_else(|| "There was nothing to lift any more".to_owned(), |freeze| format!("Lifted: {}", freeze.described())))
                 });
             }
             Effect::Rehearse { no, intent } => {

@@ -4,6 +4,7 @@ mod cursor;
 mod finding;
 mod flows;
 mod frames;
+mod ground;
 mod hostile;
 mod sheets;
 mod sizes;

@@ -1,4 +1,4 @@
-//! Which colour means what: two sets that are built in, and a person's own file.
+//! Which colour means what: two palettes that are built in, and a person's own file.
 //!
 //! The built-in ones keep good, working, waiting, bad and unknown apart for people who do not tell red from green; and nothing is ever said
 //! by colour alone.
@@ -35,7 +35,7 @@ enum Written {
 
 /// What each meaning is drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hues {
+pub struct Palette {
     /// Less important.
     pub dim: Hue,
     /// As it should be.
@@ -56,7 +56,7 @@ const fn hue(rgb: (u8, u8, u8), many: u8, basic: u8) -> Hue {
     Hue { rgb, many, basic }
 }
 
-impl Hues {
+impl Palette {
     /// For a dark background.
     pub const DARK: Self = Self {
         dim: hue((138, 138, 138), 245, 8),
@@ -78,7 +78,7 @@ impl Hues {
         key: hue((0, 95, 175), 25, 4),
     };
 
-    /// The hues a file describes: one that is built in, `dark` or `light`, with other colours for what it names. `light` says what the
+    /// The palette a file describes: one that is built in, `dark` or `light`, with other colours for what it names. `light` says what the
     /// terminal's background is if the file does not.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Hues {
     }
 }
 
-impl Default for Hues {
+impl Default for Palette {
     fn default() -> Self {
         Self::DARK
     }
@@ -217,16 +217,16 @@ mod tests {
 
     #[test]
     fn a_file_changes_what_it_names_and_nothing_else() {
-        let read = Hues::with("theme.toml", "base = \"light\"\nbad = \"#d55e00\"\ngood = 36\nkey = \"bright-blue\"\n", false).unwrap();
+        let read = Palette::with("theme.toml", "base = \"light\"\nbad = \"#d55e00\"\ngood = 36\nkey = \"bright-blue\"\n", false).unwrap();
         assert_eq!(read.bad, hue((0xd5, 0x5e, 0), 166, 1));
         assert_eq!((read.good.many, read.good.rgb), (36, (0, 175, 135)));
-        assert_eq!((read.key.basic, read.dim), (12, Hues::LIGHT.dim));
-        assert_eq!(Hues::with("t", "", true).unwrap(), Hues::LIGHT);
+        assert_eq!((read.key.basic, read.dim), (12, Palette::LIGHT.dim));
+        assert_eq!(Palette::with("t", "", true).unwrap(), Palette::LIGHT);
     }
 
     #[test]
     fn a_mistake_is_named_with_its_line() {
-        let mistake = |text| Hues::with("theme.toml", text, false).unwrap_err();
+        let mistake = |text| Palette::with("theme.toml", text, false).unwrap_err();
         assert!(mistake("good = 1\nbda = 2\n").starts_with("theme.toml:2: unknown field `bda`"), "{}", mistake("good = 1\nbda = 2\n"));
         assert!(mistake("\n\nbad = \"reddish\"\n").starts_with("theme.toml:3: expected a colour"), "{}", mistake("\n\nbad = \"reddish\"\n"));
         assert!(mistake("bad = 300\n").contains("theme.toml:1:"));
@@ -260,8 +260,9 @@ mod tests {
 
     #[test]
     fn states_stay_apart_for_people_who_do_not_tell_red_from_green() {
-        for hues in [Hues::DARK, Hues::LIGHT] {
-            let states = [("good", hues.good), ("working", hues.working), ("waits", hues.waits), ("bad", hues.bad), ("unknown", hues.unknown)];
+        for palette in [Palette::DARK, Palette::LIGHT] {
+            let states =
+                [("good", palette.good), ("working", palette.working), ("waits", palette.waits), ("bad", palette.bad), ("unknown", palette.unknown)];
             for eyes in SEEN_BY {
                 for (at, (one, first)) in states.iter().enumerate() {
                     for (two, second) in &states[at + 1..] {
@@ -277,8 +278,8 @@ mod tests {
     #[test]
     fn every_colour_can_be_read_on_its_background() {
         let luminance = |rgb| light(rgb).iter().zip([0.2126, 0.7152, 0.0722]).map(|(part, factor)| part * factor).sum::<f64>();
-        for (hues, background) in [(Hues::DARK, 0.0), (Hues::LIGHT, 1.0)] {
-            for hue in [hues.dim, hues.good, hues.working, hues.waits, hues.bad, hues.unknown, hues.key] {
+        for (palette, background) in [(Palette::DARK, 0.0), (Palette::LIGHT, 1.0)] {
+            for hue in [palette.dim, palette.good, palette.working, palette.waits, palette.bad, palette.unknown, palette.key] {
                 let (one, two) = (luminance(hue.rgb).max(background), luminance(hue.rgb).min(background));
                 let contrast = (one + 0.05) / (two + 0.05);
                 assert!(contrast >= 4.5, "{hue:?}: {contrast:.1}");
