@@ -148,5 +148,5 @@ fn rank(view: &OperationView, now: WorldTime) -> u8 {
 
 fn unreachable_cloud(model: &Model) -> Option<Need> {
     let problem = model.estate_problem.as_ref()?;
-    Some(Need { fleet: None, text: format!("{} — {}", problem.text, problem.hint) })
+    Some(Need { fleet: None, text: format!("{}: {}", problem.text, problem.hint) })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fleet::{BySlot, Route, Scope, Slot};
 use super::group::{Instance, Lifecycle, ServerGroup, count};
-use super::ids::{AlarmName, InstanceId, TargetGroupArn};
+use super::ids::{AlarmName, ImageId, InstanceId, TargetGroupArn};
 use super::reading::Reading;
 use super::refresh::InstanceRefresh;
 use super::time::WorldTime;
@@ -110,6 +110,9 @@ pub struct FleetObservation {
     /// What it was seen with.
     #[serde(default)]
     pub credentials: Credentials,
+    /// The image that a group short of servers launches, where the cloud said that it does not exist.
+    #[serde(default)]
+    pub image_gone: Option<ImageId>,
 }
 
 impl FleetObservation {
@@ -126,6 +129,7 @@ impl FleetObservation {
             alarms: Reading::unknown(why),
             credentials: Credentials::default(),
             refreshes: None,
+            image_gone: None,
         }
     }
 

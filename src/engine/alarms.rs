@@ -6,6 +6,7 @@ use crate::domain::call::CloudCall;
 use crate::domain::fleet::Groups;
 use crate::domain::observation::AlarmState;
 use crate::operation::event::EventBody;
+use crate::operation::plan::OperationKind;
 
 /// What the alarms say against going forward.
 enum Against {
@@ -40,6 +41,17 @@ pub(super) fn gated(situation: &Situation<'_>, step: Step) -> Step {
         gated.events.insert(0, EventBody::AlarmsRead { against: words.map(str::to_owned) });
     }
     gated
+}
+
+/// What the alarms say against what stands; none if that cannot be told now.
+pub(super) fn read(situation: &Situation<'_>) -> Option<Option<String>> {
+    if situation.plan.kind != OperationKind::Deploy {
+        return Some(None);
+    }
+    match against(situation) {
+        Some(Against::Unread(_)) => None,
+        against => Some(against.map(|against| against.words().to_owned())),
+    }
 }
 
 fn against(situation: &Situation<'_>) -> Option<Against> {

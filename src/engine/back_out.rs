@@ -52,9 +52,9 @@ fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
 }
 
 impl Situation<'_> {
-    /// The call that takes the claim off both groups.
+    /// The call that takes the claim off both groups; a group that is gone took its tags along, and naming it would refuse the whole call.
     pub(super) fn unclaim_call(&self) -> super::WantedCall {
-        let groups = self.plan.groups();
+        let groups = self.groups_there();
         super::WantedCall { call: CloudCall::Untag { groups, keys: vec![CLAIM_KEY.to_owned()] }, why: "the claim is given back".to_owned() }
     }
 }

@@ -2,15 +2,21 @@
 
 use super::situation::Situation;
 use super::{Move, WantedCall};
-use crate::domain::call::CloudErrorKind;
+use crate::domain::call::{CloudCall, CloudErrorKind};
+use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
+use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
 use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
 const MAX_REFUSALS: u32 = 3;
+/// So often servers that serve nothing are asked to go although the cloud rejects the call as it is: in all about a quarter of an hour.
+const MAX_REJECTIONS: u32 = 10;
 /// A hint for people that was refused is left alone for so long.
 const HINT_PAUSE: Millis = Millis::secs(60);
+/// How often the claim is renewed, so that people with another store see that somebody is still at work.
+const RENEWAL: Millis = Millis::mins(1);
 /// Auto Scaling's name of the call that writes a claim.
 const WRITE_CLAIM: &str = "CreateOrUpdateTags";
 /// Auto Scaling's name of the call that takes it off.
@@ -37,6 +43,10 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     if forward && tries >= MAX_REFUSALS {
         return Move::Hold { why, meanwhile: again(wanted) };
     }
+    if matches!(wanted.call, CloudCall::Park { .. }) && refused.kind == CloudErrorKind::Invalid && tries >= MAX_REJECTIONS {
+        // Everything serves from the other group by now: what is left costs money, not safety.
+        return Move::Fail { why: format!("{why}. What is left is left as it is") };
+    }
     if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
 }
 
@@ -58,10 +68,11 @@ const fn passes(kind: CloudErrorKind) -> bool {
     }
 }
 
-/// The claim is renewed at half of its life, also in a hold; a renewal that is refused stops nothing.
+/// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
     let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
-    let due = age.is_some_and(|age| age.times(2) > situation.plan.timing.claim_life) && situation.may_claim();
+    // Another store's claim that was put over it is not overwritten in its turn.
+    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim() && situation.claim_of_others().is_none();
     let renewal = || situation.claim_call("the claim is renewed");
     match then {
         Move::Wait { .. } if due => Move::Call(renewal()),
@@ -76,14 +87,20 @@ impl Situation<'_> {
         self.may_hint(WRITE_CLAIM)
     }
 
+    /// A live claim of another store on a group of the plan.
+    pub(super) fn claim_of_others(&self) -> Option<Claim> {
+        foreign_claim(Slot::BOTH.into_iter().filter_map(|slot| self.group(slot)), &self.claimant.store, self.now)
+    }
+
     fn may_hint(&self, api: &str) -> bool {
         refused(self, api).is_none_or(|refused| self.now.since(refused.at) >= HINT_PAUSE)
     }
 
     /// The call that takes our claim off, while it may still be on a group: it was written, or one of this store is seen, which may be that
-    /// of an operation this one took the wheel from. One that is refused is left to end by itself.
+    /// of an operation this one took the wheel from. One that is refused is left to end by itself, one that another store put its own over is not
+    /// there any more.
     pub(super) fn unclaim(&self) -> Option<WantedCall> {
-        let written = self.progress.claimed_at.is_some();
+        let written = self.progress.claimed_at.is_some() && self.claim_of_others().is_none();
         let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0 && refused(self, DELETE_CLAIM).is_none();
         (written || seen).then(|| self.unclaim_call())
     }

@@ -3,6 +3,7 @@
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::observation::Credentials;
+use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::plan::PlanStep;
 
@@ -10,9 +11,7 @@ use crate::operation::plan::PlanStep;
 pub(super) fn tempered(situation: &Situation<'_>, step: Step) -> Step {
     match (&situation.seen.credentials, step.then) {
         // Backing out would need them as well: there is nothing that time could bring but new ones.
-        (Credentials::Gone { why }, then) if !matches!(then, Move::Fail { .. }) => {
-            Move::Stand { why: format!("credentials: {}; sign in again, it goes on by itself", why.shown()), meanwhile: None }.into()
-        }
+        (Credentials::Gone { why }, then) if !matches!(then, Move::Fail { .. }) => Move::Stand { why: gone_words(why), meanwhile: None }.into(),
         (Credentials::Good { until: Some(until) }, Move::Done { outcome, note }) => {
             let left = until.since(situation.now);
             let then = match too_short(situation, left) {
@@ -42,9 +41,17 @@ fn needed(step: &PlanStep, back: Millis) -> Millis {
 /// A way back cannot do without them either: it waits, and says for what.
 pub(super) fn waited_for(situation: &Situation<'_>, then: Move) -> Move {
     match (&situation.seen.credentials, then) {
-        (Credentials::Gone { why }, Move::Wait { period, .. }) => {
-            Move::Wait { why: format!("credentials: {}; sign in again, it goes on by itself", why.shown()), period }
-        }
+        (Credentials::Gone { why }, Move::Wait { period, .. }) => Move::Wait { why: gone_words(why), period },
         (_, then) => then,
     }
+}
+
+fn gone_words(why: &Untrusted) -> String {
+    format!("credentials: {}; sign in again, it goes on by itself", why.shown())
+}
+
+/// That nothing can be done or seen for want of credentials.
+pub(super) fn gone(situation: &Situation<'_>) -> Option<String> {
+    let Credentials::Gone { why } = &situation.seen.credentials else { return None };
+    Some(format!("the credentials are gone ({}): sign in again", why.shown()))
 }

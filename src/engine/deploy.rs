@@ -9,7 +9,7 @@ use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
 use crate::domain::traffic::Counts;
 use crate::judge::counts::{Finding, judge};
-use crate::operation::claim::{STABLE_KEY, foreign_claim};
+use crate::operation::claim::STABLE_KEY;
 use crate::operation::event::{EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::plan::StepKind;
 
@@ -118,8 +118,7 @@ fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
 }
 
 pub(super) fn claim(situation: &Situation<'_>) -> Step {
-    let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
-    if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
+    if let Some(claim) = situation.claim_of_others() {
         return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
     }
     let Some(claimed_at) = situation.progress.claimed_at else {
@@ -218,7 +217,7 @@ fn wait_for_health(situation: &Situation<'_>, wanted: u32, healthy: u32, strange
     events.extend(situation.count_observation(timing.period_moving, good));
     let why = match strangers {
         0 if good => format!("{healthy} of {wanted} healthy, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak + 1),
-        0 => format!("{healthy} of {wanted} servers of {} are healthy", situation.to().group),
+        0 => format!("{healthy} of {wanted} servers of {} are healthy{}", situation.to().group, situation.for_want_of()),
         _ => format!("{strangers} servers of {} run another release", situation.to().group),
     };
     let then = if !good && situation.waited() >= timing.launch_limit {
@@ -282,12 +281,13 @@ fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
     let healthy = situation.healthy(slot)?;
     let group = &situation.to().group;
     if healthy == 0 {
-        return Some(Move::BackOut { why: format!("no server of {group} is healthy any more") });
+        return Some(Move::BackOut { why: format!("no server of {group} is healthy any more{}", situation.for_want_of()) });
     }
     let wanted = situation.size_for(share);
     let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
     let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
-    (healthy < wanted && long).then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy") })
+    (healthy < wanted && long)
+        .then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy{}", situation.for_want_of()) })
 }
 
 /// Size before weight: stable pinned, candidate grown and healthy, then its traffic. Where the servers are the share, that is all of it.
@@ -348,7 +348,7 @@ fn soak_move(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdi
     if left > Millis::ZERO || situation.is_settling() {
         let limit = situation.plan.timing.launch_limit.plus(step.soak.times(2));
         if !healthy && situation.waited() >= limit {
-            return Move::hold(format!("too few servers of {} stay healthy", situation.to().group));
+            return Move::hold(format!("too few servers of {} stay healthy{}", situation.to().group, situation.for_want_of()));
         }
         return Move::wait(format!("soak, {left} to go"), timing.period_soak.min(left.plus(Millis(1))));
     }
@@ -441,7 +441,8 @@ fn wait_for_stable(situation: &Situation<'_>, good: bool) -> Step {
     let why = if good {
         format!("healthy at 100%, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak)
     } else {
-        format!("{} of {} servers are healthy at 100%", situation.healthy(situation.to().slot).unwrap_or(0), situation.progress.need)
+        let healthy = situation.healthy(situation.to().slot).unwrap_or(0);
+        format!("{healthy} of {} servers are healthy at 100%{}", situation.progress.need, situation.for_want_of())
     };
     if !good && situation.waited() >= timing.launch_limit {
         return Step { events, then: Move::hold(why) };

@@ -38,7 +38,7 @@ use crate::operation::claim::CLAIM_KEY;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
-use crate::operation::progress::Progress;
+use crate::operation::progress::{MEANWHILE, Progress};
 
 /// A call the engine wants made, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,10 +161,26 @@ fn begin(situation: &Situation<'_>) -> Result<Decision, Broken> {
     Ok(Decision { events, ..first })
 }
 
-/// Nothing goes on, but groups that serve stay able to: pins follow what is needed, upwards only.
+/// Nothing goes on, but groups that serve stay able to: pins follow what is needed, upwards only. A pause stands whatever comes: what would
+/// have stopped the engine meanwhile is said, and a person decides.
 fn paused(situation: &Situation<'_>) -> Step {
     let wait = || Move::wait(&situation.progress.reason, situation.plan.timing.period_soak);
-    if situation.plan.kind == OperationKind::Deploy && situation.seen.is_complete() { deploy::kept_up(situation, wait()) } else { wait().into() }
+    let deploys = situation.plan.kind == OperationKind::Deploy && situation.seen.is_complete();
+    let mut step = if deploys { deploy::kept_up(situation, wait()) } else { wait().into() };
+    step.events.extend(meanwhile(situation));
+    step
+}
+
+/// The event that says what came up in a pause, or that it is over.
+fn meanwhile(situation: &Situation<'_>) -> Option<EventBody> {
+    let said = &situation.progress.reason;
+    let by = said.split_once(MEANWHILE).map_or(said.as_str(), |(by, _)| by);
+    let against = match credentials::gone(situation) {
+        Some(gone) => Some(gone),
+        None => alarms::read(situation)?,
+    };
+    let reason = against.map_or_else(|| by.to_owned(), |against| format!("{by}{MEANWHILE}{against}"));
+    (reason != *said).then_some(EventBody::StateChanged { to: OperationState::Paused, reason, deadline: None })
 }
 
 fn forward(situation: &Situation<'_>) -> Step {
@@ -302,7 +318,7 @@ fn claim_until(now: WorldTime, plan: &Plan) -> WorldTime {
 impl Situation<'_> {
     /// The call that writes this operation's claim on both groups.
     fn claim_call(&self, why: &str) -> WantedCall {
-        let groups = self.plan.groups();
+        let groups = self.groups_there();
         let value = self.claimant.value(claim_until(self.now, self.plan));
         WantedCall { call: CloudCall::Tag { groups, tags: vec![(CLAIM_KEY.to_owned(), value)] }, why: why.to_owned() }
     }

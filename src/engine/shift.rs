@@ -51,7 +51,8 @@ impl Situation<'_> {
                 return moved;
             }
         }
-        Move::wait(format!("{healthy} of {need} servers of {} are healthy", self.side(target).group), self.plan.timing.period_moving)
+        let (group, want) = (&self.side(target).group, self.for_want_of());
+        Move::wait(format!("{healthy} of {need} servers of {group} are healthy{want}"), self.plan.timing.period_moving)
     }
 
     /// The share the target has: what is read, or what was written if that is more and may not be read back yet. A stale read never makes the way

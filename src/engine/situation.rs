@@ -3,6 +3,7 @@
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
 use crate::domain::group::{Instance, ServerGroup, count};
+use crate::domain::ids::GroupName;
 use crate::domain::observation::{FleetObservation, target_state};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{RouteActions, TargetState};
@@ -99,6 +100,20 @@ impl Situation<'_> {
         let ours = self.plan.groups();
         let groups = Slot::BOTH.into_iter().filter_map(|slot| self.group(slot));
         groups.filter(|group| ours.contains(&group.name)).filter_map(claim_on).filter(|claim| like(claim)).count()
+    }
+
+    /// The plan's groups, but for those the cloud says do not exist; all of them where it says so of all.
+    pub(super) fn groups_there(&self) -> Vec<GroupName> {
+        let all = self.plan.groups();
+        let is_missing =
+            |name: &GroupName| Slot::BOTH.iter().any(|slot| self.side(*slot).group == *name && self.seen.groups.get(*slot).said_missing().is_some());
+        let there: Vec<GroupName> = all.iter().filter(|name| !is_missing(name)).cloned().collect();
+        if there.is_empty() { all } else { there }
+    }
+
+    /// Why servers are too few, as far as the cloud told; goes on behind a sentence that says so.
+    pub(super) fn for_want_of(&self) -> String {
+        self.seen.image_gone.as_ref().map_or_else(String::new, |image| format!(": image {image} does not exist any more, none can be launched"))
     }
 
     /// How long the current step waits already.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::event::{EventBody, OperationState};
 use super::plan::OperationKind;
-use super::progress::Progress;
+use super::progress::{MEANWHILE, Progress};
 use super::record::Operation;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -31,10 +31,12 @@ pub enum NoticeKind {
 /// What this event is worth telling, given what was known before it.
 #[must_use]
 pub fn of(kind: OperationKind, before: &Progress, event: &EventBody) -> Option<NoticeKind> {
-    let EventBody::StateChanged { to, .. } = event else { return None };
+    let EventBody::StateChanged { to, reason, .. } = event else { return None };
     match to {
         // The reason of a hold may change while it lasts: that pages nobody again.
         OperationState::Holding if before.state != OperationState::Holding => Some(NoticeKind::NeedsHuman),
+        // Something came up in a pause; that it is over pages nobody.
+        OperationState::Paused if before.state == OperationState::Paused && reason.contains(MEANWHILE) => Some(NoticeKind::NeedsHuman),
         OperationState::Failed => Some(NoticeKind::Failed),
         OperationState::BackingOut => Some(NoticeKind::BackingOut),
         // The end of a window is what everybody expects.

@@ -197,8 +197,11 @@ impl Default for Timing {
     }
 }
 
+/// However fast an operation's time passes, a person has so long to answer a hold.
+const SHORTEST_HOLD: Millis = Millis::mins(1);
+
 impl Timing {
-    /// Every wait divided by `scale`.
+    /// Every wait divided by `scale`. A hold is for people, who are not faster for it: it leaves them a minute all the same.
     #[must_use]
     pub fn scaled(&self, scale: u32) -> Self {
         Self {
@@ -209,7 +212,7 @@ impl Timing {
             stable_gap: self.stable_gap.scaled(scale),
             lower_gap: self.lower_gap.scaled(scale),
             launch_limit: self.launch_limit.scaled(scale),
-            hold_deadline: self.hold_deadline.scaled(scale),
+            hold_deadline: self.hold_deadline.scaled(scale).max(self.hold_deadline.min(SHORTEST_HOLD)),
             claim_wait: self.claim_wait.scaled(scale),
             claim_life: self.claim_life,
             unknown_health: self.unknown_health.scaled(scale),

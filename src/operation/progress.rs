@@ -17,6 +17,9 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
 
+/// What the reason of a pause goes on with, where something came up that speaks against what stands.
+pub const MEANWHILE: &str = "; meanwhile ";
+
 /// One step as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepStatus {
@@ -416,6 +419,11 @@ impl Progress {
 
     fn change_state(&mut self, to: OperationState, reason: &str, deadline: Option<WorldTime>, at: WorldTime) {
         if to == OperationState::Paused {
+            if self.state == OperationState::Paused {
+                // Something came up or went away meanwhile: the pause itself is as old as it was.
+                reason.clone_into(&mut self.reason);
+                return;
+            }
             self.paused_from = Some(self.state);
         }
         if to == OperationState::BackingOut {

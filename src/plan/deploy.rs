@@ -11,7 +11,7 @@ use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
-use crate::operation::claim::foreign_claim;
+use crate::operation::claim::{Claim, claim_on, foreign_claim};
 use crate::operation::drift::Drift;
 use crate::operation::gate::Gate;
 use crate::operation::ledger::{LedgerBody, last_known_good};
@@ -41,6 +41,7 @@ pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Resul
     guards::suspend_scheduled(facts, &mut plan);
     let drift = drift::in_facts(facts);
     plan.checks = checks(facts, &plan, image);
+    plan.checks.extend(taken_over(facts));
     plan.checks.extend(drift.iter().map(|drift| Check::new(CheckLevel::Warning, format!("another hand changed it: {}", drift.sentence()))));
     plan.friction = friction(facts, &plan, &drift);
     Ok(plan.sealed())
@@ -102,6 +103,21 @@ pub(super) fn unclaimed(facts: &Facts<'_>) -> Result<(), Refusal> {
         )),
         None => Ok(()),
     }
+}
+
+/// A claim of another store that was not renewed in time: whoever goes on takes over from it.
+pub(super) fn taken_over(facts: &Facts<'_>) -> Option<Check> {
+    past_claim(facts).map(|claim| Check::new(CheckLevel::Warning, format!("takes over from {}: it was not renewed", claim.described())))
+}
+
+/// Taking over from people of another store is confirmed by the fleet's name: what they began may be half done.
+pub(super) fn take_over_friction(facts: &Facts<'_>) -> Option<Friction> {
+    past_claim(facts).map(|claim| Friction::Typed { because: format!("it takes over from {}", claim.described()) })
+}
+
+fn past_claim(facts: &Facts<'_>) -> Option<Claim> {
+    let groups = Slot::BOTH.into_iter().filter_map(|slot| facts.seen.group(slot));
+    groups.filter_map(claim_on).find(|claim| !claim.is_by(&facts.setting.store) && !claim.is_live(facts.now))
 }
 
 fn split(facts: &Facts<'_>) -> Refusal {
@@ -178,7 +194,18 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
 }
 
 pub(super) fn equal_policies(facts: &Facts<'_>) -> Result<(), Refusal> {
-    let Some(policies) = &facts.policies else { return Ok(()) };
+    let Some(policies) = &facts.policies else {
+        return Err(Refusal::new(
+            format!(
+                "the scaling policies and scheduled actions of {} cannot be read, so nobody knows whether both slots scale alike",
+                facts.spec.name
+            ),
+            format!(
+                "give the role autoscaling:DescribePolicies and autoscaling:DescribeScheduledActions, or try again: `qd doctor {}`",
+                facts.spec.name
+            ),
+        ));
+    };
     guards::scheduled_actions(facts, policies)?;
     match policies.as_slice() {
         [a, b] if a.policies != b.policies => Err(Refusal::new(
@@ -304,10 +331,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     checks.push(Check::new(CheckLevel::Ok, format!("{} has {healthy} healthy, census right", plan.from.group)));
     let judged = if plan.judged { Check::new(CheckLevel::Ok, "each soak is judged by its error counts") } else { timed_only(plan) };
     checks.push(judged);
-    checks.push(match &facts.policies {
-        Some(_) => Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"),
-        None => Check::new(CheckLevel::Unknown, "scaling policies could not be read"),
-    });
+    checks.push(Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"));
     checks.extend(guards::scheduled_check(facts));
     checks.push(guards::alarm_check(facts));
     checks.push(guards::credentials_check(facts, plan));
@@ -391,6 +415,9 @@ fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
     }
     if let Some(because) = drift::taken_for_good(drift, &plan.from.group) {
         return Friction::Typed { because };
+    }
+    if let Some(friction) = take_over_friction(facts) {
+        return friction;
     }
     if plan.production { Friction::Reason } else { Friction::Confirm }
 }

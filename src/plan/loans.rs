@@ -1,4 +1,5 @@
-//! What operations borrowed of a fleet and have not given back: pins, servers that serve nothing, claims; and how each comes back.
+//! What operations borrowed of a fleet and have not given back: pins, servers that serve nothing, suspended processes, claims; and how each
+//! comes back.
 
 use super::estate::FleetRecord;
 use crate::domain::fleet::{FleetSpec, Route, Slot};
@@ -7,6 +8,7 @@ use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::sizes::Sizes;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
+use crate::operation::calls::SCHEDULED_ACTIONS;
 use crate::operation::claim::{Claim, claim_on};
 use crate::operation::event::OperationState;
 use crate::operation::plan::Plan;
@@ -48,8 +50,8 @@ pub struct Ground<'a> {
 /// Everything of the fleet that is not back, what is overdue first.
 #[must_use]
 pub fn loans(ground: &Ground<'_>) -> Vec<Loan> {
-    let sized = debtor(ground).map(|debtor| sizes(ground, &debtor)).unwrap_or_default();
-    let mut all: Vec<Loan> = sized.into_iter().chain(claims(ground)).collect();
+    let lent = |debtor: Debtor<'_>| sizes(ground, &debtor).into_iter().chain(suspensions(ground, &debtor)).collect::<Vec<_>>();
+    let mut all: Vec<Loan> = debtor(ground).map(lent).unwrap_or_default().into_iter().chain(claims(ground)).collect();
     all.sort_by_key(|loan| loan.overdue.is_none());
     all
 }
@@ -111,6 +113,14 @@ fn sizes(ground: &Ground<'_>, debtor: &Debtor<'_>) -> Vec<Loan> {
     };
     let found = ground.groups.iter().filter_map(|(slot, group)| what((*slot)?, group));
     found.map(|what| loan(ground, debtor.operation, what, debtor.overdue.clone(), debtor.remedy.clone())).collect()
+}
+
+/// What the plan suspended and still stands still; what stood still before it is nobody's loan.
+fn suspensions(ground: &Ground<'_>, debtor: &Debtor<'_>) -> Vec<Loan> {
+    let stands = |group: &ServerGroup| group.suspended.iter().any(|process| process.raw() == SCHEDULED_ACTIONS);
+    let found = ground.groups.iter().filter(|(_, group)| debtor.plan.suspends.contains(&group.name) && stands(group));
+    let what = found.map(|(_, group)| format!("the scheduled actions of {} stand still", group.name));
+    what.map(|what| loan(ground, debtor.operation, what, debtor.overdue.clone(), debtor.remedy.clone())).collect()
 }
 
 fn loan(ground: &Ground<'_>, operation: &OperationId, what: String, overdue: Option<String>, remedy: String) -> Loan {

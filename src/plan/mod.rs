@@ -10,6 +10,7 @@ mod image;
 pub mod live;
 pub mod loans;
 mod one_group;
+pub mod permissions;
 pub mod rehearsal;
 mod relaunch;
 pub mod rollback;

@@ -9,6 +9,7 @@ use crate::domain::fleet::{Groups, Route, Slot};
 use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
+use crate::domain::sizes::Sizes;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
@@ -53,7 +54,10 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
     let from = facts.side_going_away(slot.other())?;
     let (target_group, from_group) = (facts.group(slot)?, facts.group(slot.other())?);
     let mut plan = draft(facts, OperationKind::Rollback, from, to_side);
-    plan.live_sizes = facts.live_sizes(if target_group.sizes.max > from_group.sizes.max { target_group.sizes } else { from_group.sizes });
+    // Without a word of ours on it, the group that may be larger has the live role's sizes: the other one is idle, or grows with its share.
+    let larger = |sizes: Sizes| (sizes.max, sizes.min);
+    let read = if larger(target_group.sizes) > larger(from_group.sizes) { target_group.sizes } else { from_group.sizes };
+    plan.live_sizes = facts.live_sizes(read);
     let planned_need = facts.held_plan().map_or(0, |plan| plan.need);
     let frozen_need = facts.operations.first().filter(|view| !view.state().is_final()).map_or(planned_need, |view| view.progress.need);
     plan.need = facts

@@ -1,6 +1,6 @@
 //! Planning for AWS's own engine: a rolling deploy of a fleet of one group, and a recycle of any fleet.
 
-use super::deploy::{candidate, equal_policies, marked_before, may_go_forward, one_release_serves, wanted_image};
+use super::deploy::{candidate, equal_policies, marked_before, may_go_forward, one_release_serves, take_over_friction, taken_over, wanted_image};
 use super::facts::{Facts, draft, hurried};
 use crate::domain::fleet::{Groups, Slot, Strategy};
 use crate::domain::group::{PinnedVersion, ServerGroup};
@@ -48,7 +48,8 @@ pub(super) fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -
     plan.checks.extend(adopted.map(|(id, _)| Check::new(CheckLevel::Warning, format!("adopts the instance refresh {id}, which runs already"))));
     plan.checks.extend(marked_before(facts, image));
     plan.checks.extend(checks(facts, &plan));
-    plan.friction = if plan.production { Friction::Reason } else { Friction::Confirm };
+    plan.checks.extend(taken_over(facts));
+    plan.friction = take_over_friction(facts).unwrap_or(if plan.production { Friction::Reason } else { Friction::Confirm });
     Ok(plan.sealed())
 }
 
@@ -76,7 +77,8 @@ pub fn recycle(facts: &Facts<'_>) -> Result<Plan, Refusal> {
     }
     plan.checks.extend(past_age(facts, slot));
     plan.checks.extend(checks(facts, &plan));
-    plan.friction = if plan.production { Friction::Reason } else { Friction::Confirm };
+    plan.checks.extend(taken_over(facts));
+    plan.friction = take_over_friction(facts).unwrap_or(if plan.production { Friction::Reason } else { Friction::Confirm });
     Ok(plan.sealed())
 }
 

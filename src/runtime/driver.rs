@@ -15,7 +15,7 @@ use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{ImageId, OperationId};
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
@@ -37,6 +37,8 @@ use crate::ports::desk::DeskError;
 
 /// The longest a driver sleeps without looking for commands.
 const LONGEST_NAP: Duration = Duration::from_millis(100);
+/// How often the image is asked for while servers of it are missing.
+const ASK_FOR_IMAGE: Millis = Millis::secs(5);
 /// How often a world that stands still is asked whether it was moved.
 const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 
@@ -81,6 +83,7 @@ fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<D
         store_version: 0,
         notifier: notifier.clone(),
         gate: None,
+        image_asked: None,
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
@@ -98,6 +101,8 @@ struct ProcessHands {
     store_version: u64,
     notifier: Arc<Notifier>,
     gate: Option<GateProcess>,
+    /// When the image was last asked for, and whether it was said not to exist.
+    image_asked: Option<(BootTime, bool)>,
 }
 
 #[async_trait]
@@ -123,7 +128,9 @@ impl Hands for ProcessHands {
 
     async fn look(&mut self, depth: Depth) -> FleetObservation {
         let reader = if depth.is_full() { &self.read } else { &self.first_look };
-        reader.observe(&self.operation.plan.scope, depth).await
+        let seen = reader.observe(&self.operation.plan.scope, depth).await;
+        let image_gone = self.image_gone(&seen).await;
+        FleetObservation { image_gone, ..seen }
     }
 
     async fn send(&mut self, call: &CloudCall, lease: &Lease) -> Result<CallReply, CloudError> {
@@ -211,6 +218,22 @@ impl Hands for ProcessHands {
 }
 
 impl ProcessHands {
+    /// The image that is launched, where servers of it are missing because it does not exist. Asked only where servers are missing.
+    async fn image_gone(&mut self, seen: &FleetObservation) -> Option<ImageId> {
+        let to = &self.operation.plan.to;
+        let group = seen.group(to.slot)?;
+        if group.staying() >= group.sizes.desired {
+            return None;
+        }
+        let due = self.image_asked.is_none_or(|(at, _)| host::boot_now().since(at) >= ASK_FOR_IMAGE);
+        if due {
+            // What cannot be read changes nothing.
+            let gone = self.read.image(&to.image).await.map_or_else(|_| self.image_asked.is_some_and(|(_, gone)| gone), |image| image.is_none());
+            self.image_asked = Some((host::boot_now(), gone));
+        }
+        self.image_asked.is_some_and(|(_, gone)| gone).then(|| to.image.clone())
+    }
+
     /// A command waits, or somebody took the wheel: found by one cheap look.
     fn has_news(&mut self) -> Result<bool, DeskError> {
         let version = self.store.version()?;

@@ -59,14 +59,6 @@ impl Records for Office {
         Ok(self.store.freezes(Self::now(self))?)
     }
 
-    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
-        self.put_freeze(fleet, length, reason).await
-    }
-
-    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
-        self.lift_freeze(fleet, reason).await
-    }
-
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError> {
         self.may_write()?;
         let (spec, _) = self.spec(fleet).await?;
@@ -221,6 +213,7 @@ impl Office {
         findings.push(policies(gathered.policies.as_deref()));
         findings.extend(super::gates::examine_scheduled(&spec, gathered.policies.as_deref()));
         findings.extend(super::gates::examine_alarms(&spec, &gathered.seen));
+        findings.push(finding(CheckLevel::Ok, "permissions", permissions(&spec)));
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)
     }
@@ -310,12 +303,18 @@ fn examine_group(group: &ServerGroup, store: &str) -> Vec<Finding> {
     findings
 }
 
+/// What a role needs; whether this one has it shows where a call is refused.
+fn permissions(spec: &FleetSpec) -> String {
+    let needed = crate::plan::permissions::needed(spec);
+    format!("to look: {}\nto change: {}", needed.looking.join(", "), needed.changing.join(", "))
+}
+
 fn policies(policies: Option<&[crate::domain::observation::GroupPolicies]>) -> Finding {
     match policies {
         Some([a, b]) if a.policies == b.policies => finding(CheckLevel::Ok, "policies", "equal on both slots"),
         Some([_, _]) => finding(CheckLevel::Warning, "policies", "they differ between the slots: a deploy is refused until they are equal"),
         Some(_) => finding(CheckLevel::Ok, "policies", "one group"),
-        None => finding(CheckLevel::Unknown, "policies", "could not be read"),
+        None => finding(CheckLevel::Unknown, "policies", "could not be read: a deploy is refused until they can"),
     }
 }
 

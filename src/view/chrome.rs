@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
-use crate::app::age::about;
+use crate::app::age::{about, stepped};
 use crate::app::commands::{self, Command, CommandId, Group};
 use crate::app::lines::route_words;
 use crate::app::model::{Model, Screen, is_at_work};
@@ -87,11 +87,14 @@ fn short_caller(caller: &Untrusted) -> String {
 }
 
 fn credentials(model: &Model) -> Row {
-    if model.credentials_gone.is_some() {
-        return toned("creds GONE", Tone::Bad);
+    let (end, now) = (model.header.credentials_end, model.clock.world);
+    match end.filter(|end| *end <= now) {
+        Some(end) => return toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad),
+        None if model.credentials_gone.is_some() => return toned("creds GONE", Tone::Bad),
+        None => {}
     }
-    let Some(end) = model.header.credentials_end else { return toned("creds ?", Tone::Dim) };
-    let left = end.since(model.clock.world);
+    let Some(end) = end else { return toned("creds ?", Tone::Dim) };
+    let left = end.since(now);
     let tone = if left.as_secs() < 900 { Tone::Waits } else { Tone::Plain };
     toned(format!("creds {}", about(left)), tone)
 }
@@ -153,6 +156,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     if let Some(sheet) = &model.sheet {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
+            Subject::Freeze(_) => "freeze".to_owned(),
             Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
             Subject::Batch(batch) => {
                 let state = if sheet.sending == crate::app::sheet::Sending::Not { "    nothing has been changed yet" } else { "" };
@@ -173,12 +177,14 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         )),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
+        Screen::Sources => paint::plain(" sources and settings"),
         Screen::Help => paint::plain(" help"),
     }
 }
 
 fn main_line(model: &Model) -> Row {
     match &model.estate {
+        Some(estate) if estate.value.fleets.is_empty() && !model.estate_remembered => toned(" No fleet was found", Tone::Waits),
         None => toned(" Waiting for the first reading of fleets and images", Tone::Unknown),
         Some(_) if model.estate_remembered => toned(" Last known state from the store; reading afresh", Tone::Waits),
         Some(estate) if !estate.value.gaps.is_empty() => toned(format!(" Not all could be read: {}", estate.value.gaps.join("; ")), Tone::Unknown),

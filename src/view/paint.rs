@@ -64,7 +64,7 @@ impl<'a> Paint<'a> {
         let (mut x, y) = (area.x, area.y.saturating_add(line));
         for (shown, tone) in self.fitted(row, usize::from(area.width)) {
             let room = usize::from(area.right().saturating_sub(x));
-            self.buffer.set_stringn(x, y, &shown, room, theme::style(tone, self.look.colours));
+            self.buffer.set_stringn(x, y, &shown, room, theme::style(tone, self.look));
             x = x.saturating_add(u16::try_from(text::width(&shown)).unwrap_or(u16::MAX));
         }
     }
@@ -108,7 +108,7 @@ impl<'a> Paint<'a> {
     pub fn cursor(&mut self, area: Rect, line: u16) {
         if line < area.height {
             let row = Rect { y: area.y.saturating_add(line), height: 1, ..area };
-            self.buffer.set_style(row, theme::style(Tone::Cursor, self.look.colours));
+            self.buffer.set_style(row, theme::style(Tone::Cursor, self.look));
         }
     }
 

@@ -53,6 +53,9 @@ fn selected(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         rows.push(paint::plain(format!(" {}", outlook.why)));
         rows.push(paint::plain(format!(" {}", outlook.next)));
     }
+    if model.credentials_gone.is_some() {
+        rows = main_view::credentials(model, paint, usize::from(inside.width));
+    }
     paint.rows(inside, &rows);
 }
 

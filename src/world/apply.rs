@@ -1,5 +1,6 @@
 //! Mutating calls, answered as AWS answers them.
 
+use super::servers::replace_overdue;
 use super::state::{Settling, TemplateVersion, Tick};
 use super::{LoggedCall, World, draw};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
@@ -65,12 +66,17 @@ impl World {
     }
 
     fn resume(&mut self, name: &GroupName, processes: &[String]) -> Result<CallReply, Refusal> {
+        let now = self.tick;
         let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
         group.suspended.retain(|process| !processes.contains(process));
+        replace_overdue(group, now);
         Ok(CallReply::default())
     }
 
     fn answer(&mut self, call: &CloudCall) -> Result<CallReply, Refusal> {
+        if let Some(why) = self.refuses_write() {
+            return refuse(CloudErrorKind::Throttled, why);
+        }
         if let Some(why) = self.credentials_gone() {
             return refuse(CloudErrorKind::Auth, why);
         }

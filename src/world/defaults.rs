@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::catalog::{image_id, stock};
+use super::scenario::Scenario;
 use super::state::{Group, Phase, Place, Target, Template, TemplateVersion, Tick};
 use super::{ACCOUNT, Alarm, REGION, World, draw};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy};
@@ -10,6 +11,7 @@ use crate::domain::group::{HealthCheck, PinnedVersion};
 use crate::domain::ids::{AlarmName, FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
+use crate::domain::time::Millis;
 use crate::domain::traffic::{RouteAction, RouteActions};
 
 /// A day, in ticks.
@@ -59,16 +61,37 @@ const FLEETS: [Line; 6] = [
     Line { left_behind: 2, ..line("admin", Shape::Rule { authenticates: false }, Strategy::Canary, ("4.2.0", "4.1.7"), (4, 12, 6)) },
 ];
 
+/// How many fleets the big world has, and how many servers each.
+const MANY: (usize, u32) = (1_000, 50);
+/// What a zone's outage begins with: which, and for how long.
+const OUTAGE: (u8, Millis) = (2, Millis::mins(60));
+
 /// Fills a fresh world.
 pub(super) fn furnish(world: &mut World) {
     stock(world);
+    if world.scenario == Scenario::Big {
+        crowd(world);
+        return;
+    }
     for line in &FLEETS {
-        fleet(world, line);
+        fleet(world, line, format!("{}-prod", line.app));
+    }
+    if world.scenario == Scenario::ZoneOutage {
+        world.lose_zone(OUTAGE.0, OUTAGE.1);
     }
 }
 
-fn fleet(world: &mut World, line: &Line) {
-    let name = format!("{}-prod", line.app);
+/// The sound fleets of the default world over and over, under a name of its own each.
+fn crowd(world: &mut World) {
+    let (fleets, servers) = MANY;
+    for (number, line) in FLEETS.iter().filter(|line| line.left_behind == 0).cycle().take(fleets).enumerate() {
+        let sizes = Sizes { min: servers * 4 / 5, max: servers * 2, desired: servers };
+        let big = Line { sizes, floor: servers * 2 / 3, rps: (servers * 50, 110), ..*line };
+        fleet(world, &big, format!("{}-{number:04}", line.app));
+    }
+}
+
+fn fleet(world: &mut World, line: &Line, name: String) {
     let (groups, slots): (Groups, &[Slot]) = if line.shape == Shape::Single {
         (Groups::One(GroupName::new(&name)), &[Slot::A])
     } else {
@@ -86,7 +109,7 @@ fn fleet(world: &mut World, line: &Line) {
     spec.floor = line.floor;
     spec.strategy = line.strategy;
     if let Some(place) = watched(world, line, &spec) {
-        let name = AlarmName::new(format!("{}-5xx", line.app));
+        let name = AlarmName::new(format!("{}-5xx", name.trim_end_matches("-prod")));
         world.alarms.insert(name.clone(), Alarm { place, forced: None });
         spec.alarms = vec![name];
     }

@@ -12,12 +12,15 @@ mod clock;
 mod defaults;
 mod disturb;
 pub mod draw;
+mod hardship;
 mod harm;
 mod read;
 mod refresh;
 #[cfg(test)]
 mod refresh_tests;
 mod scenario;
+#[cfg(test)]
+mod scenario_tests;
 mod servers;
 pub mod state;
 #[cfg(test)]
@@ -178,12 +181,6 @@ impl World {
     pub fn digest(&self) -> Result<u64, String> {
         let bare = Self { calls: Vec::new(), ..self.clone() };
         serde_json::to_vec(&bare).map(|bytes| draw::fnv(&bytes)).map_err(|error| error.to_string())
-    }
-
-    /// Why nothing is answered; none while the credentials are good.
-    #[must_use]
-    pub fn credentials_gone(&self) -> Option<&'static str> {
-        self.credentials_end.is_some_and(|end| self.tick >= end).then_some("ExpiredToken: the credentials are expired")
     }
 
     fn moment(&self, tick: Tick) -> WorldTime {

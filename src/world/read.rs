@@ -37,7 +37,7 @@ impl World {
             account: ACCOUNT.to_owned(),
             region: REGION.to_owned(),
             caller: Untrusted::from("arn:aws:sts::000000000000:simulated/operator"),
-            expires_at: self.credentials_end.map(|end| self.moment(end)),
+            expires_at: self.end_of_credentials().map(|end| self.moment(end)),
         }
     }
 
@@ -142,7 +142,7 @@ impl World {
             return FleetObservation { credentials: Credentials::Gone { why: why.into() }, ..FleetObservation::blind(scope, self.now(), why) };
         }
         let mut seen = FleetObservation::blind(scope, self.now(), "not asked");
-        seen.credentials = Credentials::Good { until: self.credentials_end.map(|end| self.moment(end)) };
+        seen.credentials = Credentials::Good { until: self.end_of_credentials().map(|end| self.moment(end)) };
         seen.route = scope.route.place().map_or_else(|| Reading::known(RouteActions::default(), self.now()), |place| self.route_reading(place));
         for slot in scope.slots() {
             let full = depth.is_full();
@@ -170,10 +170,16 @@ impl World {
     }
 
     fn group_reading(&self, name: &GroupName) -> Reading<ServerGroup> {
+        if let Some(why) = self.turned_away("DescribeAutoScalingGroups") {
+            return Reading::unknown(why);
+        }
         self.group(name).map_or_else(|| Reading::missing(format!("server group {name} does not exist")), |group| Reading::known(group, self.now()))
     }
 
     fn route_reading(&self, place: &RoutePlace) -> Reading<crate::domain::traffic::RouteActions> {
+        if let Some(why) = self.turned_away("DescribeRules") {
+            return Reading::unknown(why);
+        }
         let found = self.places.get(place.arn()).filter(|found| found.is_rule == matches!(place, RoutePlace::Rule(_)));
         found.map_or_else(|| Reading::missing(format!("{} does not exist", place.arn())), |found| Reading::known(found.actions.clone(), self.now()))
     }
@@ -184,7 +190,10 @@ impl World {
         match self.target_groups.get(target_group) {
             None => Reading::missing(format!("target group {target_group} does not exist")),
             Some(found) if found.unreadable_until.is_some_and(|until| self.tick < until) => Reading::unknown("the load balancer does not answer"),
-            Some(_) => Reading::known(self.target_health(target_group), self.now()),
+            Some(_) => match self.turned_away("DescribeTargetHealth") {
+                Some(why) => Reading::unknown(why),
+                None => Reading::known(self.target_health(target_group), self.now()),
+            },
         }
     }
 

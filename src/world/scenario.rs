@@ -13,11 +13,19 @@ pub enum Scenario {
     NoCapacity,
     /// As `default`, but servers of the newer images pass and fail their checks in turn.
     Flapping,
+    /// As `default`, but a good part of the calls is throttled.
+    Throttled,
+    /// As `default`, but a zone has just gone dark with all its servers.
+    ZoneOutage,
+    /// As `default`, but the credentials end each hour and nobody signs in for a while.
+    CredsExpire,
+    /// A thousand fleets with fifty servers each.
+    Big,
 }
 
 impl Scenario {
     /// Every scenario there is.
-    pub const ALL: [Self; 3] = [Self::Default, Self::NoCapacity, Self::Flapping];
+    pub const ALL: [Self; 7] = [Self::Default, Self::NoCapacity, Self::Flapping, Self::Throttled, Self::ZoneOutage, Self::CredsExpire, Self::Big];
 
     /// The name people type.
     #[must_use]
@@ -26,6 +34,10 @@ impl Scenario {
             Self::Default => "default",
             Self::NoCapacity => "no-capacity",
             Self::Flapping => "flapping",
+            Self::Throttled => "throttled",
+            Self::ZoneOutage => "zone-outage",
+            Self::CredsExpire => "creds-expire",
+            Self::Big => "big",
         }
     }
 
@@ -36,6 +48,10 @@ impl Scenario {
             Self::Default => "six fleets with good and bad images and a bake in progress",
             Self::NoCapacity => "the same fleets in a cloud that has only three servers left to give",
             Self::Flapping => "the same fleets, but servers of the newer images pass and fail their checks in turn",
+            Self::Throttled => "the same fleets in a cloud that throttles every third write and every twentieth read",
+            Self::ZoneOutage => "the same fleets, an hour of which a zone is dark: its servers are gone, and none is launched there",
+            Self::CredsExpire => "the same fleets, but the credentials end each hour and are gone for fifteen minutes",
+            Self::Big => "a thousand fleets with fifty thousand servers: choose a low --sim-speed",
         }
     }
 }
@@ -69,7 +85,7 @@ mod tests {
         for scenario in Scenario::ALL {
             assert_eq!(scenario.name().parse(), Ok(scenario));
         }
-        let refused = "throttled".parse::<Scenario>().unwrap_err().to_string();
-        assert_eq!(refused, "there is no scenario 'throttled': there are default, no-capacity, flapping");
+        let refused = "nonsense".parse::<Scenario>().unwrap_err().to_string();
+        assert_eq!(refused, "there is no scenario 'nonsense': there are default, no-capacity, flapping, throttled, zone-outage, creds-expire, big");
     }
 }

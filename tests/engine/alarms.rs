@@ -9,6 +9,7 @@ use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::engine::answer::{Reading as Desk, answer};
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::notice::{self, NoticeKind};
 use quarterdeck::operation::plan::StepKind;
 use quarterdeck::world::{Disturbance, Scenario, World};
 
@@ -188,4 +189,48 @@ fn a_deploy_begins_only_with_every_alarm_green() {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
     let plan = deploy_in(&world, &world.observe(&spec.scope(), Depth::Full)).unwrap();
     assert!(plan.checks.iter().any(|check| check.text == "green now, and red in a soak backs out: web-5xx"), "{:?}", plan.checks);
+}
+
+fn paused(share: u32) -> Bench {
+    let mut bench = soaking(share, true);
+    bench.happens(EventBody::StateChanged { to: OperationState::Paused, reason: "paused by ann".to_owned(), deadline: None });
+    bench
+}
+
+#[test]
+fn a_red_alarm_in_a_pause_is_said_and_decided_by_a_person() {
+    let mut bench = paused(25);
+    let since = bench.progress.since;
+    bench.later(15);
+    bench.alarm(AlarmState::Alarm);
+    assert!(bench.turn().call.is_none());
+    assert_eq!((bench.state(), bench.progress.reason.as_str()), (OperationState::Paused, "paused by ann; meanwhile alarm web-5xx is red"));
+    bench.later(15);
+    assert!(bench.turn().events.is_empty(), "it says so once");
+    bench.hide_alarms();
+    assert!(bench.turn().events.is_empty(), "what cannot be read now changes nothing");
+    bench.alarm(AlarmState::Ok);
+    bench.turn();
+    assert_eq!((bench.progress.reason.as_str(), bench.progress.since), ("paused by ann", since), "the pause is as old as it was");
+    assert_eq!(bench.progress.paused_from, Some(OperationState::Running));
+}
+
+#[test]
+fn a_deploy_resumed_under_a_red_alarm_backs_out() {
+    let mut bench = paused(25);
+    bench.alarm(AlarmState::Alarm);
+    bench.turn();
+    bench.happens(EventBody::StateChanged { to: OperationState::Running, reason: "resumed by ann".to_owned(), deadline: None });
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.reason.as_str()), (OperationState::BackingOut, "alarm web-5xx is red"));
+}
+
+#[test]
+fn people_are_paged_for_what_comes_up_in_a_pause_and_not_for_its_end() {
+    let mut bench = paused(25);
+    let changed = |reason: &str| EventBody::StateChanged { to: OperationState::Paused, reason: reason.to_owned(), deadline: None };
+    let red = changed("paused by ann; meanwhile alarm web-5xx is red");
+    assert_eq!(notice::of(bench.plan.kind, &bench.progress, &red), Some(NoticeKind::NeedsHuman));
+    bench.happens(red);
+    assert_eq!(notice::of(bench.plan.kind, &bench.progress, &changed("paused by ann")), None);
 }

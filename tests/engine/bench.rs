@@ -113,7 +113,7 @@ impl Bench {
             other_template: None,
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
-            policies: None,
+            policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
             now: START,
@@ -168,6 +168,11 @@ impl Bench {
         let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
         group.target_groups = on.then_some(target_group).into_iter().collect();
         self.targets_of(slot, Some(if on { TargetState::Initial } else { TargetState::Draining }));
+    }
+
+    pub fn tagged(&mut self, slot: Slot, key: &str, value: &str) {
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.tags.insert(key.to_owned(), value.into());
     }
 
     pub fn sized(&mut self, slot: Slot, sizes: Sizes) {
@@ -305,7 +310,7 @@ fn plan_of_nothing() -> Plan {
 /// A deploy of 2.14.0 to web-prod as it is seen in this world.
 pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal> {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-    deploy_of(&spec, world, seen, None)
+    deploy_of(&spec, world, seen, Some(Vec::new()))
 }
 
 /// A deploy of 2.14.0 to this fleet, with what is known of its policies.

@@ -108,3 +108,13 @@ fn a_plan_looks_at_the_end_of_the_credentials_and_an_unknown_end_stops_nothing()
     assert_eq!(check(Some(Millis::mins(600))).level, CheckLevel::Ok);
     assert_eq!(check(None).level, CheckLevel::Unknown);
 }
+
+#[test]
+fn credentials_that_go_in_a_pause_are_said() {
+    let mut bench = soaking(25, true);
+    bench.happens(EventBody::StateChanged { to: OperationState::Paused, reason: "paused by ann".to_owned(), deadline: None });
+    bench.credentials_gone();
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Paused);
+    assert_eq!(bench.progress.reason, "paused by ann; meanwhile the credentials are gone (ExpiredToken): sign in again");
+}

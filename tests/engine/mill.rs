@@ -99,7 +99,7 @@ impl Mill {
             other_template: None,
             release_template: ReleaseTemplate::NotRead,
             target_groups: Vec::new(),
-            policies: None,
+            policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
             now: self.world.now(),

@@ -49,6 +49,14 @@ fn a_deploy_with_scheduled_actions_is_refused_unless_the_fleet_has_them_suspende
 }
 
 #[test]
+fn policies_that_cannot_be_read_refuse_a_deploy() {
+    let world = World::new(Scenario::Default, 1, START);
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    let refused = deploy_of(&spec, &world, &world.observe(&spec.scope(), Depth::Full), None).unwrap_err();
+    assert!(refused.reason.contains("of web-prod cannot be read") && refused.remedy.contains("autoscaling:DescribePolicies"), "{refused:?}");
+}
+
+#[test]
 fn what_was_suspended_before_the_plan_is_not_borrowed_and_so_never_given_back() {
     let suspended = Disturbance::Suspend { group: "web-prod-b".into(), process: "ScheduledActions".to_owned() };
     let plan = planned(Scheduled::Suspend, vec![nightly(), suspended]).unwrap();

@@ -89,7 +89,7 @@ impl Sim {
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let mut script = Script::draw(&mut chance);
-        if let Some(cell) = cell_of(seed, coverage::cells()) {
+        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| !crate::PERMANENT.contains(&seed)) {
             script.aim_at(cell);
         }
         Self::with(seed, chance, script)

@@ -125,6 +125,7 @@ impl Sim {
             Relief::Skew => {
                 // The host's clock is set right for everybody who reads it.
                 self.skew = 0;
+                self.witness.clock_set();
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
             Relief::Strangers(_) | Relief::World(_) => {

@@ -40,6 +40,11 @@ impl SmallDisk {
         ["nsenter", "--target", &self.holder.id().to_string(), "--mount", "--"].map(str::to_owned).to_vec()
     }
 
+    /// The disk as other namespaces see it.
+    pub fn from_outside(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), self.at.display()))
+    }
+
     /// Writes until there is no room at all.
     pub fn fill(&self) {
         let told = self.run(&["dd", "if=/dev/zero", "bs=1k", &format!("of={}", self.at.join("ballast").display()), "oflag=append", "conv=notrunc"]);

@@ -34,6 +34,8 @@ pub struct Call {
     pub status: Option<u16>,
     /// The error code in the answer.
     pub error: Option<String>,
+    /// The request id in the answer.
+    pub request_id: Option<String>,
     /// The kind of the fault applied to this call.
     pub fault: Option<String>,
     /// The request's parameters in query form, `TargetGroupARNs.member.1` and so on.
@@ -57,6 +59,7 @@ impl Call {
             access_key: text("access_key").unwrap_or_default(),
             status: value["status"].as_u64().and_then(|s| u16::try_from(s).ok()),
             error: text("error"),
+            request_id: text("request_id"),
             fault: text("fault"),
             params: params.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
         }

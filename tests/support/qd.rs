@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::disk::SmallDisk;
@@ -16,7 +17,7 @@ use super::proxy::Proxy;
 /// How much faster than real time every wait of an operation passes.
 pub const TIME_SCALE: &str = "100";
 /// How long a test waits for what takes a second or two.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// One person's `qd`: a state directory, a `fleets.toml` and an environment.
 pub struct Qd {
@@ -26,6 +27,8 @@ pub struct Qd {
     looks_through: Option<String>,
     /// What brings a command to where it sees the disk.
     enter: Vec<String>,
+    /// Where the test itself sees it.
+    seen_state: Option<PathBuf>,
 }
 
 /// What a finished `qd` said.
@@ -89,7 +92,7 @@ impl Qd {
 
     /// The same at the speed of real life.
     pub fn unhurried(env: Vec<(String, String)>) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None, enter: Vec::new() }
+        Self { dir: tempfile::tempdir().unwrap(), env, looks_through: None, enter: Vec::new(), seen_state: None }
     }
 
     /// From now on all that is recorded lies on a disk of so many MiB.
@@ -97,6 +100,7 @@ impl Qd {
         std::fs::create_dir_all(self.state_dir()).unwrap();
         let disk = SmallDisk::mounted(&self.state_dir(), mib);
         self.enter = disk.enter();
+        self.seen_state = Some(disk.from_outside());
         disk
     }
 
@@ -113,6 +117,34 @@ impl Qd {
     /// Where everything that is recorded lies.
     pub fn state_dir(&self) -> PathBuf {
         self.dir.path().join("state")
+    }
+
+    /// The records, for a test that reads them behind the program's back.
+    pub fn records(&self) -> Connection {
+        let stores = |dir: &Path| -> Vec<PathBuf> {
+            let found = std::fs::read_dir(dir).unwrap_or_else(|why| panic!("{}: {why}", dir.display()));
+            found.flatten().map(|entry| entry.path()).filter(|dir| dir.join("store.sqlite").exists()).collect()
+        };
+        let file = match &self.seen_state {
+            None => stores(&self.state_dir()).pop().unwrap().join("store.sqlite"),
+            Some(state) => self.copied(&stores(state).pop().unwrap()),
+        };
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
+    }
+
+    /// SQLite does not find its way into another namespace, so a store there is copied: again, until nobody wrote meanwhile.
+    fn copied(&self, store: &Path) -> PathBuf {
+        let to = self.dir.path().join("copy");
+        std::fs::create_dir_all(&to).unwrap();
+        let all = || ["store.sqlite", "store.sqlite-wal"].map(|name| std::fs::read(store.join(name)).unwrap_or_default());
+        let still = || {
+            let before = all();
+            (before == all()).then_some(before)
+        };
+        let [file, log] = (0..100).find_map(|_| still()).unwrap_or_else(|| panic!("somebody writes to {} all the time", store.display()));
+        std::fs::write(to.join("store.sqlite"), file).unwrap();
+        std::fs::write(to.join("store.sqlite-wal"), log).unwrap();
+        to.join("store.sqlite")
     }
 
     /// Changes the written-down fleets as an editor would.

@@ -17,9 +17,9 @@ use serde_json::Value;
 use super::venv;
 
 /// How long a start may take once the environment exists; about two seconds is usual.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(240);
 /// How long an answer may take; a server holds its lock for milliseconds.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// A running server. It ends with its standard input, hence with the test, however that dies.
 pub struct Server {

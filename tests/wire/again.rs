@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::canary::{at_25_pct, deployed};
 use crate::support::endpoint::Fault;
+use crate::support::qd::PATIENCE;
 use crate::yard::{Yard, names};
 
 #[test]
 fn a_second_deploy_ends_the_fast_way_back_and_makes_another() {
     let yard = Yard::with(&["web-prod"]);
-    yard.qd.edit_fleets(|text| text.replace("window = \"10m\"", "window = \"2h\""));
     deployed(&yard, "2.14.0");
     let args = ["deploy", "web-prod", "--image", "2.15.0", "--reason", "the next one"];
     let plan = yard.qd.run(&[&args[..], &["--plan"]].concat()).ok().out;
@@ -45,10 +45,11 @@ fn an_image_that_was_rolled_back_from_may_be_tried_again() {
 #[test]
 fn credentials_that_end_in_the_middle_are_waited_for() {
     let yard = Yard::with(&["web-prod"]);
+    yard.qd.edit_fleets(|text| text.replace("weight = 5, soak = \"1m\"", "weight = 5, soak = \"20m\""));
     let id = yard.qd.start(&["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test"]);
     let began = Instant::now();
     while yard.weights("web-prod") != (95, 5) {
-        assert!(began.elapsed() < Duration::from_secs(30), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
         std::thread::sleep(Duration::from_millis(30));
     }
     for service in ["autoscaling", "elbv2", "ec2"] {

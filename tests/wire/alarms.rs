@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::qd::PATIENCE;
 use crate::yard::Yard;
 
 const DEPLOY: [&str; 6] = ["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test"];
@@ -31,12 +32,12 @@ fn an_alarm_that_turns_red_in_a_soak_backs_out() {
     let id = yard.qd.start(&DEPLOY);
     let began = Instant::now();
     while yard.weights("web-prod").1 == 0 {
-        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
         std::thread::sleep(Duration::from_millis(30));
     }
     yard.set_alarm("web-5xx", "ALARM");
     while yard.qd.op(&id)["state"] != "backed_out" {
-        assert!(began.elapsed() < Duration::from_secs(120), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
         std::thread::sleep(Duration::from_millis(200));
     }
     assert!(yard.qd.op(&id)["state_reason"].to_string().contains("web-5xx"), "{:#}", yard.qd.op(&id));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::canary::{at_25_pct, deployed};
 use crate::support::endpoint::{Fault, FaultKind};
-use crate::support::qd::Told;
+use crate::support::qd::{PATIENCE, Told};
 use crate::yard::{Yard, names};
 
 fn count(yard: &Yard, action: &str) -> usize {
@@ -40,7 +40,7 @@ fn a_driver_killed_between_call_and_answer_sends_nothing_twice() {
     let id = yard.qd.start(&["deploy", "web-prod", "--image", "2.14.0", "--reason", "a test"]);
     let began = Instant::now();
     while yard.weights("web-prod") != (95, 5) {
-        assert!(began.elapsed() < Duration::from_secs(30), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
         std::thread::sleep(Duration::from_millis(50));
     }
     yard.qd.kill_driver(&id);
@@ -105,7 +105,6 @@ fn a_throttled_and_stumbling_cloud_is_waited_for() {
 #[test]
 fn the_way_back_does_not_need_ec2_or_a_whole_listing() {
     let yard = Yard::with(&["web-prod"]);
-    yard.qd.edit_fleets(|text| text.replace("window = \"10m\"", "window = \"2h\""));
     deployed(&yard, "2.14.0");
     yard.aws.clear_calls();
     let search = yard.aws.seed()["fleets"]["search-prod"]["listener"].as_str().unwrap().to_owned();
@@ -151,7 +150,7 @@ fn a_foreign_change_of_weights_is_shown_and_kept() {
     yard.qd.run(&["back-out", &id]).ok();
     let began = Instant::now();
     while yard.qd.op(&id)["state"] != "backed_out" {
-        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
     }
     assert_eq!((yard.weights("shop-prod"), yard.sizes("shop-prod-green")), ((100, 0), [0, 0, 0, 0]));
     assert_eq!(yard.sizes("shop-prod-blue"), [2, 6, 2, 2]);
@@ -171,7 +170,7 @@ fn slow_servers_are_waited_for() {
         let targets = state["target_groups"][&yard.target_group("shop-prod", "b")]["targets"].to_string();
         waited |= targets.contains("initial");
         assert_eq!(yard.weights("shop-prod"), (1, 0), "no weight before the one box is healthy");
-        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", yard.qd.op(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}", yard.qd.op(&id));
     }
     assert!(waited, "the one box was never initial");
     yard.qd.await_state(&id, "holding");

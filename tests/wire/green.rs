@@ -7,6 +7,7 @@ use crate::yard::{Yard, names, without_weights};
 #[test]
 fn blue_green_switches_a_listener_once_and_the_old_group_retires() {
     let yard = Yard::with(&["api-prod"]);
+    yard.shorten_windows();
     let before = yard.actions("api-prod");
     let plan = yard.qd.run(&["deploy", "api-prod", "--image", "5.2.0", "--strategy", "blue-green", "--plan"]).ok().out;
     assert!(plan.contains("DNS failover") && plan.contains("ModifyListener"), "{plan}");

@@ -1,6 +1,8 @@
 //! Drivers killed at random moments, round after round, each picked up by another: whatever was interrupted ends succeeded or with all
 //! traffic back where it was, and nothing is done twice or stays borrowed.
 //!
+//! What becomes of a round is drawn too: a person lets it succeed, backs it out or rolls it back at any moment, or the image is bad.
+//!
 //! `QD_KILL_ROUNDS` sets how many rounds (20), `QD_KILL_SEED` repeats the draws of a run; what the processes make of them is up to the host.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,10 @@ const FLEETS: [(&str, [&str; 3]); 3] = [
     ("api-prod", ["api 5.2.0", "api 5.1.0", "web 2.14.0"]),
     ("shop-prod", ["shop 1.5.0", "shop 1.4.0", "web 2.15.0"]),
 ];
+/// An image whose servers never become healthy.
+const BAD: &str = "web 2.16.0";
+/// From so many rounds on every ending has had its turn.
+const ALL_ENDINGS: u64 = 12;
 /// A look costs the host a process; a kill between two looks comes at its own moment all the same.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a round may take on a busy host.
@@ -51,6 +57,8 @@ fn whatever_driver_is_killed_its_operation_ends_well() {
     });
     let total = tallies.iter().fold(Tally::default(), |sum, one| sum.plus(one));
     eprintln!("{rounds} rounds in {:?}: {total:?}", began.elapsed());
+    let varied = total.succeeded > 0 && total.rolled_back > 0 && total.backed_out > 0;
+    assert!(rounds < ALL_ENDINGS || varied, "an ending never came: {total:?}");
     assert!(total.kills >= rounds && total.succeeded + total.rolled_back + total.backed_out == rounds, "{total:?}");
     assert_eq!(aws.log().matches("Traceback").count(), 0, "{}", aws.log());
 }
@@ -75,13 +83,21 @@ impl Tally {
     }
 }
 
-/// What a person does where the deploy waits for one.
+/// What a person wants of a round.
 #[derive(Clone, Copy, PartialEq)]
-enum Answer {
-    Promote,
+enum Wish {
+    /// It is to succeed.
+    Success,
+    /// The image is bad, and whatever holds for it is backed out.
+    Bad,
+    /// It is backed out at some moment.
     BackOut,
+    /// The fleet is rolled back at some moment.
     Rollback,
 }
+
+/// Each fleet's rounds in turn, so that a short run has them all.
+const WISHES: [Wish; 6] = [Wish::Success, Wish::BackOut, Wish::Success, Wish::Rollback, Wish::Success, Wish::Bad];
 
 /// The rounds of one fleet.
 struct Rounds {
@@ -101,6 +117,7 @@ impl Rounds {
     fn new(aws: &Arc<Endpoint>, fleet: &'static str, images: [&'static str; 3], chance: Chance) -> Self {
         let yard = Yard::sharing(aws, fleet);
         yard.adopt(&[fleet]);
+        yard.shorten_windows();
         let group = yard.group(fleet, "a");
         let runs = aws.state()["groups"][&group]["instances"][0]["image"].as_str().unwrap().to_owned();
         let sizes = yard.sizes(&group);
@@ -108,11 +125,13 @@ impl Rounds {
     }
 
     fn run(mut self, rounds: u64) -> Tally {
-        for _ in 0..rounds {
-            self.round();
+        let first = self.chance.between(0, WISHES.len() as u64 - 1) as usize;
+        for round in 0..rounds as usize {
+            self.round(WISHES[(first + round) % WISHES.len()]);
         }
-        if let Some(retire) = self.yard.qd.newest("retire") {
-            self.drive(&retire, 1, Answer::Promote);
+        // The window of the last success may have been ended by a deploy that did not succeed.
+        if let Some(retire) = self.yard.qd.newest("retire").filter(|retire| self.yard.qd.op(retire)["state"] != "superseded") {
+            self.drive(&retire, 1, Wish::Success);
         }
         self.nothing_borrowed();
         assert_eq!(self.yard.sizes(&self.yard.group(self.fleet, self.idle())), [0, 0, 0, 0]);
@@ -126,15 +145,16 @@ impl Rounds {
     }
 
     /// One deploy, and maybe its rollback, with one to three kills.
-    fn round(&mut self) {
-        let image = self.image();
+    fn round(&mut self, wish: Wish) {
+        let image = if wish == Wish::Bad { self.yard.image(BAD) } else { self.image() };
         let strategy = self.chance.pick(&["canary", "blue-green"]);
-        let answer = self.chance.pick(&[Answer::Promote, Answer::Promote, Answer::Promote, Answer::Rollback, Answer::BackOut]);
         let kills = self.chance.between(1, 3);
         let id = self.start(&["deploy", self.fleet, "--image", &image, "--strategy", strategy, "--reason", "a round", "--yes", "--detach", "--json"]);
-        let state = self.drive(&id, kills, answer);
+        let state = self.drive(&id, kills, wish);
         match state.as_str() {
+            "succeeded" if self.rolled_back_after(&id) => self.tally.rolled_back += 1,
             "succeeded" => {
+                assert!(wish != Wish::Bad, "{id} succeeded with a bad image: {:#}", self.yard.qd.op(&id));
                 (self.live, self.before) = (self.idle(), std::mem::replace(&mut self.runs, image));
                 self.tally.succeeded += 1;
             }
@@ -143,6 +163,14 @@ impl Rounds {
             other => panic!("{id} is {other}: {:#}\n{}", self.yard.qd.op(&id), self.yard.qd.driver_log(&id)),
         }
         self.nothing_borrowed();
+    }
+
+    /// Whether the person's rollback came when the deploy was stable already; it has ended well by then.
+    fn rolled_back_after(&mut self, id: &str) -> bool {
+        let number = |id: &str| id.trim_start_matches("op-").parse::<u64>().unwrap();
+        let Some(rollback) = self.yard.qd.newest("rollback").filter(|rollback| number(rollback) > number(id)) else { return false };
+        assert_eq!(self.drive(&rollback, 0, Wish::Success), "succeeded");
+        true
     }
 
     /// Starts an operation; where the window of the one before ended between plan and confirmation, a person confirms the new plan.
@@ -161,15 +189,16 @@ impl Rounds {
     /// Follows an operation to its end, killing its drivers and having others pick it up; its state then.
     ///
     /// Where a rollback supersedes it, that is followed too, and must succeed.
-    fn drive(&mut self, id: &str, mut kills: u64, answer: Answer) -> String {
+    fn drive(&mut self, id: &str, mut kills: u64, wish: Wish) -> String {
         let began = Instant::now();
         let mut next = began + self.moment();
+        let mut turns = Some(began + self.moment()).filter(|_| matches!(wish, Wish::BackOut | Wish::Rollback));
         loop {
             let op = self.yard.qd.op(id);
             match op["state"].as_str().unwrap() {
                 "superseded" => {
                     let by = op["superseded_by"].as_str().unwrap().to_owned();
-                    assert_eq!(self.drive(&by, kills, answer), "succeeded");
+                    assert_eq!(self.drive(&by, kills, Wish::Success), "succeeded");
                     return "superseded".to_owned();
                 }
                 state @ ("succeeded" | "backed_out" | "failed" | "rolled_back") => return state.to_owned(),
@@ -184,8 +213,11 @@ impl Rounds {
                 self.yard.qd.kill_pid(&op);
                 (kills, next) = (kills - 1, Instant::now() + self.moment());
                 self.tally.kills += 1;
-            } else if op["state"] == "holding" && op["state_reason"].to_string().contains("promote") {
-                self.answer(id, answer);
+            } else if turns.is_some_and(|turns| now >= turns) {
+                turns = None;
+                self.command(id, wish);
+            } else if op["state"] == "holding" && (wish != Wish::Success || op["state_reason"].to_string().contains("promote")) {
+                self.command(id, wish);
             } else {
                 std::thread::sleep(LOOK);
             }
@@ -203,11 +235,11 @@ impl Rounds {
     }
 
     /// What a person does; the driver may be dead or past it, and then the next look shows what to do.
-    fn answer(&self, id: &str, answer: Answer) {
-        let told = match answer {
-            Answer::Promote => self.yard.qd.run(&["promote", id, "--reason", "it looks good"]),
-            Answer::BackOut => self.yard.qd.run(&["back-out", id, "--reason", "it does not"]),
-            Answer::Rollback => self.yard.qd.run(&["rollback", self.fleet, "--yes", "--detach"]),
+    fn command(&self, id: &str, wish: Wish) {
+        let told = match wish {
+            Wish::Success => self.yard.qd.run(&["promote", id, "--reason", "it looks good"]),
+            Wish::BackOut | Wish::Bad => self.yard.qd.run(&["back-out", id, "--reason", "it does not"]),
+            Wish::Rollback => self.yard.qd.run(&["rollback", self.fleet, "--yes", "--detach"]),
         };
         assert!(told.code == 0 || told.code == 3, "{}{}", told.out, told.err);
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::canary::{at_25_pct, deployed};
 use crate::support::endpoint::{Endpoint, Fault, FaultKind};
-use crate::support::qd::Qd;
+use crate::support::qd::{PATIENCE, Qd};
 use crate::yard::{Yard, names, tag};
 
 /// The claim is a courtesy between stores, and its wait is made for people: at real speed, of two that start together one goes on.
@@ -28,7 +28,7 @@ fn of_two_stores_that_start_together_one_goes_on() {
     let is_decided = |at: usize| refused(at) || state(at)["state"] == "failed" || state(at)["step"]["index"].as_u64() > Some(1);
     let began = Instant::now();
     while !(is_decided(0) && is_decided(1)) {
-        assert!(began.elapsed() < Duration::from_secs(30), "{} {}", told[0].out, told[1].out);
+        assert!(began.elapsed() < PATIENCE, "{} {}", told[0].out, told[1].out);
         std::thread::sleep(Duration::from_millis(100));
     }
     let lost: Vec<usize> = (0..2).filter(|at| refused(*at) || state(*at)["state"] == "failed").collect();
@@ -103,7 +103,7 @@ fn a_release_that_never_becomes_healthy_holds_and_backs_out() {
             if let Some(op) = op {
                 break op["id"].as_str().unwrap().to_owned();
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "{:#?}", yard.qd.ops());
+            assert!(began.elapsed() < PATIENCE, "{:#?}", yard.qd.ops());
             std::thread::sleep(Duration::from_millis(100));
         };
         assert_eq!(yard.weights("web-prod"), (100, 0), "no weight on what is not healthy");

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::qd::PATIENCE;
 use crate::yard::{Yard, names};
 
 const DEPLOY: [&str; 6] = ["deploy", "mail-prod", "--image", "1.1.0", "--reason", "a test"];
@@ -34,7 +35,7 @@ fn ids(yard: &Yard) -> Vec<String> {
 fn until_replaced(yard: &Yard, image: &str, least: usize) {
     let began = Instant::now();
     while images(yard).iter().filter(|found| *found == image).count() < least {
-        assert!(began.elapsed() < Duration::from_secs(60), "{:#}", group(yard));
+        assert!(began.elapsed() < PATIENCE, "{:#}", group(yard));
         std::thread::sleep(Duration::from_millis(30));
     }
 }
@@ -57,9 +58,12 @@ fn rests_on(yard: &Yard, image: &str, version: &str) {
 fn a_rolling_deploy_goes_on_without_its_driver() {
     let yard = yard();
     let new = yard.image("mail 1.1.0");
+    // Slow enough for a driver to be killed in the middle of it on a busy host.
+    yard.aws.settings(serde_json::json!({"refresh_step_seconds": 3.0}));
     let id = yard.qd.start(&DEPLOY);
     until_replaced(&yard, &new, 1);
     yard.qd.kill_driver(&id);
+    yard.aws.settings(serde_json::json!({"refresh_step_seconds": 0.3}));
     until_replaced(&yard, &new, 2);
     yard.qd.run(&["drive", "--recover"]).ok();
     yard.qd.await_state(&id, "succeeded");
@@ -105,12 +109,14 @@ fn a_red_alarm_has_aws_roll_a_rolling_deploy_back() {
     let yard = yard();
     yard.alarm("mail-errors", "OK");
     yard.qd.edit_fleets(|text| format!("{text}alarms = [\"mail-errors\"]\n"));
+    yard.aws.settings(serde_json::json!({"refresh_step_seconds": 3.0}));
     let id = yard.qd.start(&DEPLOY);
     until_replaced(&yard, &yard.image("mail 1.1.0"), 1);
     yard.set_alarm("mail-errors", "ALARM");
+    yard.aws.settings(serde_json::json!({"refresh_step_seconds": 0.3}));
     let began = Instant::now();
     while !["rolled_back", "backed_out"].contains(&yard.qd.op(&id)["state"].as_str().unwrap()) {
-        assert!(began.elapsed() < Duration::from_secs(90), "{:#}\n{}", yard.qd.op(&id), yard.qd.driver_log(&id));
+        assert!(began.elapsed() < PATIENCE, "{:#}\n{}", yard.qd.op(&id), yard.qd.driver_log(&id));
         std::thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(group(&yard)["refreshes"][0]["status"], "RollbackSuccessful");

@@ -29,7 +29,7 @@ pub(super) enum Mode {
 pub(super) struct Failure {
     /// The failure.
     pub(super) error: CloudError,
-    /// Reads only: throttled, or the service stumbled.
+    /// Reads only: throttled, the service stumbled, or the way to it broke off.
     pub(super) passing: bool,
 }
 
@@ -52,7 +52,12 @@ where
     };
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let stumbled = status >= 500 && kind != CloudErrorKind::Unsupported;
-    let passing = mode == Mode::Read && (kind == CloudErrorKind::Throttled || stumbled);
+    let broke_off = match error {
+        SdkError::DispatchFailure(dispatch) => kind == CloudErrorKind::Network && !dispatch.is_timeout(),
+        SdkError::ResponseError(_) => true,
+        _ => false,
+    };
+    let passing = mode == Mode::Read && (kind == CloudErrorKind::Throttled || stumbled || broke_off);
     Failure { error: CloudError::new(kind, api, Untrusted::new(message)), passing }
 }
 

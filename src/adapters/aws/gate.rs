@@ -43,7 +43,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Asks, and asks again at most twice when the answer was that the service is busy.
+    /// Asks, and asks again at most twice when the service is busy or the connection broke.
     pub(super) async fn read<T, E, F>(&self, api: &'static str, key: BudgetKey, call: impl Fn() -> F + Send + Sync) -> Result<T, CloudError>
     where
         E: ProvideErrorMetadata + Error + 'static,

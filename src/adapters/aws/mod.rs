@@ -2,7 +2,7 @@
 //!
 //! [`AwsCloud`] asks, [`AwsWriter`] changes; both share clients, the cache of numbered template versions (they never change) and the route
 //! actions last read (a write is made from them). Every call goes through the gate: it waits for the shared budget, and reads are asked
-//! again twice at most when the service is busy. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
+//! again twice at most when the service is busy or the connection broke. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
 
 mod actions;
 mod ages;
@@ -133,7 +133,9 @@ impl AwsCloud {
         };
         let shared = Shared {
             ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
-            auto_scaling: aws_sdk_autoscaling::Client::from_conf(aws_sdk_autoscaling::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
+            auto_scaling: aws_sdk_autoscaling::Client::from_conf(
+                aws_sdk_autoscaling::config::Builder::from(&sdk).interceptor(WholeAnswer).interceptor(CloudDate).build(),
+            ),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(
                 aws_sdk_elasticloadbalancingv2::config::Builder::from(&sdk).interceptor(WholeAnswer).build(),
             ),

@@ -94,11 +94,15 @@ async fn join(desk: &dyn Records, intent: &Intent, refused: DeskError, options: 
     started(desk, id, options, out).await
 }
 
-/// A rollback of the fleet that is at work, to this release if one is named.
+/// A rollback of the fleet that is at work or about to be, to this release if one is named.
 fn rolls_back(view: &OperationView, fleet: &FleetName, to: Option<&str>) -> bool {
     let plan = &view.operation.plan;
     let is_meant = |wanted: &str| plan.to.image.as_str() == wanted || plan.to.version.as_ref().is_some_and(|version| version.raw() == wanted);
-    let at_work = !view.state().is_final() && view.driver_alive && view.state() != OperationState::Paused;
+    let at_work = match view.state() {
+        OperationState::Planned => true,
+        OperationState::Paused => false,
+        state => !state.is_final() && view.driver_alive,
+    };
     plan.kind == OperationKind::Rollback && plan.fleet == *fleet && at_work && to.is_none_or(is_meant)
 }
 

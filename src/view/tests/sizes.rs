@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Session, frame};
+use super::{Session, frame, ground};
 use crate::app::message::Reply;
 use crate::app::{Effect, Message, Model, fixture};
 use crate::domain::time::Millis;
@@ -59,6 +59,14 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
         ("help_searched", scene(Some(fixture::holding()), "? / r o l l enter").model),
         ("main_filtered", scene(Some(fixture::holding()), "/ p r o d").model),
         ("main_linked", scene(Some(fixture::canary()), "tab G k").model),
+        ("sources", {
+            let mut session = scene(Some(fixture::holding()), ",");
+            ground::told(&mut session);
+            session.model
+        }),
+        ("credentials_gone", ground::without_credentials().model),
+        ("first_run", ground::first_run().model),
+        ("sheet_freeze", scene(None, "F v").model),
         ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
         ("fleet_frozen", frozen(scene(None, "enter").model)),
     ]
@@ -67,7 +75,7 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..25_usize, ascii in any::<bool>()) {
+    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..29_usize, ascii in any::<bool>()) {
         let (_, mut model) = scenes().swap_remove(scene);
         model.look.ascii = ascii;
         model.size = (width, height);

@@ -38,6 +38,7 @@ class CallLog:
                 "region": call.region,
                 "status": None,
                 "error": None,
+                "request_id": None,
                 "fault": None,
                 "params": call.params,
             }
@@ -90,6 +91,7 @@ class Gate:
             if not call.writes():
                 self._last[call.identity()] = answer
         entry["status"], entry["error"] = answer.status, answer.error_code()
+        entry["request_id"] = answer.request_id()
         return answer
 
     def _performed(self, call, environ):

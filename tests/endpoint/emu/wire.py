@@ -67,6 +67,10 @@ class Answer:
     def __init__(self, status, body, headers=(), code=None):
         self.status, self.body, self.headers, self.code = status, body, list(headers), code
 
+    def request_id(self):
+        """The request's id as the caller reads it, for the log."""
+        return next((v for k, v in self.headers if k.lower() == "x-amzn-requestid"), None)
+
     def error_code(self):
         """The error code in the answer, for the log."""
         if self.code:

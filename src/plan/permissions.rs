@@ -1,0 +1,105 @@
+//! What a role has to be allowed in IAM's words, for one fleet: looking at it, changing it, and its way back.
+
+use crate::domain::fleet::{FleetSpec, Groups, Route, RoutePlace, Scheduled};
+
+/// Looking, for any fleet.
+const LOOKING: [&str; 9] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribePolicies",
+    "autoscaling:DescribeScheduledActions",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplateVersions",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeRules",
+];
+/// Changing, for any fleet. Auto Scaling launches with the caller's rights where a template version is new to the group.
+const CHANGING: [&str; 6] = [
+    "autoscaling:CreateOrUpdateTags",
+    "autoscaling:DeleteTags",
+    "autoscaling:UpdateAutoScalingGroup",
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:RunInstances",
+    "iam:PassRole",
+];
+/// AWS's own engine: a rolling deploy, its way back, a recycle.
+const REFRESHING: [&str; 4] = [
+    "autoscaling:CancelInstanceRefresh",
+    "autoscaling:DescribeInstanceRefreshes",
+    "autoscaling:RollbackInstanceRefresh",
+    "autoscaling:StartInstanceRefresh",
+];
+
+/// The permissions that a fleet needs, those for looking and those for changing, each sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// To show it, and to plan.
+    pub looking: Vec<&'static str>,
+    /// To deploy to it, roll it back and recycle it.
+    pub changing: Vec<&'static str>,
+}
+
+/// What a role needs for this fleet.
+#[must_use]
+pub fn needed(spec: &FleetSpec) -> Permissions {
+    let mut looking = LOOKING.to_vec();
+    let mut changing = CHANGING.to_vec();
+    if !matches!(spec.route, Route::None) {
+        looking.extend(["elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetHealth"]);
+    }
+    if !spec.alarms.is_empty() {
+        looking.push("cloudwatch:DescribeAlarms");
+    }
+    match (&spec.route, &spec.groups) {
+        (Route::Weighted { place: RoutePlace::Rule(_), .. }, _) => changing.push("elasticloadbalancing:ModifyRule"),
+        (Route::Weighted { place: RoutePlace::Listener(_), .. }, _) => changing.push("elasticloadbalancing:ModifyListener"),
+        (Route::Attached { .. }, Groups::Two(_)) => {
+            changing.extend(["autoscaling:AttachLoadBalancerTargetGroups", "autoscaling:DetachLoadBalancerTargetGroups"]);
+        }
+        (Route::Attached { .. }, Groups::One(_)) | (Route::None, _) => {}
+    }
+    if spec.scheduled == Scheduled::Suspend {
+        changing.extend(["autoscaling:ResumeProcesses", "autoscaling:SuspendProcesses"]);
+    }
+    // A fleet of two groups is refreshed by a recycle.
+    changing.extend(REFRESHING);
+    looking.sort_unstable();
+    changing.sort_unstable();
+    Permissions { looking, changing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fleet::{BySlot, FleetSource};
+    use crate::domain::ids::{FleetName, GroupName, PlaceArn, TargetGroupArn};
+
+    fn fleet(groups: Groups, route: Route) -> FleetSpec {
+        FleetSpec::bare(FleetName::new("web-prod"), groups, route, FleetSource::Adopted)
+    }
+
+    #[test]
+    fn each_shape_needs_what_its_calls_are_named() {
+        let two = || Groups::Two(BySlot::from_fn(|slot| GroupName::new(slot.letter())));
+        let target_group = || TargetGroupArn::new("arn");
+        let place = RoutePlace::Listener(PlaceArn::new("arn"));
+        let weighted = needed(&fleet(two(), Route::Weighted { place, target_groups: BySlot::from_fn(|_| target_group()) }));
+        assert!(
+            weighted.changing.contains(&"elasticloadbalancing:ModifyListener") && !weighted.changing.contains(&"elasticloadbalancing:ModifyRule")
+        );
+        let shared = needed(&fleet(two(), Route::Attached { target_group: target_group() }));
+        assert!(shared.changing.contains(&"autoscaling:DetachLoadBalancerTargetGroups"));
+        let one = needed(&fleet(Groups::One(GroupName::new("legacy")), Route::None));
+        assert!(REFRESHING.iter().all(|name| one.changing.contains(name)) && !one.looking.contains(&"cloudwatch:DescribeAlarms"));
+    }
+
+    #[test]
+    fn alarms_and_scheduled_actions_ask_for_more() {
+        let plain = fleet(Groups::One(GroupName::new("legacy")), Route::None);
+        let guarded = FleetSpec { alarms: vec!["web-5xx".into()], scheduled: Scheduled::Suspend, ..plain };
+        let found = needed(&guarded);
+        assert!(found.looking.contains(&"cloudwatch:DescribeAlarms") && found.changing.contains(&"autoscaling:SuspendProcesses"));
+        assert!(found.changing.is_sorted() && found.looking.is_sorted());
+    }
+}
