@@ -251,6 +251,16 @@ pub fn estate() -> Estate {
     Estate { as_of: NOW, fleets, images: images(), gaps: Vec::new() }
 }
 
+/// So many steady fleets, each with an app of its own and so many servers.
+pub fn big_estate(fleets: usize, servers: u32) -> Estate {
+    let fleet = |at: usize| steady(&format!("fleet-{at:04}"), &format!("app-{at:04}"), "2.13.2", servers);
+    let images = (0..fleets).flat_map(|at| {
+        let app = format!("app-{at:04}");
+        ["1.0.0", "1.1.0", "1.2.0"].map(|version| image(&app, version, &format!("ami-{at:04}-{version}"), Millis::mins(60)))
+    });
+    Estate { as_of: NOW, fleets: (0..fleets).map(fleet).collect(), images: images.collect(), gaps: Vec::new() }
+}
+
 /// The estate with web-prod in the hands of `view`.
 pub fn estate_with(view: &OperationView) -> Estate {
     let mut estate = estate();

@@ -48,7 +48,18 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
     let place = commands::place(model);
     match model.keymap.find(place, key) {
         Some(command) => run(model, command.id),
-        None => leave_with(model, key, place),
+        None => {
+            not_here(model, key);
+            leave_with(model, key, place)
+        }
+    }
+}
+
+/// A key of another view says so: nothing happens without a word.
+fn not_here(model: &mut Model, key: Key) {
+    let of = |command: &&commands::Command| model.keymap.keys(command.id).contains(&key);
+    if let Some(command) = commands::COMMANDS.iter().find(of).filter(|_| key != Key::Esc) {
+        model.notice = Some(format!("Not here: {key} is {} in another view", command.label));
     }
 }
 

@@ -108,6 +108,9 @@ impl Ground {
     }
 
     fn fleets_file(&self) -> Finding {
+        if self.simulated {
+            return finding(CheckLevel::Ok, "fleets", "a simulated world declares its own".to_owned());
+        }
         let path = &self.places.fleets_file;
         if path.exists() {
             return finding(CheckLevel::Ok, "fleets", format!("{} is read", shown(path)));

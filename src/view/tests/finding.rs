@@ -102,6 +102,12 @@ fn an_image_says_where_it_comes_from_where_it_runs_and_what_it_changes() {
 }
 
 #[test]
+fn a_key_of_another_view_says_so() {
+    let mut session = Session::with(None);
+    session.press(", F").expect("Not here: F is freeze in another view").press("esc v").expect("Not here: v is");
+}
+
+#[test]
 fn alerts_are_read_in_full() {
     let mut session = Session::with(Some(fixture::holding()));
     session.press("!").expect(" against 9 of 3604").expect("enter opens web-prod").press("c 1");

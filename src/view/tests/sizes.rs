@@ -101,6 +101,10 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn a_storm_of_resizes_and_keys_leaves_a_screen(storm in prop::collection::vec((1..=300_u16, 1..=100_u16, 0..12_usize), 1..20)) {
         let keys = ["j", "k", "enter", "esc", "tab", "?", ";", ":", "w", "/", "c", "-"];
