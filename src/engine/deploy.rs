@@ -9,7 +9,7 @@ use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
 use crate::domain::traffic::Counts;
 use crate::judge::counts::{Finding, judge};
-use crate::operation::claim::STABLE_KEY;
+use crate::operation::claim::{STABLE_KEY, stable_value};
 use crate::operation::event::{EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::plan::StepKind;
 
@@ -425,7 +425,7 @@ fn stable(situation: &Situation<'_>) -> Step {
         return wait_for_stable(situation, good);
     }
     if !situation.progress.mirrored {
-        let value = format!("{}|{}|{}", situation.to().image.as_str(), situation.to().template.as_str(), situation.to_version().unwrap_or(0));
+        let value = stable_value(&situation.to().image, &situation.to().template, situation.to_version().unwrap_or(0));
         let call = CloudCall::Tag { groups: vec![situation.to().group.clone()], tags: vec![(STABLE_KEY.to_owned(), value)] };
         return Move::call(call, "the release is mirrored as a tag").into();
     }

@@ -10,7 +10,7 @@ use super::situation::{Situation, threshold};
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
 use crate::domain::refresh::{InstanceRefresh, RefreshStatus};
-use crate::operation::claim::STABLE_KEY;
+use crate::operation::claim::{STABLE_KEY, stable_value};
 use crate::operation::event::EventBody;
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::refreshing::aws_drives;
@@ -231,7 +231,7 @@ fn stable(situation: &Situation<'_>) -> Step {
     }
     if situation.plan.kind == OperationKind::Deploy && !situation.progress.mirrored {
         let to = situation.to();
-        let value = format!("{}|{}|{}", to.image.as_str(), to.template.as_str(), situation.to_version().unwrap_or(0));
+        let value = stable_value(&to.image, &to.template, situation.to_version().unwrap_or(0));
         let call = CloudCall::Tag { groups: vec![to.group.clone()], tags: vec![(STABLE_KEY.to_owned(), value)] };
         return Move::call(call, "the release is mirrored as a tag").into();
     }

@@ -1,7 +1,8 @@
 //! The courtesy claim: a tag on both groups that tells people with another store who is at work here.
 
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::OperationId;
+use crate::domain::ids::{ImageId, OperationId, TemplateId};
+use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 
@@ -19,6 +20,19 @@ pub struct Claimant {
     pub who: String,
     /// The store's id.
     pub store: String,
+}
+
+/// What the tag that mirrors a stable release says: enough to know it again on the group that launches it.
+#[must_use]
+pub fn stable_value(image: &ImageId, template: &TemplateId, version: u64) -> String {
+    format!("{}|{}|{version}", image.as_str(), template.as_str())
+}
+
+/// Whether the group's own tag says that this release became stable on it.
+#[must_use]
+pub fn was_stable(group: &ServerGroup, release: &Release) -> bool {
+    let value = stable_value(&release.image, &release.template, release.template_version);
+    group.tags.get(STABLE_KEY).is_some_and(|tag| tag.raw() == value)
 }
 
 /// A claim as it is read from a tag.

@@ -15,7 +15,7 @@ use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
 use crate::operation::consequence::touched_nothing;
 use crate::operation::event::OperationState;
-use crate::operation::ledger::{KnownRelease, known_releases};
+use crate::operation::ledger::{How, KnownRelease, known_releases};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, StepKind};
 use crate::operation::record::{Operation, OperationView};
 use crate::operation::status::WayBackLevel;
@@ -380,13 +380,17 @@ pub(super) fn friction(facts: &Facts<'_>, target: &Target) -> Friction {
         return Friction::Typed { because: format!("{entry}: it may be a mark") };
     }
     let other_runs = running_rollback(facts).is_some_and(|view| view.operation.plan.to.image != target.release.image);
-    let marked = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release)).and_then(|known| known.marked);
-    if let Some(mark) = marked {
+    let known = known_releases(facts.ledger).into_iter().find(|known| known.release.is_same(&target.release));
+    let only_seen = known.as_ref().is_some_and(|known| known.how == How::Seen);
+    if let Some(mark) = known.and_then(|known| known.marked) {
         let reason = mark.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", Untrusted::shown(reason)));
         return Friction::Typed { because: format!("{} is marked bad{reason}", target.release.label()) };
     }
     if target.unproved {
         return Friction::Typed { because: "nothing says that this release was ever good".to_owned() };
+    }
+    if only_seen {
+        return Friction::Typed { because: "only its group's tag says that this release was stable: a mark on it went with the ledger".to_owned() };
     }
     if let Some(why) = images(facts).forbidden(&target.release) {
         return Friction::Typed { because: why };

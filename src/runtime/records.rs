@@ -11,7 +11,7 @@ use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
-use crate::operation::claim::claim_on;
+use crate::operation::claim::{claim_on, was_stable};
 use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
@@ -74,6 +74,11 @@ impl Records for Office {
         let release = release_of(&spec, &seen, slot)?;
         let adopted = if written_down { spec } else { self.write_down(spec).await? };
         let label = release.label();
+        let earlier = seen_releases(&adopted, &seen, slot);
+        let also: Vec<String> = earlier.iter().map(Release::label).collect();
+        for release in earlier {
+            self.add_entry(fleet, release, LedgerBody::Stable { how: How::Seen }, None).await?;
+        }
         self.add_entry(fleet, release, LedgerBody::Stable { how: How::Adopted }, None).await?;
         Ok(Adopted {
             written: if written_down {
@@ -81,7 +86,11 @@ impl Records for Office {
             } else {
                 format!("[fleet.{fleet}] in {}", escape(&self.settings.fleets_file.display().to_string()))
             },
-            ledger: format!("{label} is taken for good, on your word"),
+            ledger: if also.is_empty() {
+                format!("{label} is taken for good, on your word")
+            } else {
+                format!("{label} is taken for good, on your word; {} was stable before it, says its group's tag", also.join(", "))
+            },
             ignore_changes: ignore_changes(&adopted),
         })
     }
@@ -360,6 +369,15 @@ fn release_of(spec: &FleetSpec, seen: &Sighting, slot: Slot) -> Result<Release, 
     let images = seen.images.as_ref().map_or(&[][..], |images| images.items());
     let version = images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
     Ok(Release { image, version, template: pin.id.clone(), template_version: number, digest: pin.digest.clone(), group: name.clone(), slot })
+}
+
+/// What the groups that do not serve launch, where their own tag says that it became stable there: what is left of a ledger that was lost.
+fn seen_releases(spec: &FleetSpec, seen: &Sighting, live: Slot) -> Vec<Release> {
+    let Groups::Two(names) = &spec.groups else { return Vec::new() };
+    let other = live.other();
+    let group = seen.groups.items().iter().find(|group| group.name == *names.get(other));
+    let release = release_of(spec, seen, other).ok();
+    release.into_iter().filter(|release| group.is_some_and(|group| was_stable(group, release))).collect()
 }
 
 /// What infrastructure-as-code must leave alone: template version, sizes and the two weights are ours.

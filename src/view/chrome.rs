@@ -37,6 +37,11 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
     paint.row(area, last.saturating_sub(1), &said);
     let keys = footer(model, usize::from(area.width));
     paint.row(area, last, &keys);
+    body(area)
+}
+
+/// The room for the view.
+pub fn body(area: Rect) -> Rect {
     paint::lines(area, 2, area.height.saturating_sub(4))
 }
 

@@ -22,7 +22,7 @@ const BELOW: u16 = 6;
 
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let panes = paint::lines(area, 0, area.height.saturating_sub(BELOW));
+    let panes = panes(area);
     side_by_side(model, paint, panes);
     let below = paint::lines(area, panes.height, BELOW);
     if model.credentials_gone.is_some() {
@@ -36,6 +36,11 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.row(below, 5, &strip::last_event(model));
 }
 
+/// Where images and fleets are.
+pub fn panes(area: Rect) -> Rect {
+    paint::lines(area, 0, area.height.saturating_sub(BELOW))
+}
+
 /// How credentials come back, in place of what would only be old.
 pub fn credentials(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let lines = first::back_again(model).into_iter().flat_map(|line| text::wrap(&line, columns.saturating_sub(4)));
@@ -45,10 +50,14 @@ pub fn credentials(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row>
 
 /// Images and fleets; what is spare goes to the fleets.
 pub fn side_by_side(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let left = (area.width * 3 / 10).clamp(28, 48).min(area.width);
-    let (images_area, fleets_area) = split(area, left);
+    let (images_area, fleets_area) = halves(area);
     images::draw(model, paint, images_area);
     fleets::draw(model, paint, fleets_area);
+}
+
+/// The pane of the images and that of the fleets.
+pub fn halves(area: Rect) -> (Rect, Rect) {
+    split(area, (area.width * 3 / 10).clamp(28, 48).min(area.width))
 }
 
 /// An area in two, the left one `left` wide.

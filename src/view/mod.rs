@@ -38,7 +38,8 @@ use ratatui::Frame;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
-use crate::app::model::{Model, SMALLEST, Screen};
+use crate::app::commands::{self, Place};
+use crate::app::model::{Model, Pane, SMALLEST, Screen};
 use paint::Paint;
 
 /// Smallest normal layout.
@@ -53,6 +54,20 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let mut paint = Paint::new(frame.buffer_mut(), model.look);
     draw(model, &mut paint, area);
+}
+
+/// The pane of the main view that has the cursor, where nothing lies over it: a key that moves the cursor can be answered by it alone, and
+/// what follows the cursor elsewhere be drawn a little later.
+#[must_use]
+pub fn cursor_pane(model: &Model) -> Option<Rect> {
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    let is_covered = model.typing.is_some() || model.palette.is_some() || commands::place(model) != Place::Main;
+    if is_covered || area.width < NORMAL.0 || area.height < NORMAL.1 {
+        return None;
+    }
+    let body = chrome::body(area);
+    let (images, fleets) = main_view::halves(if is_wide(area) { wide::panes(model, body) } else { main_view::panes(body) });
+    Some(if model.pane == Pane::Images { images } else { fleets })
 }
 
 /// What is on the screen, as lines.

@@ -41,6 +41,9 @@ pub fn row_width(row: &[Piece]) -> usize {
     row.iter().map(|piece| text::width(&piece.text)).sum()
 }
 
+/// Columns the cursor takes.
+const CURSOR: u16 = 14;
+
 /// A buffer with a look.
 pub struct Paint<'a> {
     buffer: &'a mut Buffer,
@@ -119,10 +122,10 @@ impl<'a> Paint<'a> {
         }
     }
 
-    /// Marks a line as the one under the cursor.
+    /// Marks a line as the one under the cursor: its beginning, which is its name. A whole line would be sent anew with every move.
     pub fn cursor(&mut self, area: Rect, line: u16) {
         if line < area.height {
-            let row = Rect { y: area.y.saturating_add(line), height: 1, ..area };
+            let row = Rect { y: area.y.saturating_add(line), height: 1, width: area.width.min(CURSOR), ..area };
             self.buffer.set_style(row, theme::style(Tone::Cursor, self.look));
         }
     }

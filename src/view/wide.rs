@@ -11,6 +11,7 @@
 //! └────────────────────────────────────────────────────────────────────┘
 //! ```
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Row, piece};
@@ -24,12 +25,10 @@ use crate::operation::record::OperationView;
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let operations = operation_rows(model, paint);
-    let bottom = u16::try_from(operations.len()).unwrap_or(6).clamp(1, 6) + 2;
-    let rest = area.height.saturating_sub(bottom);
     let about = selected(model, paint, usize::from(area.width.saturating_sub(2)));
-    let strip_height = u16::try_from(about.len()).unwrap_or(9).saturating_add(2).clamp(6, 13).min(rest / 3 + 1);
-    let activity_height = 11.min(rest / 3);
-    let panes = paint::lines(area, 0, rest - strip_height - activity_height);
+    let Heights { panes, strip: strip_height, activity: activity_height, operations: bottom } = heights(operations.len(), about.len(), area);
+    let rest = area.height.saturating_sub(bottom);
+    let panes = paint::lines(area, 0, panes);
     main_view::side_by_side(model, paint, panes);
     let inside = paint.boxed(paint::lines(area, panes.height, strip_height), &selected_title(model), "enter open", false);
     paint.rows(inside, &about);
@@ -38,6 +37,31 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     activity::newest(model, paint, inside);
     let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
     paint.rows(inside, &operations);
+}
+
+/// Lines of each part, from above.
+struct Heights {
+    panes: u16,
+    strip: u16,
+    activity: u16,
+    operations: u16,
+}
+
+/// What so many operations and so many lines about the selected fleet leave to the panes.
+fn heights(operations: usize, about: usize, area: Rect) -> Heights {
+    let operations = u16::try_from(operations).unwrap_or(6).clamp(1, 6) + 2;
+    let rest = area.height.saturating_sub(operations);
+    let strip = u16::try_from(about).unwrap_or(9).saturating_add(2).clamp(6, 13).min(rest / 3 + 1);
+    let activity = 11.min(rest / 3);
+    Heights { panes: rest - strip - activity, strip, activity, operations }
+}
+
+/// Where images and fleets are.
+pub fn panes(model: &Model, area: Rect) -> Rect {
+    let mut nowhere = Buffer::empty(Rect::ZERO);
+    let paint = Paint::new(&mut nowhere, model.look);
+    let about = selected(model, &paint, usize::from(area.width.saturating_sub(2)));
+    paint::lines(area, 0, heights(operation_rows(model, &paint).len(), about.len(), area).panes)
 }
 
 fn selected_title(model: &Model) -> String {

@@ -11,6 +11,7 @@
 
 mod alarms;
 mod bench;
+mod claims;
 mod commands;
 mod credentials;
 mod gates;

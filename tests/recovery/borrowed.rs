@@ -1,6 +1,8 @@
 //! Operations nobody drives any more, and what they borrowed: picked up, or given back.
 
-use crate::ground::{edit, is_at_rest_on_the_old_release, killed_deploy, minimums, weights};
+use quarterdeck::world::Disturbance;
+
+use crate::ground::{disturb, edit, is_at_rest_on_the_old_release, killed_deploy, minimums, weights};
 use crate::support::yard::Yard;
 
 fn recovered(yard: &Yard, code: i32) -> Vec<(String, String)> {
@@ -153,4 +155,25 @@ fn a_deploy_that_was_confirmed_and_never_began_is_not_begun_hours_later() {
     assert_eq!(recovered(&yard, 0), [(id.clone(), "ended".to_owned())]);
     let op = yard.op(&id);
     assert!(op["state"] == "failed" && op["state_reason"].as_str().unwrap().contains("nothing was changed"), "{op:#}");
+}
+
+#[test]
+fn scheduled_actions_that_stand_still_are_borrowed_like_everything_else() {
+    let yard = Yard::with_long_windows(20);
+    let fleets = yard.path().join("quarterdeck/fleets.toml");
+    let text = std::fs::read_to_string(&fleets).unwrap().replacen("window", "scheduled = \"suspend\"\nwindow", 1);
+    std::fs::write(&fleets, text).unwrap();
+    disturb(&yard, Disturbance::Schedule { group: "web-prod-a".into(), action: "nightly".to_owned() });
+    let id = yard.deploy("web-prod", "2.14.0");
+    yard.wait_op(&id, "its one box", |op| op["step"]["index"].as_u64() >= Some(3));
+    yard.kill_driver(&id);
+    let lent = borrowed(&yard);
+    let stands = |text: &str| text.contains("the scheduled actions of web-prod-a stand still") && text.contains(&format!("nobody drives {id}"));
+    assert!(lent.iter().any(|(level, text)| level == "warning" && stands(text)), "{lent:?}");
+    let doctor = yard.run(&["doctor", "web-prod"]).code(0).out;
+    assert!(doctor.contains("elasticloadbalancing:ModifyRule") && doctor.contains("autoscaling:StartInstanceRefresh"), "{doctor}");
+    yard.run(&["back-out", &id]).code(0);
+    yard.speed(200);
+    yard.wait_op(&id, "its end", |op| op["state"] == "backed_out");
+    assert_eq!(borrowed(&yard), [("ok".to_owned(), "nothing".to_owned())]);
 }

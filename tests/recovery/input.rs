@@ -119,6 +119,8 @@ fn an_image_or_template_version_that_goes_while_it_serves_grows_no_further() {
         );
         let (state, why) = ends(&yard, &id, 4);
         assert_eq!(state, "backed_out", "{what}: {why}");
+        let named = format!("image {image} does not exist any more");
+        assert!(what != "image" || said(&yard, &id).contains(&named), "{}", said(&yard, &id));
         is_at_rest(&yard);
     }
 }

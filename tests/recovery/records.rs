@@ -205,7 +205,7 @@ fn without_a_ledger_the_way_back_is_unproved_and_adopting_begins_a_new_one() {
     assert!(plan["friction"].to_string().contains("nothing says that this release was ever good"), "{plan:#}");
     yard.run(&["fleet", "adopt", "web-prod"]).code(0);
     let ledger = yard.run(&["ledger", "web-prod"]).code(0);
-    assert!(ledger.out.contains("2.14.0") && !ledger.out.contains("2.13.2"), "{}", ledger.out);
+    assert!(ledger.out.contains("2.14.0") && !ledger.out.contains("2.13.2"), "no tag says of 2.13.2 that it was stable: {}", ledger.out);
     yard.run(&["fleet", "adopt", "web-prod"]).refuses(3, &["adopted already"]);
 }
 
@@ -221,4 +221,24 @@ fn a_ledger_entry_nobody_can_read_may_be_a_mark() {
     assert_eq!(plan["supersedes"], id.as_str());
     roll_back(&yard, &[]);
     is_at_rest_on_the_old_release(&yard);
+}
+
+#[test]
+fn a_lost_ledger_is_begun_again_from_what_the_groups_tags_say_was_stable() {
+    let yard = Yard::with_long_windows(1_000);
+    for image in ["2.14.0", "2.13.1"] {
+        let id = yard.run(&["deploy", "web-prod", "--image", image, "--strategy", "blue-green", "--yes", "--reason", "a test", "--detach", "--json"]);
+        let id = id.code(0).json()["id"].as_str().unwrap().to_owned();
+        yard.run(&["wait", &id, "--timeout", "3m"]).code(0);
+    }
+    yard.speed(1);
+    edit(&yard, "DELETE FROM ledger");
+    let adopted = yard.run(&["fleet", "adopt", "web-prod"]).code(0);
+    assert!(adopted.out.contains("2.13.1 is taken for good, on your word; 2.14.0 was stable before it"), "{}", adopted.out);
+    let ledger = yard.run(&["ledger", "web-prod"]).code(0).out;
+    let seen = ledger.lines().find(|line| line.starts_with("2.14.0")).unwrap_or_else(|| panic!("{ledger}"));
+    assert!(seen.contains("seen"), "{ledger}");
+    let plan = yard.run(&["rollback", "web-prod", "--plan", "--json"]).code(0).json();
+    assert_eq!((&plan["to"]["version"], &plan["level"]), (&"2.14.0".into(), &"R0".into()), "{plan:#}");
+    assert!(plan["friction"].to_string().contains("a mark on it went with the ledger"), "{plan:#}");
 }

@@ -96,7 +96,8 @@ impl Sim {
     pub fn new(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let mut script = Script::draw_shaped(shape, &mut chance);
-        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
+        let aims = shape == Shape::Weighted && !crate::PERMANENT.contains(&seed);
+        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| aims) {
             script.aim_at(cell);
         }
         Self::with(seed, chance, script)

@@ -41,7 +41,7 @@ impl SmallDisk {
     }
 
     /// The disk as other namespaces see it.
-    pub fn from_outside(&self) -> PathBuf {
+    pub fn seen_from_outside(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), self.at.display()))
     }
 

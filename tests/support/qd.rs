@@ -100,7 +100,7 @@ impl Qd {
         std::fs::create_dir_all(self.state_dir()).unwrap();
         let disk = SmallDisk::mounted(&self.state_dir(), mib);
         self.enter = disk.enter();
-        self.seen_state = Some(disk.from_outside());
+        self.seen_state = Some(disk.seen_from_outside());
         disk
     }
 

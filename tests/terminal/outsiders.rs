@@ -120,16 +120,31 @@ fn all_of(bytes: &Arc<Mutex<Vec<u8>>>) -> Vec<u8> {
     bytes.lock().unwrap().clone()
 }
 
+/// Presses a key until the screen holds a text: a sheet takes no key before it was seen.
+fn press_until(screen: &mut Terminal, key: &str, text: &str) {
+    for _ in 0..40 {
+        screen.send_after_reading(key);
+        if screen.text().contains(text) {
+            return;
+        }
+    }
+    panic!("{key:?} does not lead to {text} on\n{}", screen.text());
+}
+
 /// Looks at every screen there is, and leaves.
 fn look_around(mut screen: Terminal, fleet: &str) -> Vec<u8> {
     let written = screen.written();
     screen.wait_for(&["FLEETS", fleet]);
-    for keys in ["j", "k", "\t", "2", "\r", "\x1b", ";", "\x1b", "!", "\x1b", "?", "\x1b", "/web", "\r", "D", "\x1b", "R", "i"] {
+    for keys in ["j", "k", "\t", "2", "\r", "\x1b", ";", "\x1b", "!", "\x1b", "?", "\x1b"] {
         screen.send_after_reading(keys);
     }
+    press_until(&mut screen, "\x1b", "FLEETS");
+    press_until(&mut screen, "D", "DEPLOY");
+    press_until(&mut screen, "\x1b", "FLEETS");
+    press_until(&mut screen, "R", "ROLL BACK");
+    screen.send_after_reading("i");
     screen.send_after_reading(&format!("\x1b[200~{HOSTILE}\x1b[201~"));
-    screen.wait_for(&["ROLL BACK"]);
-    screen.send_after_reading("\x1b");
+    press_until(&mut screen, "\x1b", "FLEETS");
     screen.send("\x03");
     assert_eq!(screen.ends().0, 0);
     all_of(&written)

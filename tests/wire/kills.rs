@@ -152,17 +152,27 @@ impl Rounds {
         let id = self.start(&["deploy", self.fleet, "--image", &image, "--strategy", strategy, "--reason", "a round", "--yes", "--detach", "--json"]);
         let state = self.drive(&id, kills, wish);
         match state.as_str() {
-            "succeeded" if self.rolled_back_after(&id) => self.tally.rolled_back += 1,
+            "succeeded" if self.rolled_back_after(&id) => {}
             "succeeded" => {
                 assert!(wish != Wish::Bad, "{id} succeeded with a bad image: {:#}", self.yard.qd.op(&id));
-                (self.live, self.before) = (self.idle(), std::mem::replace(&mut self.runs, image));
+                (self.live, self.before) = (self.idle(), std::mem::replace(&mut self.runs, image.clone()));
                 self.tally.succeeded += 1;
             }
-            "superseded" => self.tally.rolled_back += 1,
+            "superseded" => self.rolled_back(&self.yard.qd.newest("rollback").unwrap()),
             "backed_out" => self.tally.backed_out += 1,
             other => panic!("{id} is {other}: {:#}\n{}", self.yard.qd.op(&id), self.yard.qd.driver_log(&id)),
         }
         self.nothing_borrowed();
+        eprintln!("{} {id} {image} {state}: {:?}", self.fleet, self.tally);
+    }
+
+    /// A rollback ended well. One that came before its deploy had touched anything goes back from what served, and not only to it.
+    fn rolled_back(&mut self, id: &str) {
+        let to = self.yard.qd.op(id)["to_image"].as_str().unwrap().to_owned();
+        if to != self.runs {
+            (self.live, self.before, self.runs) = (self.idle(), to.clone(), to);
+        }
+        self.tally.rolled_back += 1;
     }
 
     /// Whether the person's rollback came when the deploy was stable already; it has ended well by then.
@@ -170,6 +180,7 @@ impl Rounds {
         let number = |id: &str| id.trim_start_matches("op-").parse::<u64>().unwrap();
         let Some(rollback) = self.yard.qd.newest("rollback").filter(|rollback| number(rollback) > number(id)) else { return false };
         assert_eq!(self.drive(&rollback, 0, Wish::Success), "succeeded");
+        self.rolled_back(&rollback);
         true
     }
 

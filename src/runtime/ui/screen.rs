@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::Terminal;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::runtime::Handle;
@@ -19,11 +20,12 @@ use super::fence::Fence;
 use super::signals::{Signals, Told};
 use super::{ExitNote, FIRST_FRAME_PATIENCE, clock, exit_note, feeds, keep, signals};
 use crate::app::{self, Effect, Message, Model, update};
+use crate::domain::ids::{FleetName, ImageId};
 use crate::operation::status::Estate;
 use crate::ports::desk::Desk;
 use crate::terminal::decode::{Input, QUESTION};
 use crate::terminal::{self, Screen, TerminalGuard, Tty, capability, copy, restore};
-use crate::view::view;
+use crate::view::{cursor_pane, view};
 
 /// Between ticks: countdowns show seconds.
 const TICK: Duration = Duration::from_millis(500);
@@ -31,6 +33,8 @@ const TICK: Duration = Duration::from_millis(500);
 const FRAME_REMOTE: Duration = Duration::from_millis(100);
 /// Least time between frames caused by data, locally.
 const FRAME_LOCAL: Duration = Duration::from_millis(33);
+/// How long what follows the cursor waits for the next key.
+const FOLLOW: Duration = Duration::from_millis(40);
 /// How long leaving waits for the answer to a `y`.
 const LAST_ANSWER: Duration = Duration::from_millis(1_500);
 /// How long leaving waits for the terminal's answer to a question.
@@ -49,6 +53,10 @@ pub struct Ui {
     data: Receiver<Message>,
     frame_gap: Duration,
     drawn_at: Instant,
+    /// When to draw what follows the cursor.
+    follow_at: Option<Instant>,
+    /// The last frame.
+    last: Buffer,
     /// There is something new that is not drawn yet.
     dirty: bool,
     leaving: bool,
@@ -83,6 +91,8 @@ impl Ui {
             data,
             frame_gap,
             drawn_at,
+            follow_at: None,
+            last: Buffer::default(),
             dirty: true,
             leaving: false,
             suspending: false,
@@ -119,7 +129,7 @@ impl Ui {
 
     /// One thing that happens, keys before everything else.
     async fn turn(&mut self, signals: &mut Signals, ticks: &mut Interval) -> io::Result<()> {
-        let next_frame = self.drawn_at + self.frame_gap;
+        let next_frame = self.follow_at.unwrap_or(self.drawn_at + self.frame_gap);
         tokio::select! {
             biased;
             heard = self.keys.recv() => return self.on_key(heard, signals).await,
@@ -150,6 +160,7 @@ impl Ui {
             self.leaving = true;
             return Ok(());
         };
+        let before = Cursor::of(&self.model);
         self.hear(first)?;
         while let Ok(next) = self.keys.try_recv() {
             self.hear(next)?;
@@ -157,7 +168,7 @@ impl Ui {
         if std::mem::take(&mut self.suspending) {
             return self.suspend(signals).await;
         }
-        self.draw()
+        if before.only_moved(&Cursor::of(&self.model)) { self.draw_cursor() } else { self.draw() }
     }
 
     fn hear(&mut self, heard: Heard) -> io::Result<()> {
@@ -208,14 +219,33 @@ impl Ui {
 
     /// Draws what differs from the last frame; nothing is sent if nothing does.
     fn draw(&mut self) -> io::Result<()> {
-        let Self { terminal, model, .. } = self;
-        terminal.draw(|frame| {
-            view(model, frame);
-            provoked("view");
-        })?;
+        self.follow_at = None;
+        self.draw_within(None)?;
         self.drawn_at = Instant::now();
         self.dirty = false;
         if self.fence.is_due(&self.model) { self.ask_terminal() } else { Ok(()) }
+    }
+
+    /// Draws the list whose cursor moved, at once; what follows the cursor elsewhere is drawn when no more keys come: once for a key held down.
+    fn draw_cursor(&mut self) -> io::Result<()> {
+        self.draw_within(cursor_pane(&self.model))?;
+        self.follow_at = Some(Instant::now() + FOLLOW);
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn draw_within(&mut self, pane: Option<Rect>) -> io::Result<()> {
+        let Self { terminal, model, last, .. } = self;
+        terminal.draw(|frame| {
+            view(model, frame);
+            let drawn = frame.buffer_mut();
+            if let Some(pane) = pane.filter(|_| last.area == drawn.area) {
+                keep_outside(pane, last, drawn);
+            }
+            last.clone_from(drawn);
+            provoked("view");
+        })?;
+        Ok(())
     }
 
     /// Asks the terminal for an answer that comes after everything it was sent.
@@ -260,6 +290,38 @@ impl Ui {
             sleep(Duration::from_millis(10)).await;
         }
         Ok(exit_note(&self.model, self.asker.unanswered()))
+    }
+}
+
+/// What a key may change for the list with the cursor to be all that is drawn at once.
+#[derive(PartialEq, Eq)]
+struct Cursor {
+    at: (Option<FleetName>, Option<ImageId>),
+    pane: Option<Rect>,
+    notice: Option<String>,
+}
+
+impl Cursor {
+    fn of(model: &Model) -> Self {
+        Self { at: (model.fleet.clone(), model.image.clone()), pane: cursor_pane(model), notice: model.notice.clone() }
+    }
+
+    fn only_moved(&self, now: &Self) -> bool {
+        self.at != now.at && now.pane.is_some() && (&self.pane, &self.notice) == (&now.pane, &now.notice)
+    }
+}
+
+/// Takes every cell outside the pane from the last frame.
+fn keep_outside(pane: Rect, last: &Buffer, drawn: &mut Buffer) {
+    let columns = usize::from(drawn.area.width).max(1);
+    let is_inside = |at: usize| {
+        let (x, y) = (u16::try_from(at % columns), u16::try_from(at / columns));
+        x.is_ok_and(|x| (pane.left()..pane.right()).contains(&x)) && y.is_ok_and(|y| (pane.top()..pane.bottom()).contains(&y))
+    };
+    for (at, (cell, before)) in drawn.content.iter_mut().zip(&last.content).enumerate() {
+        if !is_inside(at) {
+            cell.clone_from(before);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The screen as a person uses it: press keys, read what is there.
 
 mod big;
+mod cursor;
 mod finding;
 mod flows;
 mod frames;

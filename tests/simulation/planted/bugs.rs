@@ -83,7 +83,7 @@ pub const BUGS: &[Bug] = &[
         with(script, &[Fault::SuspendedAtCall]);
     }),
     bug("the lease is not checked before the send", "S3", Hands(Slip::LeaseNotChecked), quiet),
-    bug("another store's claim is not looked at", "S13", Sees(claim_not_seen), |script| aimed(script, Phase::Claim, &[(Fault::ForeignClaim, 0)])),
+    bug("another store's claim is not looked at", "S13", Sees(claim_not_seen), |script| aimed(script, Phase::Claim, &[(Fault::ForeignClaim, 1)])),
     bug("the mark of a bad release is not read", "S5", Ledger(marks_not_read), quiet),
     bug("hidden health is taken for health", "S9", Sees(health_hidden_is_health), |script| {
         with(script, &[Fault::HiddenHealth, Fault::Unreadable]);

@@ -1,0 +1,36 @@
+//! The courtesy claim: renewed while somebody is at work, and taken over by name once it was not.
+
+use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::observation::Depth;
+use quarterdeck::operation::plan::Friction;
+use quarterdeck::world::{Disturbance, Scenario, World};
+
+use crate::bench::{START, deploy_in};
+use crate::soaking;
+
+#[test]
+fn the_claim_is_renewed_each_minute() {
+    let mut bench = soaking(25, true);
+    bench.accepted(CloudCall::Tag { groups: Vec::new(), tags: vec![("qd:claim".to_owned(), String::new())] });
+    bench.later(59);
+    assert!(bench.call().is_err(), "it is fresh");
+    bench.later(1);
+    assert!(matches!(bench.call().unwrap(), CloudCall::Tag { .. }));
+}
+
+#[test]
+fn a_claim_of_another_store_that_was_not_renewed_is_taken_over_by_name() {
+    let claimed = |until: &str| {
+        let mut world = World::new(Scenario::Default, 1, START);
+        let value = format!("op=op-9;who=ann@bastion-2;store=another;until={until}");
+        assert!(world.disturb(Disturbance::Tag { group: "web-prod-a".into(), key: "qd:claim".to_owned(), value: Some(value) }));
+        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+        let seen = world.observe(&spec.scope(), Depth::Full);
+        deploy_in(&world, &seen)
+    };
+    let refused = claimed("2999-01-01T00:00:00Z").unwrap_err();
+    assert!(refused.reason.contains("op-9 by ann@bastion-2"), "{refused:?}");
+    let plan = claimed("2020-01-01T00:00:00Z").unwrap();
+    assert!(plan.checks.iter().any(|check| check.text.starts_with("takes over from operation op-9 by ann@bastion-2")), "{:?}", plan.checks);
+    assert!(matches!(&plan.friction, Friction::Typed { because } if because.contains("op-9")), "{:?}", plan.friction);
+}
