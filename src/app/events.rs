@@ -3,6 +3,7 @@
 use super::lines::event_text;
 use super::model::Model;
 use super::query::{Searchable, has};
+use crate::domain::call::CloudCall;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, VerdictWord};
@@ -77,6 +78,16 @@ pub const fn is_remarkable(body: &EventBody) -> bool {
         EventBody::AlarmsRead { against } => against.is_some(),
         _ => false,
     }
+}
+
+/// A call that went as it should, and the renewal of a claim: on the record, but no news.
+#[must_use]
+pub const fn is_routine(body: &EventBody) -> bool {
+    matches!(
+        body,
+        EventBody::CallEnded { outcome: CallOutcome::Accepted(_), .. }
+            | EventBody::CallIntended { call: CloudCall::Tag { .. } | CloudCall::Untag { .. }, .. }
+    )
 }
 
 /// The person behind an event, where there is one.

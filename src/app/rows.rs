@@ -1,6 +1,7 @@
 //! Which rows are shown, in which order: what a cursor moves over and what a view draws are the same list.
 
 use super::commands::{self, COMMANDS, Command};
+use super::events;
 use super::listing::{self, ImageSort};
 use super::model::{Model, Pane, Picker, Purpose};
 use super::query::{Query, Searchable, has};
@@ -69,6 +70,11 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 /// Every event worth a line with its operation, newest first.
 pub fn activity(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
     model.listing.all_events.iter().map(|at| listing::event(model, *at))
+}
+
+/// Those of them that are news: without calls that went as they should.
+pub fn news(model: &Model) -> impl Iterator<Item = (&OperationView, &Event)> {
+    activity(model).flatten().filter(|(_, event)| !events::is_routine(&event.body))
 }
 
 /// Those of them that pass the activity's filter.
@@ -142,10 +148,10 @@ pub fn newest_first(view: &OperationView) -> Vec<(usize, &Event)> {
     told
 }
 
-/// The newest event worth a line, with its operation.
+/// The newest event that is news, with its operation.
 #[must_use]
 pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
-    activity(model).next().flatten()
+    news(model).next()
 }
 
 /// Events that only keep count are not for people.

@@ -89,11 +89,8 @@ pub fn newest(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         let text = if model.operations_read { " no operation was ever started from this store" } else { " not read yet" };
         return paint.row(area, 0, &paint::toned(text, Tone::Dim));
     }
-    let shown: Vec<Row> = rows::activity(model)
-        .take(usize::from(area.height))
-        .flatten()
-        .filter_map(|(view, event)| row(model, view, event, paint, area.width))
-        .collect();
+    let shown: Vec<Row> =
+        rows::news(model).take(usize::from(area.height)).filter_map(|(view, event)| row(model, view, event, paint, area.width)).collect();
     paint.rows(area, &shown);
 }
 
