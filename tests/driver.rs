@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use quarterdeck::adapters::sim::SimCloud;
 use quarterdeck::adapters::store::{NewOperation, Store};
+use quarterdeck::cli::GlobalOptions;
+use quarterdeck::config::{Places, StoreScope};
 use quarterdeck::domain::ids::{FleetName, OperationId};
 use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::command::Who;
@@ -15,6 +17,7 @@ use quarterdeck::operation::intent::Intent;
 use quarterdeck::ports::desk::{Desk, Records};
 use quarterdeck::runtime::cloud::Cloud;
 use quarterdeck::runtime::driver::drive;
+use quarterdeck::runtime::ground::Ground;
 use quarterdeck::runtime::office::{Office, OfficeSettings};
 use quarterdeck::world::{DEFAULT_SEED, Scenario};
 
@@ -29,7 +32,16 @@ async fn yard() -> Yard {
     let state = dir.path().join("sim-default");
     let store = Arc::new(Store::open(&state).unwrap());
     let cloud = SimCloud::open(&state, Scenario::Default, DEFAULT_SEED, Some(600.0)).unwrap();
-    let settings = OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, driver_arguments: Vec::new() };
+    let places = Places {
+        state_dir: dir.path().to_owned(),
+        scope: StoreScope::Mine,
+        fleets_file: dir.path().join("fleets.toml"),
+        keymap_file: dir.path().join("keymap.toml"),
+        theme_file: dir.path().join("theme.toml"),
+    };
+    let ground = Ground::of(&GlobalOptions::default(), &places);
+    let settings =
+        OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, ground, driver_arguments: Vec::new() };
     let office = Arc::new(Office::new(Cloud::Sim(cloud.clone()), store, settings));
     office.adopt_declared().await.unwrap();
     Yard { office, world: cloud, _dir: dir }

@@ -1,7 +1,7 @@
 //! Every command, once: where it can be pressed, under which name. Footer, help, palette and key map read this table.
 
 use super::model::{Model, Screen};
-use super::sheet::Subject;
+use super::sheet::{Sheet, Subject};
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,11 +35,13 @@ pub enum CommandId {
     OnlyMine,
     Palette,
     Copy,
+    Sources,
     LastView,
     Alerts,
     Activity,
     Help,
     Refresh,
+    Save,
     Suspend,
     Quit,
     Confirm,
@@ -48,6 +50,8 @@ pub enum CommandId {
     Name,
     PlanAgain,
     OtherTarget,
+    Scope,
+    Freeze,
     Choose,
 }
 
@@ -62,6 +66,8 @@ pub enum Place {
     Activity,
     /// The alerts.
     Alerts,
+    /// Sources and settings.
+    Sources,
     /// The help.
     Help,
     /// A plan sheet.
@@ -122,16 +128,16 @@ pub struct Command {
     pub footer: u8,
 }
 
-const LISTS: &[Place] =
-    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
+const EVERYWHERE: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
 const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
-const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
 const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
 const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
-const OPENED: &[Place] = &[Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Help];
+const OPENED: &[Place] = &[Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
 
 macro_rules! command {
     ($id:ident, $name:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
@@ -148,22 +154,24 @@ pub const COMMANDS: &[Command] = &[
     command!(Pause, "pause", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
     command!(TakeOver, "take_over", "take over", Change, ACTING, 4, "start a driver for an operation that has none"),
     command!(Recycle, "recycle", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
+    command!(Freeze, "freeze", "freeze", Change, ACTING, 14, "let no new deploy go forward for a while, or lift that"),
     command!(Confirm, "confirm", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
-    command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet], 2, "close the sheet; nothing is changed"),
+    command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet, Place::Picker], 2, "close the sheet or the list; nothing is changed"),
     command!(Reason, "reason", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
     command!(Name, "type_name", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
-    command!(OtherTarget, "other_target", "target", Sheet, &[Place::Sheet], 5, "choose another target of a rollback"),
+    command!(OtherTarget, "other_target", "change", Sheet, &[Place::Sheet], 5, "choose another target of a rollback, another length of a freeze"),
+    command!(Scope, "scope", "scope", Sheet, &[Place::Sheet], 6, "freeze this fleet, or all of them"),
     command!(PlanAgain, "plan_again", "plan again", Sheet, &[Place::Sheet], 6, "make the plan again from fresh facts"),
     command!(Choose, "choose", "choose", Sheet, &[Place::Picker, Place::Menu], 1, "choose what is under the cursor: an image opens its plan sheet"),
     command!(Open, "open", "open", Look, OPENING, 1, "open what is under the cursor; in the help, run it"),
     command!(Back, "back", "back", Look, OPENED, 1, "back to the view before"),
     command!(LastView, "last_view", "last view", Look, VIEWS, 0, "to the view you were in last, and to this one again"),
-    command!(Down, "down", "down", Look, LISTS, 0, "down a row"),
-    command!(Up, "up", "up", Look, LISTS, 0, "up a row"),
-    command!(PageDown, "page_down", "page down", Look, LISTS, 0, "down a page"),
-    command!(PageUp, "page_up", "page up", Look, LISTS, 0, "up a page"),
-    command!(Top, "top", "top", Look, LISTS, 0, "to the top"),
-    command!(End, "end", "end", Look, LISTS, 0, "to the end"),
+    command!(Down, "down", "down", Look, EVERYWHERE, 0, "down a row"),
+    command!(Up, "up", "up", Look, EVERYWHERE, 0, "up a row"),
+    command!(PageDown, "page_down", "page down", Look, EVERYWHERE, 0, "down a page"),
+    command!(PageUp, "page_up", "page up", Look, EVERYWHERE, 0, "up a page"),
+    command!(Top, "top", "top", Look, EVERYWHERE, 0, "to the top"),
+    command!(End, "end", "end", Look, EVERYWHERE, 0, "to the end"),
     command!(Mark, "mark", "mark", Look, &[Place::Main], 0, "mark the fleet, or take its mark off: R and A are for all marked ones"),
     command!(Rehearse, "rehearse", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
     command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
@@ -175,12 +183,14 @@ pub const COMMANDS: &[Command] = &[
     command!(FleetsPane, "fleets_pane", "fleets", Look, &[Place::Main], 0, "to the fleets"),
     command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
+    command!(Sources, "sources", "sources", Look, VIEWS, 0, "where everything comes from and how old it is, the call budget, settings"),
     command!(Kinds, "kinds", "kinds", Look, &[Place::Activity], 3, "only calls, steps, health, judge, what people did; then all again"),
     command!(OnlyMine, "only_mine", "only mine", Look, &[Place::Activity], 4, "only what you began or asked for"),
     command!(Palette, "palette", "palette", Look, VIEWS, 12, "find a command, fleet or image by a few letters and go there"),
     command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
     command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
 ];
@@ -215,6 +225,7 @@ const fn of_view(screens: &[Screen]) -> Place {
         [.., Screen::Image(_)] => Place::Image,
         [.., Screen::Activity] => Place::Activity,
         [.., Screen::Alerts] => Place::Alerts,
+        [.., Screen::Sources] => Place::Sources,
         [.., Screen::Help] => Place::Help,
         [.., Screen::Main] | [] => Place::Main,
     }
@@ -235,11 +246,16 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
     let Some(sheet) = &model.sheet else { return true };
     match id {
         CommandId::Name => sheet.needs_name(),
-        CommandId::OtherTarget => super::sheet_keys::is_rollback(sheet),
+        CommandId::OtherTarget => super::sheet_keys::is_rollback(sheet) || puts_freeze(sheet),
+        CommandId::Scope => puts_freeze(sheet),
         CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. }),
         CommandId::Rehearse => super::sheet_keys::is_rollback(sheet),
         _ => true,
     }
+}
+
+fn puts_freeze(sheet: &Sheet) -> bool {
+    matches!(&sheet.subject, Subject::Freeze(freezing) if freezing.lifts.is_none())
 }
 
 #[cfg(test)]

@@ -117,6 +117,7 @@ fn of_alerts(model: &Model) -> Vec<Copyable> {
 fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
     match &sheet.subject {
         Subject::Plan { intent, .. } => sheet.plan().map(|plan| of_plan(plan, &intent.command(&plan.to.label()))).unwrap_or_default(),
+        Subject::Freeze(freezing) => vec![item("command", freezing.command())],
         Subject::Command(errand) => vec![item("command", errand.ask.command(&errand.operation))],
         Subject::Batch(batch) => {
             let fleets: Vec<String> = batch.orders().iter().map(|(intent, _)| word(intent.fleet().as_str())).collect();

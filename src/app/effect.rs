@@ -3,6 +3,7 @@
 use super::sheet::Errand;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
+use crate::domain::time::Millis;
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
@@ -25,6 +26,11 @@ pub enum Effect {
     },
     /// Read operations and their events from the store.
     ReadOperations {
+        /// The request.
+        no: u64,
+    },
+    /// Read what the screen stands on: files, environment, the call budget.
+    ReadSources {
         /// The request.
         no: u64,
     },
@@ -97,6 +103,26 @@ pub enum Effect {
         /// Why.
         reason: Option<Untrusted>,
     },
+    /// Let nothing new go forward for a while. Only `y` on a sheet makes this.
+    Freeze {
+        /// The request.
+        no: u64,
+        /// The fleet; none for all of them.
+        fleet: Option<FleetName>,
+        /// How long.
+        length: Millis,
+        /// Why.
+        reason: Untrusted,
+    },
+    /// Lift a freeze. Only `y` on a sheet makes this.
+    Unfreeze {
+        /// The request.
+        no: u64,
+        /// The fleet; none for the freeze of all of them.
+        fleet: Option<FleetName>,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
     /// Try a rollback out up to its first write; changes nothing.
     Rehearse {
         /// The request.
@@ -106,6 +132,8 @@ pub enum Effect {
     },
     /// Put a text where the person's own clipboard is.
     Copy(String),
+    /// Save what is on the screen as text, and what it knows as JSON.
+    Save,
     /// Ring: a person is needed, something failed or finished.
     Bell,
     /// Give the terminal back to the shell until it brings us to the front again.
@@ -118,6 +146,15 @@ impl Effect {
     /// Whether it can change production.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self, Self::Execute { .. } | Self::Command { .. } | Self::TakeOver { .. } | Self::ExecuteMany { .. } | Self::CommandMany { .. })
+        matches!(
+            self,
+            Self::Execute { .. }
+                | Self::Command { .. }
+                | Self::TakeOver { .. }
+                | Self::ExecuteMany { .. }
+                | Self::CommandMany { .. }
+                | Self::Freeze { .. }
+                | Self::Unfreeze { .. }
+        )
     }
 }

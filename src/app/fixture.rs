@@ -46,7 +46,7 @@ pub fn header() -> Header {
 
 /// A model that knows nothing yet.
 pub fn blank(width: u16, height: u16) -> Model {
-    Model::new(Look { ascii: false, colours: Colours::Sixteen }, header(), clock(), (width, height))
+    Model::new(Look { ascii: false, colours: Colours::Sixteen, ..Look::default() }, header(), clock(), (width, height))
 }
 
 fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {

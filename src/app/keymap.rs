@@ -110,6 +110,8 @@ struct Reading<'t> {
     file: &'t str,
     text: &'t str,
     map: Keymap,
+    /// The keys before the file.
+    base: Vec<Vec<Key>>,
     /// Where the file names a command, by its position in [`COMMANDS`].
     named: Vec<Option<usize>>,
     mistakes: Vec<(usize, String)>,
@@ -118,7 +120,7 @@ struct Reading<'t> {
 impl<'t> Reading<'t> {
     /// The map, and the file's mistakes in the order of their lines.
     fn of(file: &'t str, text: &'t str, base: &Keymap) -> Result<(Keymap, Vec<String>), String> {
-        let mut reading = Self { file, text, map: base.clone(), named: vec![None; COMMANDS.len()], mistakes: Vec::new() };
+        let mut reading = Self { file, text, map: base.clone(), base: base.keys.clone(), named: vec![None; COMMANDS.len()], mistakes: Vec::new() };
         let table = DeTable::parse(text).map_err(|error| {
             let line = reading.line(&error.span().unwrap_or(0..0));
             format!("{file}:{line}: {}", escape(error.message()))
@@ -152,6 +154,11 @@ impl<'t> Reading<'t> {
         let mut keys = Vec::new();
         for (word, span) in words {
             match key_for(command, &word) {
+                Ok(key) if self.is_known_for_another(command, key) => {
+                    let what =
+                        format!("{name}: '{key}' is what people know for something else that changes production: choose a letter nothing else had");
+                    self.mistake(&span, what);
+                }
                 Ok(key) => keys.push(key),
                 Err(why) => self.mistake(&span, format!("{name}: {why}")),
             }
@@ -161,6 +168,12 @@ impl<'t> Reading<'t> {
             *bound = keys;
             *named = Some(line);
         }
+    }
+
+    /// A letter that rolls back on one desk must not deploy on the next, nor may a hint that names it lie.
+    fn is_known_for_another(&self, command: &Command, key: Key) -> bool {
+        let others = COMMANDS.iter().zip(&self.base).filter(|(other, _)| other.group == Group::Change && other.id != command.id);
+        command.group == Group::Change && others.into_iter().any(|(_, keys)| keys.contains(&key))
     }
 
     /// In one place a key runs one command: the later line of two is the one reported.
@@ -288,5 +301,6 @@ mod tests {
         assert!(mistakes("sort = \"S\"")[0].contains("those are for what opens a plan sheet"));
         assert!(mistakes("confirm = \"enter\"")[0].contains("too easily"));
         assert!(mistakes("roll_back = \"N\"")[0].contains("needs one"));
+        assert!(mistakes("roll_back = \"A\"\nback_out = \"R\"")[0].contains("something else that changes production"));
     }
 }

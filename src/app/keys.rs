@@ -6,6 +6,7 @@ use super::copying;
 use super::effect::Effect;
 use super::events::Kind;
 use super::field::Edited;
+use super::freezing::Freezing;
 use super::image;
 use super::key::Key;
 use super::listing::{FleetSort, ImageSort};
@@ -172,10 +173,13 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
             }
         }
         CommandId::Recycle => return recycle(model),
+        CommandId::Freeze => freeze(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause | CommandId::TakeOver => open_errand(model, id),
         CommandId::Open => return open(model),
         CommandId::Choose => return choose(model),
+        CommandId::Cancel => model.picker = None,
         CommandId::Refresh => return refresh(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::Quit => return vec![Effect::Quit],
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => match filtered(model) {
@@ -199,6 +203,10 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
         CommandId::Alerts => show(model, Screen::Alerts),
         CommandId::Activity => show(model, Screen::Activity),
+        CommandId::Sources => {
+            show(model, Screen::Sources);
+            return polling::due(model);
+        }
         CommandId::Help => {
             (model.filters.help, model.command) = Default::default();
             show(model, Screen::Help);
@@ -280,7 +288,13 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }
         _ => {}
     }
-    let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
+    let Some(fleet) = model.acting_fleet().cloned() else {
+        // What is about no fleet is about a source.
+        if model.screen() == &Screen::Alerts {
+            show(model, Screen::Sources);
+        }
+        return polling::due(model);
+    };
     if model.screen() == &Screen::Alerts {
         model.inbox.mark_read();
     }
@@ -351,6 +365,11 @@ fn rollback(model: &mut Model) -> Vec<Effect> {
     }
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
     sheet_keys::open_plan(model, Intent::Rollback { fleet, to: None })
+}
+
+fn freeze(model: &mut Model) {
+    let freezing = model.acting_fleet().map(|fleet| Freezing::of(model, fleet));
+    model.sheet = freezing.map(|freezing| Sheet::open(Subject::Freeze(Box::new(freezing)), model.clock.boot));
 }
 
 fn recycle(model: &mut Model) -> Vec<Effect> {

@@ -7,7 +7,7 @@ use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{DeskError, FleetDetail};
+use crate::ports::desk::{DeskError, FleetDetail, Sources};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Message {
     },
     /// Time passed.
     Tick,
+    /// What became of something the person asked for and nothing waits for.
+    Told(String),
     /// The store has something new.
     StoreChanged(u64),
     /// The last estate any process saw, from the store: shown until there is a newer one.
@@ -52,6 +54,8 @@ pub enum Reply {
     Fleet(FleetName, Result<Box<FleetDetail>, DeskError>),
     /// Operations, newest first.
     Operations(Result<Vec<OperationView>, DeskError>),
+    /// What the screen stands on.
+    Sources(Result<Box<Sources>, DeskError>),
     /// A plan.
     Planned(Result<Box<Plan>, DeskError>),
     /// A confirmed plan's operation.

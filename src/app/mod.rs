@@ -6,6 +6,7 @@
 pub mod age;
 pub mod alert;
 pub mod batch;
+pub mod colours;
 pub mod commands;
 pub mod copying;
 pub mod effect;
@@ -13,6 +14,7 @@ pub mod events;
 pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod freezing;
 pub mod image;
 pub mod key;
 pub mod keymap;

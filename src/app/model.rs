@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
+use super::colours;
 use super::commands::CommandId;
 use super::copying::CopyMenu;
 use super::events::Shown;
@@ -19,7 +20,7 @@ use crate::domain::time::WorldTime;
 use crate::operation::event::OperationState;
 use crate::operation::record::OperationView;
 use crate::operation::status::{Estate, FleetStatus, ImageStatus};
-use crate::ports::desk::{DeskError, FleetDetail, Header};
+use crate::ports::desk::{DeskError, FleetDetail, Header, Sources};
 
 /// How much colour the terminal takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +30,10 @@ pub enum Colours {
     /// The sixteen every terminal has.
     #[default]
     Sixteen,
-    /// 256 or more.
+    /// 256.
     Many,
+    /// All of them.
+    True,
 }
 
 /// How things are drawn.
@@ -40,6 +43,8 @@ pub struct Look {
     pub ascii: bool,
     /// How much colour.
     pub colours: Colours,
+    /// Which colour means what.
+    pub palette: colours::Palette,
 }
 
 /// A view of its own.
@@ -55,6 +60,8 @@ pub enum Screen {
     Activity,
     /// Errors and operations that stopped.
     Alerts,
+    /// Where everything comes from, and how this program is set.
+    Sources,
     /// What every key does.
     Help,
 }
@@ -229,6 +236,8 @@ pub struct Model {
     pub detail: Option<Aged<FleetDetail>>,
     /// Why the last reading of the opened fleet failed, if it did.
     pub detail_problem: Option<Problem>,
+    /// What the screen stands on, as last read.
+    pub sources: Option<Aged<Sources>>,
     /// Operations, newest first.
     pub operations: Vec<OperationView>,
     /// Operations were read at least once.
@@ -288,6 +297,7 @@ impl Model {
             estate_problem: None,
             detail: None,
             detail_problem: None,
+            sources: None,
             operations: Vec::new(),
             operations_read: false,
             inbox: Inbox::default(),
@@ -350,7 +360,7 @@ impl Model {
     /// The fleet that a capital letter is about. Help and activity are about the view they were opened from.
     #[must_use]
     pub fn acting_fleet(&self) -> Option<&FleetName> {
-        match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity)) {
+        match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity | Screen::Sources)) {
             Some(Screen::Fleet(name)) => Some(name),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
             Some(Screen::Image(id)) => super::image::fleet(self, id),

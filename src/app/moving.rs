@@ -36,6 +36,7 @@ fn move_by(model: &mut Model, by: isize) {
     match model.screen() {
         Screen::Main => move_main(model, by),
         Screen::Alerts => move_alert(model, by),
+        Screen::Sources => scroll(model, by, 60),
         Screen::Activity => move_event(model, by),
         Screen::Help => move_command(model, by),
         Screen::Image(id) => model.fleet = image::fleet_at_offset(model, id, by),

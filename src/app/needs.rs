@@ -110,7 +110,7 @@ pub struct Need {
 pub fn most_urgent(model: &Model) -> Option<Need> {
     if let Some(since) = model.credentials_gone {
         let lasting = lasting(model.clock.world.since(since));
-        return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}. Last known state is shown, actions are off") });
+        return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}: last known state, actions are off") });
     }
     stopped(model).or_else(|| unreachable_cloud(model))
 }
@@ -148,5 +148,5 @@ fn rank(view: &OperationView, now: WorldTime) -> u8 {
 
 fn unreachable_cloud(model: &Model) -> Option<Need> {
     let problem = model.estate_problem.as_ref()?;
-    Some(Need { fleet: None, text: format!("{} — {}", problem.text, problem.hint) })
+    Some(Need { fleet: None, text: format!("{}: {}", problem.text, problem.hint) })
 }

@@ -16,6 +16,8 @@ const FLEET_QUIET: Millis = Millis::secs(5);
 const WITHOUT_CREDENTIALS: Millis = Millis::secs(5);
 /// Between readings of operations that are not finished: a driver that dies writes nothing that would tell.
 const DRIVERS: Millis = Millis::secs(3);
+/// Between looks at files, environment and budget, while they are on the screen.
+const SOURCES: Millis = Millis::secs(5);
 /// A key asks for a fresh reading at most this often.
 pub const SOONEST: Millis = Millis::secs(2);
 
@@ -29,13 +31,24 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     if model.requests.fleet.is_due(model.clock.boot, fleet_period(model)) {
         effects.extend(read_opened_fleet(model));
     }
+    if model.requests.sources.is_due(model.clock.boot, SOURCES) && shows_sources(model) {
+        effects.push(Effect::ReadSources { no: model.requests.begin(model.clock.boot, |requests| &mut requests.sources) });
+    }
     if model.requests.operations.is_due(model.clock.boot, DRIVERS) && model.operations.iter().any(|view| !view.state().is_final()) {
         effects.extend(read_operations(model));
     }
     effects
 }
 
-fn estate_period(model: &Model) -> Millis {
+/// Whether what the screen stands on is on it: asked for, or because there is nothing else to show.
+fn shows_sources(model: &Model) -> bool {
+    let nothing_else = model.fleets().is_empty() && (model.estate.is_some() || model.estate_problem.is_some());
+    model.screen() == &Screen::Sources || nothing_else || model.credentials_gone.is_some()
+}
+
+/// How often fleets and images are read now.
+#[must_use]
+pub fn estate_period(model: &Model) -> Millis {
     if model.credentials_gone.is_some() {
         WITHOUT_CREDENTIALS
     } else if model.operations.iter().any(|view| is_at_work(view.state())) {

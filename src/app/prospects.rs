@@ -3,7 +3,7 @@
 use super::commands::CommandId;
 use super::model::{Model, Pane, Screen};
 use super::rows;
-use super::sheet::Ask;
+use super::sheet::{Ask, Sheet};
 use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::command::{CommandKind, Ruling, rule};
@@ -19,16 +19,19 @@ pub const TOO_OLD: Millis = Millis::mins(2);
 #[must_use]
 pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
-        CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver if has_marks(model) => {
+        CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver | CommandId::Freeze
+            if has_marks(model) =>
+        {
             Some(format!("{} fleets are marked and this is for one: esc takes the marks off", model.marked.len()))
         }
         CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
         CommandId::Rehearse => may_look(model),
         CommandId::Mark if model.fleet.is_none() => Some("no fleet is selected".to_owned()),
         CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
-        CommandId::Rollback => general(model),
+        CommandId::Rollback | CommandId::Freeze => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
+        CommandId::Confirm => model.sheet.as_ref().and_then(Sheet::hurdle),
         CommandId::Open => nothing_to_open(model),
         _ => None,
     }
@@ -36,7 +39,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
 
 fn nothing_to_open(model: &Model) -> Option<String> {
     match model.screen() {
-        Screen::Help => None,
+        Screen::Help | Screen::Alerts => None,
         Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),
         _ => model.acting_fleet().is_none().then(|| no_fleet(model)),

@@ -16,7 +16,7 @@ use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{DeskError, FleetDetail};
+use crate::ports::desk::{DeskError, FleetDetail, Sources};
 
 /// Takes an answer in.
 pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
@@ -24,6 +24,7 @@ pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
         Reply::Estate(result) => estate(model, no, result),
         Reply::Fleet(name, result) => fleet(model, no, &name, result),
         Reply::Operations(result) => return operations(model, no, result),
+        Reply::Sources(result) => sources(model, no, result),
         Reply::Planned(result) => planned(model, no, result),
         Reply::Executed(result) => return executed(model, no, result),
         Reply::Commanded(result) => return commanded(model, no, result),
@@ -83,6 +84,16 @@ fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetD
             model.detail_problem = Some(Problem::from(&error));
             note_failure(model, &format!("reading {name}"), &error, Some(name.clone()));
         }
+    }
+}
+
+fn sources(model: &mut Model, no: u64, result: Result<Box<Sources>, DeskError>) {
+    if !model.requests.end(no, |requests| &mut requests.sources).believed {
+        return;
+    }
+    match result {
+        Ok(sources) => model.sources = Some(Aged::new(*sources, model.clock.world, model.clock)),
+        Err(error) => note_failure(model, "reading sources", &error, None),
     }
 }
 
@@ -277,10 +288,11 @@ fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> V
     let waited_for = is_waited_for(model, no);
     match result {
         Ok(answer) => {
-            if waited_for && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_))) {
+            if waited_for && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_) | Subject::Freeze(_))) {
                 model.sheet = None;
             }
             model.notice = Some(answer);
+            model.requests.estate.hurry();
         }
         Err(error) => refused(model, waited_for, "not done", &error),
     }

@@ -72,6 +72,8 @@ pub struct Requests {
     pub fleet: Lane,
     /// Operations.
     pub operations: Lane,
+    /// What the screen stands on.
+    pub sources: Lane,
     /// Plans.
     pub plan: Lane,
     /// Confirmed plans and commands.

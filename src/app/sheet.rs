@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::field::Field;
+use super::freezing::Freezing;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -79,6 +80,8 @@ pub enum Subject {
     Command(Box<Errand>),
     /// The same for several fleets.
     Batch(Box<Batch>),
+    /// A freeze that is put or lifted.
+    Freeze(Box<Freezing>),
 }
 
 /// How far a rehearsal on a sheet is.
@@ -165,6 +168,7 @@ impl Sheet {
             Subject::Plan { intent, .. } => intent.fleet(),
             Subject::Command(errand) => &errand.fleet,
             Subject::Batch(batch) => &batch.lead,
+            Subject::Freeze(freezing) => &freezing.fleet,
         }
     }
 
@@ -186,7 +190,7 @@ impl Sheet {
     pub fn plan(&self) -> Option<&Plan> {
         match &self.subject {
             Subject::Plan { state: PlanState::Made(plan), .. } => Some(plan),
-            Subject::Plan { .. } | Subject::Command(_) | Subject::Batch(_) => None,
+            Subject::Plan { .. } | Subject::Command(_) | Subject::Batch(_) | Subject::Freeze(_) => None,
         }
     }
 
@@ -197,6 +201,7 @@ impl Sheet {
             Subject::Plan { .. } => self.plan().map(|plan| &plan.friction),
             Subject::Command(errand) => Some(&errand.friction),
             Subject::Batch(batch) => Some(&batch.friction),
+            Subject::Freeze(freezing) => Some(&freezing.friction),
         }
     }
 
@@ -225,7 +230,9 @@ impl Sheet {
             (Sending::Not, Subject::Batch(batch)) if batch.ready() == 0 => "there is nothing to confirm",
             (Sending::Sent, _) => "it is on its way: waiting for the answer",
             (Sending::Failed(_), Subject::Plan { .. }) => "press r to plan again, then y",
-            (Sending::Failed(_), Subject::Command(_) | Subject::Batch(_)) => "close this sheet and look again before you repeat it",
+            (Sending::Failed(_), Subject::Command(_) | Subject::Batch(_) | Subject::Freeze(_)) => {
+                "close this sheet and look again before you repeat it"
+            }
             (Sending::Not, Subject::Plan { state: PlanState::Making, .. }) => "the plan is still being made",
             (Sending::Not, Subject::Plan { state: PlanState::Failed(_), .. }) => "there is no plan to confirm",
             (Sending::Not, _) => return None,

@@ -4,6 +4,7 @@ use super::batch::{BATCH, Batch, BatchKind};
 use super::commands::{CommandId, Place};
 use super::effect::Effect;
 use super::field::Edited;
+use super::freezing::Freezing;
 use super::key::Key;
 use super::keys;
 use super::model::{Model, Purpose};
@@ -49,12 +50,14 @@ fn leave_field(sheet: &mut Sheet, edited: Edited) {
 fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
+        CommandId::Save => return vec![Effect::Save],
         CommandId::PlanAgain => return plan_again(model),
         CommandId::Rehearse => return rehearse(model),
         CommandId::Cancel => close(model),
         CommandId::Reason => edit(model, Entry::Reason),
         CommandId::Name => edit(model, Entry::Name),
         CommandId::OtherTarget => other_target(model),
+        CommandId::Scope => refreeze(model, |freezing| freezing.all = !freezing.all),
         CommandId::Copy => keys::open_menu(model),
         other => moving::travel(model, other),
     }
@@ -115,7 +118,18 @@ pub const fn is_rollback(sheet: &Sheet) -> bool {
     matches!(&sheet.subject, Subject::Plan { intent: Intent::Rollback { .. }, .. })
 }
 
+/// Changes what a freeze would be, while that is still open.
+fn refreeze(model: &mut Model, change: impl Fn(&mut Freezing)) {
+    if let Some(sheet) = model.sheet.as_mut().filter(|sheet| sheet.sending == Sending::Not)
+        && let Subject::Freeze(freezing) = &mut sheet.subject
+        && freezing.lifts.is_none()
+    {
+        change(freezing);
+    }
+}
+
 fn other_target(model: &mut Model) {
+    refreeze(model, Freezing::other_length);
     let Some(sheet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent) else { return };
     model.requests.plan.forget();
     keys::open_picker(model, sheet.fleet().clone(), Purpose::RollbackTarget);
@@ -191,6 +205,14 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
             Some(Effect::Execute { no, intent: intent.clone(), plan: plan.clone(), reason, typed })
         }
         Subject::Plan { .. } | Subject::Batch(_) => None,
+        Subject::Freeze(freezing) => {
+            let fleet = freezing.scope().cloned();
+            Some(match reason {
+                _ if freezing.lifts.is_some() => Effect::Unfreeze { no, fleet, reason },
+                Some(reason) => Effect::Freeze { no, fleet, length: freezing.length, reason },
+                None => return None,
+            })
+        }
         Subject::Command(errand) => {
             let operation = errand.operation.clone();
             Some(match errand.ask {

@@ -35,6 +35,10 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Tick => polling::due(model),
         Message::StoreChanged(_) => polling::read_operations(model).into_iter().collect(),
         Message::Reply { no, reply } => replies::take(model, no, reply),
+        Message::Told(text) => {
+            model.notice = Some(text);
+            Vec::new()
+        }
         Message::Paste(text) => paste(model, &text),
         Message::Resized { width, height } => {
             model.size = (width, height);

@@ -19,6 +19,7 @@ mod output;
 mod parse;
 mod plan_document;
 mod plan_text;
+mod screen_document;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use json::to_string as json_line;
 pub use options::{ActOptions, GlobalOptions};
 pub use output::Output;
 pub use parse::{Command, Early, Invocation, Work, parse, parse_from};
+pub use screen_document::{screen_document, word as screen_word};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;

@@ -63,6 +63,8 @@ pub struct Places {
     pub fleets_file: PathBuf,
     /// `keymap.toml`, beside it.
     pub keymap_file: PathBuf,
+    /// `theme.toml`.
+    pub theme_file: PathBuf,
 }
 
 impl Places {
@@ -77,7 +79,8 @@ impl Places {
             None => around.user_config.as_ref().ok_or_else(|| homeless("configuration", "--config FILE"))?.join("fleets.toml"),
         };
         let keymap_file = fleets_file.with_file_name("keymap.toml");
-        Ok(Self { state_dir, scope, fleets_file, keymap_file })
+        let theme_file = fleets_file.with_file_name("theme.toml");
+        Ok(Self { state_dir, scope, fleets_file, keymap_file, theme_file })
     }
 }
 

@@ -3,7 +3,9 @@
 use super::situation::Situation;
 use super::{Move, WantedCall};
 use crate::domain::call::{CloudCall, CloudErrorKind};
+use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
+use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
 use crate::operation::progress::RefusedCall;
 
@@ -69,7 +71,8 @@ const fn passes(kind: CloudErrorKind) -> bool {
 /// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
     let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
-    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim();
+    // Another store's claim that was put over it is not overwritten in its turn.
+    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim() && situation.claim_of_others().is_none();
     let renewal = || situation.claim_call("the claim is renewed");
     match then {
         Move::Wait { .. } if due => Move::Call(renewal()),
@@ -84,14 +87,20 @@ impl Situation<'_> {
         self.may_hint(WRITE_CLAIM)
     }
 
+    /// A live claim of another store on a group of the plan.
+    pub(super) fn claim_of_others(&self) -> Option<Claim> {
+        foreign_claim(Slot::BOTH.into_iter().filter_map(|slot| self.group(slot)), &self.claimant.store, self.now)
+    }
+
     fn may_hint(&self, api: &str) -> bool {
         refused(self, api).is_none_or(|refused| self.now.since(refused.at) >= HINT_PAUSE)
     }
 
     /// The call that takes our claim off, while it may still be on a group: it was written, or one of this store is seen, which may be that
-    /// of an operation this one took the wheel from. One that is refused is left to end by itself.
+    /// of an operation this one took the wheel from. One that is refused is left to end by itself, one that another store put its own over is not
+    /// there any more.
     pub(super) fn unclaim(&self) -> Option<WantedCall> {
-        let written = self.progress.claimed_at.is_some();
+        let written = self.progress.claimed_at.is_some() && self.claim_of_others().is_none();
         let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0 && refused(self, DELETE_CLAIM).is_none();
         (written || seen).then(|| self.unclaim_call())
     }

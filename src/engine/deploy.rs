@@ -9,7 +9,7 @@ use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
 use crate::domain::traffic::Counts;
 use crate::judge::counts::{Finding, judge};
-use crate::operation::claim::{STABLE_KEY, foreign_claim, stable_value};
+use crate::operation::claim::{STABLE_KEY, stable_value};
 use crate::operation::event::{EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::plan::StepKind;
 
@@ -118,8 +118,7 @@ fn raised_need(situation: &Situation<'_>) -> Vec<EventBody> {
 }
 
 pub(super) fn claim(situation: &Situation<'_>) -> Step {
-    let groups: Vec<_> = Slot::BOTH.iter().filter_map(|slot| situation.group(*slot)).collect();
-    if let Some(claim) = foreign_claim(groups.iter().copied(), &situation.claimant.store, situation.now) {
+    if let Some(claim) = situation.claim_of_others() {
         return Move::Fail { why: format!("the fleet is claimed: {}", claim.described()) }.into();
     }
     let Some(claimed_at) = situation.progress.claimed_at else {

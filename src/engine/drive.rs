@@ -114,7 +114,10 @@ pub struct Driver<H> {
     lease: Lease,
     lease_since: BootTime,
     renewed_at: BootTime,
+    /// What events are stamped with and waits are counted by: it never goes back.
     now: WorldTime,
+    /// The world's clock as it was read last, which may be behind that where a driver before had a wrong one.
+    clock: WorldTime,
     retire: Option<OperationId>,
     /// The gate that this driver lets run.
     gate: Option<usize>,
@@ -139,6 +142,7 @@ impl<H: Hands> Driver<H> {
             lease_since: since,
             renewed_at: since,
             now,
+            clock: now,
             retire: None,
             gate: None,
             told_end: None,
@@ -203,7 +207,8 @@ impl<H: Hands> Driver<H> {
             return Ok(());
         }
         let seen = self.hands.look(depth(&self.operation.plan, &self.progress)).await;
-        self.now = self.hands.world_now().await.unwrap_or(seen.at).max(self.now);
+        self.clock = self.hands.world_now().await.unwrap_or(seen.at);
+        self.now = self.clock.max(self.now);
         self.tell_credentials(&seen);
         self.tell_overdue();
         match self.decide(&seen) {
@@ -330,7 +335,7 @@ impl<H: Hands> Driver<H> {
             self.hands.start_gate(&run).await;
             self.gate = Some(gate);
         }
-        let until = self.now.plus(wait);
+        let until = self.clock.plus(wait);
         loop {
             if let Some(outcome) = self.hands.gate_ended().await {
                 self.gate = None;
@@ -343,9 +348,9 @@ impl<H: Hands> Driver<H> {
         }
     }
 
-    /// Waits for `wait` of world time; a command ends it early.
+    /// Waits for `wait` of world time; a command ends it early. The fleet is looked at again after that even if time stands still for the plan.
     async fn rest(&mut self, wait: Millis) -> Result<(), H::Error> {
-        let until = self.now.plus(wait);
+        let until = self.clock.plus(wait);
         self.hands.rests(self.now).await;
         while self.hands.nap(until, self.renew_at()).await? == Nap::Part {
             self.keep_lease().await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use crate::domain::budget::BudgetKey;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
@@ -111,6 +112,26 @@ impl DeskError {
     }
 }
 
+/// What the screen stands on, besides what it read from the cloud.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sources {
+    /// Credentials, region, files and records: what was found, what is missing and how to get it.
+    pub findings: Vec<Finding>,
+    /// What is left of the call budget that every process of this store shares; empty where calls cost nothing or none was made.
+    pub budget: Vec<BudgetLevel>,
+    /// The command that brings credentials back, where there is one.
+    pub sign_in: Option<String>,
+}
+
+/// What is left of one part of the call budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetLevel {
+    /// Which calls are paid from it.
+    pub key: BudgetKey,
+    /// Calls that could be made at once; below zero when rollbacks borrowed.
+    pub left: f64,
+}
+
 /// Everything behind the screen.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -122,6 +143,9 @@ pub trait Desk: Send + Sync {
 
     /// The last estate any process of this store saw; quick, no network.
     fn last_known(&self) -> Result<Option<Estate>, DeskError>;
+
+    /// What the screen stands on: quick, no network.
+    fn sources(&self) -> Result<Sources, DeskError>;
 
     /// The estate now. A snapshot of another process younger than the polling period is taken instead of asking again.
     async fn estate(&self) -> Result<Estate, DeskError>;
@@ -157,6 +181,12 @@ pub trait Desk: Send + Sync {
 
     /// Starts a driver for an operation whose driver is gone. An error if it has one.
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError>;
+
+    /// Lets nothing new go forward in a fleet, or in any, for so long. What is under way goes on.
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError>;
+
+    /// Lifts the freeze of a fleet, or of all; the one that was lifted, if there was one.
+    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError>;
 }
 
 /// What only the command line asks.
@@ -179,12 +209,6 @@ pub trait Records: Desk {
 
     /// The freezes in force, the one that ends last first; as of world time as well as it is known without asking anybody.
     fn freezes(&self) -> Result<Vec<Freeze>, DeskError>;
-
-    /// Lets nothing new go forward in a fleet, or in any, for so long. What is under way goes on.
-    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError>;
-
-    /// Lifts the freeze of a fleet, or of all; the one that was lifted, if there was one.
-    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError>;
 
     /// Writes a found fleet down, so that it may be changed: into `fleets.toml`, with a first entry in the ledger. `live` decides where the weights do not.
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError>;

@@ -13,8 +13,9 @@ use crate::adapters::host;
 use crate::adapters::store::{Store, StoreBudget};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::{Untrusted, escape};
-use crate::domain::time::WorldTime;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::CommandKind;
+use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
@@ -23,7 +24,7 @@ use crate::operation::sighting::Sighting;
 use crate::operation::status::Estate;
 use crate::plan::estate::estate;
 use crate::ports::cloud::CloudRead;
-use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
+use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen, Sources};
 
 /// The desk over AWS. Connecting waits for the first question that needs the network.
 pub struct AwsDesk {
@@ -152,6 +153,10 @@ impl Desk for AwsDesk {
         Ok(Some(estate(&Sighting { specs, ..seen }, &records)))
     }
 
+    fn sources(&self) -> Result<Sources, DeskError> {
+        self.wiring.ground().sources(self.store().map(AsRef::as_ref))
+    }
+
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.office().await?.estate().await
     }
@@ -193,5 +198,13 @@ impl Desk for AwsDesk {
 
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
         self.office().await?.take_over(id).await
+    }
+
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
+        self.office().await?.freeze(fleet, length, reason).await
+    }
+
+    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
+        self.office().await?.unfreeze(fleet, reason).await
     }
 }

@@ -15,9 +15,10 @@ use crate::adapters::store::{CommandAnswer, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
+use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{BUILD, Friction, OperationKind, Plan, Refusal};
 use crate::operation::proof::Rehearsal;
@@ -26,7 +27,7 @@ use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetStatus};
 use crate::plan::estate::{closer, estate, looked_at};
 use crate::plan::rollback::rolls_back_already;
-use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen};
+use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen, Sources};
 
 /// How long a driver may take to show up before its operation is given up.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,6 +58,10 @@ impl Desk for Office {
 
     fn last_known(&self) -> Result<Option<Estate>, DeskError> {
         self.last_round()?.map(|seen| self.estate_of(&seen)).transpose()
+    }
+
+    fn sources(&self) -> Result<Sources, DeskError> {
+        self.settings.ground.sources(Some(&*self.store))
     }
 
     async fn estate(&self) -> Result<Estate, DeskError> {
@@ -163,6 +168,14 @@ impl Desk for Office {
         }
         let log = super::launch::log_end(&super::launch::log_path(self.store.dir(), id));
         Err(DeskError::other(format!("no driver took {id} over: {log}"), "its lease may still run: try again in half a minute"))
+    }
+
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
+        self.put_freeze(fleet, length, reason).await
+    }
+
+    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
+        self.lift_freeze(fleet, reason).await
     }
 }
 

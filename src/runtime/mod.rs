@@ -11,6 +11,7 @@ mod examine;
 mod freezer;
 mod gates;
 mod gather;
+pub mod ground;
 pub mod launch;
 mod notifier;
 pub mod office;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::cloud::Cloud;
+use super::ground::Ground;
 use crate::adapters::host;
 use crate::adapters::sim::KeepAlive;
 use crate::adapters::store::Store;
@@ -24,6 +25,8 @@ pub struct OfficeSettings {
     pub read_only: bool,
     /// Every wait of an operation is divided by it; 1 but in tests.
     pub time_scale: u32,
+    /// What the process stands on.
+    pub ground: Ground,
     /// The options a driver is started with, besides `drive OPERATION`.
     pub driver_arguments: Vec<OsString>,
 }

@@ -59,14 +59,6 @@ impl Records for Office {
         Ok(self.store.freezes(Self::now(self))?)
     }
 
-    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
-        self.put_freeze(fleet, length, reason).await
-    }
-
-    async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
-        self.lift_freeze(fleet, reason).await
-    }
-
     async fn adopt(&self, fleet: &FleetName, live: Option<Slot>) -> Result<Adopted, DeskError> {
         self.may_write()?;
         let (spec, _) = self.spec(fleet).await?;

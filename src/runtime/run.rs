@@ -12,7 +12,6 @@ use super::ui::{self, ScreenOptions};
 use super::wiring::Wiring;
 use super::{driver, launch, plain};
 use crate::adapters::store::Store;
-use crate::app::keymap::Keymap;
 use crate::cli::commands::keys;
 use crate::cli::commands::sim::{self, SimCommand};
 use crate::cli::{self, Exit, Invocation, Output, Work};
@@ -89,12 +88,12 @@ fn built_without_aws() -> DeskError {
 }
 
 fn screen(wiring: Wiring, out: &mut Output) -> Result<Exit, DeskError> {
-    let (options, keymap) = (wiring.screen_options(), wiring.keymap());
+    let options = wiring.screen_options();
     let desk: Arc<dyn Desk> = match wiring.scenario() {
         Some(scenario) => wiring.open_sim(scenario)?,
         None => aws_desk(wiring)?,
     };
-    show(desk, options, keymap, out)
+    show(desk, options, out)
 }
 
 #[cfg(feature = "aws")]
@@ -107,8 +106,8 @@ fn aws_desk(_: Wiring) -> Result<Arc<dyn Desk>, DeskError> {
     Err(built_without_aws())
 }
 
-fn show(desk: Arc<dyn Desk>, options: ScreenOptions, keymap: Result<Keymap, DeskError>, out: &mut Output) -> Result<Exit, DeskError> {
-    let note = ui::run(desk, options, keymap).map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
+fn show(desk: Arc<dyn Desk>, options: ScreenOptions, out: &mut Output) -> Result<Exit, DeskError> {
+    let note = ui::run(desk, options).map_err(|error| DeskError::other(error.to_string(), error.hint()))?;
     let note = note.to_string();
     if !note.is_empty() {
         out.text(&note);

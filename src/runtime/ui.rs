@@ -7,29 +7,36 @@ mod ask;
 mod clock;
 mod feeds;
 mod fence;
+mod keep;
 mod screen;
 mod signals;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::app::keymap::Keymap;
+use crate::app::model::Look;
 use crate::app::{self, Model};
 use crate::ports::desk::{Desk, DeskError};
-use crate::terminal::{self, TerminalGuard, capability};
+use crate::terminal::{self, TerminalGuard};
 use screen::Ui;
 
-/// How the screen is to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How the screen is to look, what it listens to, and where it may write.
+#[derive(Clone, Debug)]
 pub struct ScreenOptions {
-    /// ASCII twins instead of glyphs.
-    pub ascii: bool,
-    /// No colour, whatever the terminal says.
-    pub no_color: bool,
+    /// How it draws.
+    pub look: Look,
+    /// Which keys run what.
+    pub keymap: Result<Keymap, DeskError>,
+    /// What is wrong with the person's own colours.
+    pub mistake: Option<DeskError>,
+    /// The directory of what is saved and copied.
+    pub saved: PathBuf,
 }
 
 /// What to say after the screen is left.
@@ -80,22 +87,24 @@ impl ScreenError {
 /// How long the first frame waits for the store's last snapshot.
 const FIRST_FRAME_PATIENCE: Duration = Duration::from_millis(30);
 
-/// Shows the screen until a person leaves it. A key map with mistakes is no reason to have no screen: it opens with the built-in keys and says so.
+/// Shows the screen until a person leaves it.
 ///
 /// # Errors
 /// Without a terminal, or when the terminal fails.
-pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions, keymap: Result<Keymap, DeskError>) -> Result<ExitNote, ScreenError> {
+pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions) -> Result<ExitNote, ScreenError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ScreenError::NoTerminal);
     }
     let workers = workers()?;
     let local = Builder::new_current_thread().enable_all().build()?;
     let size = terminal::size();
-    let look = capability::look(options.ascii, options.no_color);
-    let mut model = Model::new(look, desk.header(), clock::read(desk.as_ref()), size);
-    app::keymap::take(&mut model, keymap);
+    let mut model = Model::new(options.look, desk.header(), clock::read(desk.as_ref()), size);
+    app::keymap::take(&mut model, options.keymap);
+    if let Some(mistake) = options.mistake {
+        model.inbox.add(model.clock.world, mistake.to_string(), mistake.hint(), None);
+    }
     let guard = TerminalGuard::take()?;
-    let ended = local.block_on(Ui::open(desk, model, workers.handle().clone(), guard)?.go_on());
+    let ended = local.block_on(Ui::open(desk, model, workers.handle().clone(), guard, options.saved)?.go_on());
     workers.shutdown_background();
     Ok(ended?)
 }

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cloud::Cloud;
+use super::ground::Ground;
 use super::office::{Office, OfficeSettings};
 use super::ui::ScreenOptions;
 use crate::adapters::sim::SimCloud;
 use crate::adapters::store::{Store, trust_root};
+use crate::app::colours::Palette;
 use crate::app::keymap::Keymap;
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
 use crate::domain::text::escape;
 use crate::ports::desk::DeskError;
+use crate::terminal::capability;
 use crate::world::{DEFAULT_SEED, Scenario};
 
 /// Options with everything they leave to files and environment filled in; nothing is connected yet.
@@ -84,10 +87,21 @@ impl Wiring {
         read.map_err(|mistakes| DeskError::other(mistakes.join("\n"), "nothing of this file is used until it is right"))
     }
 
-    /// How the screen is to look.
+    /// Which colours mean what, if the person has a file that says so; `light` is the terminal's background.
+    fn palette(&self, light: bool) -> Result<Palette, DeskError> {
+        let path = &self.places.theme_file;
+        let Some(text) = config::read(path)? else { return Ok(Palette::of(light)) };
+        let read = Palette::with(&escape(&path.display().to_string()), &text, light);
+        read.map_err(|mistake| DeskError::other(escape(&mistake), "the built-in colours are used until it is right"))
+    }
+
+    /// How the screen is to look and what it may write. A mistake in the person's files for it is no reason to have no screen: it says so.
     #[must_use]
-    pub const fn screen_options(&self) -> ScreenOptions {
-        ScreenOptions { ascii: self.options.ascii, no_color: self.options.no_color }
+    pub fn screen_options(&self) -> ScreenOptions {
+        let mut look = capability::look(self.options.ascii, self.options.no_color);
+        let palette = self.palette(look.palette == Palette::LIGHT);
+        look.palette = palette.as_ref().map_or(look.palette, |palette| *palette);
+        ScreenOptions { look, keymap: self.keymap(), mistake: palette.err(), saved: self.places.state_dir.join("saved") }
     }
 
     /// The office of the simulated cloud.
@@ -112,11 +126,16 @@ impl Wiring {
         Ok(Arc::new(Office::new(Cloud::Sim(cloud), store, self.office_settings())))
     }
 
+    pub(super) fn ground(&self) -> Ground {
+        Ground::of(&self.options, &self.places)
+    }
+
     pub(super) fn office_settings(&self) -> OfficeSettings {
         OfficeSettings {
             fleets_file: self.places.fleets_file.clone(),
             read_only: self.options.read_only,
             time_scale: self.time_scale,
+            ground: self.ground(),
             driver_arguments: self.driver_arguments(),
         }
     }

@@ -287,18 +287,9 @@ mod tests {
 
     #[test]
     fn what_we_do_not_know_is_no_key() {
-        for bytes in [
-            b"\x1by".as_slice(),
-            b"\x1b\r",
-            b"\x1b\x03",
-            b"\x1b[1;3A",
-            b"\x1b[15~",
-            b"\x1b[[A",
-            b"\x1bOP",
-            b"\x1b]0;yy\x07",
-            b"\x1bPyy\x1b\\",
-            b"\x1b[?1;2c",
-        ] {
+        for bytes in
+            [b"\x1by".as_slice(), b"\x1b\r", b"\x1b[1;3A", b"\x1b[15~", b"\x1b[[A", b"\x1bOP", b"\x1b]0;yy\x07", b"\x1bPyy\x1b\\", b"\x1b[?1;2c"]
+        {
             assert_eq!(keys(bytes), [], "{}", bytes.escape_ascii());
         }
     }

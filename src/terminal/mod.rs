@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod capability;
+pub mod copy;
 pub mod decode;
 pub mod guard;
 pub mod input;

@@ -71,7 +71,10 @@ fn about(alert: &Alert, columns: usize) -> Vec<Row> {
     let mut rows = vec![Vec::new()];
     rows.extend(lines(&alert.text, Tone::Strong).into_iter().take(3));
     rows.extend(lines(&alert.hint, Tone::Plain).into_iter().take(1));
-    let leads = alert.fleet.as_ref().map_or_else(|| "it is about no single fleet".to_owned(), |fleet| format!("enter opens {fleet}"));
+    let leads = alert
+        .fleet
+        .as_ref()
+        .map_or_else(|| "it is about no single fleet: enter opens the sources".to_owned(), |fleet| format!("enter opens {fleet}"));
     rows.push(paint::toned(format!(" {leads}"), Tone::Dim));
     rows
 }

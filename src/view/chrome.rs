@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
-use crate::app::age::about;
+use crate::app::age::{about, stepped};
 use crate::app::commands::{self, Command, CommandId, Group};
 use crate::app::lines::route_words;
 use crate::app::model::{Model, Screen, is_at_work};
@@ -32,7 +32,9 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) -> Rect {
     paint.ends(area, 0, &place(model, paint, wide), &totals(model));
     second_line(model, paint, area);
     let last = area.height.saturating_sub(1);
-    paint.row(area, last.saturating_sub(1), &notice(model));
+    let said = notice(model);
+    let said = if said.is_empty() && wide { last_alert(model) } else { said };
+    paint.row(area, last.saturating_sub(1), &said);
     let keys = footer(model, usize::from(area.width));
     paint.row(area, last, &keys);
     paint::lines(area, 2, area.height.saturating_sub(4))
@@ -87,11 +89,14 @@ fn short_caller(caller: &Untrusted) -> String {
 }
 
 fn credentials(model: &Model) -> Row {
-    if model.credentials_gone.is_some() {
-        return toned("creds GONE", Tone::Bad);
+    let (end, now) = (model.header.credentials_end, model.clock.world);
+    match end.filter(|end| *end <= now) {
+        Some(end) => return toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad),
+        None if model.credentials_gone.is_some() => return toned("creds GONE", Tone::Bad),
+        None => {}
     }
-    let Some(end) = model.header.credentials_end else { return toned("creds ?", Tone::Dim) };
-    let left = end.since(model.clock.world);
+    let Some(end) = end else { return toned("creds ?", Tone::Dim) };
+    let left = end.since(now);
     let tone = if left.as_secs() < 900 { Tone::Waits } else { Tone::Plain };
     toned(format!("creds {}", about(left)), tone)
 }
@@ -100,7 +105,7 @@ fn data_age(model: &Model) -> Row {
     let age = words::estate_age(model);
     match (&model.estate, model.estate_remembered || model.estate_problem.is_some()) {
         (None, _) => toned("data ?", Tone::Unknown),
-        (Some(_), true) => toned(format!("last known {age}"), Tone::Waits),
+        (Some(_), true) => toned(format!("cached {age}"), Tone::Waits),
         (Some(_), false) => paint::plain(format!("data {age}")),
     }
 }
@@ -153,6 +158,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     if let Some(sheet) = &model.sheet {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
+            Subject::Freeze(_) => "freeze".to_owned(),
             Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
             Subject::Batch(batch) => {
                 let state = if sheet.sending == crate::app::sheet::Sending::Not { "    nothing has been changed yet" } else { "" };
@@ -173,12 +179,14 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         )),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
+        Screen::Sources => paint::plain(" sources and settings"),
         Screen::Help => paint::plain(" help"),
     }
 }
 
 fn main_line(model: &Model) -> Row {
     match &model.estate {
+        Some(estate) if estate.value.fleets.is_empty() && !model.estate_remembered => toned(" No fleet was found", Tone::Waits),
         None => toned(" Waiting for the first reading of fleets and images", Tone::Unknown),
         Some(_) if model.estate_remembered => toned(" Last known state from the store; reading afresh", Tone::Waits),
         Some(estate) if !estate.value.gaps.is_empty() => toned(format!(" Not all could be read: {}", estate.value.gaps.join("; ")), Tone::Unknown),
@@ -205,6 +213,16 @@ fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Pai
         row.push(piece(format!("  {} frozen {}", paint.glyphs.frozen, words::frozen_for(model, freeze)), Tone::Waits));
     }
     row
+}
+
+/// The newest alert that nobody looked at, where there is room for it.
+fn last_alert(model: &Model) -> Row {
+    let unread = model.inbox.unread();
+    let newest = model.inbox.all().iter().find(|alert| !alert.read);
+    newest.map_or_else(Vec::new, |alert| {
+        let key = model.keymap.first(CommandId::Alerts);
+        vec![piece(format!(" {key} "), Tone::Key), piece(format!("{unread} unread   last: {}", alert.text), Tone::Bad)]
+    })
 }
 
 /// The answer to the last key, or what is being typed.

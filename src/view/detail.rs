@@ -19,7 +19,7 @@ use super::main_view::split;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{dots, judge, strip, words};
+use super::{dots, judge, releases, strip, words};
 use crate::app::age::{about, countdown, stepped};
 use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
@@ -29,6 +29,7 @@ use crate::domain::ids::FleetName;
 use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{OperationState, StepOutcome};
+use crate::operation::ledger::KnownRelease;
 use crate::operation::plan::{OperationKind, StepKind};
 use crate::operation::progress::StepStatus;
 use crate::operation::proof::Rehearsal;
@@ -51,7 +52,11 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     let inside = paint.boxed(right, "SERVERS", &servers_age(model, name), false);
     paint.rows(inside, &servers);
     paint.rows(paint::lines(area, top_height, below_height), &below);
-    events(operation, model.scroll, paint, paint::lines(area, top_height + below_height, area.height));
+    let rest = paint::lines(area, top_height + below_height, area.height);
+    match operation {
+        Some(view) => events(view, model.scroll, paint, rest),
+        None => ledger(model, name, paint, rest),
+    }
 }
 
 fn servers_age(model: &Model, name: &FleetName) -> String {
@@ -71,7 +76,8 @@ fn draw_steps(model: &Model, name: &FleetName, steps: &[Row], paint: &mut Paint<
     };
     let brief = view.brief();
     let (sign, _) = words::operation_sign(brief.kind, brief.state, paint.glyphs);
-    let title = format!("{name}  {} {}/{} {sign} {}", brief.word, brief.step, brief.steps, needs::state_word(brief.state));
+    let doing = if brief.state.is_final() { format!("{} {}", brief.word, needs::state_word(brief.state)) } else { words::operation_words(&brief) };
+    let title = format!("{name}  {sign} {doing}");
     let note = words::left(brief.deadline, model.clock.world).unwrap_or_default();
     let inside = paint.boxed(area, &title, &note, true);
     let first = paint::first_shown(view.progress.current, steps.len(), usize::from(inside.height));
@@ -171,8 +177,26 @@ fn driver(view: &OperationView) -> String {
     holder.map_or_else(|| "its driver".to_owned(), |holder| format!("process {} on {}", holder.pid, holder.host.shown()))
 }
 
-fn events(operation: Option<&OperationView>, scroll: usize, paint: &mut Paint<'_>, area: Rect) {
-    let Some(view) = operation else { return };
+/// Where the fleet could go back to: what stands in an idle fleet's place of events.
+fn ledger(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    let Some(status) = model.fleet_status(name) else { return };
+    let inside = paint.boxed(area, "RELEASES that were stable, the newest first", &status.releases.len().to_string(), false);
+    if status.releases.is_empty() {
+        return paint.row(inside, 0, &paint::toned(" its ledger is empty: nothing was ever recorded as stable", Tone::Dim));
+    }
+    let rows: Vec<Row> = status.releases.iter().map(|known| ledger_row(model, known, paint)).collect();
+    let first = model.scroll.min(rows.len().saturating_sub(usize::from(inside.height)));
+    paint.rows(inside, rows.get(first..).unwrap_or_default());
+}
+
+fn ledger_row(model: &Model, known: &KnownRelease, paint: &Paint<'_>) -> Row {
+    let (text, tone) = releases::words(known);
+    let label = text::left(&known.release.label(), 14, paint.glyphs.cut);
+    let ago = text::right(&stepped(model.clock.world.since(known.stable_at)), 4, "");
+    vec![piece(format!(" {label} "), Tone::Strong), piece(format!("{ago} ago  "), Tone::Dim), piece(text, tone)]
+}
+
+fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect) {
     if area.height == 0 {
         return;
     }
@@ -201,7 +225,10 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows.extend(refresh_rows(model, name, columns));
     rows.extend(age_rows(status, columns));
     rows.push(way_back_row(model, status, paint));
-    rows.extend(status.way_back.blockers.iter().map(|blocker| paint::toned(format!("  {blocker}"), Tone::Waits)));
+    for blocker in &status.way_back.blockers {
+        let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
+    }
     if let Some(rehearsal) = &status.way_back.rehearsal {
         rows.extend(rehearsal_rows(model, rehearsal, columns));
     }

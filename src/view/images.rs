@@ -36,6 +36,11 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if shown.is_empty() {
         return paint.row(list, 0, &empty(model));
     }
+    // Where there is room to spare, what speaks about an image stands under it.
+    let notes: Vec<Option<Row>> = if columns.id > 0 { shown.iter().map(|status| note(model, status)).collect() } else { Vec::new() };
+    if shown.len() + notes.iter().flatten().count() <= usize::from(list.height) {
+        return spacious(model, paint, list, &columns, &shown, &notes);
+    }
     let first = paint::first_shown(position.unwrap_or(0), shown.len(), usize::from(list.height));
     for (line, (at, status)) in (0..list.height).zip(shown.iter().enumerate().skip(first)) {
         let linked = fleet.is_some_and(|fleet| rows::runs(fleet, &status.image.id));
@@ -45,6 +50,40 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             paint.cursor(list, line);
         }
     }
+}
+
+/// Every image with the note that belongs to it.
+fn spacious(model: &Model, paint: &mut Paint<'_>, list: Rect, columns: &Columns, shown: &[&ImageStatus], notes: &[Option<Row>]) {
+    let (position, fleet) = (rows::image_position(model), rows::linked_fleet(model));
+    let mut line = 0;
+    for (at, status) in shown.iter().enumerate() {
+        let linked = fleet.is_some_and(|fleet| rows::runs(fleet, &status.image.id));
+        let row = columns.row(model, paint, status, (Some(at) == position, linked));
+        paint.row(list, line, &row);
+        if Some(at) == position && model.pane == Pane::Images {
+            paint.cursor(list, line);
+        }
+        line += 1;
+        if let Some(note) = notes.get(at).and_then(Option::as_ref) {
+            paint.row(list, line, note);
+            line += 1;
+        }
+    }
+}
+
+/// Why nobody may deploy it; or which fleet still runs what is live nowhere.
+fn note(model: &Model, status: &ImageStatus) -> Option<Row> {
+    if let Some(block) = &status.image.blocked {
+        let by = block.by.as_ref().map(|by| format!(", by {}", by.shown())).unwrap_or_default();
+        let at = block.at.map(|at| format!(" {} ago", words::made(Some(at), model.clock.world))).unwrap_or_default();
+        return Some(paint::toned(format!("    {}{by}{at}", block.reason.shown()), Tone::Bad));
+    }
+    if status.live || status.servers == 0 {
+        return None;
+    }
+    let on: Vec<String> =
+        model.fleets().iter().filter(|fleet| rows::runs(fleet, &status.image.id)).map(|fleet| fleet.spec.name.to_string()).collect();
+    (!on.is_empty()).then(|| paint::toned(format!("    on {}", on.join(", ")), Tone::Dim))
 }
 
 fn title(model: &Model, app: &str) -> String {

@@ -12,8 +12,9 @@
 
 use ratatui::layout::Rect;
 
-use super::paint::{self, Paint};
-use super::{fleets, images, strip};
+use super::paint::{self, Paint, Row};
+use super::theme::Tone;
+use super::{first, fleets, images, strip, text};
 use crate::app::model::Model;
 
 /// Lines below the panes.
@@ -24,12 +25,22 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let panes = paint::lines(area, 0, area.height.saturating_sub(BELOW));
     side_by_side(model, paint, panes);
     let below = paint::lines(area, panes.height, BELOW);
+    if model.credentials_gone.is_some() {
+        return paint.rows(below, &credentials(model, paint, usize::from(area.width)));
+    }
     let strip = strip::fleet(model, paint, usize::from(area.width));
     paint.rows(paint::lines(below, 0, 3), &strip);
     paint.rule(below, 3);
     let operations = strip::operations(model, paint);
     paint.row(below, 4, &operations);
     paint.row(below, 5, &strip::last_event(model));
+}
+
+/// How credentials come back, in place of what would only be old.
+pub fn credentials(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let lines = first::back_again(model).into_iter().flat_map(|line| text::wrap(&line, columns.saturating_sub(4)));
+    let mark = paint.glyphs.waits;
+    lines.enumerate().map(|(at, line)| paint::toned(format!(" {} {line}", if at == 0 { mark } else { " " }), Tone::Waits)).collect()
 }
 
 /// Images and fleets; what is spare goes to the fleets.

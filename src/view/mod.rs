@@ -10,6 +10,7 @@ mod chrome;
 mod copying;
 mod detail;
 mod dots;
+mod first;
 mod fleets;
 mod glyphs;
 mod help;
@@ -23,6 +24,7 @@ mod picker;
 mod releases;
 mod sheet;
 mod sheet_text;
+mod sources;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ mod wide;
 mod words;
 
 use ratatui::Frame;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::app::model::{Model, SMALLEST, Screen};
@@ -50,6 +53,27 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let mut paint = Paint::new(frame.buffer_mut(), model.look);
     draw(model, &mut paint, area);
+}
+
+/// What is on the screen, as lines.
+#[must_use]
+pub fn as_text(model: &Model) -> String {
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    let mut buffer = Buffer::empty(area);
+    draw(model, &mut Paint::new(&mut buffer, model.look), area);
+    let line = |cells: &[Cell]| {
+        let mut text = String::new();
+        let mut covered = 0;
+        for cell in cells {
+            if covered == 0 {
+                text.push_str(cell.symbol());
+                covered = text::width(cell.symbol()).max(1);
+            }
+            covered -= 1;
+        }
+        format!("{}\n", text.trim_end())
+    };
+    buffer.content().chunks(usize::from(area.width).max(1)).map(line).collect()
 }
 
 fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
@@ -73,11 +97,13 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         return picker::draw(model, paint, body);
     }
     match model.screen() {
+        Screen::Main if first::is_due(model) => first::draw(model, paint, body),
         Screen::Main if is_wide(area) => wide::draw(model, paint, body),
         Screen::Main => main_view::draw(model, paint, body),
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
         Screen::Image(id) => image::draw(model, id, paint, body),
         Screen::Activity => activity::draw(model, paint, body),
+        Screen::Sources => sources::draw(model, paint, body),
         Screen::Alerts => alerts::draw(model, paint, body),
         Screen::Help => help::draw(model, paint, body),
     }

@@ -48,12 +48,21 @@ pub struct Paint<'a> {
     pub look: Look,
     /// The glyphs of the look.
     pub glyphs: &'static Glyphs,
+    /// The boxes drawn so far.
+    #[cfg(test)]
+    pub boxes: Vec<Rect>,
 }
 
 impl<'a> Paint<'a> {
     /// A brush for a buffer.
     pub const fn new(buffer: &'a mut Buffer, look: Look) -> Self {
-        Self { buffer, look, glyphs: glyphs::of(look) }
+        Self {
+            buffer,
+            look,
+            glyphs: glyphs::of(look),
+            #[cfg(test)]
+            boxes: Vec::new(),
+        }
     }
 
     /// Draws a row at line `line` of the area, cut with a mark where it does not fit. Lines outside the area are not drawn.
@@ -64,7 +73,7 @@ impl<'a> Paint<'a> {
         let (mut x, y) = (area.x, area.y.saturating_add(line));
         for (shown, tone) in self.fitted(row, usize::from(area.width)) {
             let room = usize::from(area.right().saturating_sub(x));
-            self.buffer.set_stringn(x, y, &shown, room, theme::style(tone, self.look.colours));
+            self.buffer.set_stringn(x, y, &shown, room, theme::style(tone, self.look));
             x = x.saturating_add(u16::try_from(text::width(&shown)).unwrap_or(u16::MAX));
         }
     }
@@ -97,10 +106,16 @@ impl<'a> Paint<'a> {
         self.row(Rect { x, width: right_width, ..area }, line, right);
     }
 
-    /// Draws rows one under the other, as many as there is room for.
+    /// Draws rows one under the other, as many as there is room for; the last one says how many there was no room for.
     pub fn rows(&mut self, area: Rect, rows: &[Row]) {
+        let hidden = rows.len().saturating_sub(usize::from(area.height));
+        let last = area.height.saturating_sub(1);
         for (line, row) in (0..area.height).zip(rows) {
-            self.row(area, line, row);
+            if hidden > 0 && line == last {
+                self.ends(area, line, row, &toned(format!("+{hidden}"), Tone::Key));
+            } else {
+                self.row(area, line, row);
+            }
         }
     }
 
@@ -108,7 +123,7 @@ impl<'a> Paint<'a> {
     pub fn cursor(&mut self, area: Rect, line: u16) {
         if line < area.height {
             let row = Rect { y: area.y.saturating_add(line), height: 1, ..area };
-            self.buffer.set_style(row, theme::style(Tone::Cursor, self.look.colours));
+            self.buffer.set_style(row, theme::style(Tone::Cursor, self.look));
         }
     }
 
@@ -123,6 +138,8 @@ impl<'a> Paint<'a> {
         if area.width < 4 || area.height < 2 {
             return Rect { width: 0, height: 0, ..area };
         }
+        #[cfg(test)]
+        self.boxes.push(area);
         let [top_left, top_right, bottom_left, bottom_right, line, side] = if focus { self.glyphs.frame_focus } else { self.glyphs.frame };
         let tone = if focus { Tone::Plain } else { Tone::Dim };
         let inside = usize::from(area.width.saturating_sub(2));
@@ -155,4 +172,43 @@ pub fn lines(area: Rect, from: u16, height: u16) -> Rect {
 pub fn first_shown(selected: usize, len: usize, room: usize) -> usize {
     let last_start = len.saturating_sub(room);
     selected.saturating_sub(room / 2).min(last_start)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn drawn(width: u16, height: u16, ascii: bool, draw: impl Fn(&mut Paint<'_>, Rect)) -> Vec<String> {
+        let area = Rect { x: 0, y: 0, width, height };
+        let mut buffer = Buffer::empty(area);
+        let look = Look { ascii, ..Look::default() };
+        draw(&mut Paint::new(&mut buffer, look), area);
+        (0..height).map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_does_not_fit_is_cut_with_a_mark(parts in prop::collection::vec("[a-z漢é ]{0,12}", 1..5), width in 1..40_u16, ascii in any::<bool>()) {
+            let row: Row = parts.iter().map(|part| piece(part.clone(), Tone::Plain)).collect();
+            let whole: String = parts.concat();
+            let shown = drawn(width, 1, ascii, |paint, area| paint.row(area, 0, &row)).remove(0);
+            let mark = if ascii { "~" } else { "…" };
+            if text::width(&whole) > usize::from(width) {
+                prop_assert!(shown.ends_with(mark), "{whole:?} in {width}: {shown:?}");
+            } else {
+                prop_assert!(!shown.contains(mark));
+            }
+        }
+
+        #[test]
+        fn rows_there_is_no_room_for_are_counted(count in 1..30_usize, height in 1..10_u16) {
+            let rows: Vec<Row> = (0..count).map(|at| plain(format!("row {at}"))).collect();
+            let shown = drawn(20, height, false, |paint, area| paint.rows(area, &rows));
+            let hidden = count.saturating_sub(usize::from(height));
+            let last = shown.last().unwrap();
+            prop_assert_eq!(hidden > 0, last.ends_with(&format!("+{hidden}")), "{:?}", shown);
+        }
+    }
 }

@@ -16,6 +16,8 @@ use super::sheet_text;
 use super::text;
 use super::theme::Tone;
 use crate::app::batch::Batch;
+use crate::app::commands::CommandId;
+use crate::app::keymap::Keymap;
 use crate::app::model::Model;
 use crate::app::sheet::{Entry, Sending, Sheet, Subject};
 use crate::operation::plan::Friction;
@@ -25,18 +27,18 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let Some(sheet) = &model.sheet else { return };
     let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
     let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
-    contents(sheet, paint, inside);
+    contents(model, sheet, paint, inside);
 }
 
 /// What the sheet says above, what `y` needs below. The lower part always has its room.
-pub fn contents(sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
-    let lower = lower_rows(sheet, usize::from(area.width));
+pub fn contents(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
+    let lower = lower_rows(sheet, &model.keymap, usize::from(area.width));
     let lower_height = u16::try_from(lower.len()).unwrap_or(u16::MAX).min(area.height);
     let upper_height = area.height - lower_height;
-    let upper = sheet_text::rows(sheet, paint, usize::from(area.width));
+    let upper = sheet_text::rows(sheet, model, paint, usize::from(area.width));
     let room = usize::from(upper_height);
     let first = sheet.scroll.min(upper.len().saturating_sub(room));
-    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..).unwrap_or_default());
+    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..upper.len().min(first + room)).unwrap_or_default());
     let hidden = upper.len().saturating_sub(first + room);
     if hidden > 0 && upper_height > 0 {
         let note = paint::toned(if area.width < 60 { format!("+{hidden} j") } else { format!(" {hidden} more below: j ") }, Tone::Key);
@@ -47,7 +49,7 @@ pub fn contents(sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
 }
 
 /// Reason, name, what went wrong, and the keys.
-fn lower_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
+fn lower_rows(sheet: &Sheet, keymap: &Keymap, columns: usize) -> Vec<Row> {
     if let (Subject::Batch(batch), Sending::Sent) = (&sheet.subject, &sheet.sending) {
         return sent_rows(batch);
     }
@@ -57,13 +59,13 @@ fn lower_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
         rows.push(paint::toned(format!(" Dangerous: {because}"), Tone::Bad));
     }
     if sheet.friction().is_some() {
-        rows.push(entry_row(sheet, Entry::Reason));
+        rows.push(entry_row(sheet, keymap, Entry::Reason));
     }
     if sheet.needs_name() {
-        rows.push(entry_row(sheet, Entry::Name));
+        rows.push(entry_row(sheet, keymap, Entry::Name));
     }
     rows.extend(outcome_rows(sheet, columns));
-    rows.push(keys(sheet));
+    rows.push(keys(sheet, keymap));
     rows
 }
 
@@ -77,11 +79,11 @@ fn sent_rows(batch: &Batch) -> Vec<Row> {
     vec![waits, vec![piece(" esc", Tone::Key), piece("  close", Tone::Plain)]]
 }
 
-fn entry_row(sheet: &Sheet, entry: Entry) -> Row {
+fn entry_row(sheet: &Sheet, keymap: &Keymap, entry: Entry) -> Row {
     let (name, key, field) = match entry {
-        Entry::Reason => ("reason", "i", &sheet.reason),
-        Entry::Name if matches!(sheet.subject, Subject::Batch(_)) => ("number", "t", &sheet.typed),
-        Entry::Name => ("name", "t", &sheet.typed),
+        Entry::Reason => ("reason", CommandId::Reason, &sheet.reason),
+        Entry::Name if matches!(sheet.subject, Subject::Batch(_)) => ("number", CommandId::Name, &sheet.typed),
+        Entry::Name => ("name", CommandId::Name, &sheet.typed),
     };
     if sheet.editing == Some(entry) {
         return vec![
@@ -94,7 +96,7 @@ fn entry_row(sheet: &Sheet, entry: Entry) -> Row {
     vec![
         piece(format!(" {name:<9}"), Tone::Dim),
         piece(shown, Tone::Strong),
-        piece(format!("   {key}"), Tone::Key),
+        piece(format!("   {}", keymap.first(key)), Tone::Key),
         piece(invitation(sheet, entry), Tone::Dim),
     ]
 }
@@ -125,11 +127,19 @@ fn outcome_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
     rows
 }
 
-fn keys(sheet: &Sheet) -> Row {
+fn keys(sheet: &Sheet, keymap: &Keymap) -> Row {
     let off = sheet.hurdle().is_some();
     let yes = sheet_text::yes(sheet);
-    let mut row =
-        if off { vec![piece(format!(" (y  {yes})"), Tone::Dim)] } else { vec![piece(" y", Tone::Key), piece(format!("  {yes}"), Tone::Strong)] };
-    row.extend([piece("    n esc", Tone::Key), piece("  cancel", Tone::Plain), piece("    (enter does nothing here)", Tone::Dim)]);
+    let confirm = keymap.first(CommandId::Confirm);
+    let mut row = if off {
+        vec![piece(format!(" ({confirm}  {yes})"), Tone::Dim)]
+    } else {
+        vec![piece(format!(" {confirm}"), Tone::Key), piece(format!("  {yes}"), Tone::Strong)]
+    };
+    row.extend([
+        piece(format!("    {}", keymap.shown(CommandId::Cancel)), Tone::Key),
+        piece("  cancel", Tone::Plain),
+        piece("    (enter does nothing here)", Tone::Dim),
+    ]);
     row
 }

@@ -5,6 +5,9 @@ use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
 use crate::app::batch::BatchKind;
+use crate::app::commands::CommandId;
+use crate::app::freezing::Freezing;
+use crate::app::model::Model;
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
@@ -16,7 +19,7 @@ use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side};
 const NAMES: usize = 9;
 
 /// Everything above the keys.
-pub fn rows(sheet: &Sheet, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     match &sheet.subject {
         Subject::Plan { intent, state: PlanState::Making } => {
             vec![paint::toned(format!(" Making the plan for {} from fresh facts", intent.fleet()), Tone::Working)]
@@ -33,6 +36,7 @@ pub fn rows(sheet: &Sheet, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
             rows
         }
         Subject::Command(errand) => errand_rows(errand, columns),
+        Subject::Freeze(freezing) => freeze_rows(freezing, model, columns),
         Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
@@ -45,6 +49,10 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Freeze(freezing) => {
+            let scope = freezing.scope().map_or_else(|| "ALL FLEETS".to_owned(), ToString::to_string);
+            format!("{} {scope}", if freezing.lifts.is_some() { "UNFREEZE" } else { "FREEZE" })
+        }
         Subject::Batch(batch) => {
             let what = if batch.kind == BatchKind::RollBack { "ROLL BACK" } else { "BACK OUT" };
             format!("{what} {} FLEETS", batch.lines.len())
@@ -65,6 +73,8 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             Ask::Command(CommandKind::BackOut) => "back out now",
             Ask::TakeOver => "take over now",
         },
+        Subject::Freeze(freezing) if freezing.lifts.is_some() => "lift it now",
+        Subject::Freeze(_) => "freeze now",
         Subject::Batch(batch) => match batch.kind {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
@@ -241,6 +251,24 @@ fn check_rows(plan: &Plan, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
         let name = if rows.is_empty() { "checks" } else { "" };
         rows.extend(wrapped(name, &format!("{sign} {}", check.text), tone, columns));
     }
+    rows
+}
+
+fn freeze_rows(freezing: &Freezing, model: &Model, columns: usize) -> Vec<Row> {
+    let (verb, scope) = (if freezing.lifts.is_some() { "unfreeze" } else { "freeze" }, freezing.scope_words());
+    let mut rows = vec![paint::toned(format!(" {verb} {scope}"), Tone::Strong), Vec::new()];
+    for (at, effect) in freezing.effects(model.clock.world).iter().enumerate() {
+        rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));
+    }
+    if freezing.lifts.is_none() {
+        rows.extend(wrapped(
+            "change",
+            &format!("{} another length, {} this fleet or all", model.keymap.first(CommandId::OtherTarget), model.keymap.first(CommandId::Scope)),
+            Tone::Plain,
+            columns,
+        ));
+    }
+    rows.extend(wrapped("command", &freezing.command(), Tone::Dim, columns));
     rows
 }
 

@@ -2,7 +2,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::model::Colours;
+use crate::app::colours::{Hue, Palette};
+use crate::app::model::{Colours, Look};
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,12 +34,40 @@ pub enum Tone {
 }
 
 /// The style of a tone at a rung of the colour ladder.
-pub fn style(tone: Tone, colours: Colours) -> Style {
+pub fn style(tone: Tone, look: Look) -> Style {
+    let hue = hue(tone, &look.palette).filter(|_| look.colours != Colours::None);
+    hue.map_or_else(|| plain(tone), |hue| plain(tone).fg(rung(hue, look.colours)))
+}
+
+fn rung(hue: Hue, colours: Colours) -> Color {
     match colours {
-        Colours::None => plain(tone),
-        Colours::Sixteen => plain(tone).patch(colour(tone, false)),
-        Colours::Many => plain(tone).patch(colour(tone, true)),
+        Colours::None | Colours::Sixteen => basic(hue.basic),
+        Colours::True if !hue.is_among_256() => Color::Rgb(hue.rgb.0, hue.rgb.1, hue.rgb.2),
+        Colours::Many | Colours::True => Color::Indexed(hue.many),
     }
+}
+
+/// One of the sixteen.
+fn basic(number: u8) -> Color {
+    const SIXTEEN: [Color; 16] = [
+        Color::Black,
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::Gray,
+        Color::DarkGray,
+        Color::LightRed,
+        Color::LightGreen,
+        Color::LightYellow,
+        Color::LightBlue,
+        Color::LightMagenta,
+        Color::LightCyan,
+        Color::White,
+    ];
+    SIXTEEN.get(usize::from(number)).copied().unwrap_or(Color::Reset)
 }
 
 /// What is left without colour: weight and reversal.
@@ -51,17 +80,31 @@ const fn plain(tone: Tone) -> Style {
     }
 }
 
-fn colour(tone: Tone, many: bool) -> Style {
-    let of = |basic: Color, fine: u8| Style::new().fg(if many { Color::Indexed(fine) } else { basic });
+const fn hue(tone: Tone, palette: &Palette) -> Option<Hue> {
+    Some(match tone {
+        Tone::Plain | Tone::Strong | Tone::Cursor => return None,
+        Tone::Dim => palette.dim,
+        Tone::Good => palette.good,
+        Tone::Working => palette.working,
+        Tone::Waits | Tone::Banner => palette.waits,
+        Tone::Bad => palette.bad,
+        Tone::Unknown => palette.unknown,
+        Tone::Key => palette.key,
+    })
+}
 
-    match tone {
-        Tone::Plain | Tone::Strong | Tone::Cursor => Style::new(),
-        Tone::Dim => of(Color::DarkGray, 245),
-        Tone::Good => of(Color::Green, 71),
-        Tone::Working => of(Color::Cyan, 74),
-        Tone::Waits | Tone::Banner => of(Color::Yellow, 214),
-        Tone::Bad => of(Color::Red, 203),
-        Tone::Unknown => of(Color::Magenta, 176),
-        Tone::Key => of(Color::Cyan, 81),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_goes_from_weight_alone_to_true_colour() {
+        let bad = |colours| style(Tone::Bad, Look { colours, ..Look::default() }).fg;
+        assert_eq!(bad(Colours::None), None);
+        assert_eq!(bad(Colours::Sixteen), Some(Color::LightRed));
+        assert_eq!(bad(Colours::Many), Some(Color::Indexed(202)));
+        assert_eq!(bad(Colours::True), Some(Color::Indexed(202)), "the same colour in fewer bytes");
+        let palette = Palette::with("", "bad = \"#d55e01\"", false).unwrap();
+        assert_eq!(style(Tone::Bad, Look { colours: Colours::True, palette, ..Look::default() }).fg, Some(Color::Rgb(0xd5, 0x5e, 1)));
     }
 }

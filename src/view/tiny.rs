@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{activity, alerts, chrome, copying, help, image, judge, palette, picker, sheet, sheet_text, strip, words};
+use super::{activity, alerts, chrome, copying, first, help, image, judge, palette, picker, sheet, sheet_text, sources, strip, words};
 use crate::app::model::{Model, Screen};
 use crate::app::needs;
 use crate::app::rows;
@@ -29,7 +29,7 @@ pub fn too_small(paint: &mut Paint<'_>, area: Rect) {
 /// Draws the visible view in lines.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if let Some(open) = model.sheet.as_ref().filter(|_| model.copying.is_none()) {
-        return draw_sheet(open, paint, area);
+        return draw_sheet(model, open, paint, area);
     }
     let last = area.height.saturating_sub(1);
     let body = paint::lines(area, 1, last.saturating_sub(1));
@@ -41,9 +41,9 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.row(area, last, &keys);
 }
 
-fn draw_sheet(open: &crate::app::sheet::Sheet, paint: &mut Paint<'_>, area: Rect) {
+fn draw_sheet(model: &Model, open: &crate::app::sheet::Sheet, paint: &mut Paint<'_>, area: Rect) {
     paint.row(area, 0, &paint::toned(format!(" {}", sheet_text::title(open)), Tone::Banner));
-    sheet::contents(open, paint, paint::lines(area, 1, area.height));
+    sheet::contents(model, open, paint, paint::lines(area, 1, area.height));
 }
 
 fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
@@ -57,7 +57,12 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         return picker::list(model, open, paint, area);
     }
     match model.screen() {
+        Screen::Main if first::is_due(model) => {
+            let rows = first::rows(model, paint, usize::from(area.width));
+            paint.rows(area, &rows);
+        }
         Screen::Main => main(model, paint, area),
+        Screen::Sources => sources::list(model, paint, area),
         Screen::Fleet(name) => {
             let lines = fleet_lines(model, name, paint, usize::from(area.width));
             paint.rows(area, &lines);
@@ -94,6 +99,7 @@ fn head(model: &Model) -> Row {
         }
         (None, Screen::Activity) => "  activity".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
+        (None, Screen::Sources) => "  sources".to_owned(),
         (None, Screen::Help) => "  help".to_owned(),
     };
     row.push(piece(crumb, Tone::Plain));

@@ -26,11 +26,13 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let operations = operation_rows(model, paint);
     let bottom = u16::try_from(operations.len()).unwrap_or(6).clamp(1, 6) + 2;
     let rest = area.height.saturating_sub(bottom);
-    let strip_height = 9.min(rest / 3);
+    let about = selected(model, paint, usize::from(area.width.saturating_sub(2)));
+    let strip_height = u16::try_from(about.len()).unwrap_or(9).saturating_add(2).clamp(6, 13).min(rest / 3 + 1);
     let activity_height = 11.min(rest / 3);
     let panes = paint::lines(area, 0, rest - strip_height - activity_height);
     main_view::side_by_side(model, paint, panes);
-    selected(model, paint, paint::lines(area, panes.height, strip_height));
+    let inside = paint.boxed(paint::lines(area, panes.height, strip_height), &selected_title(model), "enter open", false);
+    paint.rows(inside, &about);
     let events = paint::lines(area, panes.height + strip_height, activity_height);
     let inside = paint.boxed(events, "ACTIVITY", "; all", false);
     activity::newest(model, paint, inside);
@@ -38,22 +40,28 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.rows(inside, &operations);
 }
 
-fn selected(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+fn selected_title(model: &Model) -> String {
     let operation = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet));
-    let title = match (&model.fleet, operation) {
+    match (&model.fleet, operation) {
         (Some(fleet), Some(view)) => format!("{fleet}  {} {}", view.operation.word(), view.operation.id),
         (Some(fleet), None) => fleet.to_string(),
         (None, _) => "FLEET".to_owned(),
-    };
-    let inside = paint.boxed(area, &title, "enter open", false);
-    let mut rows = strip::fleet(model, paint, usize::from(inside.width));
-    if let Some(view) = operation {
+    }
+}
+
+/// The fleet under the cursor with its operation, or how credentials come back.
+fn selected(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    if model.credentials_gone.is_some() {
+        return main_view::credentials(model, paint, columns);
+    }
+    let mut rows = strip::fleet(model, paint, columns);
+    if let Some(view) = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet)) {
         rows.extend(judge::summary(view));
         let outlook = needs::outlook(view, model.clock.world);
         rows.push(paint::plain(format!(" {}", outlook.why)));
         rows.push(paint::plain(format!(" {}", outlook.next)));
     }
-    paint.rows(inside, &rows);
+    rows
 }
 
 fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {

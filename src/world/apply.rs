@@ -1,5 +1,6 @@
 //! Mutating calls, answered as AWS answers them.
 
+use super::servers::replace_overdue;
 use super::state::{Settling, TemplateVersion, Tick};
 use super::{LoggedCall, World, draw};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
@@ -65,8 +66,10 @@ impl World {
     }
 
     fn resume(&mut self, name: &GroupName, processes: &[String]) -> Result<CallReply, Refusal> {
+        let now = self.tick;
         let group = self.groups.get_mut(name).ok_or_else(|| not_found("Auto Scaling group", name))?;
         group.suspended.retain(|process| !processes.contains(process));
+        replace_overdue(group, now);
         Ok(CallReply::default())
     }
 

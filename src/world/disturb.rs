@@ -1,6 +1,7 @@
 //! What people, policies and accidents do to a world behind an operation's back; for tests.
 
 use super::World;
+use super::servers::replace_overdue;
 use super::state::{Group, ImageRecord, TemplateVersion, Vigour};
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
@@ -258,7 +259,12 @@ impl World {
                 found.versions.remove(&version).is_some()
             }),
             Disturbance::Resume { group, process } => {
-                self.groups.get_mut(&group).map(|group| group.suspended.retain(|suspended| *suspended != process)).is_some()
+                let now = self.tick;
+                let resumes = |group: &mut Group| {
+                    group.suspended.retain(|suspended| *suspended != process);
+                    replace_overdue(group, now);
+                };
+                self.groups.get_mut(&group).map(resumes).is_some()
             }
             Disturbance::RestoreImage { record } => self.images.insert(record.image.id.clone(), *record).is_none(),
             Disturbance::RestoreTemplateVersion { template, version, data } => {

@@ -255,6 +255,15 @@ fn fail(server: &mut Server, since: Tick, around: &Surroundings) {
     server.due = replaces.then(|| not_before + around.draw("replace", server, 0, 30) - around.tick);
 }
 
+/// Servers that failed their checks while nothing replaced them are looked at again, once that is not suspended any more.
+pub(super) fn replace_overdue(group: &mut Group, now: Tick) {
+    if group.is_suspended("ReplaceUnhealthy") || group.health_check != HealthCheck::Elb {
+        return;
+    }
+    let left = |server: &&mut Server| matches!(server.phase, Phase::InService(_)) && server.target == Target::Unhealthy && server.due.is_none();
+    group.servers.iter_mut().filter(left).for_each(|server| server.due = Some(now + 1));
+}
+
 fn condemn(server: &mut Server, around: &Surroundings) {
     server.healthy = false;
     server.due = Some(around.draw("condemned", server, 10, 20));

@@ -335,6 +335,21 @@ fn what_others_do_is_seen_but_not_logged() {
 }
 
 #[test]
+fn a_sick_server_that_nothing_may_replace_is_replaced_once_that_goes_on() {
+    let mut world = world();
+    let (group, process) = (GroupName::from("web-prod-a"), "ReplaceUnhealthy".to_owned());
+    let sick = servers_of(&world, "web-prod-a")[0].id.clone();
+    assert!(world.disturb(Disturbance::Suspend { group: group.clone(), process: process.clone() }));
+    assert!(world.disturb(Disturbance::BreakInstance { group: group.clone(), instance: sick.clone() }));
+    world.advance(at(2_000));
+    let is_there = |world: &World| servers_of(world, "web-prod-a").iter().any(|server| server.id == sick);
+    assert!(is_there(&world));
+    assert!(world.disturb(Disturbance::Resume { group, process }));
+    world.advance(at(2_600));
+    assert!(!is_there(&world));
+}
+
+#[test]
 fn a_target_group_that_leaves_its_rule_is_unused_and_is_checked_anew_when_it_comes_back() {
     let mut world = world();
     let pair = pair(&world, "web-prod");

@@ -170,6 +170,11 @@ impl Bench {
         self.targets_of(slot, Some(if on { TargetState::Initial } else { TargetState::Draining }));
     }
 
+    pub fn tagged(&mut self, slot: Slot, key: &str, value: &str) {
+        let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
+        group.tags.insert(key.to_owned(), value.into());
+    }
+
     pub fn sized(&mut self, slot: Slot, sizes: Sizes) {
         let Reading::Known { value: group, .. } = self.seen.groups.get_mut(slot) else { panic!("unknown group") };
         group.sizes = sizes;

@@ -121,6 +121,26 @@ fn a_look_that_shows_weight_on_a_group_to_park_begins_the_two_readings_anew() {
 }
 
 #[test]
+fn a_claim_another_store_put_over_ours_is_neither_renewed_over_nor_taken_off() {
+    let mut bench = soaking(25, true);
+    bench.accepted(CloudCall::Tag { groups: Vec::new(), tags: vec![("qd:claim".to_owned(), String::new())] });
+    bench.later(301);
+    let renewal = bench.clone().call();
+    assert!(matches!(&renewal, Ok(CloudCall::Tag { .. })), "{renewal:?}");
+    let until = bench.now.plus(Millis::mins(10)).rfc3339();
+    bench.tagged(Slot::A, "qd:claim", &format!("op=op-9;who=eve@elsewhere;store=other;until={until}"));
+    assert!(bench.call().unwrap_err().contains("soak"));
+    bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    bench.weights(100, 0);
+    bench.servers_in(Slot::B, 0, 2);
+    bench.sized(Slot::B, Sizes::all(0));
+    bench.pinned(Slot::A, 10);
+    let ended = bench.call();
+    assert!(!matches!(ended, Ok(CloudCall::Untag { .. })), "{ended:?}");
+    assert_eq!(bench.state(), OperationState::BackedOut);
+}
+
+#[test]
 fn how_long_weights_had_to_spread_is_counted_anew_by_another_driver_whatever_its_clock_says() {
     let mut bench = Bench::fast_rollback();
     bench.weights(0, 100);

@@ -163,9 +163,9 @@ impl Checker {
         self.wanted(self.share(actions, slot)).saturating_sub(self.healthy(world, slot))
     }
 
-    /// How many servers are missing now.
-    pub fn missing(&self, world: &World) -> u32 {
-        self.short(world, self.actions(world))
+    /// How many servers are missing now, and how many are wanted.
+    pub fn standing(&self, world: &World) -> (u32, u32) {
+        (self.short(world, self.actions(world)), Slot::BOTH.into_iter().map(|slot| self.desired(world, slot)).sum())
     }
 
     /// A new operation: what it needs, and that its plan asks for no less.
@@ -267,10 +267,11 @@ impl Checker {
         }
     }
 
-    /// A fault struck the world, or what it did is undone, and so many more servers are missing than before: the twin may have lost others, or
-    /// have others sooner.
-    pub fn lost(&mut self, world: &World, before: u32) {
-        let more = self.missing(world).saturating_sub(before);
+    /// A fault struck the world, or what it did is undone, and more servers are missing than before: the twin may have lost others, or have others
+    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet.
+    pub fn lost(&mut self, world: &World, before: (u32, u32)) {
+        let (missing, wanted) = self.standing(world);
+        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted));
         if more > 0 {
             self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
         }

@@ -125,10 +125,11 @@ impl Sim {
             Relief::Skew => {
                 // The host's clock is set right for everybody who reads it.
                 self.skew = 0;
+                self.witness.clock_set();
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
             Relief::Strangers(_) | Relief::World(_) => {
-                let before = self.checker.missing(&self.world);
+                let before = self.checker.standing(&self.world);
                 self.undo(relief);
                 self.checker.lost(&self.world, before);
             }
@@ -158,7 +159,7 @@ impl Sim {
     /// What happens to the world happens to its twin.
     fn harm(&mut self, fault: Fault) {
         let Some(disturbances) = self.disturbances(fault) else { return };
-        let before = self.checker.missing(&self.world);
+        let before = self.checker.standing(&self.world);
         let mut any = false;
         for disturbance in disturbances {
             let twin = self.checker.in_twin(&disturbance);

@@ -57,6 +57,8 @@ struct Watched {
     last: Option<WorldTime>,
     /// Gaps between complete looks, each capped at two periods.
     observed: Millis,
+    /// The host's clock was set since the last look.
+    clock_set: bool,
     /// Complete looks in a row in which a slot was out of the traffic: the first and the last.
     idle: BySlot<Option<(WorldTime, WorldTime)>>,
     /// Servers of the candidate there were in this step.
@@ -128,6 +130,11 @@ impl Witness {
         self.leases.insert((id.clone(), epoch), (now, None));
     }
 
+    /// The clock of the host drivers run on is set.
+    pub const fn clock_set(&mut self) {
+        self.watched.clock_set = true;
+    }
+
     /// A driver looks. What one sees that has lost its lease leads to nothing: only the look of one that is `at_work` counts for its operation.
     pub fn looked(&mut self, scene: Scene<'_>, epoch: u64, at_work: bool, seen: &FleetObservation) -> Result<(), Broke> {
         if let Some((_, first)) = self.leases.get_mut(&(scene.id.clone(), epoch)) {
@@ -140,7 +147,10 @@ impl Witness {
         if self.watched.of != of {
             self.watched = Watched { of, ..Watched::default() };
         }
-        let gap = self.watched.last.map_or(Millis::ZERO, |last| scene.now.since(last)).min(period(scene).times(2));
+        // A gap in which the host's clock was set counts for whatever that made of it, up to the cap.
+        let most = period(scene).times(2);
+        let set = std::mem::take(&mut self.watched.clock_set);
+        let gap = self.watched.last.map_or(Millis::ZERO, |last| if set { most } else { scene.now.since(last).min(most) });
         self.watched.last = seen.is_complete().then_some(scene.now);
         if seen.is_complete() {
             self.watched.observed = self.watched.observed.plus(gap);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::operations::{parse, to_json};
 use super::{Store, StoreError};
@@ -10,6 +10,7 @@ use crate::adapters::host;
 use crate::domain::budget::{self, Bucket};
 use crate::domain::time::{BootTime, Millis};
 use crate::ports::budget::{BudgetKey, CallBudget, Priority};
+use crate::ports::desk::BudgetLevel;
 
 /// The budget of a store.
 pub struct StoreBudget {
@@ -50,6 +51,20 @@ impl CallBudget for StoreBudget {
 }
 
 impl Store {
+    /// What is left of each part of the budget that was ever used since this host booted.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn budget_left(&self) -> Result<Vec<BudgetLevel>, StoreError> {
+        let (boot, now) = (host::boot_id(), host::boot_now());
+        let connection = self.lock();
+        let level = |key| {
+            let known = self.known_bucket(&connection, key, &boot).transpose()?;
+            Some(known.map(|bucket| BudgetLevel { key, left: bucket.refilled(key, now).tokens }))
+        };
+        BudgetKey::ALL.into_iter().filter_map(level).collect()
+    }
+
     fn change_buckets<T>(&self, api: BudgetKey, now: BootTime, change: impl Fn(&mut [(BudgetKey, Bucket)]) -> T) -> Result<T, StoreError> {
         let boot = host::boot_id();
         self.transact(&|transaction: &Transaction<'_>| {
@@ -67,11 +82,15 @@ impl Store {
 
     /// Boot times of another boot say nothing: the bucket is full again.
     fn bucket(&self, transaction: &Transaction<'_>, key: BudgetKey, boot: &str, now: BootTime) -> Result<Bucket, StoreError> {
-        let row: Option<String> = transaction
+        Ok(self.known_bucket(transaction, key, boot)?.unwrap_or_else(|| Bucket::full(key, now)))
+    }
+
+    fn known_bucket(&self, connection: &Connection, key: BudgetKey, boot: &str) -> Result<Option<Bucket>, StoreError> {
+        let row: Option<String> = connection
             .query_row("SELECT body FROM budget WHERE bucket = ?1 AND boot = ?2", params![key.word(), boot], |row| row.get(0))
             .optional()
             .map_err(|error| self.sql(error))?;
-        row.map_or_else(|| Ok(Bucket::full(key, now)), |body| parse(&body))
+        row.map(|body| parse(&body)).transpose()
     }
 
     fn put_bucket(&self, transaction: &Transaction<'_>, key: BudgetKey, boot: &str, bucket: &Bucket) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ use crate::operation::plan::{CheckLevel, Plan, Refusal};
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen};
+use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen, Sources};
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +86,10 @@ impl Desk for Fake {
         Ok(Some(self.estate.clone()))
     }
 
+    fn sources(&self) -> Result<Sources, DeskError> {
+        Ok(Sources::default())
+    }
+
     async fn estate(&self) -> Result<Estate, DeskError> {
         Ok(self.estate.clone())
     }
@@ -141,6 +145,19 @@ impl Desk for Fake {
         self.note(Asked::TakeOver(id.clone()));
         Ok(())
     }
+
+    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
+        if fleet.is_some_and(|fleet| fleet.as_str() != "web-prod") {
+            return Err(DeskError::other("no such fleet", "look"));
+        }
+        self.note(Asked::Freeze(fleet.cloned(), length));
+        Ok(Freeze { reason: Some(reason), ..fixture::freeze(fleet.map(FleetName::as_str), length) })
+    }
+
+    async fn unfreeze(&self, fleet: Option<&FleetName>, _: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
+        self.note(Asked::Unfreeze(fleet.cloned()));
+        Ok(Some(fixture::freeze(fleet.map(FleetName::as_str), Millis::mins(60))))
+    }
 }
 
 #[async_trait]
@@ -185,19 +202,6 @@ impl Records for Fake {
 
     fn freezes(&self) -> Result<Vec<Freeze>, DeskError> {
         Ok(self.freezes.clone())
-    }
-
-    async fn freeze(&self, fleet: Option<&FleetName>, length: Millis, reason: Untrusted) -> Result<Freeze, DeskError> {
-        if fleet.is_some_and(|fleet| fleet.as_str() != "web-prod") {
-            return Err(DeskError::other("no such fleet", "look"));
-        }
-        self.note(Asked::Freeze(fleet.cloned(), length));
-        Ok(Freeze { reason: Some(reason), ..fixture::freeze(fleet.map(FleetName::as_str), length) })
-    }
-
-    async fn unfreeze(&self, fleet: Option<&FleetName>, _: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
-        self.note(Asked::Unfreeze(fleet.cloned()));
-        Ok(Some(fixture::freeze(fleet.map(FleetName::as_str), Millis::mins(60))))
     }
 
     async fn adopt(&self, fleet: &FleetName, _: Option<Slot>) -> Result<Adopted, DeskError> {

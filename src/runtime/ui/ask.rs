@@ -50,6 +50,7 @@ impl Asker {
                 self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });
             }
             Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED) }),
+            Effect::ReadSources { no } => self.spawn(no, Reply::Sources, async move { desk.sources().map(Box::new) }),
             Effect::MakePlan { no, intent } => self.spawn(no, Reply::Planned, async move { desk.plan(&intent).await.map(Box::new) }),
             Effect::Execute { no, intent, plan, reason, typed } => {
                 let guard = self.begin_sending();
@@ -72,6 +73,23 @@ impl Asker {
                     desk.take_over(&operation).await.map(|()| format!("{operation} has a driver again"))
                 });
             }
+            Effect::Freeze { no, fleet, length, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    let freeze = desk.freeze(fleet.as_ref(), length, reason).await?;
+                    let scope = fleet.map_or_else(|| "All fleets are".to_owned(), |fleet| format!("{fleet} is"));
+                    Ok(format!("{scope} frozen until {}", freeze.until.clock()))
+                });
+            }
+            Effect::Unfreeze { no, fleet, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    let lifted = desk.unfreeze(fleet.as_ref(), reason).await?;
+                    Ok(lifted.map_or_else(|| "There was nothing to lift any more".to_owned(), |freeze| format!("Lifted: {}", freeze.described())))
+                });
+            }
             Effect::Rehearse { no, intent } => {
                 let fleet = intent.fleet().clone();
                 self.spawn(no, move |result| Reply::Rehearsed(fleet.clone(), result), async move { desk.rehearse(&intent).await.map(Box::new) });
@@ -85,7 +103,7 @@ impl Asker {
             }
             Effect::ExecuteMany { no, orders, size, reason } => self.execute_many(no, orders, size, reason),
             Effect::CommandMany { no, errands, reason } => self.command_many(no, errands, reason.as_ref()),
-            Effect::Copy(_) | Effect::Bell | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Save | Effect::Bell | Effect::Suspend | Effect::Quit => {}
         }
     }
 
@@ -115,6 +133,15 @@ impl Asker {
                 desk.command(&errand.operation, kind, errand.seen, reason, None).await
             });
         }
+    }
+
+    /// Does something short that may touch a disk, and tells the person what became of it.
+    pub fn tell(&self, work: impl FnOnce() -> String + Send + 'static) {
+        let data = self.data.clone();
+        self.workers.spawn(async move {
+            // Nobody listens any more when the screen is being left.
+            let _ = data.send(Message::Told(work())).await;
+        });
     }
 
     /// Does the work in a task of its own, so that even a fault inside it is answered.

@@ -1,6 +1,7 @@
 //! The loop itself.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +17,12 @@ use super::ask::Asker;
 use super::feeds::Heard;
 use super::fence::Fence;
 use super::signals::{Signals, Told};
-use super::{ExitNote, FIRST_FRAME_PATIENCE, clock, exit_note, feeds, signals};
+use super::{ExitNote, FIRST_FRAME_PATIENCE, clock, exit_note, feeds, keep, signals};
 use crate::app::{self, Effect, Message, Model, update};
 use crate::operation::status::Estate;
 use crate::ports::desk::Desk;
 use crate::terminal::decode::{Input, QUESTION};
-use crate::terminal::{self, Screen, TerminalGuard, Tty, capability, restore};
+use crate::terminal::{self, Screen, TerminalGuard, Tty, capability, copy, restore};
 use crate::view::view;
 
 /// Between ticks: countdowns show seconds.
@@ -53,13 +54,15 @@ pub struct Ui {
     leaving: bool,
     suspending: bool,
     fence: Fence,
+    /// The directory of what is saved and copied.
+    saved: PathBuf,
     /// Gives the last known estate once, for the first frame.
     remembered: Option<oneshot::Receiver<Estate>>,
 }
 
 impl Ui {
     /// Takes everything over and starts what comes in by itself.
-    pub fn open(desk: Arc<dyn Desk>, model: Model, workers: Handle, guard: TerminalGuard) -> io::Result<Self> {
+    pub fn open(desk: Arc<dyn Desk>, model: Model, workers: Handle, guard: TerminalGuard, saved: PathBuf) -> io::Result<Self> {
         let ((keys_in, keys), (data_in, data)) = (channel(256), channel(64));
         let size = Size::new(model.size.0, model.size.1);
         let terminal = Terminal::new(Screen::new(Tty, size))?;
@@ -84,6 +87,7 @@ impl Ui {
             leaving: false,
             suspending: false,
             fence,
+            saved,
             remembered,
         })
     }
@@ -183,10 +187,23 @@ impl Ui {
                 Effect::Quit => self.leaving = true,
                 Effect::Bell => self.terminal.backend_mut().send(b"\x07")?,
                 Effect::Suspend => self.suspending = true,
+                Effect::Copy(text) => self.copy(text)?,
+                Effect::Save => {
+                    let (dir, model) = (self.saved.clone(), self.model.clone());
+                    self.asker.tell(move || keep::screen(&dir, &model));
+                }
                 other => self.asker.ask(other),
             }
         }
         Ok(())
+    }
+
+    /// Puts a text into the clipboard in front of the terminal, and into a file: no terminal says whether it has a clipboard.
+    fn copy(&mut self, text: String) -> io::Result<()> {
+        let sequence = copy::sequence(&text);
+        let (dir, is_sent) = (self.saved.clone(), sequence.is_some());
+        self.asker.tell(move || keep::copied(&dir, &text, is_sent));
+        sequence.map_or(Ok(()), |sequence| self.terminal.backend_mut().send(&sequence))
     }
 
     /// Draws what differs from the last frame; nothing is sent if nothing does.

@@ -33,7 +33,7 @@ fn the_last_known_state_is_shown_with_its_age_until_there_is_a_newer_one() {
     let mut session = Session { model: fixture::blank(80, 24), effects: Vec::new() };
     let mut old = fixture::estate();
     old.as_of = fixture::NOW.minus(Millis::mins(9));
-    session.take(Message::LastKnown(Box::new(old))).expect("last known 9m").expect("last known, 9m").expect("web-prod");
+    session.take(Message::LastKnown(Box::new(old))).expect("cached 9m").expect("last known, 9m").expect("web-prod");
     session.press("j D").expect("Not now: nothing was read in this session yet");
     session.take(Message::Tick);
     let no = estate_no(&session);
@@ -74,7 +74,7 @@ fn an_error_lets_the_rows_age_and_stays_in_the_inbox_until_it_is_read() {
     let no = estate_no(&session);
     let error = DeskError::Cloud(CloudError::new(CloudErrorKind::Throttled, "DescribeInstances", "slow down"));
     session.take(Message::Reply { no, reply: Reply::Estate(Err(error)) });
-    session.expect("web-prod").expect("last known 10s").expect("! 1").press("!").expect("slow down").press("esc").expect_not("! 1");
+    session.expect("web-prod").expect("cached 10s").expect("! 1").press("!").expect("slow down").press("esc").expect_not("! 1");
 }
 
 #[test]

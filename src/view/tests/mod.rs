@@ -3,6 +3,7 @@
 mod finding;
 mod flows;
 mod frames;
+mod ground;
 mod hostile;
 mod sheets;
 mod sizes;

@@ -1,14 +1,25 @@
 //! No size makes it panic, whatever is open.
 
-use proptest::prelude::*;
+use std::sync::LazyLock;
 
-use super::{Session, frame};
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Session, frame, ground};
 use crate::app::message::Reply;
 use crate::app::{Effect, Message, Model, fixture};
 use crate::domain::time::Millis;
+use crate::view::paint::Paint;
 
 /// Every screen there is, with something on it.
 pub fn scenes() -> Vec<(&'static str, Model)> {
+    SCENES.clone()
+}
+
+static SCENES: LazyLock<Vec<(&'static str, Model)>> = LazyLock::new(staged);
+
+fn staged() -> Vec<(&'static str, Model)> {
     let scene = |view, keys: &str| {
         let mut session = Session::with(view);
         if !keys.is_empty() {
@@ -59,6 +70,14 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
         ("help_searched", scene(Some(fixture::holding()), "? / r o l l enter").model),
         ("main_filtered", scene(Some(fixture::holding()), "/ p r o d").model),
         ("main_linked", scene(Some(fixture::canary()), "tab G k").model),
+        ("sources", {
+            let mut session = scene(Some(fixture::holding()), ",");
+            ground::told(&mut session);
+            session.model
+        }),
+        ("credentials_gone", ground::without_credentials().model),
+        ("first_run", ground::first_run().model),
+        ("sheet_freeze", scene(None, "F v").model),
         ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
         ("fleet_frozen", frozen(scene(None, "enter").model)),
     ]
@@ -67,13 +86,42 @@ pub fn scenes() -> Vec<(&'static str, Model)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..25_usize, ascii in any::<bool>()) {
-        let (_, mut model) = scenes().swap_remove(scene);
+    fn any_size_is_drawn(width in 1..=300_u16, height in 1..=100_u16, scene in 0..100_usize, ascii in any::<bool>()) {
+        let mut model = SCENES[scene % SCENES.len()].1.clone();
         model.look.ascii = ascii;
         model.size = (width, height);
-        let shown = frame(&model, width, height);
-        prop_assert_eq!(shown.lines().count().max(1), usize::from(height).min(shown.lines().count().max(1)));
+        let (boxes, frame) = boxes(&model, width, height);
+        for (at, area) in boxes.iter().enumerate() {
+            prop_assert_eq!(area.intersection(frame), *area, "outside of {}x{}", width, height);
+            for other in boxes.iter().skip(at + 1) {
+                prop_assert!(!area.intersects(*other), "{:?} and {:?} at {}x{}", area, other, width, height);
+            }
+            // Where am I, what needs a person, the answer to the last key and the keys are never covered.
+            prop_assert!(area.y >= 2 && area.bottom() <= height - 2, "{:?} at {}x{}", area, width, height);
+        }
     }
+
+    #[test]
+    fn a_storm_of_resizes_and_keys_leaves_a_screen(storm in prop::collection::vec((1..=300_u16, 1..=100_u16, 0..12_usize), 1..20)) {
+        let keys = ["j", "k", "enter", "esc", "tab", "?", ";", ":", "w", "/", "c", "-"];
+        let mut session = Session::with(Some(fixture::holding()));
+        for (width, height, key) in storm {
+            session.take(Message::Resized { width, height });
+            session.press(keys[key]);
+            prop_assert_eq!(session.model.size, (width, height));
+            frame(&session.model, width, height);
+        }
+        prop_assert!(!session.changed());
+    }
+}
+
+/// The boxes a scene draws, and the frame they are in.
+fn boxes(model: &Model, width: u16, height: u16) -> (Vec<Rect>, Rect) {
+    let area = Rect { x: 0, y: 0, width, height };
+    let mut buffer = Buffer::empty(area);
+    let mut paint = Paint::new(&mut buffer, model.look);
+    crate::view::draw(model, &mut paint, area);
+    (paint.boxes, area)
 }
 
 #[test]
