@@ -1,8 +1,6 @@
 //! What makes two moments of a rollout the same state: everything a way back depends on, but not what o'clock it is.
 
-use quarterdeck::domain;
-use quarterdeck::domain::fleet::{Route, Slot};
-use quarterdeck::domain::ids::InstanceId;
+use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::traffic::TargetState;
@@ -18,7 +16,6 @@ pub struct Key {
     operation: Option<OperationKey>,
     /// A call whose driver died has not arrived yet.
     in_the_air: bool,
-    /// Weights, or whether each group is attached where there are none.
     weights: [Option<u32>; 2],
     groups: [GroupKey; 2],
     /// Slot and mark of each entry of the ledger.
@@ -50,18 +47,17 @@ impl Stage {
     pub fn key(&self) -> Key {
         let seen = self.look(Depth::Full);
         let active = self.book.active().map(|at| &self.book.records[at]);
+        let actions = self.world.actions(self.ground.pair.place.arn()).unwrap();
         Key {
             need: active.or(self.book.records.last()).map_or(0, |record| record.progress.need),
             operation: active.map(|record| self.operation_key(record)),
             in_the_air: self.air.is_some(),
-            weights: Slot::BOTH.map(|slot| seen.weight(slot).or_else(|| seen.is_attached(slot).map(u32::from))),
+            weights: Slot::BOTH.map(|slot| actions.weight(self.ground.pair.target_groups.get(slot))),
             groups: Slot::BOTH.map(|slot| {
                 let (group, health) = (seen.group(slot).unwrap(), seen.health.get(slot).value().unwrap());
-                let registered = |id: &InstanceId| !seen.scope.is_weighted() && !group.instances.iter().any(|server| server.id == *id);
-                let count = |state| domain::group::count(health.targets.iter().filter(|(id, found)| **found == state && !registered(id)));
-                let workers = seen.scope.route == Route::None;
-                let draining = if workers { group.total() - group.staying() } else { count(TargetState::Draining) };
-                let (healthy, failing) = if workers { (group.serving(), 0) } else { (count(TargetState::Healthy), count(TargetState::Unhealthy)) };
+                let count = |state| health.count_in(state);
+                let draining = count(TargetState::Draining);
+                let (healthy, failing) = (count(TargetState::Healthy), count(TargetState::Unhealthy));
                 let starting = group.total().saturating_sub(healthy + failing + draining);
                 let Sizes { min, max, desired } = group.sizes;
                 let version = group.template.as_ref().and_then(quarterdeck::domain::group::TemplatePin::number);

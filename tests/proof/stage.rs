@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
-use quarterdeck::domain::fleet::{FleetSpec, Route, Slot, Strategy, WeightStep};
-use quarterdeck::domain::ids::GroupName;
+use quarterdeck::domain::fleet::{FleetSpec, Slot, Strategy, WeightStep, WeightedPair};
 use quarterdeck::domain::image::Image;
 use quarterdeck::domain::observation::{Depth, FleetObservation};
 use quarterdeck::domain::release::Release;
@@ -54,15 +53,10 @@ pub enum Fate {
 #[derive(Clone)]
 pub struct Ground {
     pub spec: FleetSpec,
+    pub pair: WeightedPair,
     setting: Setting,
     images: Vec<Image>,
     servers: u32,
-}
-
-impl Ground {
-    pub fn group(&self, slot: Slot) -> &GroupName {
-        self.spec.groups.get(slot).unwrap()
-    }
 }
 
 #[derive(Clone)]
@@ -79,12 +73,7 @@ pub struct Stage {
 impl Stage {
     /// `web-prod` with so many servers, alone in its world; slot A serves and was adopted.
     pub fn new(servers: u32, weights: &[u32]) -> Self {
-        Self::of("web-prod", servers, weights)
-    }
-
-    /// The same of another fleet of two groups.
-    pub fn of(fleet: &str, servers: u32, weights: &[u32]) -> Self {
-        let mut world = small_world(fleet, servers);
+        let mut world = small_world(servers);
         let mut spec = world.fleet_specs().into_iter().next().unwrap();
         spec.floor = servers.div_ceil(2);
         spec.window = Millis::mins(10);
@@ -93,9 +82,10 @@ impl Stage {
             // Where nobody serves no alarm has data.
             spec.alarms.clear();
         }
+        let pair = spec.weighted_pair().unwrap();
         world.advance(START.plus(Millis::secs(300)));
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
-        let ground = Rc::new(Ground { spec, setting, images: world.images(), servers });
+        let ground = Rc::new(Ground { spec, pair, setting, images: world.images(), servers });
         let mut stage = Self { ground, world, book: Book::default(), air: None, claim_may_remain: false };
         let adopted = stage.running(Slot::A);
         stage.book.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
@@ -110,7 +100,7 @@ impl Stage {
     }
 
     fn running(&self, slot: Slot) -> Release {
-        let group = self.world.group(self.ground.group(slot)).unwrap();
+        let group = self.world.group(self.ground.pair.groups.get(slot)).unwrap();
         let pin = group.template.unwrap();
         let image = pin.image.clone().unwrap();
         let version = self.world.image(&image).and_then(|image| image.version);
@@ -137,19 +127,12 @@ impl Stage {
 
     /// The share a slot is asked to get, in percent.
     pub fn share_pct(&self, slot: Slot) -> f64 {
-        if let Route::Weighted { place, target_groups } = &self.ground.spec.route {
-            return self.world.actions(place.arn()).unwrap().share(target_groups.get(slot)).unwrap_or(0.0) * 100.0;
-        }
-        let (own, other) = (self.healthy(slot), self.healthy(slot.other()));
-        if own == 0 { 0.0 } else { f64::from(own) / f64::from(own + other) * 100.0 }
+        let actions = self.world.actions(self.ground.pair.place.arn()).unwrap();
+        actions.share(self.ground.pair.target_groups.get(slot)).unwrap_or(0.0) * 100.0
     }
 
     pub fn healthy(&self, slot: Slot) -> u32 {
-        match &self.ground.spec.route {
-            Route::Weighted { target_groups, .. } => self.world.healthy_targets(target_groups.get(slot)),
-            Route::Attached { target_group } if self.world.attached_to(self.ground.group(slot)) != Some(target_group) => 0,
-            Route::Attached { .. } | Route::None => self.world.fit_servers(self.ground.group(slot)),
-        }
+        self.world.healthy_targets(self.ground.pair.target_groups.get(slot))
     }
 
     pub fn deploy(&self, image: &str, strategy: Strategy) -> Result<Plan, Refusal> {
@@ -161,13 +144,10 @@ impl Stage {
     }
 
     fn with_facts<T>(&self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let Ground { spec, setting, images, .. } = &*self.ground;
-        let groups = Slot::BOTH.map(|slot| self.ground.group(slot).clone());
-        let mut target_groups: Vec<_> = Slot::BOTH.into_iter().filter_map(|slot| spec.route.target_group(slot).cloned()).collect();
-        target_groups.dedup();
+        let Ground { spec, pair, setting, images, .. } = &*self.ground;
         let seen = self.look(Depth::Full);
         let template = |slot| {
-            let pin = self.world.group(self.ground.group(slot))?.template?;
+            let pin = self.world.group(pair.groups.get(slot))?.template?;
             self.world.template(&pin.id, pin.number()?).ok()
         };
         let live = if self.share_pct(Slot::A) > 0.0 { Slot::A } else { Slot::B };
@@ -185,8 +165,8 @@ impl Stage {
             live_template: template(live),
             other_template: template(live.other()),
             release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
-            target_groups: self.world.target_group_facts(&target_groups).unwrap(),
-            policies: self.world.group_policies(&groups).ok(),
+            target_groups: self.world.target_group_facts(&[pair.target_groups.a.clone(), pair.target_groups.b.clone()]).unwrap(),
+            policies: self.world.group_policies(&[pair.groups.a.clone(), pair.groups.b.clone()]).ok(),
             history: FleetHistory::default(),
             now: self.now(),
         })
@@ -347,18 +327,19 @@ fn answered(reply: Result<CallReply, CloudError>) -> CallOutcome {
     }
 }
 
-/// The default world with nothing but one fleet in it, so small.
-fn small_world(fleet: &str, servers: u32) -> World {
+/// The default world with nothing but `web-prod` in it, so small.
+fn small_world(servers: u32) -> World {
     let world = World::new(Scenario::Default, 7, START);
     let mut value = serde_json::to_value(&world).unwrap();
     for things in ["groups", "templates", "target_groups"] {
-        value[things].as_object_mut().unwrap().retain(|name, _| name.contains(fleet));
+        value[things].as_object_mut().unwrap().retain(|name, _| name.contains("web-prod"));
     }
-    let places = value["places"].as_object_mut().unwrap();
-    places.retain(|_, place| place["actions"].to_string().contains(&format!("targetgroup/{fleet}")));
-    places.values_mut().for_each(|place| place["rps"] = (servers * 50).into());
-    value["fleets"].as_array_mut().unwrap().retain(|found| found["name"] == fleet);
-    let group = &mut value["groups"][format!("{fleet}-a")];
+    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
+    let place = spec.weighted_pair().unwrap().place.arn().as_str().to_owned();
+    value["places"].as_object_mut().unwrap().retain(|arn, _| *arn == place);
+    value["places"][&place]["rps"] = (servers * 50).into();
+    value["fleets"].as_array_mut().unwrap().retain(|fleet| fleet["name"] == "web-prod");
+    let group = &mut value["groups"]["web-prod-a"];
     group["servers"].as_array_mut().unwrap().truncate(usize::try_from(servers).unwrap());
     group["sizes"] = serde_json::json!({ "min": servers.div_ceil(2), "max": servers * 2, "desired": servers });
     serde_json::from_value(value).unwrap()

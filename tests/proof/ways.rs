@@ -102,7 +102,7 @@ fn came_back(stage: &Stage, at: usize) -> Result<(), String> {
         // A deploy that touched nothing leaves the standby its window.
         return if retire.kind() == OperationKind::Retire { Ok(()) } else { Err("S13: something is still going on".to_owned()) };
     }
-    let sizes = |slot: Slot| stage.world.sizes(stage.ground.group(slot)).unwrap();
+    let sizes = |slot: Slot| stage.world.sizes(stage.ground.pair.groups.get(slot)).unwrap();
     let (live, idle) = (sizes(to.slot), sizes(from.slot));
     if idle != Sizes::all(plan.idle_size) || (live.min, live.max) != (plan.live_sizes.min, plan.live_sizes.max) {
         return Err(format!("S12: the groups rest at {live:?} and {idle:?}"));
@@ -112,7 +112,7 @@ fn came_back(stage: &Stage, at: usize) -> Result<(), String> {
 
 /// No claim of ours is left, unless the cloud refused to take it off.
 pub fn unclaimed(stage: &Stage) -> Result<(), String> {
-    let groups = Slot::BOTH.into_iter().filter_map(|slot| stage.world.group(stage.ground.group(slot)));
+    let groups = Slot::BOTH.into_iter().filter_map(|slot| stage.world.group(stage.ground.pair.groups.get(slot)));
     match groups.into_iter().find_map(|group| claim_on(&group)).filter(|_| !stage.claim_may_remain) {
         Some(claim) => Err(format!("S12: still claimed: {}", claim.described())),
         None => Ok(()),
@@ -122,7 +122,7 @@ pub fn unclaimed(stage: &Stage) -> Result<(), String> {
 /// Nothing is going on, one group has everything, and it is not marked bad.
 pub fn nothing_to_leave(stage: &Stage) -> Result<(), String> {
     let serving = Slot::BOTH.into_iter().find(|slot| stage.share_pct(*slot) >= 100.0).ok_or("the traffic is split")?;
-    let group = stage.world.group(stage.ground.group(serving)).unwrap();
+    let group = stage.world.group(stage.ground.pair.groups.get(serving)).unwrap();
     let pin = group.template.ok_or("it launches nothing")?;
     let good = last_known_good(&stage.book.ledger, |_| false).ok_or("nothing is known to be good")?;
     if good.release.template != pin.id || Some(good.release.template_version) != pin.number() {
