@@ -22,12 +22,12 @@ pub(super) fn template(situation: &Situation<'_>) -> Step {
     deploy::make_and_pin(situation).into()
 }
 
-/// Servers of another release came into a target that is to grow, and nobody took them back for as long as a launch may take: the slot is emptied,
-/// pointed at the release where it is not any more, and grows anew. Only one that gets no traffic can stand that.
+/// Servers of another release are in a target that is to grow, and nobody takes them back: the slot is emptied, pointed at the release where it is
+/// not any more, and grows anew. Only one that gets no traffic can stand that.
 pub(super) fn instead_of_strangers(situation: &Situation<'_>) -> Option<Step> {
     let slot = situation.to().slot;
     let group = situation.group(slot)?;
-    if situation.waited() < situation.plan.timing.launch_limit || situation.may_serve(slot) {
+    if situation.waited() < situation.plan.timing.settle || situation.may_serve(slot) {
         return None;
     }
     let emptied = group.sizes == Sizes::all(0);
