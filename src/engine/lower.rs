@@ -5,6 +5,7 @@ use super::{Move, Step};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Route, Slot};
 use crate::domain::sizes::Sizes;
+use crate::domain::time::Millis;
 use crate::operation::event::EventBody;
 use crate::operation::plan::{OperationKind, StepKind};
 
@@ -24,7 +25,22 @@ impl Situation<'_> {
         if group.total() > size || draining > 0 {
             return Move::wait(format!("{} servers of {} drain", group.total().max(draining), group.name), period).into();
         }
+        if !self.progress.parked.contains(&group.name) && !self.was_idle_before(period) {
+            return self.found_idle(period);
+        }
         Move::done(format!("{} is at {size}", group.name)).into()
+    }
+
+    /// A group that nobody here asked to be parked reads idle: that may be how it was some time ago. It is so once two readings agree, as in S10.
+    fn found_idle(&self, period: Millis) -> Step {
+        let begins_anew = self.no_evidence();
+        let events = if begins_anew.is_empty() { self.count_observation(period, true).into_iter().collect() } else { begins_anew };
+        Step { events, then: Move::wait("a second reading of a group that is idle already", period) }
+    }
+
+    /// Nothing else was read in this step, for as long as two readings have to be apart.
+    fn was_idle_before(&self, period: Millis) -> bool {
+        self.progress.lower_evidence_at.is_none() && self.progress.observed.plus(self.observed_now(period)) >= self.plan.timing.lower_gap
     }
 
     fn lower(&self, park: Slot, keep: Slot, sizes: Sizes) -> Step {

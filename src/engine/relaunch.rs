@@ -23,13 +23,12 @@ pub(super) fn template(situation: &Situation<'_>) -> Step {
     deploy::make_and_pin(situation).into()
 }
 
-/// Servers of another release came into a target that is to grow, and nobody took them back for as long as a launch may take: the slot is emptied,
-/// pointed at the release where it is not any more, and grows anew. Only one that gets no traffic can stand that: where being attached is all
-/// that gives it some, it is taken off first.
+/// Servers of another release are in a target that is to grow, and nobody takes them back: the slot is emptied, pointed at the release where it is
+/// not any more, and grows anew. Only one that gets no traffic can stand that: where being attached is all that gives it some, it is taken off first.
 pub(super) fn instead_of_strangers(situation: &Situation<'_>) -> Option<Step> {
     let slot = situation.to().slot;
     let group = situation.group(slot)?;
-    if situation.waited() < situation.plan.timing.launch_limit {
+    if situation.waited() < situation.plan.timing.settle {
         return None;
     }
     if *situation.route() != Route::None && situation.may_serve(slot) {

@@ -33,7 +33,11 @@ fn grow(situation: &Situation<'_>) -> Move {
         return Move::call(call, format!("{} grows to {need}", situation.to().group));
     }
     if strangers_serve(situation) {
-        return Move::wait(format!("servers of {} run another release", situation.to().group), situation.plan.timing.period_moving);
+        let why = format!("servers of {} run another release", situation.to().group);
+        if situation.may_serve(target) && situation.waited() >= situation.plan.timing.launch_limit {
+            return Move::hold(format!("{why} and get traffic: end them, or take that traffic away"));
+        }
+        return Move::wait(why, situation.plan.timing.period_moving);
     }
     match situation.healthy(target) {
         Some(healthy) if healthy >= need => Move::done(format!("{healthy} servers are healthy")),

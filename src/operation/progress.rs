@@ -119,6 +119,9 @@ pub struct Progress {
     pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
+    /// Groups this operation asked to be parked.
+    #[serde(default)]
+    pub parked: BTreeSet<GroupName>,
     /// The first of two readings before something is lowered.
     pub lower_evidence_at: Option<WorldTime>,
     /// Gates that ended in this step, by their numbers.
@@ -192,6 +195,7 @@ impl Progress {
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
+            parked: BTreeSet::new(),
             lower_evidence_at: None,
             missing_since: None,
             gates: BTreeMap::new(),
@@ -310,13 +314,15 @@ impl Progress {
         self.promoted = false;
     }
 
-    /// From the first reading on, observed time counts towards the second.
+    /// From the first reading on, observed time counts towards the second; nothing does after one that says otherwise.
     fn find_evidence(&mut self, found: bool, at: WorldTime) {
-        self.lower_evidence_at = found.then_some(at);
+        self.observed = Millis::ZERO;
         if found {
-            self.observed = Millis::ZERO;
+            self.lower_evidence_at = Some(at);
             self.observe_from(at);
             self.streak = self.streak.max(1);
+        } else {
+            (self.lower_evidence_at, self.last_observed_at, self.streak) = (None, None, 0);
         }
     }
 
@@ -400,6 +406,7 @@ impl Progress {
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
             CloudCall::Tag { .. } => self.mirrored = true,
             CloudCall::Untag { .. } => self.claimed_at = None,
+            CloudCall::Park { group, .. } => drop(self.parked.insert(group.clone())),
             _ => {}
         }
     }

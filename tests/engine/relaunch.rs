@@ -7,7 +7,7 @@ use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::operation::consequence::{self, Consequence};
-use quarterdeck::operation::event::EventBody;
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::{Friction, StepKind};
 use quarterdeck::operation::status::WayBackLevel;
 
@@ -82,7 +82,7 @@ fn a_target_full_of_another_release_is_emptied_pinned_and_launched_anew_once_nob
     bench.at_step(|kind| kind == StepKind::GrowTarget);
     bench.servers_in(Slot::B, 12, 7);
     bench.pinned(Slot::B, 12);
-    bench.later(599);
+    bench.later(59);
     assert_eq!(bench.call(), Err("servers of web-prod-b run another release".to_owned()));
     bench.later(1);
     assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
@@ -100,8 +100,33 @@ fn a_target_that_gets_traffic_is_never_emptied() {
     bench.servers_in(Slot::B, 12, 7);
     bench.pinned(Slot::B, 12);
     bench.weights(50, 50);
-    bench.later(900);
+    bench.later(599);
     assert_eq!(bench.call(), Err("servers of web-prod-b run another release".to_owned()));
+    bench.later(1);
+    let _ = bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "only a person can help");
+    assert!(bench.progress.reason.contains("get traffic: end them"), "{}", bench.progress.reason);
+}
+
+#[test]
+fn a_slot_that_reads_idle_before_anybody_asked_for_that_is_read_twice() {
+    let mut bench = Bench::relaunch();
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(5);
+    let full = bench.seen.clone();
+    empty(&mut bench);
+    assert_eq!(bench.call(), Err("a second reading of a group that is idle already".to_owned()), "it may be an old reading");
+    bench.seen = full;
+    bench.later(5);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    bench.later(5);
+    empty(&mut bench);
+    for _ in 0..5 {
+        assert_eq!(bench.call(), Err("a second reading of a group that is idle already".to_owned()));
+        bench.later(5);
+    }
+    let _ = bench.turn();
+    assert_eq!(bench.plan.steps[bench.progress.current].kind, StepKind::Template);
 }
 
 #[test]

@@ -184,7 +184,9 @@ fn what_was_taken_off_drains_before_it_is_parked_and_is_attached_again_at_the_en
     assert!(bench.call().unwrap_err().contains("30 servers of search-prod-b drain"));
     bench.targets_of(Slot::B, None);
     bench.turn();
-    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "search-prod-b".into(), sizes: Sizes::all(0) }));
+    let park = CloudCall::Park { group: "search-prod-b".into(), sizes: Sizes::all(0) };
+    assert_eq!(bench.second_reading(), Ok(park.clone()));
+    bench.accepted(park);
     bench.servers_in(Slot::B, 0, 2);
     bench.sized(Slot::B, Sizes::all(0));
     assert_eq!(bench.call(), moved(&bench, true, "search-prod-b"));

@@ -371,7 +371,9 @@ impl Sim {
     ) -> Result<Result<Option<Appended>, Gone>, Broke> {
         let before = self.store.records.len();
         let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
-        if let Some(asked) = self.store.records[at].commands.iter().find(|pending| pending.id == command) {
+        // The answer of a driver that lost its lease is written nowhere.
+        let is_written = self.store.has_news(at, epoch).is_ok();
+        if let Some(asked) = self.store.records[at].commands.iter().find(|pending| pending.id == command).filter(|_| is_written) {
             let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
             self.witness.answers(scene, asked, answer.accepted, self.boot())?;
         }
@@ -410,8 +412,13 @@ impl Sim {
             self.plan_act(Act::Recover(at), 0, gap);
         }
         let paused = self.store.records[at].progress.state == OperationState::Paused;
-        let takes_back = self.store.records[at].progress.state == OperationState::Holding && self.store.records[at].kind() != OperationKind::Deploy;
-        if takes_back && self.checker.is_foreign() && !self.is_planned(|act| matches!(act, Act::Relieve(_))) {
+        let record = &self.store.records[at];
+        let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
+        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(_)));
+        if takes_back && record.progress.reason.contains("run another release") {
+            let strangers = Relief::Strangers(record.operation.plan.to.slot);
+            self.plan_act(Act::Relieve(strangers), 10, 600);
+        } else if takes_back && self.checker.is_foreign() {
             let put_right = self.put_right();
             self.plan_act(Act::Relieve(Relief::World(put_right)), 10, 600);
         }
