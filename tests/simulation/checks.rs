@@ -88,6 +88,8 @@ pub struct Checker {
     ill: Millis,
     /// When the candidate was last ill.
     ill_at: Option<WorldTime>,
+    /// When the group that gets traffic could not launch any servers the last time.
+    broken_at: Option<WorldTime>,
     foreign: Foreign,
     last_look: WorldTime,
     /// The newest epoch that took the lease of each operation.
@@ -126,6 +128,7 @@ impl Checker {
             scarce_until: None,
             ill: Millis::ZERO,
             ill_at: None,
+            broken_at: None,
             foreign: Foreign::default(),
             last_look: world.now(),
             epochs: BTreeMap::new(),
@@ -196,7 +199,7 @@ impl Checker {
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
         (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
-        (self.ill, self.ill_at, self.backing_out_since) = (Millis::ZERO, None, None);
+        (self.ill, self.ill_at, self.broken_at, self.backing_out_since) = (Millis::ZERO, None, None, None);
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
@@ -327,14 +330,15 @@ impl Checker {
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
         // What the candidate's illness accounts for is what is missing of the candidate, and no more.
-        let besides = short - self.short_of(world, actions, leaves(record));
+        let besides = short - self.short_of(world, actions, leaves(record)) - self.short_where_broken(world, actions, record);
         self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
         } else if moment.driven {
             self.ill = self.ill.plus(passed);
         }
-        if missing && !(self.is_ill(world, record) && besides <= allowed) {
+        let of_ill = if self.is_ill(world, record) { 0 } else { self.short_of(world, actions, leaves(record)) };
+        if missing && besides + of_ill > allowed {
             let of = |slot| format!("{} {} healthy for {:.2}", slot_word(slot), self.healthy(world, slot), self.share(actions, slot));
             return Err(format!(
                 "S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {}, {}",
@@ -382,12 +386,23 @@ impl Checker {
         self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
     }
 
+    /// What is missing where traffic went to on the way back, if another hand keeps that group from launching any: in the twin it serves nothing,
+    /// and nobody could do better by now.
+    fn short_where_broken(&self, world: &World, actions: &RouteActions, record: &Record) -> u32 {
+        let plan = &record.operation.plan;
+        let broken = plan.kind == OperationKind::Rollback && self.broken_at.is_some_and(|at| world.now().since(at) < REPLACED);
+        if broken { self.short_of(world, actions, plan.to.slot) } else { 0 }
+    }
+
     fn watch_illness(&mut self, world: &World, record: &Record) {
         let plan = &record.operation.plan;
         let side = if plan.kind == OperationKind::Deploy { &plan.to } else { &plan.from };
         let sound = world.image_record(&side.image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
         if !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
             self.ill_at = Some(world.now());
+        }
+        if !world.group(&plan.to.group).is_some_and(|group| launches(world, &group)) {
+            self.broken_at = Some(world.now());
         }
     }
 
