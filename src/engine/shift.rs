@@ -1,7 +1,7 @@
 //! Bringing traffic back to a group by weights: at once what it can carry, everything as soon as it can.
 
 use super::Move;
-use super::situation::Situation;
+use super::situation::{Situation, threshold};
 use crate::domain::fleet::Slot;
 use crate::domain::sizes::share_of;
 
@@ -34,6 +34,15 @@ impl Situation<'_> {
     /// The target cannot carry everything: grow it, and meanwhile shift what it can carry if what serves now is worse.
     fn shift_while_short(&self, target: Slot, healthy: u32) -> Move {
         let need = self.progress.need;
+        let full = if target == self.to().slot { 100 } else { 0 };
+        if self.was_given_all(target) {
+            // Another hand took some of it, or this is a read from before: either way what would have ended the way back is enough to give it all
+            // again, and nothing less is given, because that would bring back what it goes away from.
+            if healthy >= threshold(need) {
+                return self.set_weights(full, &self.shift_words(target)).unwrap_or_else(|| self.grow_to_shift(target, healthy));
+            }
+            return self.grow_to_shift(target, healthy);
+        }
         let now_pct = self.share_given(target);
         let can_pct = (healthy * 100).checked_div(need).unwrap_or(0);
         if self.serves_badly(target.other()) && can_pct >= now_pct + WORTHWHILE_PCT {
@@ -42,6 +51,17 @@ impl Situation<'_> {
                 return moved;
             }
         }
+        self.grow_to_shift(target, healthy)
+    }
+
+    /// This operation wrote all traffic to the target, last of all.
+    fn was_given_all(&self, target: Slot) -> bool {
+        let written = self.progress.expected_routes.last().filter(|_| self.progress.written_at.is_some());
+        written.and_then(|route| self.share_pct_in(route, target)) == Some(100)
+    }
+
+    fn grow_to_shift(&self, target: Slot, healthy: u32) -> Move {
+        let need = self.progress.need;
         if let Some(call) = self.raise(target, need) {
             return Move::call(call, format!("{} grows to {need}", self.side(target).group));
         }

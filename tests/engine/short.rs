@@ -213,3 +213,21 @@ fn pins_follow_what_is_needed_in_a_hold_but_servers_of_something_else_are_not_la
         assert_eq!(matches!(&called, Ok(CloudCall::RaiseMin { group, min: 6, .. }) if group.as_str() == "web-prod-b"), grows, "{called:?}");
     }
 }
+
+#[test]
+fn an_old_read_after_the_switch_gives_nothing_back_to_the_bad_release() {
+    let mut bench = Bench::fast_rollback();
+    bench.weights(0, 100);
+    let actions = bench.seen.route.value().unwrap().clone();
+    bench.accepted(CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions });
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    bench.later(100);
+    bench.weights(100, 0);
+    bench.servers_in(Slot::A, 0, 2);
+    for (healthy, gives) in [(11, Some((0, 100))), (6, None)] {
+        bench.servers_in(Slot::B, healthy, 1);
+        let called = bench.call().ok().and_then(|call| bench.shares(&call));
+        assert_eq!(called, gives, "{healthy} of 12 are healthy");
+    }
+}

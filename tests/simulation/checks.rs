@@ -97,6 +97,8 @@ pub struct Checker {
     ill: Millis,
     /// When the candidate was last ill.
     ill_at: Option<WorldTime>,
+    /// When the group that gets traffic could not launch any servers the last time.
+    broken_at: Option<WorldTime>,
     foreign: Foreign,
     last_look: WorldTime,
     /// The newest epoch that took the lease of each operation.
@@ -143,6 +145,7 @@ impl Checker {
             scarce_until: None,
             ill: Millis::ZERO,
             ill_at: None,
+            broken_at: None,
             foreign: Foreign::default(),
             last_look: world.now(),
             epochs: BTreeMap::new(),
@@ -246,7 +249,8 @@ impl Checker {
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
         (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
-        (self.ill, self.ill_at, self.sickened, self.backing_out_since) = (Millis::ZERO, None, false, None);
+        (self.ill, self.ill_at, self.broken_at, self.backing_out_since) = (Millis::ZERO, None, None, None);
+        self.sickened = false;
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
             return Err(format!("S12: {} froze {:?} for the live role, it is {:?}", record.operation.id, plan.live_sizes, self.live_sizes));
         }
@@ -390,14 +394,16 @@ impl Checker {
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
         // What the candidate's illness accounts for is what is missing of the candidate, and no more.
-        let besides = short - self.missing_of(world, leaves(record));
+        let of_candidate = self.missing_of(world, leaves(record));
+        let besides = short.saturating_sub(of_candidate).saturating_sub(self.short_where_broken(world, record));
         self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
         } else if moment.driven {
             self.ill = self.ill.plus(passed);
         }
-        if missing && !(self.is_ill(world, record) && besides <= allowed) {
+        let of_ill = if self.is_ill(world, record) { 0 } else { of_candidate };
+        if missing && besides + of_ill > allowed {
             let of = |slot: &Slot| format!("{} {} healthy for {:.2}", slot_word(*slot), self.healthy(world, *slot), self.ground.share(world, *slot));
             let who = self.ground.slots().iter().map(of).collect::<Vec<_>>().join(", ");
             return Err(format!("S1: {short} servers short of {}, the twin and what was lost account for {allowed}: {who}", self.need));
@@ -446,12 +452,23 @@ impl Checker {
         self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
     }
 
+    /// What is missing where traffic went to on the way back, if another hand keeps that group from launching any: in the twin it serves nothing,
+    /// and nobody could do better by now.
+    fn short_where_broken(&self, world: &World, record: &Record) -> u32 {
+        let plan = &record.operation.plan;
+        let broken = plan.kind == OperationKind::Rollback && self.broken_at.is_some_and(|at| world.now().since(at) < REPLACED);
+        if broken { self.missing_of(world, plan.to.slot) } else { 0 }
+    }
+
     fn watch_illness(&mut self, world: &World, record: &Record) {
         let plan = &record.operation.plan;
         let side = if plan.kind == OperationKind::Deploy { &plan.to } else { &plan.from };
         let sound = world.image_record(&side.image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
         if self.sickened || !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
             self.ill_at = Some(world.now());
+        }
+        if !world.group(&plan.to.group).is_some_and(|group| launches(world, &group)) {
+            self.broken_at = Some(world.now());
         }
     }
 
