@@ -21,7 +21,7 @@ use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome, VerdictWord};
-use quarterdeck::operation::plan::{CheckLevel, Friction, OperationKind, Plan, StepKind};
+use quarterdeck::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side, StepKind};
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, LoggedCall, World};
 
@@ -381,7 +381,9 @@ impl Checker {
     pub fn tick(&mut self, world: &World, moment: &Moment<'_>) -> Result<(), String> {
         let now = world.now();
         let passed = now.since(self.ticked_at);
-        self.pass(now, moment.driven);
+        // What a person paused stands, also where another hand moved traffic since: nobody takes it back before it goes on.
+        let paused = moment.record.is_some_and(|record| record.progress.state == OperationState::Paused);
+        self.pass(now, moment.driven && !paused);
         if moment.record.is_some() {
             self.follow_unpinned(world);
         }
@@ -452,12 +454,11 @@ impl Checker {
         self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
     }
 
-    /// What is missing where traffic went to on the way back, if another hand keeps that group from launching any: in the twin it serves nothing,
-    /// and nobody could do better by now.
+    /// What is missing of the group that serves without this deploy, or after this rollback, if another hand keeps it from launching any: the twin
+    /// may have lost other servers, and nobody could do better by now.
     fn short_where_broken(&self, world: &World, record: &Record) -> u32 {
-        let plan = &record.operation.plan;
-        let broken = plan.kind == OperationKind::Rollback && self.broken_at.is_some_and(|at| world.now().since(at) < REPLACED);
-        if broken { self.missing_of(world, plan.to.slot) } else { 0 }
+        let broken = self.broken_at.is_some_and(|at| world.now().since(at) < REPLACED);
+        if broken { self.missing_of(world, stays(record).slot) } else { 0 }
     }
 
     fn watch_illness(&mut self, world: &World, record: &Record) {
@@ -467,7 +468,7 @@ impl Checker {
         if self.sickened || !sound || !world.group(&side.group).is_some_and(|group| launches(world, &group)) {
             self.ill_at = Some(world.now());
         }
-        if !world.group(&plan.to.group).is_some_and(|group| launches(world, &group)) {
+        if !world.group(&stays(record).group).is_some_and(|group| launches(world, &group)) {
             self.broken_at = Some(world.now());
         }
     }
@@ -612,6 +613,12 @@ fn takes_for_good(plan: &Plan) -> bool {
 fn leaves(record: &Record) -> Slot {
     let plan = &record.operation.plan;
     if plan.kind == OperationKind::Deploy { plan.to.slot } else { plan.from.slot }
+}
+
+/// The side that has to carry everything when all else fails.
+fn stays(record: &Record) -> &Side {
+    let plan = &record.operation.plan;
+    if plan.kind == OperationKind::Deploy { &plan.from } else { &plan.to }
 }
 
 /// Whether the group can launch servers and replace those that fail.
