@@ -381,9 +381,9 @@ impl Checker {
     pub fn tick(&mut self, world: &World, moment: &Moment<'_>) -> Result<(), String> {
         let now = world.now();
         let passed = now.since(self.ticked_at);
-        // What a person paused stands, also where another hand moved traffic since: nobody takes it back before it goes on.
-        let paused = moment.record.is_some_and(|record| record.progress.state == OperationState::Paused);
-        self.pass(now, moment.driven && !paused);
+        // What a person paused stands, whatever its servers do and wherever another hand moved traffic since: nobody takes it back before it goes on.
+        let driven = moment.driven && moment.record.is_none_or(|record| record.progress.state != OperationState::Paused);
+        self.pass(now, driven);
         if moment.record.is_some() {
             self.follow_unpinned(world);
         }
@@ -401,7 +401,7 @@ impl Checker {
         self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
-        } else if moment.driven {
+        } else if driven {
             self.ill = self.ill.plus(passed);
         }
         let of_ill = if self.is_ill(world, record) { 0 } else { of_candidate };
