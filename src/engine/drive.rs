@@ -350,10 +350,14 @@ impl<H: Hands> Driver<H> {
 
     /// Waits for `wait` of world time; a command ends it early. The fleet is looked at again after that even if time stands still for the plan.
     async fn rest(&mut self, wait: Millis) -> Result<(), H::Error> {
-        let until = self.clock.plus(wait);
+        let (until, began) = (self.clock.plus(wait), self.hands.boot_now());
         self.hands.rests(self.now).await;
         while self.hands.nap(until, self.renew_at()).await? == Nap::Part {
             self.keep_lease().await?;
+            // A clock that was set back meanwhile comes to `until` much later, and nobody sets this one.
+            if self.hands.boot_now().since(began) >= wait {
+                return Ok(());
+            }
         }
         Ok(())
     }
