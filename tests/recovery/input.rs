@@ -104,7 +104,8 @@ fn an_image_that_is_deregistered_before_it_is_launched_is_never_waited_for_long(
 #[test]
 fn an_image_or_template_version_that_goes_while_it_serves_grows_no_further() {
     for what in ["image", "version"] {
-        let yard = Yard::at_speed(100);
+        // Ten minutes of waiting for servers are fifteen seconds: the driver asks for a missing image every five.
+        let yard = Yard::at_speed(40);
         let id = serving_deploy(&yard);
         let op = yard.op(&id);
         let image = op["to_image"].as_str().unwrap().to_owned();
@@ -117,6 +118,7 @@ fn an_image_or_template_version_that_goes_while_it_serves_grows_no_further() {
                 _ => Disturbance::RemoveTemplateVersion { template: pin.id.clone(), version: pin.number().unwrap() },
             },
         );
+        yard.wait_op(&id, "a stop", |op| op["state"] != "running");
         let (state, why) = ends(&yard, &id, 4);
         assert_eq!(state, "backed_out", "{what}: {why}");
         let named = format!("image {image} does not exist any more");
