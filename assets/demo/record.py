@@ -125,7 +125,7 @@ def record(qd, state):
     shown.type("cart badge")
     shown.press("\r", 0.8)
     shown.press("y")
-    shown.wait("canary", "running")
+    shown.wait("canary", "claim the fleet")
     shown.say("y: a detached process drives it. This screen may be closed")
     shown.wait("5%")
     shown.say("one server at weight 0, then 5 % of the traffic, counted against stable")
