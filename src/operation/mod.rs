@@ -1,5 +1,6 @@
 //! What viewer and driver share and the store keeps: plans, events, commands, leases, the ledger, and progress as their fold.
 
+pub mod aws_lines;
 pub mod calls;
 pub mod claim;
 pub mod command;

@@ -141,7 +141,7 @@ fn the_filter_narrows_the_list_and_escape_widens_it_again() {
 #[test]
 fn help_lists_every_command_and_why_it_is_off() {
     let mut session = Session::with(None);
-    session.model.size = (120, 60);
+    session.model.size = (120, 72);
     session.press("?").expect("(off: no operation is at work on web-prod)").expect("leave at once");
     for command in crate::app::commands::COMMANDS {
         session.expect(command.about);
