@@ -12,10 +12,10 @@ impl Situation<'_> {
     /// The next move towards all traffic on `target`: none once it is there.
     pub(super) fn shift_weights(&self, target: Slot) -> Option<Move> {
         let full = if target == self.to().slot { 100 } else { 0 };
-        if self.has_weights(full) {
-            return None;
-        }
         let period = self.plan.timing.period_moving;
+        if self.has_weights(full) {
+            return self.wrote_less(target).then(|| Move::wait("the weights are not read back yet", period));
+        }
         if self.seen.route.value().is_none() {
             return Some(Move::wait("the route cannot be read", period));
         }
@@ -25,6 +25,12 @@ impl Situation<'_> {
             None if self.may_shift_blind(target) => self.set_weights(full, "target health is unknown, and it serves already"),
             None => Some(Move::wait("the health of the target group is unknown", period)),
         }
+    }
+
+    /// This operation gave the target less a moment ago than it reads: that is how it was before.
+    fn wrote_less(&self, target: Slot) -> bool {
+        let written = self.progress.expected_routes.last().filter(|_| self.is_settling());
+        written.and_then(|route| self.share_pct_in(route, target)).is_some_and(|share| share < 100)
     }
 
     fn shift_words(&self, target: Slot) -> String {

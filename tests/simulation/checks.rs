@@ -77,6 +77,10 @@ pub struct Checker {
     /// The group the ledger names, or a rollback's target.
     pub stable: Slot,
     stable_since: WorldTime,
+    /// How often the clock of the host drivers run on was set since then.
+    clock_sets: u64,
+    /// Whether the last look that counted told the health of each side's targets.
+    health_seen: BySlot<bool>,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
@@ -134,6 +138,8 @@ impl Checker {
             floor: spec.floor,
             stable: Slot::A,
             stable_since: world.now(),
+            clock_sets: 0,
+            health_seen: BySlot::from_fn(|_| true),
             need: 0,
             left_pin: live_sizes.min,
             grace: Millis::ZERO,
@@ -239,7 +245,7 @@ impl Checker {
             OperationKind::Recycle if !self.ground.is_one_group() => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Recycle => self.need = self.floor.max(self.desired(world, from)),
             OperationKind::Retire => {
-                (self.stable, self.stable_since) = (to, world.now());
+                (self.stable, self.stable_since, self.clock_sets) = (to, world.now(), 0);
                 self.left_pin = self.live_sizes.min;
             }
         }
@@ -273,6 +279,7 @@ impl Checker {
 
     /// The driver had a look. If it was complete, what the stable group wants now is needed from now on.
     pub fn looked(&mut self, world: &World, record: &Record, seen: &FleetObservation) {
+        self.health_seen = BySlot::from_fn(|slot| seen.health.get(slot).value().is_some());
         let forward = !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut);
         if !seen.is_complete() || !forward {
             return;
@@ -295,6 +302,10 @@ impl Checker {
     /// Another hand set weights, and nobody has put that right yet.
     pub const fn is_foreign(&self) -> bool {
         self.foreign.weights.is_some()
+    }
+
+    pub const fn clock_set(&mut self) {
+        self.clock_sets += 1;
     }
 
     pub const fn reads_lag(&mut self, now: WorldTime) {
@@ -332,15 +343,17 @@ impl Checker {
     }
 
     /// A fault struck the world.
-    pub fn harmed(&mut self, fault: Fault, world: &World) {
+    pub fn harmed(&mut self, fault: Fault, world: &World, record: Option<&Record>) {
         let now = world.now();
         match fault {
             Fault::NoCapacity => self.scarce_until = Some(WorldTime(i64::MAX)),
             Fault::ServerSick => self.losses.push((now.plus(REPLACED), 1)),
             Fault::ForeignWeights => {
                 self.foreign.weights = Some(now);
-                // Another hand may give traffic to a group that is not made for it: whoever drives takes it back.
-                self.grace = self.grace.max(TAKEN_BACK);
+                // Another hand may give traffic to a group that is not made for it: whoever goes back takes it back, and a deploy on its way
+                // forward, which overwrites nobody, grows the group.
+                let forward = record.is_some_and(|record| !goes_back(record));
+                self.grace = self.grace.max(if forward { FOLLOWS } else { TAKEN_BACK });
             }
             Fault::ForeignActions => self.foreign.actions = Some(now),
             Fault::ForeignTemplate => self.foreign.template = Some(now),
@@ -624,8 +637,9 @@ fn stays(record: &Record) -> &Side {
 /// Whether the group can launch servers and replace those that fail.
 fn launches(world: &World, group: &ServerGroup) -> bool {
     let is_there = |pin: &TemplatePin| {
-        let found = pin.number().map(|number| world.template_version(&pin.id, number));
-        found.is_none_or(|version| version.is_some_and(|version| world.image_record(&version.image).is_some()))
+        let version = pin.number().map(|number| world.template_version(&pin.id, number));
+        let image = version.map_or(pin.image.as_ref(), |version| version.map(|version| &version.image));
+        image.is_some_and(|image| world.image_record(image).is_some())
     };
     group.suspended.is_empty() && group.template.as_ref().is_some_and(is_there)
 }

@@ -132,6 +132,7 @@ impl Sim {
                 // The host's clock is set right for everybody who reads it.
                 self.skew = 0;
                 self.witness.clock_set();
+                self.checker.clock_set();
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
             Relief::Strangers(_) | Relief::World(_) | Relief::Attachment(_) => {
@@ -150,7 +151,7 @@ impl Sim {
                 let replacing = self.ground.is_one_group();
                 take_back(&mut self.world, &group, replacing);
                 take_back(&mut self.checker.twin, &group, replacing);
-                self.checker.harmed(Fault::OldVersion, &self.world);
+                self.checker.harmed(Fault::OldVersion, &self.world, None);
             }
             Relief::Attachment(back) => self.put_attachment_back(back),
             Relief::World(disturbances) => {
@@ -173,7 +174,7 @@ impl Sim {
         }
         self.world.disturb(back.clone());
         self.checker.twin.disturb(back.clone());
-        self.checker.harmed(Fault::ForeignWeights, &self.world);
+        self.checker.harmed(Fault::ForeignWeights, &self.world, None);
     }
 
     /// What happens to the world happens to its twin.
@@ -190,7 +191,8 @@ impl Sim {
         }
         if any {
             self.struck(fault);
-            self.checker.harmed(fault, &self.world);
+            let record = self.store.active().map(|at| &self.store.records[at]);
+            self.checker.harmed(fault, &self.world, record);
             if fault != Fault::ForeignWeights {
                 self.checker.lost(&self.world, before);
             }
