@@ -156,7 +156,7 @@ pub struct Builder {
 pub struct Provisioner {
     /// What people call it.
     pub name: String,
-    /// Packages that the builder's package manager installs first, where the provisioner's own tool is missing.
+    /// Packages that the builder's package manager installs first; for a provisioner with a tool of its own, only if that tool is missing.
     pub packages: Vec<String>,
     /// How long it may take; without one, as long as the bake.
     pub time_limit: Option<Millis>,
@@ -286,8 +286,8 @@ pub struct Puppet {
     pub manifest: String,
     /// The directory of modules.
     pub modules: Option<String>,
-    /// External facts.
-    pub facts: BTreeMap<String, Value>,
+    /// Further facts.
+    pub facts: BTreeMap<String, String>,
 }
 
 /// Salt without a master.
