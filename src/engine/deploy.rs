@@ -26,7 +26,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     let raised = raised_need(situation);
     let mut next = match step {
         StepKind::Claim => claim(situation),
-        StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
+        StepKind::EmptySlot => empty(situation),
         StepKind::Detach => detach(situation).into(),
         StepKind::Template => match situation.suspend_scheduled() {
             Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
@@ -139,6 +139,16 @@ pub(super) fn claim(situation: &Situation<'_>) -> Step {
         return Move::Call(situation.claim_call("the claim was not read back")).into();
     }
     Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()
+}
+
+/// Only a slot without traffic is emptied: one that another hand gave some is not waited for without end.
+fn empty(situation: &Situation<'_>) -> Step {
+    let to = situation.to();
+    if situation.is_let_in(to.slot) {
+        let then = Move::hold(format!("another hand gave {} traffic: it is emptied once that is taken back", to.group));
+        return Step { events: situation.no_evidence(), then };
+    }
+    situation.park(to.slot, situation.from().slot, 0)
 }
 
 /// Being off the shared target group is a candidate's weight 0.

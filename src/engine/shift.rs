@@ -49,7 +49,7 @@ impl Situation<'_> {
             }
             return self.grow_to_shift(target, healthy);
         }
-        let now_pct = self.share_given(target);
+        let now_pct = self.share_given(target).max(self.share_written_lately(target));
         let can_pct = (healthy * 100).checked_div(need).unwrap_or(0);
         if self.serves_badly(target.other()) && can_pct >= now_pct + WORTHWHILE_PCT {
             let to_pct = if target == self.to().slot { can_pct } else { 100 - can_pct };
@@ -86,6 +86,12 @@ impl Situation<'_> {
     pub(super) fn share_given(&self, target: Slot) -> u32 {
         let written = self.progress.expected_routes.last().filter(|_| self.is_settling()).and_then(|route| self.share_pct_in(route, target));
         self.share_pct(target).max(written).unwrap_or(0)
+    }
+
+    /// The share written last, as long as reads may be older than that: no partial shift takes back what an earlier one gave.
+    fn share_written_lately(&self, target: Slot) -> u32 {
+        let may_lag = self.since_written().is_some_and(|since| since < self.plan.timing.settle.times(2));
+        self.progress.expected_routes.last().filter(|_| may_lag).and_then(|route| self.share_pct_in(route, target)).unwrap_or(0)
     }
 
     /// The other group fails its share of the traffic: too few healthy servers, or a failed verdict.

@@ -293,3 +293,34 @@ fn servers_launched_while_nobody_drove_count_at_the_first_look() {
     assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
     assert!(bench.progress.reason.contains("5 servers were launched to get 1"), "{}", bench.progress.reason);
 }
+
+#[test]
+fn a_partial_shift_never_takes_back_what_an_earlier_one_gave_however_old_the_read() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Shift);
+    let most = set_weights(&mut bench, 30, 70);
+    bench.accepted(most);
+    bench.later(70);
+    bench.weights(60, 40);
+    bench.servers_in(Slot::A, 1, 2);
+    for (healthy, gives) in [(7, None), (10, Some((17, 83)))] {
+        bench.servers_in(Slot::B, healthy, 1);
+        let called = bench.call().ok().and_then(|call| bench.shares(&call));
+        assert_eq!(called, gives, "{healthy} of 12 are healthy");
+    }
+}
+
+#[test]
+fn a_slot_that_another_hand_gave_traffic_is_not_waited_for_without_end_before_it_is_emptied() {
+    let mut bench = Bench::of_spec(quarterdeck::domain::fleet::Strategy::Canary, |_| {});
+    bench.plan.steps.insert(1, quarterdeck::operation::plan::PlanStep { kind: StepKind::EmptySlot, ..bench.plan.steps[0].clone() });
+    bench.progress = quarterdeck::operation::progress::Progress::new(&bench.plan, bench.now);
+    bench.at_step(|kind| kind == StepKind::EmptySlot);
+    bench.happens(EventBody::Promoted { step: 1 });
+    bench.servers_in(Slot::B, 8, 1);
+    bench.weights(60, 40);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    assert!(bench.progress.reason.contains("gave web-prod-b traffic"), "{}", bench.progress.reason);
+    assert!(bench.progress.deadline.is_some());
+}

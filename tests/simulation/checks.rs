@@ -14,8 +14,8 @@ mod plain;
 use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Route, Slot};
-use quarterdeck::domain::group::{ServerGroup, TemplatePin};
-use quarterdeck::domain::ids::{ImageId, TargetGroupArn};
+use quarterdeck::domain::group::{ServerGroup, TemplatePin, count};
+use quarterdeck::domain::ids::{GroupName, ImageId, TargetGroupArn};
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
@@ -90,6 +90,8 @@ pub struct Checker {
     ticked_at: WorldTime,
     /// The twin's deficits lately.
     twin_short: VecDeque<(WorldTime, u32)>,
+    /// Servers lately of what stays whose image is not sound: they fail in this world and in the twin, but not in the same moments.
+    frail: VecDeque<(WorldTime, u32)>,
     /// Healthy servers lately, for reads that lag.
     lately: BySlot<VecDeque<(WorldTime, u32)>>,
     lagged_at: Option<WorldTime>,
@@ -145,6 +147,7 @@ impl Checker {
             grace: Millis::ZERO,
             ticked_at: world.now(),
             twin_short: VecDeque::new(),
+            frail: VecDeque::new(),
             lately: BySlot::from_fn(|_| VecDeque::new()),
             lagged_at: None,
             losses: Vec::new(),
@@ -333,10 +336,11 @@ impl Checker {
     }
 
     /// A fault struck the world, or what it did is undone, and more servers are missing than before: the twin may have lost others, or have others
-    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet.
-    pub fn lost(&mut self, world: &World, before: (u32, u32)) {
+    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet; and of `ended` servers each is launched anew,
+    /// also where it was missing before.
+    pub fn lost(&mut self, world: &World, before: (u32, u32), ended: u32) {
         let (missing, wanted) = self.standing(world);
-        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted));
+        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted)).max(ended);
         if more > 0 {
             self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
         }
@@ -405,6 +409,7 @@ impl Checker {
             self.ended_at_once(world)?;
         }
         let Some(record) = moment.record else { return Ok(()) };
+        push_lately(&mut self.frail, now, frail(world, &stays(record).group), REPLACED);
         let short = self.missing(world);
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
@@ -417,7 +422,9 @@ impl Checker {
         } else if driven {
             self.ill = self.ill.plus(passed);
         }
-        let of_ill = if self.is_ill(world, record) { 0 } else { of_candidate };
+        // A group that is retired has what it has: whoever gives it traffic again is told, and takes that back.
+        let given_again = record.kind() == OperationKind::Retire && self.foreign.weights.is_some();
+        let of_ill = if given_again || self.is_ill(world, record) { 0 } else { of_candidate };
         if missing && besides + of_ill > allowed {
             let of = |slot: &Slot| format!("{} {} healthy for {:.2}", slot_word(*slot), self.healthy(world, *slot), self.ground.share(world, *slot));
             let who = self.ground.slots().iter().map(of).collect::<Vec<_>>().join(", ");
@@ -446,7 +453,8 @@ impl Checker {
         let other = self.ground.slots().contains(&self.stable.other()).then(|| self.ground.group(self.stable.other()));
         let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
         let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
-        (twin + lost + taken).max(back)
+        let frail = self.frail.iter().map(|(_, servers)| *servers).max().unwrap_or(0);
+        (twin + lost + taken + frail).max(back)
     }
 
     /// The cloud gives servers again.
@@ -632,6 +640,13 @@ fn leaves(record: &Record) -> Slot {
 fn stays(record: &Record) -> &Side {
     let plan = &record.operation.plan;
     if plan.kind == OperationKind::Deploy { &plan.from } else { &plan.to }
+}
+
+/// Servers of a group whose image is not sound.
+fn frail(world: &World, group: &GroupName) -> u32 {
+    let is_sound = |image: &ImageId| world.image_record(image).is_none_or(|record| record.behaviour.vigour == Vigour::Sound);
+    let servers = world.group(group).into_iter().flat_map(|group| group.instances);
+    count(servers.filter(|server| server.image.as_ref().is_some_and(|image| !is_sound(image))))
 }
 
 /// Whether the group can launch servers and replace those that fail.

@@ -49,14 +49,15 @@ use sim::Sim;
 use totals::Totals;
 
 /// Seeds that once found something. They are after nothing but what they drew, whatever a usual seed with their number is after.
-const PERMANENT: [u64; 131] = [
+const PERMANENT: [u64; 142] = [
     107, 117, 176, 235, 1_337, 1_950, 2_118, 2_491, 3_023, 5_819, 6_729, 10_321, 15_938, 16_607, 18_402, 18_412, 19_008, 21_381, 24_129, 24_201,
     27_860, 451, 484, 757, 818, 1_026, 1_053, 1_379, 1_566, 1_591, 1_942, 2_066, 2_123, 2_201, 2_275, 2_460, 2_532, 2_725, 3_280, 3_290, 3_562,
     3_695, 3_713, 3_764, 3_818, 4_177, 4_219, 4_372, 4_386, 4_465, 4_639, 4_655, 4_685, 5_210, 5_247, 5_355, 5_470, 5_546, 5_707, 5_805, 8_125,
     8_393, 8_857, 6_432, 10_169, 102_880, 104_872, 104_131, 105_217, 107_469, 342, 538, 849, 980, 1_490, 1_539, 1_947, 2_238, 2_351, 2_488, 2_636,
     2_774, 2_854, 2_955, 3_118, 3_215, 3_277, 3_368, 3_694, 3_962, 4_269, 4_817, 4_866, 4_950, 5_009, 5_531, 110_156, 116_821, 116_878, 116_948,
     117_865, 9_694, 7_562, 14_888, 18_413, 4_216, 8_105, 8_705, 9_995, 11_560, 12_625, 1_003_796, 1_005_392, 1_006_078, 1_006_408, 1_006_612,
-    1_012_304, 1_015_396, 1_019_198, 1_002_941, 1_009_738, 5_759, 15_322, 15_899, 19_327, 16_282, 9_002, 1_066, 14_489, 2_897, 9_899,
+    1_012_304, 1_015_396, 1_019_198, 1_002_941, 1_009_738, 5_759, 15_322, 15_899, 19_327, 16_282, 9_002, 1_066, 14_489, 2_897, 9_899, 1_022_180,
+    1_031_597, 1_032_923, 1_035_200, 1_037_758, 1_038_076, 1_039_336, 1_040_609, 1_043_411, 1_045_004, 1_048_337,
 ];
 /// The same, after the cell of the coverage table that they are after as well as usual ones.
 const PERMANENT_AIMED: [u64; 30] = [
@@ -152,8 +153,10 @@ fn where_it_stands(sim: &Sim) -> String {
             let found = world
                 .group(sim.ground.group(*slot))
                 .map(|group| (group.sizes, group.instances.len(), group.template.map(|pin| pin.version), group.suspended));
+            let others = world.group(sim.ground.group(*slot)).into_iter().flat_map(|group| group.instances).filter(|server| !server.serves());
+            let others: Vec<String> = others.map(|server| format!("{} {:?} {:?}", server.id, server.lifecycle, server.health)).collect();
             let (fit, share) = (sim.ground.working(world, *slot), sim.ground.share(world, *slot));
-            format!("  {name} {slot:?}: {found:?}, {fit} work, share {share:.2}\n")
+            format!("  {name} {slot:?}: {found:?}, {fit} work, share {share:.2}, not in service: {others:?}\n")
         };
         sim.ground.slots().iter().map(group).collect()
     };
@@ -183,7 +186,11 @@ fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
                         break;
                     }
                     let start = beyond.map_or_else(|| permanent[nth as usize], |beyond| Start::usual(first + beyond));
-                    mine.failures.extend(run(start, &mut mine.totals).err().map(|failure| (start.seed, failure)));
+                    if let Err(failure) = run(start, &mut mine.totals) {
+                        // A long run is not over for long: whoever waits for it knows at once.
+                        println!("failed: {}", failure.lines().next().unwrap_or_default());
+                        mine.failures.push((start.seed, failure));
+                    }
                 }
                 let mut all = harvest.lock().unwrap();
                 all.totals.merge(&mine.totals);
