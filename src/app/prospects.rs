@@ -150,7 +150,7 @@ pub fn ask_of(id: CommandId, view: &OperationView) -> Option<Ask> {
 }
 
 /// `Z` resumes what is paused.
-const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
+fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
     match id {
         CommandId::BackOut => Some(CommandKind::BackOut),
         CommandId::Promote => Some(CommandKind::Promote),
