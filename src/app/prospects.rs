@@ -168,7 +168,7 @@ pub fn ask_of(id: CommandId, view: &OperationView) -> Option<Ask> {
 }
 
 /// The key that pauses resumes what is paused.
-const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
+fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
     match id {
         CommandId::BackOut => Some(CommandKind::BackOut),
         CommandId::Promote => Some(CommandKind::Promote),

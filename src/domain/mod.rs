@@ -11,6 +11,7 @@ pub mod image;
 pub mod mix;
 pub mod observation;
 pub mod reading;
+pub mod recipe;
 pub mod refresh;
 pub mod release;
 pub mod sizes;

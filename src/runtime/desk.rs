@@ -119,7 +119,7 @@ impl Desk for Office {
         self.may_write()?;
         let view = self.store.operation(operation)?;
         if let crate::operation::command::Ruling::Refuse(why) = crate::operation::command::rule(view.state(), kind) {
-            let before = crate::engine::answer::asked_before(&view.progress, kind);
+            let before = crate::operation::answer::asked_before(view.progress.obeyed.as_ref(), kind);
             return Err(Refusal::new(format!("{operation} cannot {}: {why}{before}", kind.word()), format!("look at it: `qd op {operation}`")).into());
         }
         let command = Command {

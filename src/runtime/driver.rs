@@ -29,7 +29,7 @@ use crate::operation::event::{EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, Lease};
 use crate::operation::notice::NoticeKind;
-use crate::operation::plan::{BUILD, OperationKind, Refusal};
+use crate::operation::plan::{BUILD, OperationKind, Plan, Refusal};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
 use crate::ports::cloud::{CloudRead, CloudWrite};
@@ -107,6 +107,7 @@ struct ProcessHands {
 
 #[async_trait]
 impl Hands for ProcessHands {
+    type Work = Plan;
     type Error = DeskError;
 
     fn boot_now(&self) -> BootTime {

@@ -1,0 +1,5 @@
+//! What every bake engine shares: the content key, the builder's user data, and how what a builder or Packer prints becomes progress.
+
+pub mod marker;
+pub mod render;
+pub mod signal;
