@@ -132,6 +132,8 @@ pub enum Engine {
 pub struct PackerTemplate {
     /// The template, relative to the recipe.
     pub template: String,
+    /// Files and directories that it uses: with it, they make the content key.
+    pub files: Vec<String>,
     /// Values of its variables, in which `{version}`, `{base}`, `{image_name}`, `{operation}` and `{expires_at}` stand for what is known at start.
     pub variables: BTreeMap<String, String>,
 }
