@@ -8,6 +8,7 @@ mod frames;
 mod ground;
 mod hostile;
 mod looking;
+mod modes;
 mod sheets;
 mod sizes;
 mod ways;
