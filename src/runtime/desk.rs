@@ -182,7 +182,7 @@ impl Desk for Office {
 impl Office {
     fn place(&self) -> String {
         match &self.cloud {
-            Cloud::Sim(cloud) => cloud.speed_now().map_or_else(|_| "SIM".to_owned(), |speed| format!("SIM x{speed}")),
+            Cloud::Sim(_) => self.speed().map_or_else(|| "SIM".to_owned(), |speed| format!("SIM x{speed}")),
             #[cfg(feature = "aws")]
             Cloud::Aws(cloud) => crate::domain::text::escape(cloud.region()),
         }
