@@ -4,6 +4,7 @@ pub mod console;
 pub mod key;
 pub mod log;
 pub mod marker;
+pub mod packer;
 pub mod render;
 pub mod signal;
 pub mod tasks;
