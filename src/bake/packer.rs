@@ -276,7 +276,8 @@ mod tests {
             for kind in ["ui,say,", "ui,error,", "artifact,0,id,", "error-count,", "error,", ""] {
                 stream.read(format!("1,x,{kind}{data}\n").as_bytes());
             }
-            prop_assert!(matches!(stream.end(true).last(), Some(Signal { said: Said::Done { .. }, .. })));
+            let is_over = matches!(stream.end(true).last(), Some(Signal { said: Said::Done { .. }, .. }));
+            prop_assert!(is_over);
         }
     }
 }
