@@ -172,7 +172,15 @@ pub const COMMANDS: &[Command] = &[
     command!(PageUp, "page_up", "page up", Look, EVERYWHERE, 0, "up a page"),
     command!(Top, "top", "top", Look, EVERYWHERE, 0, "to the top"),
     command!(End, "end", "end", Look, EVERYWHERE, 0, "to the end"),
-    command!(Mark, "mark", "mark", Look, &[Place::Main], 0, "mark the fleet, or take its mark off: R and A are for all marked ones"),
+    command!(
+        Mark,
+        "mark",
+        "mark",
+        Look,
+        &[Place::Main],
+        0,
+        "mark the fleet or event, or take its mark off: what is asked next is for all marked ones"
+    ),
     command!(Rehearse, "rehearse", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
     command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
     command!(NextMatch, "next_match", "next", Look, SEARCHED, 0, "to the next match; without a filter, to the next that is not as it should be"),

@@ -413,7 +413,7 @@ fn choose(model: &mut Model) -> Vec<Effect> {
 
 fn open_errand(model: &mut Model, id: CommandId) {
     let errand = model.acting_fleet().and_then(|fleet| commanded(model, fleet)).and_then(|view| {
-        let errand = sheet_keys::errand(view, ask_of(id, view)?)?;
+        let errand = sheet_keys::errand(view, ask_of(id, view)?, &model.keymap)?;
         Some(sheet_keys::past_freezes(model, errand))
     });
     model.sheet = errand.map(|errand| Sheet::open(Subject::Command(Box::new(errand)), model.clock.boot));

@@ -5,6 +5,7 @@ use super::{Move, Step, WantedCall};
 use super::{foreign, gates};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use crate::domain::ids::InstanceId;
 use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
 use crate::domain::traffic::Counts;
@@ -15,8 +16,8 @@ use crate::operation::plan::StepKind;
 
 /// Complete and healthy observations in a row before servers are believed healthy.
 const HEALTHY_OBSERVATIONS: u32 = 3;
-/// So many claims were accepted and none could be read back: something takes them off.
-const CLAIM_TRIES: u64 = 5;
+/// So many claims were accepted in a row and none could be read back: something takes them off.
+const CLAIM_TRIES: u32 = 5;
 
 pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     if !situation.seen.is_complete() {
@@ -25,7 +26,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
     let raised = raised_need(situation);
     let mut next = match step {
         StepKind::Claim => claim(situation),
-        StepKind::EmptySlot => situation.park(situation.to().slot, situation.from().slot, 0),
+        StepKind::EmptySlot => empty(situation),
         StepKind::Detach => detach(situation).into(),
         StepKind::Template => match situation.suspend_scheduled() {
             Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
@@ -132,12 +133,22 @@ pub(super) fn claim(situation: &Situation<'_>) -> Step {
         return Move::done("claimed").into();
     }
     if situation.now.since(claimed_at) >= situation.plan.timing.settle {
-        if situation.progress.calls.accepted >= CLAIM_TRIES {
+        if situation.progress.claims >= CLAIM_TRIES {
             return Move::Fail { why: "the claim could not be read back".to_owned() }.into();
         }
         return Move::Call(situation.claim_call("the claim was not read back")).into();
     }
     Move::wait("the claim is not read back yet", situation.plan.timing.period_moving).into()
+}
+
+/// Only a slot without traffic is emptied: one that another hand gave some is not waited for without end.
+fn empty(situation: &Situation<'_>) -> Step {
+    let to = situation.to();
+    if situation.is_let_in(to.slot) {
+        let then = Move::hold(format!("another hand gave {} traffic: it is emptied once that is taken back", to.group));
+        return Step { events: situation.no_evidence(), then };
+    }
+    situation.park(to.slot, situation.from().slot, 0)
 }
 
 /// Being off the shared target group is a candidate's weight 0.
@@ -229,14 +240,21 @@ fn wait_for_health(situation: &Situation<'_>, wanted: u32, healthy: u32, strange
 }
 
 fn seen_for_the_first_time(situation: &Situation<'_>) -> Vec<EventBody> {
-    let Some(group) = situation.group(situation.to().slot) else { return Vec::new() };
-    let new: Vec<_> = group.instances.iter().map(|instance| instance.id.clone()).filter(|id| !situation.progress.launched.contains(id)).collect();
+    let new = new_servers(situation);
     if new.is_empty() { Vec::new() } else { vec![EventBody::Launched { instances: new }] }
 }
 
-/// More than twice what is wanted plus two in one step: servers die as fast as they come.
+/// Servers of the candidate that no look in this step showed before.
+fn new_servers(situation: &Situation<'_>) -> Vec<InstanceId> {
+    let group = situation.group(situation.to().slot);
+    let servers = group.into_iter().flat_map(|group| &group.instances).map(|instance| &instance.id);
+    servers.filter(|id| !situation.progress.launched.contains(id)).cloned().collect()
+}
+
+/// More than twice what is wanted plus two in one step: servers die as fast as they come. Those seen for the first time now count as well: the
+/// driver before may have been gone for long.
 fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
-    let launched = situation.progress.launched.len();
+    let launched = situation.progress.launched.len() + new_servers(situation).len();
     let bound = 2 * wanted as usize + 2;
     (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
 }

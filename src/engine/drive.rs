@@ -265,11 +265,17 @@ impl<H: Hands> Driver<H> {
         }
         let call_no = self.progress.intended();
         self.append(&[EventBody::CallIntended { call_no, call: wanted.call.clone(), why: wanted.why }]).await?;
-        let outcome = if self.lease.covers_a_call(self.hands.boot_now()) {
+        let sent = self.hands.boot_now();
+        let outcome = if self.lease.covers_a_call(sent) {
             outcome_of(self.hands.send(&wanted.call, &self.lease).await)
         } else {
             CallOutcome::Refused { kind: CloudErrorKind::Network, message: "not sent: the lease ran short while its intent was recorded".into() }
         };
+        if matches!(outcome, CallOutcome::Unknown { .. }) {
+            // A call whose connection was lost may arrive as long as its answer would have been waited for: until then nobody looks for its effect,
+            // neither this driver nor, because its outcome is not recorded, the next one.
+            self.outwait(CALL_TIMEOUT.minus(self.hands.boot_now().since(sent))).await?;
+        }
         self.now = self.hands.world_now().await.unwrap_or(self.now).max(self.now);
         self.append(&[EventBody::CallEnded { call_no, outcome }]).await
     }

@@ -46,6 +46,10 @@ impl Situation<'_> {
     fn lower(&self, park: Slot, keep: Slot, sizes: Sizes) -> Step {
         let period = self.plan.timing.period_moving;
         let evidence = self.progress.lower_evidence_at;
+        if let Some(call) = self.raise_to_floor(keep) {
+            let why = format!("{} is below the fleet's floor: another hand lowered its minimum", self.side(keep).group);
+            return Step { events: self.no_evidence(), then: Move::call(call, why) };
+        }
         if let Err(why) = self.may_lower(park, keep) {
             return Step { events: self.no_evidence(), then: Move::wait(why, period) };
         }
@@ -53,9 +57,9 @@ impl Situation<'_> {
         if evidence.is_none() {
             return Step { events: vec![EventBody::LowerEvidence { found: true }], then: again() };
         }
-        // Observed time: a clock that jumps, or a driver that was away, does not put two readings apart, nor does it let weights settle.
+        // Observed time, and what was written has to settle in it too: a clock that jumps, or a driver that was away, makes neither pass.
         let timing = &self.plan.timing;
-        let gap = if self.progress.settles_anew { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
+        let gap = if self.progress.written_at.is_some() { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
         if self.progress.observed.plus(self.observed_now(period)) < gap {
             return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
@@ -80,9 +84,6 @@ impl Situation<'_> {
             return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
         }
         self.is_out(park, keep)?;
-        if self.is_settling() {
-            return Err("the traffic settles".to_owned());
-        }
         // Without a load balancer even a slot that is emptied works until then: it goes only where the other one carries what is needed.
         if self.makes_room() && *self.route() != Route::None {
             // What serves is what has to go, however few of it are left.
@@ -93,6 +94,13 @@ impl Situation<'_> {
             return Err(format!("only {healthy} of {wanted} servers of {} are healthy", self.side(keep).group));
         }
         Ok(())
+    }
+
+    /// What goes on serving wants fewer servers than the fleet's floor: nothing would ever be lowered beside it, because nobody else raises it again.
+    fn raise_to_floor(&self, keep: Slot) -> Option<CloudCall> {
+        let wanted = self.wanted_of(keep);
+        let short = !self.makes_room() && self.seen.is_complete() && self.group(keep).is_some_and(|group| group.sizes.desired < wanted);
+        short.then(|| self.raise(keep, wanted)).flatten()
     }
 
     /// A rollback empties the slot it will launch its target in: nothing of what is in there serves.

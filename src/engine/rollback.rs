@@ -15,12 +15,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
         StepKind::Shift => shift(situation),
         StepKind::Settle => settle(situation),
         StepKind::Park => park(situation),
-        StepKind::GiveBack => {
-            if situation.group(situation.to().slot).is_none() {
-                return Move::wait("the group cannot be read", situation.plan.timing.period_moving).into();
-            }
-            give_back(situation, situation.to().slot, "nothing borrowed is left")
-        }
+        StepKind::GiveBack => return_loans(situation),
         _ => Move::Fail { why: "a rollback has no such step".to_owned() }.into(),
     }
 }
@@ -74,6 +69,16 @@ fn park(situation: &Situation<'_>) -> Step {
         return situation.before_lowering(moved);
     }
     situation.park(situation.from().slot, situation.to().slot, situation.plan.idle_size)
+}
+
+/// Pins go last: while the bad group has traffic, because what was read before was older than a write, they are still needed.
+fn return_loans(situation: &Situation<'_>) -> Step {
+    let target = situation.to().slot;
+    if situation.group(target).is_none() {
+        return Move::wait("the group cannot be read", situation.plan.timing.period_moving).into();
+    }
+    let moved = if *situation.route() == Route::None { None } else { situation.shift_to(target) };
+    moved.map_or_else(|| give_back(situation, target, "nothing borrowed is left"), Step::from)
 }
 
 /// The weights are read back, the target pinned, the claim put, and time given for the weights to spread and for late calls to show.

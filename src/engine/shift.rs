@@ -12,10 +12,10 @@ impl Situation<'_> {
     /// The next move towards all traffic on `target`: none once it is there.
     pub(super) fn shift_weights(&self, target: Slot) -> Option<Move> {
         let full = if target == self.to().slot { 100 } else { 0 };
-        if self.has_weights(full) {
-            return None;
-        }
         let period = self.plan.timing.period_moving;
+        if self.has_weights(full) {
+            return self.wrote_less(target).then(|| Move::wait("the weights are not read back yet", period));
+        }
         if self.seen.route.value().is_none() {
             return Some(Move::wait("the route cannot be read", period));
         }
@@ -25,6 +25,12 @@ impl Situation<'_> {
             None if self.may_shift_blind(target) => self.set_weights(full, "target health is unknown, and it serves already"),
             None => Some(Move::wait("the health of the target group is unknown", period)),
         }
+    }
+
+    /// This operation gave the target less a moment ago than it reads: that is how it was before.
+    fn wrote_less(&self, target: Slot) -> bool {
+        let written = self.progress.expected_routes.last().filter(|_| self.is_settling());
+        written.and_then(|route| self.share_pct_in(route, target)).is_some_and(|share| share < 100)
     }
 
     fn shift_words(&self, target: Slot) -> String {
@@ -43,7 +49,7 @@ impl Situation<'_> {
             }
             return self.grow_to_shift(target, healthy);
         }
-        let now_pct = self.share_given(target);
+        let now_pct = self.share_given(target).max(self.share_written_lately(target));
         let can_pct = (healthy * 100).checked_div(need).unwrap_or(0);
         if self.serves_badly(target.other()) && can_pct >= now_pct + WORTHWHILE_PCT {
             let to_pct = if target == self.to().slot { can_pct } else { 100 - can_pct };
@@ -80,6 +86,12 @@ impl Situation<'_> {
     pub(super) fn share_given(&self, target: Slot) -> u32 {
         let written = self.progress.expected_routes.last().filter(|_| self.is_settling()).and_then(|route| self.share_pct_in(route, target));
         self.share_pct(target).max(written).unwrap_or(0)
+    }
+
+    /// The share written last, as long as reads may be older than that: no partial shift takes back what an earlier one gave.
+    fn share_written_lately(&self, target: Slot) -> u32 {
+        let may_lag = self.since_written().is_some_and(|since| since < self.plan.timing.settle.times(2));
+        self.progress.expected_routes.last().filter(|_| may_lag).and_then(|route| self.share_pct_in(route, target)).unwrap_or(0)
     }
 
     /// The other group fails its share of the traffic: too few healthy servers, or a failed verdict.

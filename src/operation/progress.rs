@@ -142,13 +142,13 @@ pub struct Progress {
     pub attached: BTreeMap<GroupName, Vec<bool>>,
     /// When this operation last wrote the route or an attachment.
     pub written_at: Option<WorldTime>,
-    /// Another driver is at work than the one that wrote last: it counts anew how long that had to spread, because its clock is another one.
-    #[serde(default)]
-    pub settles_anew: bool,
     /// A person skipped the rest of the current soak, or passed its hold.
     pub promoted: bool,
     /// When the claim's tags were last written; none once they are given back.
     pub claimed_at: Option<WorldTime>,
+    /// Claims that were accepted in this step; those renewed in a hold or a pause do not count.
+    #[serde(default)]
+    pub claims: u32,
     /// What is known of the instance refresh.
     #[serde(default)]
     pub refresh: RefreshMemory,
@@ -204,9 +204,9 @@ impl Progress {
             expected_routes: vec![plan.actions.clone()],
             attached: [&plan.from, &plan.to].map(|side| (side.group.clone(), vec![side.attached])).into(),
             written_at: None,
-            settles_anew: false,
             promoted: false,
             claimed_at: None,
+            claims: 0,
             refresh: RefreshMemory::default(),
             mirrored: false,
             step_started_at: None,
@@ -237,7 +237,7 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::DriverStarted { .. } => (self.taken_over, self.settles_anew) = (true, self.calls.intended > 0),
+            EventBody::DriverStarted { .. } => self.taken_over = true,
             EventBody::Planned { .. }
             | EventBody::BakePlanned { .. }
             | EventBody::Bake { .. }
@@ -315,6 +315,7 @@ impl Progress {
         self.lower_evidence_at = None;
         self.gates.clear();
         self.launched.clear();
+        self.claims = 0;
         self.promoted = false;
     }
 
@@ -362,6 +363,7 @@ impl Progress {
                     self.attached.remove(group);
                 }
                 self.remember_effect(&ended.call, at);
+                self.claims += u32::from(self.state == OperationState::Running && is_claim(&ended.call));
                 if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
                     self.refresh.id = Some(id.clone());
                 }
@@ -407,7 +409,7 @@ impl Progress {
                 self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
             }
             CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),
-            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY) => self.claimed_at = Some(at),
+            claim if is_claim(claim) => self.claimed_at = Some(at),
             CloudCall::Tag { .. } => self.mirrored = true,
             CloudCall::Untag { .. } => self.claimed_at = None,
             CloudCall::Park { group, .. } => drop(self.parked.insert(group.clone())),
@@ -416,7 +418,7 @@ impl Progress {
     }
 
     const fn written(&mut self, at: WorldTime) {
-        (self.written_at, self.settles_anew) = (Some(at), false);
+        self.written_at = Some(at);
     }
 
     /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
@@ -452,6 +454,10 @@ impl Progress {
         self.deadline = deadline;
         self.since = at;
     }
+}
+
+fn is_claim(call: &CloudCall) -> bool {
+    matches!(call, CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY))
 }
 
 /// The group a call attaches or takes off, and which of the two.

@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
+use crate::app::commands::CommandId;
 use crate::app::events::{self, Kind};
 use crate::app::lines::{event_line, event_text, route_words};
 use crate::app::model::Model;
@@ -75,11 +76,11 @@ pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-fn nothing(model: &Model) -> &'static str {
+fn nothing(model: &Model) -> String {
     match (model.operations_read, model.listing.is_all_quiet()) {
-        (false, _) => " not read yet",
-        (true, true) => " no operation was ever started from this store",
-        (true, false) => " nothing passes the filter: esc clears it",
+        (false, _) => " not read yet".to_owned(),
+        (true, true) => " no operation was ever started from this store".to_owned(),
+        (true, false) => format!(" nothing passes the filter: {} clears it", model.keymap.first(CommandId::Back)),
     }
 }
 

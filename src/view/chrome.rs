@@ -129,7 +129,7 @@ fn totals(model: &Model) -> Row {
     if model.inbox.unread() > 0 {
         row.push(piece(format!(" ! {}", model.inbox.unread()), Tone::Bad));
     }
-    row.push(piece("  ? help ", Tone::Key));
+    row.push(piece(format!("  {} help ", model.keymap.first(CommandId::Help)), Tone::Key));
     row
 }
 
@@ -138,7 +138,12 @@ fn second_line(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let waits = paint.glyphs.waits;
     let need = needs::most_urgent(model).filter(|need| !is_on_screen(model, need.fleet.as_ref()));
     match need {
-        Some(need) => paint.ends(area, 1, &toned(format!(" {waits} {}", need.text), Tone::Waits), &toned("! goto ", Tone::Key)),
+        Some(need) => paint.ends(
+            area,
+            1,
+            &toned(format!(" {waits} {}", need.text), Tone::Waits),
+            &toned(format!("{} goto ", model.keymap.first(CommandId::Alerts)), Tone::Key),
+        ),
         None => {
             let crumbs = crumbs(model, paint);
             paint.row(area, 1, &crumbs);
@@ -280,7 +285,7 @@ fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
     vec![piece(model.keymap.first(command.id), Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
 }
 
-/// `Z` is called by what it does now.
+/// The key that pauses is called by what it does now.
 fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
     let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
     if command.id == CommandId::Pause && paused() { "resume" } else { command.label }

@@ -21,6 +21,7 @@ use super::text;
 use super::theme::Tone;
 use super::{dots, judge, releases, strip, words};
 use crate::app::age::{about, countdown, stepped};
+use crate::app::commands::CommandId;
 use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
 use crate::app::needs;
@@ -71,7 +72,9 @@ fn servers_age(model: &Model, name: &FleetName) -> String {
 fn draw_steps(model: &Model, name: &FleetName, steps: &[Row], paint: &mut Paint<'_>, area: Rect) {
     let Some(view) = model.operation_of(name) else {
         let inside = paint.boxed(area, &format!("{name}  no operation"), "", false);
-        let text = if model.operations_read { " D deploys, R rolls back" } else { " operations are not read yet" };
+        let (deploy, roll_back) = (model.keymap.first(CommandId::Deploy), model.keymap.first(CommandId::Rollback));
+        let text =
+            if model.operations_read { format!(" {deploy} deploys, {roll_back} rolls back") } else { " operations are not read yet".to_owned() };
         return paint.row(inside, 0, &paint::toned(text, Tone::Dim));
     };
     let brief = view.brief();
@@ -146,7 +149,7 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
     if let Some(at) = view.progress.traffic_on_target_at.filter(|_| view.operation.plan.kind == OperationKind::Rollback) {
         rows.push(paint::toned(format!(" All traffic is on {} since {}", view.operation.plan.to.label(), at.clock()), Tone::Good));
     }
-    let outlook = needs::outlook(view, model.clock.world);
+    let outlook = needs::outlook(view, model.clock.world, &model.keymap);
     let tone =
         if matches!(view.state(), OperationState::Holding | OperationState::Paused | OperationState::Failed) { Tone::Waits } else { Tone::Strong };
     rows.extend(text::wrap(&outlook.why, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::toned(format!(" {line}"), tone)));
@@ -168,7 +171,8 @@ fn alarm_rows(model: &Model, name: &FleetName) -> Vec<Row> {
 /// Why nothing new goes forward, and what lifts that.
 fn freeze_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
     let Some(freeze) = model.fleet_status(name).and_then(|status| words::frozen(model, status)) else { return Vec::new() };
-    let text = format!("No new deploy (`{}` lifts that; R goes on): {}", freeze.lifted_by(), freeze.described());
+    let roll_back = model.keymap.first(CommandId::Rollback);
+    let text = format!("No new deploy (`{}` lifts that; {roll_back} goes on): {}", freeze.lifted_by(), freeze.described());
     text::wrap(&text, columns.saturating_sub(2)).into_iter().take(3).map(|line| paint::toned(format!(" {line}"), Tone::Waits)).collect()
 }
 
@@ -223,7 +227,7 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
         rows.extend(group_rows(model, status, group, paint, columns));
     }
     rows.extend(refresh_rows(model, name, columns));
-    rows.extend(age_rows(status, columns));
+    rows.extend(age_rows(model, status, columns));
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
         let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
@@ -251,9 +255,9 @@ fn refresh_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 }
 
 /// Servers older than the fleet allows.
-fn age_rows(status: &FleetStatus, columns: usize) -> Vec<Row> {
+fn age_rows(model: &Model, status: &FleetStatus, columns: usize) -> Vec<Row> {
     let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age.filter(|age| age.past > 0)) else { return Vec::new() };
-    let text = format!("{} servers are older than {max_age}: C recycles", age.past);
+    let text = format!("{} servers are older than {max_age}: {} recycles", age.past, model.keymap.first(CommandId::Recycle));
     text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)).collect()
 }
 

@@ -16,6 +16,7 @@ use super::text;
 use super::theme::Tone;
 use super::words;
 use crate::app::age::stepped;
+use crate::app::commands::CommandId;
 use crate::app::listing::FleetSort;
 use crate::app::model::{Model, Pane};
 use crate::app::rows;
@@ -71,9 +72,9 @@ fn count(position: Option<usize>, len: usize) -> String {
 
 fn empty(model: &Model) -> Row {
     let text = match &model.estate {
-        None => " not read yet: waiting for the cloud's first answer",
-        Some(estate) if estate.value.fleets.is_empty() => " no fleets found: see `qd doctor`",
-        Some(_) => " no fleet passes the filter: esc clears it",
+        None => " not read yet: waiting for the cloud's first answer".to_owned(),
+        Some(estate) if estate.value.fleets.is_empty() => " no fleets found: see `qd doctor`".to_owned(),
+        Some(_) => format!(" no fleet passes the filter: {} clears it", model.keymap.first(CommandId::Back)),
     };
     paint::toned(text, Tone::Unknown)
 }

@@ -100,7 +100,7 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
     let body = chrome::draw(model, paint, area);
     if let Some(menu) = &model.copying {
-        return copying::draw(menu, paint, body);
+        return copying::draw(menu, &model.keymap, paint, body);
     }
     if let Some(open) = &model.palette {
         return palette::draw(model, open, paint, body);

@@ -159,7 +159,7 @@ fn closely(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: usize) -
     let mut lines = Vec::new();
     let operation = model.operation_of(name);
     if let Some(view) = operation {
-        let outlook = needs::outlook(view, model.clock.world);
+        let outlook = needs::outlook(view, model.clock.world, &model.keymap);
         lines.extend([paint::toned(format!(" {}", outlook.why), Tone::Strong), paint::plain(format!(" {}", outlook.next))]);
     }
     if let Some(status) = model.fleet_status(name) {

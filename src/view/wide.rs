@@ -18,6 +18,7 @@ use super::paint::{self, Paint, Row, piece};
 use super::theme::Tone;
 use super::{activity, bars, judge, main_view, strip, words};
 use crate::app::age::about;
+use crate::app::commands::CommandId;
 use crate::app::model::{Model, is_at_work};
 use crate::app::needs;
 use crate::operation::record::OperationView;
@@ -30,10 +31,15 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let rest = area.height.saturating_sub(bottom);
     let panes = paint::lines(area, 0, panes);
     main_view::side_by_side(model, paint, panes);
-    let inside = paint.boxed(paint::lines(area, panes.height, strip_height), &selected_title(model), "enter open", false);
+    let inside = paint.boxed(
+        paint::lines(area, panes.height, strip_height),
+        &selected_title(model),
+        &format!("{} open", model.keymap.first(CommandId::Open)),
+        false,
+    );
     paint.rows(inside, &about);
     let events = paint::lines(area, panes.height + strip_height, activity_height);
-    let inside = paint.boxed(events, "ACTIVITY", "; all", false);
+    let inside = paint.boxed(events, "ACTIVITY", &format!("{} all", model.keymap.first(CommandId::Activity)), false);
     activity::newest(model, paint, inside);
     let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
     paint.rows(inside, &operations);
@@ -81,7 +87,7 @@ fn selected(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let mut rows = strip::fleet(model, paint, columns);
     if let Some(view) = model.fleet.as_ref().and_then(|fleet| model.operation_of(fleet)) {
         rows.extend(judge::summary(view));
-        let outlook = needs::outlook(view, model.clock.world);
+        let outlook = needs::outlook(view, model.clock.world, &model.keymap);
         rows.push(paint::plain(format!(" {}", outlook.why)));
         rows.push(paint::plain(format!(" {}", outlook.next)));
     }

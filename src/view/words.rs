@@ -93,7 +93,9 @@ fn with_age(model: &Model, word: &str, drift: &[Drift]) -> String {
 }
 
 fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {
-    fleet.as_of.map_or_else(|| "unknown".to_owned(), |as_of| format!("{} old", stepped(fact_age(model, as_of))))
+    // What was read a moment ago and is not known is no old knowledge.
+    let age = fleet.as_of.map(|as_of| stepped(fact_age(model, as_of))).filter(|age| age != "now");
+    age.map_or_else(|| "unknown".to_owned(), |age| format!("{age} old"))
 }
 
 fn steady_words(model: &Model, fleet: &FleetStatus) -> String {

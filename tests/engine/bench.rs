@@ -222,7 +222,9 @@ impl Bench {
 
     /// Two readings far enough apart to lower something: looks of five seconds until then, and the last one's call.
     pub fn second_reading(&mut self) -> Result<CloudCall, String> {
-        for _ in 0..4 {
+        let timing = &self.plan.timing;
+        let gap = if self.progress.written_at.is_some() { timing.settle.max(timing.lower_gap) } else { timing.lower_gap };
+        for _ in 0..gap.as_secs() / 5 {
             self.later(5);
             let looked = self.turn();
             if let Some(wanted) = looked.call {

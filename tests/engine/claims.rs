@@ -2,10 +2,11 @@
 
 use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::observation::Depth;
-use quarterdeck::operation::plan::Friction;
+use quarterdeck::operation::event::{EventBody, OperationState};
+use quarterdeck::operation::plan::{Friction, StepKind};
 use quarterdeck::world::{Disturbance, Scenario, World};
 
-use crate::bench::{START, deploy_in};
+use crate::bench::{Bench, START, deploy_in};
 use crate::soaking;
 
 #[test]
@@ -33,4 +34,25 @@ fn a_claim_of_another_store_that_was_not_renewed_is_taken_over_by_name() {
     let plan = claimed("2020-01-01T00:00:00Z").unwrap();
     assert!(plan.checks.iter().any(|check| check.text.starts_with("takes over from operation op-9 by ann@bastion-2")), "{:?}", plan.checks);
     assert!(matches!(&plan.friction, Friction::Typed { because } if because.contains("op-9")), "{:?}", plan.friction);
+}
+
+/// So many claims were accepted, a minute after each other.
+fn claimed_times(bench: &mut Bench, times: u32) {
+    for _ in 0..times {
+        bench.accepted(CloudCall::Tag { groups: Vec::new(), tags: vec![("qd:claim".to_owned(), String::new())] });
+        bench.later(61);
+    }
+}
+
+#[test]
+fn claims_that_are_never_read_back_end_a_deploy_and_those_renewed_in_a_pause_are_none_of_them() {
+    let mut bench = Bench::canary(true);
+    bench.at_step(|kind| kind == StepKind::Claim);
+    bench.happens(EventBody::StateChanged { to: OperationState::Paused, reason: String::new(), deadline: None });
+    claimed_times(&mut bench, 9);
+    bench.happens(EventBody::StateChanged { to: OperationState::Running, reason: String::new(), deadline: None });
+    assert!(matches!(bench.call(), Ok(CloudCall::Tag { .. })), "it is written once more");
+    claimed_times(&mut bench, 5);
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.reason.as_str()), (OperationState::Failed, "the claim could not be read back"));
 }

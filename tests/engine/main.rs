@@ -146,13 +146,16 @@ fn a_lost_answer_on_the_way_forward_does_not_delay_the_way_back() {
 }
 
 #[test]
-fn nothing_is_lowered_before_two_readings_twenty_seconds_apart() {
+fn nothing_is_lowered_before_a_second_reading_a_minute_after_the_first_that_shows_the_weights() {
+    let again = Err("a second reading before anything is lowered".to_owned());
     let mut bench = soaking(5, true);
     bench.weights(100, 0);
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
-    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
-    bench.later(10);
-    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    assert_eq!(bench.call(), again);
+    for _ in 0..5 {
+        bench.later(10);
+        assert_eq!(bench.call(), again);
+    }
     bench.hide_route();
     bench.later(5);
     assert!(bench.call().unwrap_err().contains("cannot be read"));
@@ -162,15 +165,17 @@ fn nothing_is_lowered_before_two_readings_twenty_seconds_apart() {
 }
 
 #[test]
-fn a_clock_that_jumps_does_not_put_two_readings_apart() {
+fn a_clock_that_jumps_neither_puts_two_readings_apart_nor_lets_weights_settle() {
     let mut bench = soaking(5, true);
     bench.weights(100, 0);
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
     bench.turn();
     bench.later(600);
     assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()), "ten minutes by a clock that jumped");
-    bench.later(5);
-    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    for _ in 0..9 {
+        bench.later(5);
+        assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+    }
     bench.later(5);
     assert!(matches!(bench.call(), Ok(CloudCall::Park { .. })));
 }
@@ -195,10 +200,7 @@ fn a_stable_group_that_shrank_before_it_was_pinned_does_not_stop_the_way_back() 
     bench.happens(EventBody::NeedRaised { need: 23 });
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
     bench.turn();
-    bench.later(10);
-    bench.turn();
-    bench.later(10);
-    assert_eq!(bench.call(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
 }
 
 #[test]

@@ -231,3 +231,96 @@ fn an_old_read_after_the_switch_gives_nothing_back_to_the_bad_release() {
         assert_eq!(called, gives, "{healthy} of 12 are healthy");
     }
 }
+
+/// The call that sets these weights.
+fn set_weights(bench: &mut Bench, a: u32, b: u32) -> CloudCall {
+    bench.weights(a, b);
+    CloudCall::SetWeights { place: bench.plan.scope.route.place().unwrap().clone(), actions: bench.seen.route.value().unwrap().clone() }
+}
+
+#[test]
+fn an_old_read_of_everything_is_not_believed_right_after_less_was_written() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.pinned(Slot::B, 12);
+    let less = set_weights(&mut bench, 5, 95);
+    bench.accepted(less);
+    bench.weights(0, 100);
+    assert_eq!(bench.call(), Err("the weights are not read back yet".to_owned()));
+    bench.later(60);
+    assert_eq!(bench.call(), Err("a second reading before anything is lowered".to_owned()));
+}
+
+#[test]
+fn a_rollback_takes_its_traffic_back_before_it_gives_the_pin_back() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::GiveBack);
+    bench.pinned(Slot::B, 12);
+    bench.weights(40, 60);
+    let called = bench.call().unwrap();
+    assert_eq!(bench.shares(&called), Some((0, 100)));
+    bench.accepted(called);
+    bench.weights(0, 100);
+    assert!(matches!(bench.call(), Ok(CloudCall::ReleaseMin { group, .. }) if group.as_str() == "web-prod-b"));
+}
+
+#[test]
+fn a_group_that_another_hand_let_shrink_below_the_floor_grows_before_the_other_is_parked() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Park);
+    bench.weights(0, 100);
+    let floor = bench.plan.floor;
+    bench.servers_in(Slot::B, floor - 1, 1);
+    bench.pinned(Slot::B, 1);
+    assert_eq!(bench.call(), Ok(CloudCall::RaiseMin { group: "web-prod-b".into(), min: floor, max: None }));
+    bench.servers_in(Slot::B, floor, 1);
+    bench.pinned(Slot::B, floor);
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "web-prod-a".into(), sizes: Sizes::all(0) }));
+}
+
+#[test]
+fn servers_launched_while_nobody_drove_count_at_the_first_look() {
+    let mut bench = Bench::canary(true);
+    bench.at_step(|kind| kind == StepKind::OneBox);
+    bench.launches(Slot::B, 2);
+    bench.servers_in(Slot::B, 4, 2);
+    bench.targets_of(Slot::B, None);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Running, "twice what is wanted and two more may be");
+    bench.servers_in(Slot::B, 1, 2);
+    bench.targets_of(Slot::B, None);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+    assert!(bench.progress.reason.contains("5 servers were launched to get 1"), "{}", bench.progress.reason);
+}
+
+#[test]
+fn a_partial_shift_never_takes_back_what_an_earlier_one_gave_however_old_the_read() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::Shift);
+    let most = set_weights(&mut bench, 30, 70);
+    bench.accepted(most);
+    bench.later(70);
+    bench.weights(60, 40);
+    bench.servers_in(Slot::A, 1, 2);
+    for (healthy, gives) in [(7, None), (10, Some((17, 83)))] {
+        bench.servers_in(Slot::B, healthy, 1);
+        let called = bench.call().ok().and_then(|call| bench.shares(&call));
+        assert_eq!(called, gives, "{healthy} of 12 are healthy");
+    }
+}
+
+#[test]
+fn a_slot_that_another_hand_gave_traffic_is_not_waited_for_without_end_before_it_is_emptied() {
+    let mut bench = Bench::of_spec(quarterdeck::domain::fleet::Strategy::Canary, |_| {});
+    bench.plan.steps.insert(1, quarterdeck::operation::plan::PlanStep { kind: StepKind::EmptySlot, ..bench.plan.steps[0].clone() });
+    bench.progress = quarterdeck::operation::progress::Progress::new(&bench.plan, bench.now);
+    bench.at_step(|kind| kind == StepKind::EmptySlot);
+    bench.happens(EventBody::Promoted { step: 1 });
+    bench.servers_in(Slot::B, 8, 1);
+    bench.weights(60, 40);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    assert!(bench.progress.reason.contains("gave web-prod-b traffic"), "{}", bench.progress.reason);
+    assert!(bench.progress.deadline.is_some());
+}

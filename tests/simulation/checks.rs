@@ -14,8 +14,8 @@ mod plain;
 use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck::domain::fleet::{BySlot, FleetSpec, Route, Slot};
-use quarterdeck::domain::group::{ServerGroup, TemplatePin};
-use quarterdeck::domain::ids::{ImageId, TargetGroupArn};
+use quarterdeck::domain::group::{ServerGroup, TemplatePin, count};
+use quarterdeck::domain::ids::{GroupName, ImageId, TargetGroupArn};
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::{Millis, WorldTime};
@@ -77,6 +77,10 @@ pub struct Checker {
     /// The group the ledger names, or a rollback's target.
     pub stable: Slot,
     stable_since: WorldTime,
+    /// How often the clock of the host drivers run on was set since then.
+    clock_sets: u64,
+    /// Whether the last look that counted told the health of each side's targets.
+    health_seen: BySlot<bool>,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
@@ -86,6 +90,8 @@ pub struct Checker {
     ticked_at: WorldTime,
     /// The twin's deficits lately.
     twin_short: VecDeque<(WorldTime, u32)>,
+    /// Servers lately of what stays whose image is not sound: they fail in this world and in the twin, but not in the same moments.
+    frail: VecDeque<(WorldTime, u32)>,
     /// Healthy servers lately, for reads that lag.
     lately: BySlot<VecDeque<(WorldTime, u32)>>,
     lagged_at: Option<WorldTime>,
@@ -134,11 +140,14 @@ impl Checker {
             floor: spec.floor,
             stable: Slot::A,
             stable_since: world.now(),
+            clock_sets: 0,
+            health_seen: BySlot::from_fn(|_| true),
             need: 0,
             left_pin: live_sizes.min,
             grace: Millis::ZERO,
             ticked_at: world.now(),
             twin_short: VecDeque::new(),
+            frail: VecDeque::new(),
             lately: BySlot::from_fn(|_| VecDeque::new()),
             lagged_at: None,
             losses: Vec::new(),
@@ -239,7 +248,7 @@ impl Checker {
             OperationKind::Recycle if !self.ground.is_one_group() => return Err("a recycle in a fleet of two groups".to_owned()),
             OperationKind::Recycle => self.need = self.floor.max(self.desired(world, from)),
             OperationKind::Retire => {
-                (self.stable, self.stable_since) = (to, world.now());
+                (self.stable, self.stable_since, self.clock_sets) = (to, world.now(), 0);
                 self.left_pin = self.live_sizes.min;
             }
         }
@@ -273,6 +282,7 @@ impl Checker {
 
     /// The driver had a look. If it was complete, what the stable group wants now is needed from now on.
     pub fn looked(&mut self, world: &World, record: &Record, seen: &FleetObservation) {
+        self.health_seen = BySlot::from_fn(|slot| seen.health.get(slot).value().is_some());
         let forward = !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut);
         if !seen.is_complete() || !forward {
             return;
@@ -295,6 +305,10 @@ impl Checker {
     /// Another hand set weights, and nobody has put that right yet.
     pub const fn is_foreign(&self) -> bool {
         self.foreign.weights.is_some()
+    }
+
+    pub const fn clock_set(&mut self) {
+        self.clock_sets += 1;
     }
 
     pub const fn reads_lag(&mut self, now: WorldTime) {
@@ -322,25 +336,28 @@ impl Checker {
     }
 
     /// A fault struck the world, or what it did is undone, and more servers are missing than before: the twin may have lost others, or have others
-    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet.
-    pub fn lost(&mut self, world: &World, before: (u32, u32)) {
+    /// sooner. A group that wants fewer ends some that serve while others of it are not there yet; and of `ended` servers each is launched anew,
+    /// also where it was missing before.
+    pub fn lost(&mut self, world: &World, before: (u32, u32), ended: u32) {
         let (missing, wanted) = self.standing(world);
-        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted));
+        let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted)).max(ended);
         if more > 0 {
             self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
         }
     }
 
     /// A fault struck the world.
-    pub fn harmed(&mut self, fault: Fault, world: &World) {
+    pub fn harmed(&mut self, fault: Fault, world: &World, record: Option<&Record>) {
         let now = world.now();
         match fault {
             Fault::NoCapacity => self.scarce_until = Some(WorldTime(i64::MAX)),
             Fault::ServerSick => self.losses.push((now.plus(REPLACED), 1)),
             Fault::ForeignWeights => {
                 self.foreign.weights = Some(now);
-                // Another hand may give traffic to a group that is not made for it: whoever drives takes it back.
-                self.grace = self.grace.max(TAKEN_BACK);
+                // Another hand may give traffic to a group that is not made for it: whoever goes back takes it back, and a deploy on its way
+                // forward, which overwrites nobody, grows the group.
+                let forward = record.is_some_and(|record| !goes_back(record));
+                self.grace = self.grace.max(if forward { FOLLOWS } else { TAKEN_BACK });
             }
             Fault::ForeignActions => self.foreign.actions = Some(now),
             Fault::ForeignTemplate => self.foreign.template = Some(now),
@@ -392,6 +409,7 @@ impl Checker {
             self.ended_at_once(world)?;
         }
         let Some(record) = moment.record else { return Ok(()) };
+        push_lately(&mut self.frail, now, frail(world, &stays(record).group), REPLACED);
         let short = self.missing(world);
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
@@ -404,7 +422,9 @@ impl Checker {
         } else if driven {
             self.ill = self.ill.plus(passed);
         }
-        let of_ill = if self.is_ill(world, record) { 0 } else { of_candidate };
+        // A group that is retired has what it has: whoever gives it traffic again is told, and takes that back.
+        let given_again = record.kind() == OperationKind::Retire && self.foreign.weights.is_some();
+        let of_ill = if given_again || self.is_ill(world, record) { 0 } else { of_candidate };
         if missing && besides + of_ill > allowed {
             let of = |slot: &Slot| format!("{} {} healthy for {:.2}", slot_word(*slot), self.healthy(world, *slot), self.ground.share(world, *slot));
             let who = self.ground.slots().iter().map(of).collect::<Vec<_>>().join(", ");
@@ -433,7 +453,8 @@ impl Checker {
         let other = self.ground.slots().contains(&self.stable.other()).then(|| self.ground.group(self.stable.other()));
         let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
         let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
-        (twin + lost + taken).max(back)
+        let frail = self.frail.iter().map(|(_, servers)| *servers).max().unwrap_or(0);
+        (twin + lost + taken + frail).max(back)
     }
 
     /// The cloud gives servers again.
@@ -621,11 +642,19 @@ fn stays(record: &Record) -> &Side {
     if plan.kind == OperationKind::Deploy { &plan.from } else { &plan.to }
 }
 
+/// Servers of a group whose image is not sound.
+fn frail(world: &World, group: &GroupName) -> u32 {
+    let is_sound = |image: &ImageId| world.image_record(image).is_none_or(|record| record.behaviour.vigour == Vigour::Sound);
+    let servers = world.group(group).into_iter().flat_map(|group| group.instances);
+    count(servers.filter(|server| server.image.as_ref().is_some_and(|image| !is_sound(image))))
+}
+
 /// Whether the group can launch servers and replace those that fail.
 fn launches(world: &World, group: &ServerGroup) -> bool {
     let is_there = |pin: &TemplatePin| {
-        let found = pin.number().map(|number| world.template_version(&pin.id, number));
-        found.is_none_or(|version| version.is_some_and(|version| world.image_record(&version.image).is_some()))
+        let version = pin.number().map(|number| world.template_version(&pin.id, number));
+        let image = version.map_or(pin.image.as_ref(), |version| version.map(|version| &version.image));
+        image.is_some_and(|image| world.image_record(image).is_some())
     };
     group.suspended.is_empty() && group.template.as_ref().is_some_and(is_there)
 }

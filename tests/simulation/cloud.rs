@@ -297,7 +297,9 @@ impl Sim {
             record.is_final() || record.epoch() != flight.epoch || record.progress.in_flight.as_ref().is_none_or(|now| now.call_no != flight.call_no);
         // Its driver stood still before the call: no store can stop that, and the claim ends by itself.
         let stood_still = stale && self.clock.since(flight.intended) > CALL_TIMEOUT.times(2);
-        self.claim_may_remain |= stood_still && matches!(flight.call, CloudCall::Tag { .. });
+        // One that comes a second time, after its answer, finds the claim given back already: nobody waits for that either.
+        let doubled = stale && flight.to.is_none();
+        self.claim_may_remain |= (stood_still || doubled) && matches!(flight.call, CloudCall::Tag { .. });
         for logged in self.world.take_calls() {
             if logged.call != flight.call {
                 return Err("S18: the cloud saw another call than the one that was intended".to_owned());

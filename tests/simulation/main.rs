@@ -2,7 +2,7 @@
 //! of the rollout rules checked against the world at every moment.
 //!
 //! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_MINUTES` for how long (as many seeds as fit),
-//! `QD_SIM_SEED` runs one and prints its events, `QD_SIM_SHAPE` has all of them draw one shape of fleet. Seeds are independent: each has one thread, and there are as many threads as processors.
+//! `QD_SIM_SEED` runs one and prints its events (with `QD_SIM_AIM=no` it is after nothing but what it drew), `QD_SIM_SHAPE` has all of them draw one shape of fleet. Seeds are independent: each has one thread, and there are as many threads as processors.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,19 +40,29 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use aimed::cell_of;
+use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::time::Millis;
+use quarterdeck::world::World;
 use shape::Shape;
 use sim::Sim;
 use totals::Totals;
 
-/// Seeds beyond the usual ones that once found something. They are after nothing but what they drew.
-const PERMANENT: [u64; 101] = [
+/// Seeds that once found something. They are after nothing but what they drew, whatever a usual seed with their number is after.
+const PERMANENT: [u64; 142] = [
     107, 117, 176, 235, 1_337, 1_950, 2_118, 2_491, 3_023, 5_819, 6_729, 10_321, 15_938, 16_607, 18_402, 18_412, 19_008, 21_381, 24_129, 24_201,
     27_860, 451, 484, 757, 818, 1_026, 1_053, 1_379, 1_566, 1_591, 1_942, 2_066, 2_123, 2_201, 2_275, 2_460, 2_532, 2_725, 3_280, 3_290, 3_562,
     3_695, 3_713, 3_764, 3_818, 4_177, 4_219, 4_372, 4_386, 4_465, 4_639, 4_655, 4_685, 5_210, 5_247, 5_355, 5_470, 5_546, 5_707, 5_805, 8_125,
     8_393, 8_857, 6_432, 10_169, 102_880, 104_872, 104_131, 105_217, 107_469, 342, 538, 849, 980, 1_490, 1_539, 1_947, 2_238, 2_351, 2_488, 2_636,
     2_774, 2_854, 2_955, 3_118, 3_215, 3_277, 3_368, 3_694, 3_962, 4_269, 4_817, 4_866, 4_950, 5_009, 5_531, 110_156, 116_821, 116_878, 116_948,
-    117_865,
+    117_865, 9_694, 7_562, 14_888, 18_413, 4_216, 8_105, 8_705, 9_995, 11_560, 12_625, 1_003_796, 1_005_392, 1_006_078, 1_006_408, 1_006_612,
+    1_012_304, 1_015_396, 1_019_198, 1_002_941, 1_009_738, 5_759, 15_322, 15_899, 19_327, 16_282, 9_002, 1_066, 14_489, 2_897, 9_899, 1_022_180,
+    1_031_597, 1_032_923, 1_035_200, 1_037_758, 1_038_076, 1_039_336, 1_040_609, 1_043_411, 1_045_004, 1_048_337,
+];
+/// The same, after the cell of the coverage table that they are after as well as usual ones.
+const PERMANENT_AIMED: [u64; 30] = [
+    117, 342, 849, 1_026, 1_053, 1_539, 1_566, 1_947, 1_950, 2_118, 2_238, 2_460, 2_532, 2_955, 4_269, 4_386, 4_866, 4_950, 5_247, 5_355, 5_805,
+    6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
 const PERMANENT_SHAPED: [(Shape, u64); 2] = [(Shape::Attached, 113), (Shape::Attached, 238)];
@@ -67,15 +77,51 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// A seed, and how it is run.
+#[derive(Clone, Copy)]
+struct Start {
+    shape: Shape,
+    seed: u64,
+    /// It may be after a cell of the coverage table.
+    aimed: bool,
+}
+
+impl Start {
+    const fn drawn(seed: u64) -> Self {
+        Self { shape: Shape::Weighted, seed, aimed: false }
+    }
+
+    fn usual(seed: u64) -> Self {
+        Self { shape: Shape::of(seed), seed, aimed: true }
+    }
+
+    fn permanent() -> Vec<Self> {
+        let aimed = |seed| Self { aimed: true, ..Self::drawn(seed) };
+        let shaped = |(shape, seed)| Self { shape, ..Self::drawn(seed) };
+        let all = PERMANENT.into_iter().map(Self::drawn).chain(PERMANENT_AIMED.into_iter().map(aimed));
+        all.chain(PERMANENT_SHAPED.into_iter().map(shaped)).collect()
+    }
+
+    fn sim(self) -> Sim {
+        if self.aimed { Sim::new(self.shape, self.seed) } else { Sim::drawn(self.shape, self.seed) }
+    }
+
+    /// As people name it: how to run it again.
+    fn name(self) -> String {
+        let drawn = if self.aimed || cell_of(self.seed, coverage::cells()).is_none() { "" } else { ", QD_SIM_AIM=no" };
+        format!("seed {} ({}{drawn})", self.seed, self.shape.word())
+    }
+}
+
 /// Runs a seed; a failure comes with all there is to know.
-fn run(shape: Shape, seed: u64, totals: &mut Totals) -> Result<(), String> {
-    let mut sim = Sim::new(shape, seed);
+fn run(start: Start, totals: &mut Totals) -> Result<(), String> {
+    let mut sim = start.sim();
     let ended = sim.run();
     sim.totals.one("seeds");
-    sim.totals.one(&format!("shape: {}", shape.word()));
+    sim.totals.one(&format!("shape: {}", start.shape.word()));
     sim.totals.add("ticks", sim.world.tick().unsigned_abs());
     totals.merge(&sim.totals);
-    ended.map_err(|broke| format!("seed {seed} ({}), tick {}: {broke}\n{}", shape.word(), sim.world.tick(), last_events(&sim, LAST)))
+    ended.map_err(|broke| format!("{}, tick {}: {broke}\n{}", start.name(), sim.world.tick(), last_events(&sim, LAST)))
 }
 
 fn last_events(sim: &Sim, last: usize) -> String {
@@ -90,13 +136,31 @@ fn last_events(sim: &Sim, last: usize) -> String {
     all.extend(sim.diary.iter().map(|(at, what)| (*at, "-".to_owned(), what.clone())));
     all.sort_by_key(|(at, ..)| *at);
     let from = all.len().saturating_sub(last);
-    all[from..]
+    let events: String = all[from..]
         .iter()
         .map(|(at, id, body)| {
             let body: String = body.chars().take(700).collect();
             format!("  {:>6} {id} {body}\n", at.since(sim.world.start()).as_secs())
         })
-        .collect()
+        .collect();
+    events + &where_it_stands(sim)
+}
+
+/// The groups as they are in the end, in the world and in its twin.
+fn where_it_stands(sim: &Sim) -> String {
+    let of = |name: &str, world: &World| -> String {
+        let group = |slot: &Slot| {
+            let found = world
+                .group(sim.ground.group(*slot))
+                .map(|group| (group.sizes, group.instances.len(), group.template.map(|pin| pin.version), group.suspended));
+            let others = world.group(sim.ground.group(*slot)).into_iter().flat_map(|group| group.instances).filter(|server| !server.serves());
+            let others: Vec<String> = others.map(|server| format!("{} {:?} {:?}", server.id, server.lifecycle, server.health)).collect();
+            let (fit, share) = (sim.ground.working(world, *slot), sim.ground.share(world, *slot));
+            format!("  {name} {slot:?}: {found:?}, {fit} work, share {share:.2}, not in service: {others:?}\n")
+        };
+        sim.ground.slots().iter().map(group).collect()
+    };
+    of("world", &sim.world) + &of("twin", &sim.checker.twin)
 }
 
 /// What many seeds came to.
@@ -109,7 +173,7 @@ struct Harvest {
 /// Runs the permanent seeds, and then others until there were enough.
 fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
     let (next, harvest) = (AtomicU64::new(0), Mutex::new(Harvest::default()));
-    let permanent: Vec<(Shape, u64)> = PERMANENT.into_iter().map(|seed| (Shape::Weighted, seed)).chain(PERMANENT_SHAPED).collect();
+    let permanent = Start::permanent();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -121,9 +185,12 @@ fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
                     if beyond.is_some_and(&enough) {
                         break;
                     }
-                    let of = |seed| (Shape::of(seed), seed);
-                    let (shape, seed) = beyond.map_or_else(|| permanent[nth as usize], |beyond| of(first + beyond));
-                    mine.failures.extend(run(shape, seed, &mut mine.totals).err().map(|failure| (seed, failure)));
+                    let start = beyond.map_or_else(|| permanent[nth as usize], |beyond| Start::usual(first + beyond));
+                    if let Err(failure) = run(start, &mut mine.totals) {
+                        // A long run is not over for long: whoever waits for it knows at once.
+                        println!("failed: {}", failure.lines().next().unwrap_or_default());
+                        mine.failures.push((start.seed, failure));
+                    }
                 }
                 let mut all = harvest.lock().unwrap();
                 all.totals.merge(&mine.totals);
@@ -160,9 +227,9 @@ fn no_seed_breaks_an_invariant() {
 
 fn run_one(seed: u64) {
     let mut totals = Totals::default();
-    let shape = Shape::of(seed);
-    let ended = run(shape, seed, &mut totals);
-    let mut sim = Sim::new(shape, seed);
+    let start = Start { aimed: std::env::var("QD_SIM_AIM").as_deref() != Ok("no"), ..Start::usual(seed) };
+    let ended = run(start, &mut totals);
+    let mut sim = start.sim();
     drop(sim.run());
     println!("{}\n{totals}", last_events(&sim, usize::MAX));
     ended.unwrap_or_else(|failure| panic!("{}", failure.lines().next().unwrap_or_default()));

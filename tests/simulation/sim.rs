@@ -93,13 +93,20 @@ pub struct Sim {
 }
 
 impl Sim {
+    /// A usual seed: some of those with two groups and weights are after a cell of the coverage table.
     pub fn new(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let mut script = Script::draw_shaped(shape, &mut chance);
-        let aims = shape == Shape::Weighted && !crate::PERMANENT.contains(&seed);
-        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| aims) {
+        if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
             script.aim_at(cell);
         }
+        Self::with(seed, chance, script)
+    }
+
+    /// One that is after nothing but what it drew.
+    pub fn drawn(shape: Shape, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let script = Script::draw_shaped(shape, &mut chance);
         Self::with(seed, chance, script)
     }
 
@@ -419,8 +426,7 @@ impl Sim {
             let strangers = Relief::Strangers(record.operation.plan.to.slot);
             self.plan_act(Act::Relieve(strangers), 10, 600);
         } else if takes_back && self.checker.is_foreign() {
-            let put_right = self.put_right();
-            self.plan_act(Act::Relieve(Relief::World(put_right)), 10, 600);
+            self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
         }
         self.somebody_promotes(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
@@ -438,7 +444,7 @@ impl Sim {
     }
 
     /// What the hand that moved traffic would put back: all of it on the stable group.
-    fn put_right(&self) -> Vec<Disturbance> {
+    pub fn put_right(&self) -> Vec<Disturbance> {
         let stable = self.checker.stable;
         let group = |slot| self.ground.group(slot).clone();
         match self.ground.route() {

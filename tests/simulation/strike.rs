@@ -1,7 +1,7 @@
 //! Faults as they strike: what each does to the world and its twin, to the network, to the driver or to the store.
 
 use quarterdeck::domain::fleet::Slot;
-use quarterdeck::domain::group::PinnedVersion;
+use quarterdeck::domain::group::{PinnedVersion, count};
 use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
 use quarterdeck::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStrategy};
 use quarterdeck::domain::time::Millis;
@@ -25,6 +25,8 @@ pub enum Relief {
     Disk,
     Skew,
     World(Vec<Disturbance>),
+    /// The hand that moved traffic puts it back where it belongs by then.
+    Traffic,
     /// Another hand attaches again what it took off, or the other way round, unless that left nothing that serves.
     Attachment(Disturbance),
     /// The other tool takes its servers back.
@@ -132,36 +134,46 @@ impl Sim {
                 // The host's clock is set right for everybody who reads it.
                 self.skew = 0;
                 self.witness.clock_set();
+                self.checker.clock_set();
                 self.processes.iter_mut().for_each(|process| process.skew = 0);
             }
-            Relief::Strangers(_) | Relief::World(_) | Relief::Attachment(_) => {
+            Relief::Strangers(_) | Relief::World(_) | Relief::Traffic | Relief::Attachment(_) => {
                 let before = self.checker.standing(&self.world);
-                self.undo(relief);
-                self.checker.lost(&self.world, before);
+                let ended = self.undo(relief);
+                self.checker.lost(&self.world, before, ended);
             }
         }
     }
 
-    fn undo(&mut self, relief: &Relief) {
+    /// How many servers end with it.
+    fn undo(&mut self, relief: &Relief) -> u32 {
         match relief {
             Relief::Disk | Relief::Skew => {}
             Relief::Strangers(slot) => {
                 let group = self.ground.group(*slot).clone();
                 let replacing = self.ground.is_one_group();
-                take_back(&mut self.world, &group, replacing);
+                let ended = take_back(&mut self.world, &group, replacing);
                 take_back(&mut self.checker.twin, &group, replacing);
-                self.checker.harmed(Fault::OldVersion, &self.world);
+                self.checker.harmed(Fault::OldVersion, &self.world, None);
+                return ended;
             }
             Relief::Attachment(back) => self.put_attachment_back(back),
+            Relief::Traffic if self.checker.is_foreign() => self.in_both(&self.put_right()),
+            Relief::Traffic => {}
             Relief::World(disturbances) => {
                 if disturbances.contains(&Disturbance::LimitCapacity { servers: None }) {
                     self.checker.plenty(self.clock);
                 }
-                for disturbance in disturbances {
-                    self.world.disturb(disturbance.clone());
-                    self.checker.twin.disturb(disturbance.clone());
-                }
+                self.in_both(disturbances);
             }
+        }
+        0
+    }
+
+    fn in_both(&mut self, disturbances: &[Disturbance]) {
+        for disturbance in disturbances {
+            self.world.disturb(disturbance.clone());
+            self.checker.twin.disturb(disturbance.clone());
         }
     }
 
@@ -173,7 +185,7 @@ impl Sim {
         }
         self.world.disturb(back.clone());
         self.checker.twin.disturb(back.clone());
-        self.checker.harmed(Fault::ForeignWeights, &self.world);
+        self.checker.harmed(Fault::ForeignWeights, &self.world, None);
     }
 
     /// What happens to the world happens to its twin.
@@ -183,6 +195,7 @@ impl Sim {
         let mut any = false;
         for disturbance in disturbances {
             let twin = self.checker.in_twin(&disturbance);
+            self.diary.push((self.clock, format!("{disturbance:?}, in the twin {twin:?}")));
             if self.world.disturb(disturbance) {
                 any = true;
                 self.checker.twin.disturb(twin);
@@ -190,9 +203,10 @@ impl Sim {
         }
         if any {
             self.struck(fault);
-            self.checker.harmed(fault, &self.world);
+            let record = self.store.active().map(|at| &self.store.records[at]);
+            self.checker.harmed(fault, &self.world, record);
             if fault != Fault::ForeignWeights {
-                self.checker.lost(&self.world, before);
+                self.checker.lost(&self.world, before, 0);
             }
             self.claim_may_remain |= fault == Fault::ForeignClaim;
         }
@@ -369,13 +383,12 @@ impl Sim {
 }
 
 /// Servers that do not run what their group launches; where a refresh replaces them by newer ones, only the oldest version's.
-fn take_back(world: &mut World, group: &GroupName, replacing: bool) {
-    let Some(found) = world.group(group) else { return };
+fn take_back(world: &mut World, group: &GroupName, replacing: bool) -> u32 {
+    let Some(found) = world.group(group) else { return 0 };
     let pinned = found.template.as_ref().and_then(|pin| pin.number());
     let strange = |version: Option<u64>| version != pinned && (!replacing || version == Some(STRANGE));
-    for instance in found.instances.into_iter().filter(|instance| strange(instance.template_version)) {
-        world.disturb(Disturbance::KillInstance { group: group.clone(), instance: instance.id });
-    }
+    let strangers = found.instances.into_iter().filter(|instance| strange(instance.template_version));
+    count(strangers.filter(|stranger| world.disturb(Disturbance::KillInstance { group: group.clone(), instance: stranger.id.clone() })))
 }
 
 fn with_stickiness(actions: &RouteActions, secs: u32) -> RouteActions {

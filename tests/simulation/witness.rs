@@ -64,6 +64,8 @@ struct Watched {
     idle: BySlot<Option<(WorldTime, WorldTime)>>,
     /// Servers of the candidate there were in this step.
     launched: BTreeSet<InstanceId>,
+    /// The lease under which somebody saw first that there were too many of them.
+    too_many: Option<u64>,
 }
 
 pub struct Witness {
@@ -175,7 +177,7 @@ impl Witness {
         }
         self.seen = Some(seen.clone());
         self.red_alarm(scene, seen)?;
-        self.crash_loop(scene)
+        self.crash_loop(scene, epoch)
     }
 
     /// Liveness: a candidate that serves under a red alarm is on its way back after a look, or two.
@@ -188,9 +190,10 @@ impl Witness {
         if self.red > 3 { Err("liveness: an alarm is red, the candidate serves, and it goes on".to_owned()) } else { Ok(()) }
     }
 
-    /// A step that launches ever more servers comes to its end: twice the bound is for what a look may miss. What holds for another reason does
-    /// not look at the candidate, and what a person paused stays paused: nobody counts what is launched meanwhile, and the count begins anew.
-    fn crash_loop(&mut self, scene: Scene<'_>) -> Result<(), Broke> {
+    /// A step that launches ever more servers comes to its end as soon as a driver has seen that: twice the bound is for what a look may miss, and
+    /// a driver that died right after it saw did nothing yet. What holds for another reason does not look at the candidate, and what a person
+    /// paused stays paused: nobody counts what is launched meanwhile, and the count begins anew.
+    fn crash_loop(&mut self, scene: Scene<'_>, epoch: u64) -> Result<(), Broke> {
         let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
         if held || !scene.is_forward() {
             self.watched.launched.clear();
@@ -202,7 +205,9 @@ impl Witness {
         let again = if self.ground.is_one_group() { 2 } else { 1 };
         let most = again * 2 * (2 * scene.progress.need as usize + 2);
         let many = self.watched.launched.len();
-        if many > most { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
+        let saw_before = self.watched.too_many == Some(epoch);
+        self.watched.too_many = (many > most).then_some(epoch);
+        if many > most && saw_before { Err(format!("liveness: {many} servers were launched in one step")) } else { Ok(()) }
     }
 
     /// A call arrives whose driver is not at work any more: in time for whoever is to have waited for it. What arrives a second time after it was
@@ -287,7 +292,9 @@ impl Witness {
     /// A claim is put over another store's, which was there to be seen.
     fn claims(&self, scene: Scene<'_>) -> Result<(), Broke> {
         let groups = self.seen.iter().flat_map(|seen| Slot::BOTH.into_iter().filter_map(|slot| seen.group(slot)));
-        match foreign_claim(groups, "here", scene.now).filter(|_| scene.step() == Some(StepKind::Claim)) {
+        // Whether it is over already the driver's clock says.
+        let now = scene.progress.in_flight.as_ref().map_or(scene.now, |call| call.since);
+        match foreign_claim(groups, "here", now).filter(|_| scene.step() == Some(StepKind::Claim)) {
             Some(claim) => Err(format!("S13: the fleet is claimed, {}", claim.described())),
             None => Ok(()),
         }

@@ -232,3 +232,19 @@ fn a_key_map_of_ones_own_is_what_footer_and_keys_follow() {
     session.model.keymap = crate::app::keymap::Keymap::with("keymap.toml", "roll_back = \"Q\"\nsort = []").unwrap();
     session.expect("Q roll back").press("R s").expect_not("ROLL BACK").expect_not("by name").press("Q").expect("ROLL BACK web-prod");
 }
+
+#[test]
+fn every_hint_names_the_key_that_is_in_the_map() {
+    let own = "deploy = 'Ä'\nroll_back = 'Ö'\nback_out = 'Ü'\npromote = 'É'\npause = 'Å'\ntake_over = 'Ø'\nrecycle = 'Ñ'\nfreeze = 'Þ'";
+    let own = crate::app::keymap::Keymap::with("keymap.toml", own).unwrap();
+    // An alert was worded when it happened, with the keys of that moment.
+    for (name, mut model) in super::sizes::scenes().into_iter().filter(|(name, _)| *name != "alerts") {
+        model.keymap = own.clone();
+        for (width, height) in [(44, 12), (80, 24), (160, 45)] {
+            model.size = (width, height);
+            let shown = super::frame(&model, width, height);
+            let stale = shown.split(|c: char| !c.is_alphanumeric()).find(|word| matches!(*word, "D" | "R" | "A" | "P" | "Z" | "T" | "C" | "F"));
+            assert_eq!(stale, None, "{name} at {width}x{height}:\n{shown}");
+        }
+    }
+}
