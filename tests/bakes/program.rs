@@ -106,3 +106,26 @@ fn images_behind_their_base_are_baked_anew_in_waves() {
     assert_eq!((behind["behind"][0]["days"].as_u64(), behind["behind"][0]["version"].as_str()), (Some(0), Some("2.18.0")), "{behind}");
     assert!(yard.run(&["bake", "--behind", path, "--yes"]).code(0).out.contains("no image is behind its base"));
 }
+
+#[test]
+fn an_image_whose_gates_failed_is_deployed_only_by_an_explicit_word_and_a_reason() {
+    let yard = Yard::at_speed(2_000);
+    yard.run(&["images"]).code(0);
+    let world = quarterdeck::adapters::sim::SimCloud::open(&yard.world_dir(), quarterdeck::world::Scenario::Default, 1, None).unwrap();
+    let faults = quarterdeck::world::BakeFaults { failing_gate: Some(1), ..Default::default() };
+    world.disturb(quarterdeck::world::Disturbance::SpoilBakes(faults)).unwrap();
+    let recipe = yard.path().join("web.toml");
+    let text = std::fs::read_to_string(self::recipe("shell.toml")).unwrap();
+    let text = text.replace("script = \"shell/nginx.sh\"", "run = [\"true\"]").replace("owner = \"136693071363\"", "owner = \"099720109477\"");
+    let text = text.replace("debian-12-amd64-*", "ubuntu/*noble*").replace("x86_64", "arm64").replace("2.15.0", "2.19.0");
+    std::fs::write(&recipe, text.replace("env = { SITE_ROOT = \"/srv/web\" }\n", "")).unwrap();
+    let ran = yard.run(&["bake", recipe.to_str().unwrap(), "--yes"]).code(1);
+    assert!(ran.out.contains("gate home page does not let the image pass"), "{}", ran.out);
+    let deploy = ["deploy", "web-prod", "--image", "2.19.0", "--plan"];
+    yard.run(&deploy).refuses(3, &["the gates of 2.19.0", "failed: home page", "--despite-gates"]);
+    let despite: Vec<&str> = deploy.into_iter().chain(["--despite-gates", "--reason", "the gate is wrong", "--json"]).collect();
+    let plan = yard.run(&despite).code(0).json();
+    assert!(plan["friction"]["typed"]["because"].as_str().unwrap().contains("failed: home page"), "{plan}");
+    let bare: Vec<&str> = deploy.into_iter().chain(["--despite-gates"]).collect();
+    yard.run(&bare).code(2);
+}

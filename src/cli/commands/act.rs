@@ -32,6 +32,9 @@ pub struct DeployArgs {
     /// Another strategy than the fleet's own: canary, blue-green or rolling
     #[arg(long, value_parser = strategy)]
     pub strategy: Option<Strategy>,
+    /// Also an image whose gates failed: says why, and takes the fleet's name
+    #[arg(long, requires = "reason")]
+    pub despite_gates: bool,
     /// How it is confirmed and followed
     #[command(flatten)]
     pub act: ActOptions,
@@ -69,7 +72,8 @@ pub struct RecycleArgs {
 
 /// A new release.
 pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let intent = Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy };
+    let intent =
+        Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy, despite_gates: args.despite_gates };
     act(desk, &intent, &args.act, out).await
 }
 
