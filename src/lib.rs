@@ -6,6 +6,7 @@
 //! - [`plan`]: intent and facts in, a frozen plan or a refusal out; and what fleets look like from the same facts.
 //! - [`engine`]: sans-IO: what is known and one look at the world in, events and at most one call out; its guards are named by invariant;
 //!   and the order in which a driver does all this, over hands it is given.
+//! - [`bake`]: what every bake engine shares: the content key, the builder's user data, and how output becomes progress.
 //! - [`judge`]: canary analysis.
 //! - [`world`]: the simulated cloud as a value.
 //! - [`app`]: what the screen knows: model, messages, `update`, commands.
@@ -31,6 +32,7 @@
 
 pub mod adapters;
 pub mod app;
+pub mod bake;
 pub mod cli;
 pub mod config;
 pub mod domain;
@@ -47,15 +49,16 @@ pub mod world;
 /// Each module with those it may see. `runtime`, `cli` and the program itself wire, and may see everything.
 pub const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("bake", &["domain"]),
     ("judge", &["domain"]),
-    ("world", &["domain"]),
-    ("operation", &["domain"]),
-    ("plan", &["domain", "operation"]),
-    ("engine", &["domain", "operation", "judge"]),
-    ("ports", &["domain", "operation"]),
-    ("app", &["domain", "operation", "ports"]),
-    ("view", &["domain", "operation", "app", "ports"]),
+    ("world", &["domain", "bake"]),
+    ("operation", &["domain", "bake"]),
+    ("plan", &["domain", "operation", "bake"]),
+    ("engine", &["domain", "operation", "judge", "bake"]),
+    ("ports", &["domain", "operation", "bake"]),
+    ("app", &["domain", "operation", "ports", "bake"]),
+    ("view", &["domain", "operation", "app", "ports", "bake"]),
     ("terminal", &["app", "domain"]),
     ("config", &["domain", "ports"]),
-    ("adapters", &["domain", "operation", "ports", "world"]),
+    ("adapters", &["domain", "operation", "ports", "world", "bake"]),
 ];

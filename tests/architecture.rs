@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that do no I/O and are told time, ids and randomness.
-const PURE: [&str; 7] = ["domain", "operation", "plan", "engine", "judge", "world", "app"];
+const PURE: [&str; 8] = ["domain", "bake", "operation", "plan", "engine", "judge", "world", "app"];
 /// Paths a pure module must not name.
 const IMPURE: [&str; 16] = [
     "tokio::",

@@ -179,7 +179,9 @@ fn back_out(model: &Model, fleet: &FleetName) -> Result<Errand, String> {
     let view = view.ok_or_else(|| "no deploy is at work".to_owned())?;
     match rule(view.state(), CommandKind::BackOut) {
         Ruling::Refuse(why) | Ruling::Joined(why) => Err(why.to_owned()),
-        Ruling::Accept => sheet_keys::errand(view, Ask::Command(CommandKind::BackOut)).ok_or_else(|| "its events were not read yet".to_owned()),
+        Ruling::Accept => {
+            sheet_keys::errand(view, Ask::Command(CommandKind::BackOut), &model.keymap).ok_or_else(|| "its events were not read yet".to_owned())
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What needs a person, why an operation waits and what happens next: on the screen of anything that does not simply run.
 
 use super::age::{about, countdown, stepped};
+use super::commands::CommandId;
+use super::keymap::Keymap;
 use super::model::Model;
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
@@ -21,9 +23,9 @@ pub struct Outlook {
     pub next: String,
 }
 
-/// The outlook of an operation.
+/// The outlook of an operation, with the keys of this map.
 #[must_use]
-pub fn outlook(view: &OperationView, now: WorldTime) -> Outlook {
+pub fn outlook(view: &OperationView, now: WorldTime, keymap: &Keymap) -> Outlook {
     let progress = &view.progress;
     let since = lasting(now.since(progress.since));
     let reason = if progress.reason.is_empty() { "no reason was recorded" } else { &progress.reason };
@@ -32,7 +34,7 @@ pub fn outlook(view: &OperationView, now: WorldTime) -> Outlook {
         state if state.is_final() => format!("{} {} ago: {reason}", state_word(state).to_uppercase(), about(now.since(progress.since))),
         state => format!("{} {since}: {reason}", state_word(state).to_uppercase()),
     };
-    Outlook { why, next: next(view, now) }
+    Outlook { why, next: next(view, now, keymap) }
 }
 
 /// `for 3m`, or `just now`.
@@ -56,26 +58,28 @@ fn running_why(view: &OperationView, now: WorldTime) -> String {
     format!("RUNNING: {}, {since}{expected}{detail}", step.title)
 }
 
-fn next(view: &OperationView, now: WorldTime) -> String {
+fn next(view: &OperationView, now: WorldTime, keymap: &Keymap) -> String {
+    let [promote, back_out, pause] = [CommandId::Promote, CommandId::BackOut, CommandId::Pause].map(|id| keymap.first(id));
+    let [roll_back, deploy, take_over] = [CommandId::Rollback, CommandId::Deploy, CommandId::TakeOver].map(|id| keymap.first(id));
     if is_abandoned(view, now) {
-        return format!("Nobody drives it, nothing goes on: T takes it over (or `qd drive {} --take-over`)", view.operation.id);
+        return format!("Nobody drives it, nothing goes on: {take_over} takes it over (or `qd drive {} --take-over`)", view.operation.id);
     }
     let left = view.progress.deadline.map(|deadline| countdown(deadline.since(now)));
     let plan = &view.operation.plan;
     match view.state() {
         OperationState::Planned => "Next: its driver takes the lease; if none does, it ends with nothing changed".to_owned(),
-        OperationState::Running => running_next(view),
+        OperationState::Running => running_next(view, keymap),
         OperationState::Holding => match left {
-            Some(left) => format!("Backs out in {left} unless P promotes, A backs out now, or Z pauses"),
-            None => "Stays so until P promotes, A backs out, or Z pauses".to_owned(),
+            Some(left) => format!("Backs out in {left} unless {promote} promotes, {back_out} backs out now, or {pause} pauses"),
+            None => format!("Stays so until {promote} promotes, {back_out} backs out, or {pause} pauses"),
         },
-        OperationState::Paused => "Stays exactly so until Z resumes it or A backs it out".to_owned(),
+        OperationState::Paused => format!("Stays exactly so until {pause} resumes it or {back_out} backs it out"),
         OperationState::Waiting => match left {
-            Some(left) => format!("In {left} {} becomes idle; until then R is the fast way back", plan.from.group),
+            Some(left) => format!("In {left} {} becomes idle; until then {roll_back} is the fast way back", plan.from.group),
             None => format!("{} becomes idle after its window", plan.from.group),
         },
         OperationState::BackingOut => format!("Next: all traffic on {}, then {} is given back", plan.from.label(), plan.to.group),
-        OperationState::Failed => "Nothing more is attempted and the fleet is left as it is: look, then R or D".to_owned(),
+        OperationState::Failed => format!("Nothing more is attempted and the fleet is left as it is: look, then {roll_back} or {deploy}"),
         OperationState::Superseded => {
             let by = view.progress.superseded_by.as_ref().map_or_else(|| "another operation".to_owned(), ToString::to_string);
             format!("{by} goes on in its place")
@@ -84,14 +88,15 @@ fn next(view: &OperationView, now: WorldTime) -> String {
     }
 }
 
-fn running_next(view: &OperationView) -> String {
+fn running_next(view: &OperationView, keymap: &Keymap) -> String {
+    let [promote, back_out, pause] = [CommandId::Promote, CommandId::BackOut, CommandId::Pause].map(|id| keymap.first(id));
     let plan = &view.operation.plan;
     let after = plan.steps.get(view.progress.current + 1).map_or_else(|| "done".to_owned(), |step| step.title.clone());
     match plan.kind {
         OperationKind::Rollback => format!("Next: {after}. It goes on without this screen"),
-        _ if aws_drives(plan, &view.progress) => format!("Next: {after}. AWS drives it, it goes on without us; A backs out"),
-        OperationKind::Recycle => format!("Next: {after}. A backs out"),
-        OperationKind::Deploy => format!("Next: {after}. A backs out, Z pauses, P skips the wait"),
+        _ if aws_drives(plan, &view.progress) => format!("Next: {after}. AWS drives it, it goes on without us; {back_out} backs out"),
+        OperationKind::Recycle => format!("Next: {after}. {back_out} backs out"),
+        OperationKind::Deploy => format!("Next: {after}. {back_out} backs out, {pause} pauses, {promote} skips the wait"),
         OperationKind::Retire => format!("Next: {after}"),
     }
 }
@@ -122,7 +127,7 @@ fn stopped(model: &Model) -> Option<Need> {
     let operation = &view.operation;
     let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
     let what = match rank(view, now) {
-        3 => "has no driver: T takes it over".to_owned(),
+        3 => format!("has no driver: {} takes it over", model.keymap.first(CommandId::TakeOver)),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
     };
     Some(Need { fleet: Some(operation.plan.fleet.clone()), text: format!("{} {} {what}", operation.plan.fleet, operation.word()) })

@@ -3,7 +3,7 @@
 use super::commands::CommandId;
 use super::model::{Model, Pane, Screen};
 use super::rows;
-use super::sheet::{Ask, Sheet};
+use super::sheet::Ask;
 use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::command::{CommandKind, Ruling, rule};
@@ -22,17 +22,19 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver | CommandId::Freeze
             if has_marks(model) =>
         {
-            Some(format!("{} fleets are marked and this is for one: esc takes the marks off", model.marked.len()))
+            Some(format!("{} fleets are marked and this is for one: {} takes the marks off", model.marked.len(), key(model, CommandId::Back)))
         }
         CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
         CommandId::Rehearse => may_look(model),
-        CommandId::Mark if model.fleet.is_none() => Some("no fleet is selected".to_owned()),
+        CommandId::Mark if model.screen() == &Screen::Main && model.fleet.is_none() => Some("no fleet is selected".to_owned()),
         CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback | CommandId::Freeze => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
-        CommandId::Confirm => model.sheet.as_ref().and_then(Sheet::hurdle),
+        CommandId::Confirm => model.sheet.as_ref().and_then(|sheet| sheet.hurdle(&model.keymap)),
         CommandId::Open => nothing_to_open(model),
+        CommandId::Describe => model.acting_fleet().is_none().then(|| no_fleet(model)),
+        CommandId::Log | CommandId::Metrics => never_operated(model),
         _ => None,
     }
 }
@@ -41,9 +43,15 @@ fn nothing_to_open(model: &Model) -> Option<String> {
     match model.screen() {
         Screen::Help | Screen::Alerts => None,
         Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
+        Screen::Main if model.pane == Pane::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),
         _ => model.acting_fleet().is_none().then(|| no_fleet(model)),
     }
+}
+
+fn never_operated(model: &Model) -> Option<String> {
+    let Some(fleet) = model.acting_fleet() else { return Some(no_fleet(model)) };
+    model.operation_of(fleet).is_none().then(|| format!("no operation of {fleet} is on record here"))
 }
 
 fn general(model: &Model) -> Option<String> {
@@ -63,6 +71,10 @@ fn may_look(model: &Model) -> Option<String> {
     gone.or_else(|| model.acting_fleet().is_none().then(|| no_fleet(model)))
 }
 
+fn key(model: &Model, id: CommandId) -> String {
+    model.keymap.first(id)
+}
+
 fn has_marks(model: &Model) -> bool {
     model.screen() == &Screen::Main && !model.marked.is_empty()
 }
@@ -79,20 +91,23 @@ fn facts_too_old(model: &Model) -> Option<String> {
     let Some(estate) = &model.estate else { return Some("no fleet is known yet".to_owned()) };
     let age = estate.age(model.clock);
     let waiting = if model.estate_remembered { "nothing was read in this session yet" } else { "facts are too old" };
-    (model.estate_remembered || age > TOO_OLD).then(|| format!("{waiting} ({}): R, A and Z still work", super::age::stepped(age)))
+    let [roll_back, back_out, pause] = [CommandId::Rollback, CommandId::BackOut, CommandId::Pause].map(|id| key(model, id));
+    (model.estate_remembered || age > TOO_OLD)
+        .then(|| format!("{waiting} ({}): {roll_back}, {back_out} and {pause} still work", super::age::stepped(age)))
 }
 
 fn busy(model: &Model) -> Option<String> {
     let view = model.working_on(model.acting_fleet()?)?;
-    Some(format!("{} {} is at work here: A backs it out, R rolls the fleet back", view.operation.word(), view.operation.id))
+    let (back_out, roll_back) = (key(model, CommandId::BackOut), key(model, CommandId::Rollback));
+    Some(format!("{} {} is at work here: {back_out} backs it out, {roll_back} rolls the fleet back", view.operation.word(), view.operation.id))
 }
 
 fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
     let fleet = model.acting_fleet()?;
     let Some(view) = commanded(model, fleet) else { return Some(no_operation(model, fleet)) };
     let kind = kind_of(id, view)?;
-    if let Some(reason) = of_another_kind(view, kind) {
-        return Some(reason.to_owned());
+    if let Some(reason) = of_another_kind(model, view, kind) {
+        return Some(reason);
     }
     if !has_event(view) {
         return Some("its events were not read yet".to_owned());
@@ -103,23 +118,26 @@ fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {
     match rule(view.state(), kind) {
         Ruling::Refuse(reason) => Some(reason.to_owned()),
         Ruling::Joined(already) => Some(already.to_owned()),
-        Ruling::Accept => needs_driver(view, kind),
+        Ruling::Accept => needs_driver(model, view, kind),
     }
 }
 
 /// What only makes sense for a deploy.
-const fn of_another_kind(view: &OperationView, kind: CommandKind) -> Option<&'static str> {
+fn of_another_kind(model: &Model, view: &OperationView, kind: CommandKind) -> Option<String> {
     match (view.operation.plan.kind, kind) {
-        (OperationKind::Rollback, CommandKind::BackOut) => Some("a rollback is not backed out: R plans another way back"),
-        (OperationKind::Rollback, CommandKind::Promote) => Some("a rollback has no soak to skip"),
+        (OperationKind::Rollback, CommandKind::BackOut) => {
+            Some(format!("a rollback is not backed out: {} plans another way back", key(model, CommandId::Rollback)))
+        }
+        (OperationKind::Rollback, CommandKind::Promote) => Some("a rollback has no soak to skip".to_owned()),
         _ => None,
     }
 }
 
 /// The rest starts one; promoting and pausing need one that is there.
-fn needs_driver(view: &OperationView, kind: CommandKind) -> Option<String> {
+fn needs_driver(model: &Model, view: &OperationView, kind: CommandKind) -> Option<String> {
     let gone = !view.driver_alive && matches!(kind, CommandKind::Promote | CommandKind::Pause);
-    gone.then(|| "nobody drives it: T takes it over, or A backs it out".to_owned())
+    let (take_over, back_out) = (key(model, CommandId::TakeOver), key(model, CommandId::BackOut));
+    gone.then(|| format!("nobody drives it: {take_over} takes it over, or {back_out} backs it out"))
 }
 
 /// Taking over needs an operation that nobody drives.
@@ -149,8 +167,8 @@ pub fn ask_of(id: CommandId, view: &OperationView) -> Option<Ask> {
     if id == CommandId::TakeOver { Some(Ask::TakeOver) } else { kind_of(id, view).map(Ask::Command) }
 }
 
-/// `Z` resumes what is paused.
-const fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
+/// The key that pauses resumes what is paused.
+fn kind_of(id: CommandId, view: &OperationView) -> Option<CommandKind> {
     match id {
         CommandId::BackOut => Some(CommandKind::BackOut),
         CommandId::Promote => Some(CommandKind::Promote),

@@ -2,6 +2,7 @@
 
 use super::age::Aged;
 use super::batch::{self, LineState};
+use super::commands::CommandId;
 use super::effect::Effect;
 use super::keys;
 use super::message::Reply;
@@ -124,8 +125,8 @@ fn operations(model: &mut Model, no: u64, result: Result<Vec<OperationView>, Des
 /// Rings when something stopped, failed or finished since the last reading; at the first one only what stands still is news.
 fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Option<Effect> {
     let first = !model.operations_read;
-    let lost = operations.iter().filter(|view| lost_its_driver(model, view, first)).map(without_driver);
-    let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(announcement).chain(lost).collect();
+    let lost = operations.iter().filter(|view| lost_its_driver(model, view, first)).map(|view| without_driver(model, view));
+    let news: Vec<_> = operations.iter().filter(|view| is_news(model, view, first)).map(|view| announcement(model, view)).chain(lost).collect();
     let ring = !first && !news.is_empty();
     let moved = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.events.len() != view.events.len()));
     let turned = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.state() != view.state()));
@@ -162,24 +163,27 @@ fn lost_its_driver(model: &Model, view: &OperationView, first: bool) -> bool {
     gone(view) && model.operation(&view.operation.id).map_or(first, |known| !gone(known))
 }
 
-fn without_driver(view: &OperationView) -> (String, String, FleetName) {
+fn without_driver(model: &Model, view: &OperationView) -> (String, String, FleetName) {
     let (plan, id) = (&view.operation.plan, &view.operation.id);
     let text = format!("{} {} has no driver any more, nothing goes on", plan.fleet, view.operation.word());
-    (text, format!("T takes it over, or `qd drive {id} --take-over`"), plan.fleet.clone())
+    let take_over = model.keymap.first(CommandId::TakeOver);
+    (text, format!("{take_over} takes it over, or `qd drive {id} --take-over`"), plan.fleet.clone())
 }
 
-fn announcement(view: &OperationView) -> (String, String, FleetName) {
+fn announcement(model: &Model, view: &OperationView) -> (String, String, FleetName) {
     let plan = &view.operation.plan;
     let text = format!("{} {} {}: {}", plan.fleet, view.operation.word(), super::needs::state_word(view.state()), view.progress.reason);
-    (text, hint_for(view.state()).to_owned(), plan.fleet.clone())
+    (text, hint_for(model, view.state()), plan.fleet.clone())
 }
 
-const fn hint_for(state: OperationState) -> &'static str {
+fn hint_for(model: &Model, state: OperationState) -> String {
+    use CommandId::{BackOut, Deploy, Open, Pause, Promote, Rollback};
+    let [open, promote, back_out, pause, roll_back, deploy] = [Open, Promote, BackOut, Pause, Rollback, Deploy].map(|id| model.keymap.first(id));
     match state {
-        OperationState::Holding => "enter opens it: P promotes, A backs out, Z pauses",
-        OperationState::Paused => "enter opens it: Z resumes, A backs out",
-        OperationState::Failed => "enter opens it: look what stopped it, then R or D",
-        _ => "nothing to do",
+        OperationState::Holding => format!("{open} opens it: {promote} promotes, {back_out} backs out, {pause} pauses"),
+        OperationState::Paused => format!("{open} opens it: {pause} resumes, {back_out} backs out"),
+        OperationState::Failed => format!("{open} opens it: look what stopped it, then {roll_back} or {deploy}"),
+        _ => "nothing to do".to_owned(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The plan sheet: what is about to happen, and what a person has to do before `y` counts.
 
 use super::batch::Batch;
+use super::commands::CommandId;
 use super::field::Field;
 use super::freezing::Freezing;
+use super::keymap::Keymap;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
@@ -217,19 +219,24 @@ impl Sheet {
         matches!(self.friction(), Some(Friction::Typed { .. }))
     }
 
-    /// Why `y` does not count yet; none when it does.
+    /// Why confirming does not count yet, with the keys of this map; none when it does.
     #[must_use]
-    pub fn hurdle(&self) -> Option<String> {
-        self.state_hurdle().or_else(|| self.entry_hurdle())
+    pub fn hurdle(&self, keymap: &Keymap) -> Option<String> {
+        self.state_hurdle(keymap).or_else(|| self.entry_hurdle(keymap))
     }
 
-    fn state_hurdle(&self) -> Option<String> {
+    fn state_hurdle(&self, keymap: &Keymap) -> Option<String> {
+        let key = |id| keymap.first(id);
         let text = match (&self.sending, &self.subject) {
-            (Sending::Sent, Subject::Batch(batch)) if !batch.is_open() => "it is done: esc closes the sheet",
+            (Sending::Sent, Subject::Batch(batch)) if !batch.is_open() => {
+                return Some(format!("it is done: {} closes the sheet", key(CommandId::Cancel)));
+            }
             (Sending::Not, Subject::Batch(batch)) if batch.is_planning() => "plans are still being made",
             (Sending::Not, Subject::Batch(batch)) if batch.ready() == 0 => "there is nothing to confirm",
             (Sending::Sent, _) => "it is on its way: waiting for the answer",
-            (Sending::Failed(_), Subject::Plan { .. }) => "press r to plan again, then y",
+            (Sending::Failed(_), Subject::Plan { .. }) => {
+                return Some(format!("press {} to plan again, then {}", key(CommandId::PlanAgain), key(CommandId::Confirm)));
+            }
             (Sending::Failed(_), Subject::Command(_) | Subject::Batch(_) | Subject::Freeze(_)) => {
                 "close this sheet and look again before you repeat it"
             }
@@ -240,13 +247,13 @@ impl Sheet {
         Some(text.to_owned())
     }
 
-    fn entry_hurdle(&self) -> Option<String> {
+    fn entry_hurdle(&self, keymap: &Keymap) -> Option<String> {
         if self.needs_reason() && self.reason.value().is_none() {
-            return Some("a reason is needed first: press i, type it, enter".to_owned());
+            return Some(format!("a reason is needed first: press {}, type it, enter", keymap.first(CommandId::Reason)));
         }
         if self.needs_name() && !self.is_word_typed() {
             let what = if matches!(self.subject, Subject::Batch(_)) { "their number" } else { "the fleet's name" };
-            return Some(format!("type {what} first: press t, type {}, enter", self.word_wanted()));
+            return Some(format!("type {what} first: press {}, type {}, enter", keymap.first(CommandId::Name), self.word_wanted()));
         }
         None
     }

@@ -6,6 +6,7 @@ use super::effect::Effect;
 use super::field::Edited;
 use super::freezing::Freezing;
 use super::key::Key;
+use super::keymap::Keymap;
 use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
@@ -47,9 +48,29 @@ fn leave_field(sheet: &mut Sheet, edited: Edited) {
     }
 }
 
+/// Runs what was chosen by its name, in the help or the palette over the sheet. Confirming takes its own key on the sheet itself.
+pub fn run_named(model: &mut Model, id: CommandId) -> Vec<Effect> {
+    if id == CommandId::Confirm {
+        let key = model.keymap.first(id);
+        if let Some(sheet) = &mut model.sheet {
+            sheet.told = Some(format!("press {key} here, with the plan before your eyes"));
+        }
+        return Vec::new();
+    }
+    run(model, id)
+}
+
+/// Leaves the sheet for another view, unless its answer is still to come.
+pub fn leave(model: &mut Model) {
+    if model.sheet.is_some() {
+        close(model);
+    }
+}
+
 fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
+        CommandId::Help | CommandId::Palette => keys::look_up(model, id),
         CommandId::Save => return vec![Effect::Save],
         CommandId::PlanAgain => return plan_again(model),
         CommandId::Rehearse => return rehearse(model),
@@ -172,7 +193,7 @@ pub fn planned(model: &mut Model, state: PlanState) {
 
 fn confirm(model: &mut Model) -> Vec<Effect> {
     let Some(sheet) = &mut model.sheet else { return Vec::new() };
-    if let Some(hurdle) = sheet.hurdle() {
+    if let Some(hurdle) = sheet.hurdle(&model.keymap) {
         sheet.told = Some(hurdle);
         return Vec::new();
     }
@@ -224,7 +245,7 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
 }
 
 /// What a command to an operation would do, and what it takes to confirm it; none before its first event.
-pub fn errand(view: &OperationView, ask: Ask) -> Option<Errand> {
+pub fn errand(view: &OperationView, ask: Ask, keymap: &Keymap) -> Option<Errand> {
     let operation = &view.operation;
     Some(Errand {
         operation: operation.id.clone(),
@@ -233,7 +254,7 @@ pub fn errand(view: &OperationView, ask: Ask) -> Option<Errand> {
         ask,
         seen: Seen { step: view.progress.current, last_event: view.last_event()? },
         friction: friction(view, ask),
-        effects: effects(view, ask),
+        effects: effects(view, ask, keymap),
     })
 }
 
@@ -260,13 +281,17 @@ fn friction(view: &OperationView, ask: Ask) -> Friction {
     }
 }
 
-fn effects(view: &OperationView, ask: Ask) -> Vec<String> {
+fn effects(view: &OperationView, ask: Ask, keymap: &Keymap) -> Vec<String> {
     let plan = &view.operation.plan;
     let Ask::Command(kind) = ask else { return take_over_effects(view) };
     match kind {
         CommandKind::Pause => vec![
             "stops after the call in the air; traffic and servers stay exactly as they are".to_owned(),
-            "nothing happens by itself until Z resumes it or A backs it out".to_owned(),
+            format!(
+                "nothing happens by itself until {} resumes it or {} backs it out",
+                keymap.first(CommandId::Pause),
+                keymap.first(CommandId::BackOut)
+            ),
         ],
         CommandKind::Resume => vec![format!("goes on with {}", step_title(view)), "everything is looked at again first".to_owned()],
         CommandKind::BackOut => back_out_effects(plan),

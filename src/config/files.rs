@@ -14,6 +14,8 @@ use crate::domain::text::escape;
 const LONGEST: u64 = 1024 * 1024;
 /// Everybody may write.
 const WORLD_WRITABLE: u32 = 0o002;
+/// The owner may execute.
+const EXECUTABLE: u32 = 0o100;
 /// New files take the directory's group, and that group may write: a store shared on purpose.
 const SHARED: u32 = 0o2020;
 /// Only owners may remove or rename what is in the directory.
@@ -29,15 +31,22 @@ pub(super) fn shown(path: &Path) -> String {
 /// # Errors
 /// It cannot be read, or cannot be trusted.
 pub fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    let Some((bytes, _)) = read_bytes(path)? else { return Ok(None) };
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|_| ConfigError::new(format!("{} is not UTF-8 text", shown(path)), "save it as UTF-8"))
+}
+
+/// What is in a file of ours, and whether its owner may execute it; none if there is no such file.
+///
+/// # Errors
+/// It cannot be read, or cannot be trusted.
+pub(super) fn read_bytes(path: &Path) -> Result<Option<(Vec<u8>, bool)>, ConfigError> {
     let Some(mut file) = open(path)? else { return Ok(None) };
     let found = file.metadata().map_err(|error| unreadable(path, &error))?;
     refuse_odd_file(path, &found)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => ConfigError::new(format!("{} is not UTF-8 text", shown(path)), "save it as UTF-8"),
-        _ => unreadable(path, &error),
-    })?;
-    Ok(Some(text))
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(Some((bytes, found.mode() & EXECUTABLE != 0)))
 }
 
 /// Without following a link at the end and without waiting for a pipe.

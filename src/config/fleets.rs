@@ -222,6 +222,11 @@ pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// ` (did you mean "…"?)`, where a known word is near.
+pub(super) fn meant<const N: usize>(typed: &str, known: [&str; N]) -> String {
+    nearest(typed, known.into_iter()).map_or_else(String::new, |near| format!(" (did you mean \"{near}\"?)"))
+}
+
 fn account(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<String> {
     let expected = "an account's twelve digits in quotes, such as \"123456789012\"";
     let (text, span) = reader.string(section, "account", expected)?;
@@ -238,8 +243,7 @@ fn strategy(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Strate
     let (text, span) = reader.string(section, "strategy", expected)?;
     let found = all.into_iter().find(|strategy| strategy.word() == text);
     if found.is_none() {
-        let near = nearest(&text, all.iter().map(|strategy| strategy.word()));
-        let near = near.map_or_else(String::new, |near| format!(" (did you mean \"{near}\"?)"));
+        let near = meant(&text, all.map(Strategy::word));
         reader.mistake(&span, format!("{}: 'strategy' is \"{text}\": expected {expected}{near}", section.name));
     }
     found

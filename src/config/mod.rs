@@ -6,6 +6,7 @@ mod files;
 mod fleets;
 mod places;
 mod reader;
+pub mod recipe;
 mod route;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Walking a parsed file and collecting every mistake with its line.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -160,6 +161,36 @@ impl<'t> Reader<'t> {
         lists
     }
 
+    /// A table of strings that say something.
+    pub(super) fn texts(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<BTreeMap<String, Placed>> {
+        let table = self.table(section, key, expected)?;
+        let mut texts = BTreeMap::new();
+        for (name, value) in table.table {
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    texts.insert(name.get_ref().as_ref().to_owned(), (text.as_ref().to_owned(), name.span()));
+                }
+                _ => self.wrong(&table, name.get_ref(), value, "a text in quotes"),
+            }
+        }
+        Some(texts)
+    }
+
+    /// A table of any values, as JSON has them.
+    pub(super) fn values(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<BTreeMap<String, serde_json::Value>> {
+        let table = self.table(section, key, expected)?;
+        let mut values = BTreeMap::new();
+        for (name, value) in table.table {
+            match json(value.get_ref()) {
+                Some(read) => {
+                    values.insert(name.get_ref().as_ref().to_owned(), read);
+                }
+                None => self.wrong(&table, name.get_ref(), value, "a text, a number, true or false, a list or a table of them"),
+            }
+        }
+        Some(values)
+    }
+
     /// A table inside another.
     pub(super) fn table<'s, 'i>(&mut self, section: &Section<'s, 'i>, key: &str, expected: &str) -> Option<Section<'s, 'i>> {
         let value = section.table.get(key)?;
@@ -198,6 +229,22 @@ fn texts(items: &DeArray<'_>) -> Option<Vec<Placed>> {
             _ => None,
         })
         .collect()
+}
+
+/// The value as JSON has it; none for what JSON has not.
+fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    match value {
+        DeValue::String(text) => Some(text.as_ref().into()),
+        DeValue::Integer(_) => integer(value).map(Into::into),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Into::into),
+        DeValue::Boolean(boolean) => Some((*boolean).into()),
+        DeValue::Datetime(_) => None,
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => {
+            let entry = |(name, value): (&Spanned<_>, &Value<'_>)| Some((AsRef::<str>::as_ref(name.get_ref()).to_owned(), json(value.get_ref())?));
+            table.iter().map(entry).collect::<Option<serde_json::Map<_, _>>>().map(Into::into)
+        }
+    }
 }
 
 fn integer(value: &DeValue<'_>) -> Option<i64> {

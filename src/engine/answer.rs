@@ -1,35 +1,13 @@
 //! Answers to commands: what the state allows, what the sender saw, and what that person has to show for it.
 
-use crate::domain::time::{BootTime, Millis};
 use crate::operation::command::{Command, CommandKind, Ruling, rule};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
 use crate::operation::refreshing::hindrance;
 
-/// How long a command waits for its answer.
-pub const COMMAND_LIFE: Millis = Millis::secs(60);
-
-/// What a command came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// It is done, or was so already.
-    pub accepted: bool,
-    /// In words.
-    pub text: String,
-    /// What to record, the answer itself first.
-    pub events: Vec<EventBody>,
-}
-
-/// When and under which lease the command is read.
-pub struct Reading<'a> {
-    /// Now, on this host.
-    pub now: BootTime,
-    /// This boot.
-    pub boot_id: &'a str,
-    /// When the lease that reads it was taken: older commands were meant for somebody who is gone.
-    pub lease_since: BootTime,
-}
+pub use crate::operation::answer::{Answer, COMMAND_LIFE, Reading};
+use crate::operation::answer::{asked_before, stale};
 
 /// Accepts or refuses a command.
 #[must_use]
@@ -37,30 +15,10 @@ pub fn answer(plan: &Plan, progress: &Progress, command: &Command, reading: &Rea
     let ruling = stale(command, reading).map_or_else(|| judged(plan, progress, command), Err);
     let (accepted, text, effects) = match ruling {
         Ok(None) => (true, done_words(command.kind).to_owned(), effects(plan, progress, command)),
-        Ok(Some(joined)) => (true, format!("{joined}{}", asked_before(progress, command.kind)), Vec::new()),
-        Err(why) => (false, format!("{why}{}", asked_before(progress, command.kind)), Vec::new()),
+        Ok(Some(joined)) => (true, format!("{joined}{}", asked_before(progress.obeyed.as_ref(), command.kind)), Vec::new()),
+        Err(why) => (false, format!("{why}{}", asked_before(progress.obeyed.as_ref(), command.kind)), Vec::new()),
     };
-    let answered =
-        EventBody::CommandAnswered { kind: command.kind, by: command.by.clone(), reason: command.reason.clone(), accepted, answer: text.clone() };
-    Answer { accepted, text, events: std::iter::once(answered).chain(effects).collect() }
-}
-
-/// Who asked the same before, to go after the words of a refusal; nothing if nobody did.
-#[must_use]
-pub fn asked_before(progress: &Progress, kind: CommandKind) -> String {
-    let before = progress.obeyed.as_ref().filter(|(obeyed, _)| *obeyed == kind);
-    before.map_or_else(String::new, |(kind, by)| format!(" ({} by {by})", asked_words(*kind)))
-}
-
-fn stale(command: &Command, reading: &Reading<'_>) -> Option<String> {
-    if command.boot_id != reading.boot_id || reading.now.since(command.sent_at) > COMMAND_LIFE {
-        return Some("it waited too long for an answer: look again and repeat it".to_owned());
-    }
-    // A command that started this driver is a little older than its lease.
-    if command.sent_at.plus(Millis::secs(15)) < reading.lease_since {
-        return Some("it was meant for an earlier driver: look again and repeat it".to_owned());
-    }
-    None
+    Answer::new(command, accepted, text, effects)
 }
 
 /// `Ok(None)`: do it. `Ok(Some(words))`: it is so already. `Err`: why not.
@@ -112,15 +70,6 @@ const fn done_words(kind: CommandKind) -> &'static str {
         CommandKind::Resume => "goes on",
         CommandKind::Promote => "promoted",
         CommandKind::BackOut => "backs out",
-    }
-}
-
-const fn asked_words(kind: CommandKind) -> &'static str {
-    match kind {
-        CommandKind::Pause => "paused",
-        CommandKind::Resume => "resumed",
-        CommandKind::Promote => "promoted",
-        CommandKind::BackOut => "backed out",
     }
 }
 

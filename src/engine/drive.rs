@@ -5,25 +5,22 @@
 
 use async_trait::async_trait;
 
-use super::answer::{self, Answer, Reading};
-use super::{Broken, Decision, Situation, WantedCall, decide, depth};
+use super::answer::{Answer, Reading};
+use super::{Decision, WantedCall};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
-use crate::domain::observation::{Credentials, Depth, FleetObservation};
+use crate::domain::observation::Credentials;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
-use crate::operation::lease::{CALL_TIMEOUT, LEASE_LIFE, LEASE_RENEW, Lease};
-use crate::operation::notice::{self, NoticeKind};
-use crate::operation::plan::StepKind;
-use crate::operation::progress::Progress;
+use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
+use crate::operation::notice::NoticeKind;
 use crate::operation::record::{Appended, Operation};
+use crate::operation::work::{Driven, Scene, Standing, Work};
 
-/// An operation that stands still for so long keeps what it borrowed too long.
-const LONGEST_LOAN: Millis = Millis::mins(24 * 60);
 /// Credentials that end sooner than this are worth telling.
 const CREDENTIALS_SHORT: Millis = Millis::mins(15);
 
@@ -41,6 +38,8 @@ pub enum Nap {
 /// What a driver does its work with. Each append and renewal is one transaction that begins with a look at the lease's epoch.
 #[async_trait]
 pub trait Hands: Send {
+    /// The kind of work they do.
+    type Work: Driven;
     /// Why a driver has to leave: its lease is lost, or the store cannot be read or written.
     type Error: Send;
 
@@ -57,12 +56,12 @@ pub trait Hands: Send {
     async fn world_now(&mut self) -> Option<WorldTime>;
 
     /// What to do now. The simulation plants mistakes here, to see that they are caught.
-    fn decide(&self, situation: &Situation<'_>) -> Result<Decision, Broken> {
-        decide(situation)
+    fn decide(&self, scene: &Scene<'_, Self::Work>) -> Result<Decision, <Self::Work as Driven>::Broken> {
+        Self::Work::decide(scene)
     }
 
-    /// One look at the fleet.
-    async fn look(&mut self, depth: Depth) -> FleetObservation;
+    /// One look at the world.
+    async fn look(&mut self, look: <Self::Work as Driven>::Look) -> <Self::Work as Driven>::Seen;
 
     /// Makes the call once, unless `lease` does not cover it any more when its bytes are to leave: a process may stand still between any look at
     /// the lease and that moment, and what it sent afterwards would undo what its successor did.
@@ -99,17 +98,17 @@ pub trait Hands: Send {
     async fn rests(&mut self, at: WorldTime);
 
     /// Has people told who are not looking; nothing waits for it. `text` where the state's own reason is not what it is about.
-    fn tell(&mut self, _kind: NoticeKind, _progress: &Progress, _at: WorldTime, _text: Option<&str>) {}
+    fn tell(&mut self, _kind: NoticeKind, _progress: &<Self::Work as Work>::Progress, _at: WorldTime, _text: Option<&str>) {}
 
     /// Sleeps towards `until`, at most until `renew_at`, and looks whether somebody wants something or has taken the lease.
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Self::Error>;
 }
 
 /// A driver under its lease.
-pub struct Driver<H> {
+pub struct Driver<H: Hands> {
     hands: H,
-    operation: Operation,
-    progress: Progress,
+    operation: Operation<H::Work>,
+    progress: <H::Work as Work>::Progress,
     claimant: Claimant,
     lease: Lease,
     lease_since: BootTime,
@@ -129,8 +128,8 @@ pub struct Driver<H> {
 
 impl<H: Hands> Driver<H> {
     /// A driver that has just taken the lease. `events` were read after that: the driver before may have recorded something until then.
-    pub fn new(hands: H, operation: Operation, events: &[Event], claimant: Claimant, lease: Lease) -> Self {
-        let progress = Progress::of(&operation.plan, events);
+    pub fn new(hands: H, operation: Operation<H::Work>, events: &[Event], claimant: Claimant, lease: Lease) -> Self {
+        let progress = operation.plan.fold(events, operation.created_at);
         let now = events.last().map_or(operation.created_at, |event| event.at);
         let since = hands.boot_now();
         Self {
@@ -161,28 +160,27 @@ impl<H: Hands> Driver<H> {
         self.answer_commands().await?;
         self.resolve_call_in_flight().await?;
         self.outwait_lowering().await?;
-        while !self.progress.state.is_final() {
+        while !self.progress.state().is_final() {
             self.turn().await?;
         }
         self.hands.release_lease().await?;
-        Ok((self.progress.state, self.retire))
+        Ok((self.progress.state(), self.retire))
     }
 
     /// A driver before us may have died between sending a call and hearing its answer. Its call is given time to arrive, then the world is looked at.
     async fn resolve_call_in_flight(&mut self) -> Result<(), H::Error> {
-        let Some(in_flight) = self.progress.in_flight.clone() else { return Ok(()) };
+        let Some(in_flight) = self.progress.in_flight().cloned() else { return Ok(()) };
         self.outwait(CALL_TIMEOUT).await?;
         let outcome = CallOutcome::Unknown { message: "the driver before died before the answer came".into() };
         self.append(&[EventBody::CallEnded { call_no: in_flight.call_no, outcome }]).await
     }
 
-    /// The operation this one took the wheel from may have asked for fewer servers, or for an instance refresh, in the same moment. That call is
-    /// given time to arrive: until then servers that are about to end look healthy, and a way back would lead to them. Its driver does not know
+    /// The operation this one took the wheel from may have made a call in the same moment: it is given time to arrive. Its driver does not know
     /// yet that it lost its lease, and may send the call as long as that would have lasted.
     async fn outwait_lowering(&mut self) -> Result<(), H::Error> {
-        let Some(before) = self.operation.plan.supersedes.clone().filter(|_| self.progress.calls.intended == 0) else { return Ok(()) };
-        if let Some(CloudCall::Park { .. } | CloudCall::StartInstanceRefresh { .. }) = self.hands.in_flight(&before).await? {
-            self.outwait(LEASE_LIFE).await?;
+        let Some(before) = self.operation.plan.waits_out(&self.progress).cloned() else { return Ok(()) };
+        if let Some(call) = self.hands.in_flight(&before).await? {
+            self.outwait(self.operation.plan.outlasts(&call)).await?;
         }
         Ok(())
     }
@@ -203,11 +201,11 @@ impl<H: Hands> Driver<H> {
     async fn turn(&mut self) -> Result<(), H::Error> {
         self.keep_lease().await?;
         self.answer_commands().await?;
-        if self.progress.state.is_final() {
+        if self.progress.state().is_final() {
             return Ok(());
         }
-        let seen = self.hands.look(depth(&self.operation.plan, &self.progress)).await;
-        self.clock = self.hands.world_now().await.unwrap_or(seen.at);
+        let seen = self.hands.look(self.operation.plan.look(&self.progress, &self.claimant)).await;
+        self.clock = self.hands.world_now().await.unwrap_or_else(|| H::Work::seen_at(&seen));
         self.now = self.clock.max(self.now);
         self.tell_credentials(&seen);
         self.tell_overdue();
@@ -218,8 +216,8 @@ impl<H: Hands> Driver<H> {
     }
 
     /// People are told once of each end that comes near without newer credentials.
-    fn tell_credentials(&mut self, seen: &FleetObservation) {
-        let Credentials::Good { until: Some(until) } = seen.credentials else { return };
+    fn tell_credentials(&mut self, seen: &<H::Work as Driven>::Seen) {
+        let Credentials::Good { until: Some(until) } = *H::Work::credentials(seen) else { return };
         let left = until.since(self.now);
         if left < CREDENTIALS_SHORT && self.told_end != Some(until) {
             self.told_end = Some(until);
@@ -228,26 +226,18 @@ impl<H: Hands> Driver<H> {
         }
     }
 
-    /// People are told when an operation stands still for a day with what it borrowed, or cannot give it back.
+    /// People are told once of what stands still, or is not given back, for too long.
     fn tell_overdue(&mut self) {
-        let (plan, progress) = (&self.operation.plan, &self.progress);
-        let gives_back = plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::GiveBack);
-        let stands = matches!(progress.state, OperationState::Paused | OperationState::Holding) && progress.deadline.is_none();
-        let (since, limit, what) = match (gives_back, stands) {
-            (true, _) => (progress.step_started_at, plan.timing.launch_limit, "it cannot be given back"),
-            (_, true) => (Some(progress.since), LONGEST_LOAN, "the operation stands still"),
-            _ => return,
-        };
-        let Some(since) = since.filter(|since| self.now.since(*since) >= limit && self.told_overdue != Some(*since)) else { return };
-        self.told_overdue = Some(since);
-        let lasting = self.now.since(since);
-        let text = format!("minimum sizes, the claim and what was suspended are borrowed, and {what} for {lasting}: {}", self.progress.reason);
-        self.hands.tell(NoticeKind::Overdue, &self.progress, self.now, Some(&text));
+        let Some(overdue) = self.operation.plan.overdue(&self.progress, self.now) else { return };
+        if self.told_overdue != Some(overdue.since) {
+            self.told_overdue = Some(overdue.since);
+            self.hands.tell(NoticeKind::Overdue, &self.progress, self.now, Some(&overdue.text));
+        }
     }
 
-    fn decide(&self, seen: &FleetObservation) -> Result<Decision, Broken> {
+    fn decide(&self, seen: &<H::Work as Driven>::Seen) -> Result<Decision, <H::Work as Driven>::Broken> {
         let (plan, progress) = (&self.operation.plan, &self.progress);
-        self.hands.decide(&Situation { plan, progress, seen, now: self.now, claimant: &self.claimant })
+        self.hands.decide(&Scene { plan, progress, seen, now: self.now, claimant: &self.claimant })
     }
 
     async fn carry_out(&mut self, decision: Decision) -> Result<(), H::Error> {
@@ -264,7 +254,7 @@ impl<H: Hands> Driver<H> {
         }
     }
 
-    async fn stop_in_place(&mut self, broken: &Broken) -> Result<(), H::Error> {
+    async fn stop_in_place(&mut self, broken: &<H::Work as Driven>::Broken) -> Result<(), H::Error> {
         self.append(&[EventBody::StateChanged { to: OperationState::Failed, reason: broken.to_string(), deadline: None }]).await
     }
 
@@ -273,7 +263,7 @@ impl<H: Hands> Driver<H> {
         if !self.lease.covers_a_call(self.hands.boot_now()) {
             self.renew_lease().await?;
         }
-        let call_no = self.progress.calls.intended;
+        let call_no = self.progress.intended();
         self.append(&[EventBody::CallIntended { call_no, call: wanted.call.clone(), why: wanted.why }]).await?;
         let sent = self.hands.boot_now();
         let outcome = if self.lease.covers_a_call(sent) {
@@ -294,7 +284,7 @@ impl<H: Hands> Driver<H> {
         for command in self.hands.commands().await? {
             let boot_id = self.hands.boot_id();
             let reading = Reading { now: self.hands.boot_now(), boot_id: &boot_id, lease_since: self.lease_since };
-            let answer = answer::answer(&self.operation.plan, &self.progress, &command, &reading);
+            let answer = self.operation.plan.answer(&self.progress, &command, &reading);
             if let Some(appended) = self.hands.append_answer(command.id, &answer, self.now).await? {
                 self.take_in(appended);
             }
@@ -310,8 +300,8 @@ impl<H: Hands> Driver<H> {
 
     fn take_in(&mut self, appended: Appended) {
         for event in &appended.events {
-            let kind = notice::of(self.operation.plan.kind, &self.progress, &event.body);
-            self.progress.apply(event);
+            let kind = self.operation.plan.notice(&self.progress, &event.body);
+            self.progress.take_in(event);
             if let Some(kind) = kind {
                 self.hands.tell(kind, &self.progress, event.at, None);
             }

@@ -7,10 +7,12 @@ mod alarms;
 pub mod answer;
 mod attachment;
 mod back_out;
+pub mod bake;
 mod calls;
 mod credentials;
 mod deploy;
 pub mod drive;
+mod driven;
 mod foreign;
 mod gates;
 mod gone;
@@ -28,6 +30,7 @@ mod traffic;
 mod weight;
 
 pub use crate::operation::consequence;
+pub use crate::operation::decision::{Decision, WantedCall};
 pub use guards::Broken;
 pub use situation::Situation;
 
@@ -39,30 +42,6 @@ use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::{MEANWHILE, Progress};
-
-/// A call the engine wants made, and why.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WantedCall {
-    /// The call.
-    pub call: CloudCall,
-    /// Why, for people.
-    pub why: String,
-}
-
-/// What to do now.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Decision {
-    /// What to record, in order, before anything else.
-    pub events: Vec<EventBody>,
-    /// The one call to make, with its intent recorded first.
-    pub call: Option<WantedCall>,
-    /// How long to wait before the next look, in world time; zero after a call.
-    pub wait: Millis,
-    /// What it waits for, for people.
-    pub waiting_for: String,
-    /// The gate that is to be run while it waits.
-    pub gate: Option<GateRun>,
-}
 
 /// What a step wants to happen.
 enum Move {

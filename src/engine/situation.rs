@@ -4,27 +4,16 @@ use crate::domain::call::CloudCall;
 use crate::domain::fleet::Slot;
 use crate::domain::group::{Instance, ServerGroup, count};
 use crate::domain::ids::GroupName;
-use crate::domain::observation::{FleetObservation, target_state};
-use crate::domain::time::{Millis, WorldTime};
+use crate::domain::observation::target_state;
+use crate::domain::time::Millis;
 use crate::domain::traffic::{RouteActions, TargetState};
-use crate::operation::claim::{Claim, Claimant, claim_on};
+use crate::operation::claim::{Claim, claim_on};
 use crate::operation::event::EventBody;
 use crate::operation::plan::{Plan, Side};
-use crate::operation::progress::Progress;
+use crate::operation::work::Scene;
 
 /// The plan, what happened so far, and one look at the world.
-pub struct Situation<'a> {
-    /// What was confirmed.
-    pub plan: &'a Plan,
-    /// The fold of the events.
-    pub progress: &'a Progress,
-    /// What was just seen.
-    pub seen: &'a FleetObservation,
-    /// World time.
-    pub now: WorldTime,
-    /// Who we are in claims.
-    pub claimant: &'a Claimant,
-}
+pub type Situation<'a> = Scene<'a, Plan>;
 
 impl Situation<'_> {
     /// The side that gives traffic away.

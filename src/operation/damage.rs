@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::EventBody;
 use super::plan::{Plan, Refusal};
 use super::record::OperationView;
+use super::work::Work;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 
@@ -39,6 +39,9 @@ impl DamagedOperation {
     pub fn remedy(&self) -> String {
         let (id, fleet) = (&self.id, &self.fleet);
         let export = format!("`qd op {id} --json` prints what is left of it");
+        if self.kind.raw() == "bake" {
+            return format!("what it made is removed by the next bake once its time to live is over; {export}");
+        }
         match (self.unfinished, self.holds) {
             (true, true) => format!("`qd rollback {fleet}` plans the way back from the cloud and the ledger, and closes it; {export}"),
             (true, false) => format!("`qd drive --recover` gives back what it left, and closes it; {export}"),
@@ -105,14 +108,14 @@ pub struct RawEvent {
     pub record: Untrusted,
 }
 
-impl OperationView {
+impl<P: Work> OperationView<P> {
     /// Why no driver of this build may go on with it; none if one may. The world is left as it is.
     #[must_use]
     pub fn undrivable(&self, build: &str) -> Option<Refusal> {
         let (id, plan) = (&self.operation.id, &self.operation.plan);
-        let again = format!("plan again: `qd rollback {}`, or `qd drive --recover` for what only has to be given back", plan.fleet);
-        if plan.build != build {
-            let planned = Untrusted::from(plan.build.as_str()).shown();
+        let again = plan.again(id);
+        if plan.build() != build {
+            let planned = Untrusted::from(plan.build()).shown();
             return Some(Refusal::new(
                 format!("operation {id} was planned by Quarterdeck {planned}, this is {build}"),
                 format!("drive it with that version, or {again}"),
@@ -124,13 +127,10 @@ impl OperationView {
     /// How the plan differs from what its confirmation recorded, if somebody edited it in the store.
     fn edited(&self) -> Option<&'static str> {
         let plan = &self.operation.plan;
-        let confirmed = self.events.first().and_then(|event| match &event.body {
-            EventBody::Planned { plan, .. } => Some(plan.as_ref()),
-            _ => None,
-        });
-        if plan.clone().sealed().id != plan.id {
+        if !plan.is_sealed() {
             return Some("its id is not that of its content");
         }
+        let confirmed = self.events.first().and_then(|event| P::confirmed(&event.body));
         (confirmed != Some(plan)).then_some("it differs from the plan in its first event")
     }
 }

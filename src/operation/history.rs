@@ -1,5 +1,7 @@
 //! How long things took before, for what is expected next.
 
+use super::plan::{OperationKind, Plan, StepKind};
+use super::status::WayBackLevel;
 use crate::domain::fleet::Route;
 use crate::domain::time::Millis;
 
@@ -79,5 +81,21 @@ impl FleetHistory {
     #[must_use]
     pub fn expected_empty(self) -> Millis {
         self.empty.unwrap_or(EMPTY_GUESS).max(SHORTEST)
+    }
+}
+
+/// Under which kind the duration of a step tells something of the next one.
+#[must_use]
+pub fn kind_of_step(plan: &Plan, step: StepKind) -> Option<&'static str> {
+    // Groups that share a target group shift while they grow: what is left of the shift then says nothing of one from a warm group.
+    let grew = !plan.scope.is_weighted() && plan.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
+    match (plan.kind, step) {
+        (OperationKind::Rollback, StepKind::Shift) if !grew => Some("shift"),
+        (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
+        (_, StepKind::Refresh) => Some("refresh"),
+        (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
+        (_, StepKind::Template) => Some("template"),
+        (_, StepKind::EmptySlot) => Some("empty"),
+        _ => None,
     }
 }

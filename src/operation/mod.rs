@@ -1,10 +1,17 @@
 //! What viewer and driver share and the store keeps: plans, events, commands, leases, the ledger, and progress as their fold.
 
+pub mod answer;
+pub mod any;
+pub mod aws_lines;
+pub mod bake;
+pub mod bake_progress;
+pub mod build_lines;
 pub mod calls;
 pub mod claim;
 pub mod command;
 pub mod consequence;
 pub mod damage;
+pub mod decision;
 pub mod drift;
 pub mod event;
 pub mod freeze;
@@ -19,5 +26,7 @@ pub mod progress;
 pub mod proof;
 pub mod record;
 pub mod refreshing;
+pub mod rollout;
 pub mod sighting;
 pub mod status;
+pub mod work;

@@ -6,8 +6,8 @@ use super::command::Who;
 use super::event::{Event, OperationState};
 use super::lease::Lease;
 use super::plan::{OperationKind, Plan, StepKind};
-use super::progress::Progress;
 use super::status::OperationBrief;
+use super::work::{Standing, Work};
 use crate::domain::fleet::Strategy;
 use crate::domain::ids::OperationId;
 use crate::domain::text::Untrusted;
@@ -15,11 +15,11 @@ use crate::domain::time::WorldTime;
 
 /// A confirmed plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Operation {
+pub struct Operation<P = Plan> {
     /// Its id.
     pub id: OperationId,
     /// What it will do.
-    pub plan: Plan,
+    pub plan: P,
     /// Who confirmed it.
     pub by: Who,
     /// Why.
@@ -54,11 +54,11 @@ pub struct Appended {
 
 /// An operation with everything that is known of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OperationView {
+pub struct OperationView<P: Work = Plan> {
     /// What was confirmed.
-    pub operation: Operation,
+    pub operation: Operation<P>,
     /// The fold of its events.
-    pub progress: Progress,
+    pub progress: P::Progress,
     /// All its events.
     pub events: Vec<Event>,
     /// Its lease, if a driver ever took it.
@@ -67,11 +67,11 @@ pub struct OperationView {
     pub driver_alive: bool,
 }
 
-impl OperationView {
+impl<P: Work> OperationView<P> {
     /// The state.
     #[must_use]
-    pub const fn state(&self) -> OperationState {
-        self.progress.state
+    pub fn state(&self) -> OperationState {
+        self.progress.state()
     }
 
     /// The number of the last event; none if there is none.
@@ -79,7 +79,9 @@ impl OperationView {
     pub fn last_event(&self) -> Option<u64> {
         self.events.last().map(|event| event.seq)
     }
+}
 
+impl OperationView {
     /// The share of the traffic that is asked for the side it moves to, in percent: of the step at work or the last one before it; none before
     /// any share was asked for.
     #[must_use]

@@ -9,13 +9,14 @@ use tokio::sync::OnceCell;
 use super::cloud::Cloud;
 use super::ground::Ground;
 use crate::adapters::host;
-use crate::adapters::sim::KeepAlive;
+use crate::adapters::sim::{KeepAlive, SimCloud};
 use crate::adapters::store::Store;
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::command::Who;
 use crate::operation::plan::BUILD;
 use crate::plan::Setting;
+use crate::world::World;
 
 /// What an office is opened with.
 pub struct OfficeSettings {
@@ -53,16 +54,24 @@ struct ClockReading {
     speed: f64,
 }
 
+impl ClockReading {
+    /// A simulated world that was just opened tells its time at no cost: the first frame has the right one.
+    fn of(world: &SimCloud) -> Option<Self> {
+        let (now, speed) = (world.with_world(World::now).ok()?, world.speed_now().ok()?);
+        Some(Self { world: now, boot: host::boot_now(), speed })
+    }
+}
+
 impl Office {
     /// An office over a cloud and its store.
     #[must_use]
     pub fn new(cloud: Cloud, store: Arc<Store>, settings: OfficeSettings) -> Self {
-        let alive = match &cloud {
-            Cloud::Sim(world) => Some(world.keep_alive()),
+        let (alive, clock) = match &cloud {
+            Cloud::Sim(world) => (Some(world.keep_alive()), ClockReading::of(world)),
             #[cfg(feature = "aws")]
-            Cloud::Aws(_) => None,
+            Cloud::Aws(_) => (None, None),
         };
-        Self { cloud, store, settings, identity: OnceCell::new(), _alive: alive, clock: Mutex::new(None) }
+        Self { cloud, store, settings, identity: OnceCell::new(), _alive: alive, clock: Mutex::new(clock) }
     }
 
     /// The same, where it is known already who we are.
@@ -103,11 +112,19 @@ impl Office {
         }
     }
 
+    fn clock_reading(&self) -> Option<ClockReading> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How fast the world goes, as it was last told.
+    pub(super) fn speed(&self) -> Option<f64> {
+        self.clock_reading().map(|reading| reading.speed)
+    }
+
     /// World time as well as it is known without asking anybody.
     #[must_use]
     pub fn now(&self) -> WorldTime {
-        let known = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        match known {
+        match self.clock_reading() {
             Some(reading) => {
                 #[expect(
                     clippy::cast_possible_truncation,

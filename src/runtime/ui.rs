@@ -84,8 +84,8 @@ impl ScreenError {
     }
 }
 
-/// How long the first frame waits for the store's last snapshot.
-const FIRST_FRAME_PATIENCE: Duration = Duration::from_millis(30);
+/// How long the first frame waits for the store's last snapshot: a frame without it is better than none for any longer.
+const FIRST_FRAME_PATIENCE: Duration = Duration::from_millis(8);
 
 /// Shows the screen until a person leaves it.
 ///

@@ -15,6 +15,7 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::alert::Alert;
+use crate::app::commands::CommandId;
 use crate::app::model::Model;
 
 /// Lines about the alert under the cursor.
@@ -26,7 +27,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let inside = paint.boxed(area, "ALERTS newest first", &note, true);
     let below = if inside.height >= 12 { BELOW } else { 0 };
     list(model, paint, paint::lines(inside, 0, inside.height - below), 1);
-    let about = model.selected_alert().map(|alert| about(alert, usize::from(inside.width))).unwrap_or_default();
+    let about = model.selected_alert().map(|alert| about(alert, &model.keymap.first(CommandId::Open), usize::from(inside.width))).unwrap_or_default();
     paint.rows(paint::lines(inside, inside.height - below, below), &about);
 }
 
@@ -63,8 +64,8 @@ fn head(alert: &Alert, chosen: bool) -> Row {
     ]
 }
 
-/// An alert in full, and where enter leads.
-fn about(alert: &Alert, columns: usize) -> Vec<Row> {
+/// An alert in full, and where opening it leads.
+fn about(alert: &Alert, open: &str, columns: usize) -> Vec<Row> {
     let lines = |text: &str, tone: Tone| -> Vec<Row> {
         text::wrap(text, columns.saturating_sub(2)).into_iter().map(|line| paint::toned(format!(" {line}"), tone)).collect()
     };
@@ -74,7 +75,7 @@ fn about(alert: &Alert, columns: usize) -> Vec<Row> {
     let leads = alert
         .fleet
         .as_ref()
-        .map_or_else(|| "it is about no single fleet: enter opens the sources".to_owned(), |fleet| format!("enter opens {fleet}"));
+        .map_or_else(|| format!("it is about no single fleet: {open} opens the sources"), |fleet| format!("{open} opens {fleet}"));
     rows.push(paint::toned(format!(" {leads}"), Tone::Dim));
     rows
 }

@@ -5,11 +5,14 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
+use crate::app::commands::CommandId;
 use crate::app::copying::{CopyMenu, Copyable};
+use crate::app::keymap::Keymap;
 
 /// Draws the open menu.
-pub fn draw(menu: &CopyMenu, paint: &mut Paint<'_>, area: Rect) {
-    let inside = paint.boxed(area, "COPY", "enter or its number  esc closes", true);
+pub fn draw(menu: &CopyMenu, keymap: &Keymap, paint: &mut Paint<'_>, area: Rect) {
+    let note = format!("{} or its number  esc closes", keymap.first(CommandId::Choose));
+    let inside = paint.boxed(area, "COPY", &note, true);
     list(menu, paint, inside);
 }
 

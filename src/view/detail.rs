@@ -21,13 +21,15 @@ use super::text;
 use super::theme::Tone;
 use super::{dots, judge, releases, strip, words};
 use crate::app::age::{about, countdown, stepped};
+use crate::app::commands::CommandId;
 use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, InstanceId};
 use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::TargetState;
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::ledger::KnownRelease;
 use crate::operation::plan::{OperationKind, StepKind};
@@ -38,6 +40,9 @@ use crate::operation::status::{FleetStatus, GroupStatus};
 
 /// Draws it.
 pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    if model.wide {
+        return by_name(model, name, paint, area);
+    }
     let operation = model.operation_of(name);
     let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
     let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
@@ -59,6 +64,40 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
     }
 }
 
+/// Every server by its name, over the whole width.
+fn by_name(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    let inside = paint.boxed(area, &format!("{name}  SERVERS by name"), &servers_age(model, name), true);
+    let Some(status) = model.fleet_status(name) else { return paint.row(inside, 0, &paint::toned("not read yet", Tone::Unknown)) };
+    let empty = std::collections::BTreeMap::new();
+    let targets = model.detail_of(name).map_or(&empty, |detail| &detail.value.target_states);
+    let rows: Vec<Row> = status.groups.iter().flat_map(|group| named_rows(model, status, group, targets, paint)).collect();
+    let first = model.scroll.min(rows.len().saturating_sub(usize::from(inside.height)));
+    paint.rows(inside, rows.get(first..).unwrap_or_default());
+}
+
+fn named_rows(
+    model: &Model,
+    status: &FleetStatus,
+    group: &GroupStatus,
+    targets: &std::collections::BTreeMap<InstanceId, TargetState>,
+    paint: &Paint<'_>,
+) -> Vec<Row> {
+    let row = |instance: &crate::domain::group::Instance| {
+        let dot = dots::state(instance, targets.get(&instance.id).copied());
+        let zone = instance.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
+        let version = instance.template_version.map_or_else(|| "?".to_owned(), |version| version.to_string());
+        let image = instance.image.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        let age = instance.launched_at.map_or_else(String::new, |at| format!("  up {}", about(words::fact_age(model, at))));
+        vec![
+            piece(format!("  {} ", dots::glyph(dot, paint.glyphs)), dots::tone(dot)),
+            piece(format!("{} ", text::left(&instance.id.to_string(), 20, paint.glyphs.cut)), Tone::Plain),
+            piece(format!("{:<11} ", dots::word(dot)), dots::tone(dot)),
+            piece(format!("{} version {version}  {image}{age}", text::left(&zone, 12, paint.glyphs.cut)), Tone::Dim),
+        ]
+    };
+    std::iter::once(paint::toned(group_head(status, group), Tone::Strong)).chain(group.instances.iter().map(row)).collect()
+}
+
 fn servers_age(model: &Model, name: &FleetName) -> String {
     let age = match (model.detail_of(name), model.fleet_status(name).and_then(|status| status.as_of)) {
         (Some(detail), _) => stepped(detail.age(model.clock)),
@@ -71,7 +110,9 @@ fn servers_age(model: &Model, name: &FleetName) -> String {
 fn draw_steps(model: &Model, name: &FleetName, steps: &[Row], paint: &mut Paint<'_>, area: Rect) {
     let Some(view) = model.operation_of(name) else {
         let inside = paint.boxed(area, &format!("{name}  no operation"), "", false);
-        let text = if model.operations_read { " D deploys, R rolls back" } else { " operations are not read yet" };
+        let (deploy, roll_back) = (model.keymap.first(CommandId::Deploy), model.keymap.first(CommandId::Rollback));
+        let text =
+            if model.operations_read { format!(" {deploy} deploys, {roll_back} rolls back") } else { " operations are not read yet".to_owned() };
         return paint.row(inside, 0, &paint::toned(text, Tone::Dim));
     };
     let brief = view.brief();
@@ -146,7 +187,7 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
     if let Some(at) = view.progress.traffic_on_target_at.filter(|_| view.operation.plan.kind == OperationKind::Rollback) {
         rows.push(paint::toned(format!(" All traffic is on {} since {}", view.operation.plan.to.label(), at.clock()), Tone::Good));
     }
-    let outlook = needs::outlook(view, model.clock.world);
+    let outlook = needs::outlook(view, model.clock.world, &model.keymap);
     let tone =
         if matches!(view.state(), OperationState::Holding | OperationState::Paused | OperationState::Failed) { Tone::Waits } else { Tone::Strong };
     rows.extend(text::wrap(&outlook.why, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::toned(format!(" {line}"), tone)));
@@ -168,7 +209,8 @@ fn alarm_rows(model: &Model, name: &FleetName) -> Vec<Row> {
 /// Why nothing new goes forward, and what lifts that.
 fn freeze_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
     let Some(freeze) = model.fleet_status(name).and_then(|status| words::frozen(model, status)) else { return Vec::new() };
-    let text = format!("No new deploy (`{}` lifts that; R goes on): {}", freeze.lifted_by(), freeze.described());
+    let roll_back = model.keymap.first(CommandId::Rollback);
+    let text = format!("No new deploy (`{}` lifts that; {roll_back} goes on): {}", freeze.lifted_by(), freeze.described());
     text::wrap(&text, columns.saturating_sub(2)).into_iter().take(3).map(|line| paint::toned(format!(" {line}"), Tone::Waits)).collect()
 }
 
@@ -223,7 +265,7 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
         rows.extend(group_rows(model, status, group, paint, columns));
     }
     rows.extend(refresh_rows(model, name, columns));
-    rows.extend(age_rows(status, columns));
+    rows.extend(age_rows(model, status, columns));
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
         let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
@@ -251,9 +293,9 @@ fn refresh_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 }
 
 /// Servers older than the fleet allows.
-fn age_rows(status: &FleetStatus, columns: usize) -> Vec<Row> {
+fn age_rows(model: &Model, status: &FleetStatus, columns: usize) -> Vec<Row> {
     let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age.filter(|age| age.past > 0)) else { return Vec::new() };
-    let text = format!("{} servers are older than {max_age}: C recycles", age.past);
+    let text = format!("{} servers are older than {max_age}: {} recycles", age.past, model.keymap.first(CommandId::Recycle));
     text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)).collect()
 }
 
@@ -291,19 +333,22 @@ fn drift_rows(model: &Model, status: &FleetStatus, paint: &Paint<'_>, columns: u
     rows
 }
 
-fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
-    let empty = std::collections::BTreeMap::new();
-    let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
+fn group_head(status: &FleetStatus, group: &GroupStatus) -> String {
     let letter = group.slot.map_or("", crate::domain::fleet::Slot::letter);
-    let head = format!(
+    format!(
         "{letter} {}  {}  {}/{} ok  {}",
         strip::version(group),
         strip::role(group),
         words::number(group.healthy),
         group.sizes.desired,
         strip::share(group, &status.spec.route)
-    );
-    let mut rows = vec![paint::toned(head, Tone::Strong)];
+    )
+}
+
+fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let empty = std::collections::BTreeMap::new();
+    let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
+    let mut rows = vec![paint::toned(group_head(status, group), Tone::Strong)];
     let states = dots::states(&group.instances, targets);
     if states.is_empty() {
         rows.push(paint::toned("  no servers", Tone::Dim));

@@ -23,7 +23,7 @@ use crate::app::rows;
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let filter = model.filters.help.text();
     let title = if filter.is_empty() { "KEYS".to_owned() } else { format!("KEYS / {filter}") };
-    let note = format!("enter runs it  {} search", model.keymap.first(commands::CommandId::Filter));
+    let note = format!("{} runs it  {} search", model.keymap.first(commands::CommandId::Open), model.keymap.first(commands::CommandId::Filter));
     let inside = paint.boxed(area, &title, &note, true);
     // In a low terminal the list matters more than the words below it.
     let below = if inside.height >= 12 { 2 } else { 0 };
@@ -37,7 +37,11 @@ pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let selected = rows::selected_command(model);
     let all = lines(model);
     if all.is_empty() {
-        return paint.row(area, 0, &paint::toned(" no key does that: esc clears the search", Tone::Unknown));
+        return paint.row(
+            area,
+            0,
+            &paint::toned(format!(" no key does that: {} clears the search", model.keymap.first(commands::CommandId::Back)), Tone::Unknown),
+        );
     }
     let at = |line: &Line| matches!(line, Line::Key(command) if selected.is_some_and(|selected| selected.id == command.id));
     let position = all.iter().position(at).unwrap_or(0);
@@ -78,7 +82,7 @@ fn lines(model: &Model) -> Vec<Line> {
 
 fn key_row(model: &Model, command: &Command, chosen: bool) -> Row {
     let lead = if chosen { ">" } else { " " };
-    let mut row = vec![piece(format!("{lead}  {:<12}", model.keymap.shown(command.id)), Tone::Key), piece(command.about, Tone::Plain)];
+    let mut row = vec![piece(format!("{lead}  {:<13} ", model.keymap.shown(command.id)), Tone::Key), piece(command.about, Tone::Plain)];
     if let Some(reason) = off(model, command) {
         row.push(piece(format!("  (off: {reason})"), Tone::Waits));
     }

@@ -6,6 +6,7 @@ use super::images::{self, Columns};
 use super::paint::{self, Paint};
 use super::releases;
 use super::theme::Tone;
+use crate::app::commands::CommandId;
 use crate::app::model::{Model, Picker, Purpose};
 use crate::app::rows;
 use crate::domain::text::Untrusted;
@@ -14,7 +15,8 @@ use crate::operation::status::ImageStatus;
 /// Draws the open picker.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let Some(picker) = &model.picker else { return };
-    let inside = paint.boxed(area, &title(picker), "enter choose  esc cancel", true);
+    let note = format!("{} choose  {} cancel", model.keymap.first(CommandId::Choose), model.keymap.shown(CommandId::Cancel));
+    let inside = paint.boxed(area, &title(picker), &note, true);
     list(model, picker, paint, inside);
 }
 

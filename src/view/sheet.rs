@@ -23,8 +23,7 @@ use crate::app::sheet::{Entry, Sending, Sheet, Subject};
 use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
-pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let Some(sheet) = &model.sheet else { return };
+pub fn draw(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
     let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
     let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
     contents(model, sheet, paint, inside);
@@ -41,7 +40,8 @@ pub fn contents(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect)
     paint.rows(paint::lines(area, 0, upper_height), upper.get(first..upper.len().min(first + room)).unwrap_or_default());
     let hidden = upper.len().saturating_sub(first + room);
     if hidden > 0 && upper_height > 0 {
-        let note = paint::toned(if area.width < 60 { format!("+{hidden} j") } else { format!(" {hidden} more below: j ") }, Tone::Key);
+        let down = model.keymap.first(CommandId::Down);
+        let note = paint::toned(if area.width < 60 { format!("+{hidden} {down}") } else { format!(" {hidden} more below: {down} ") }, Tone::Key);
         paint.ends(paint::lines(area, upper_height - 1, 1), 0, upper.get(first + room - 1).map_or(&[][..], Vec::as_slice), &note);
     }
     let bottom = lower.len().saturating_sub(usize::from(lower_height));
@@ -51,7 +51,7 @@ pub fn contents(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect)
 /// Reason, name, what went wrong, and the keys.
 fn lower_rows(sheet: &Sheet, keymap: &Keymap, columns: usize) -> Vec<Row> {
     if let (Subject::Batch(batch), Sending::Sent) = (&sheet.subject, &sheet.sending) {
-        return sent_rows(batch);
+        return sent_rows(batch, keymap);
     }
     let mut rows: Vec<Row> = Vec::new();
     let several = matches!(sheet.subject, Subject::Batch(_));
@@ -70,13 +70,13 @@ fn lower_rows(sheet: &Sheet, keymap: &Keymap, columns: usize) -> Vec<Row> {
 }
 
 /// Several fleets were confirmed: what became of each stands above.
-fn sent_rows(batch: &Batch) -> Vec<Row> {
+fn sent_rows(batch: &Batch, keymap: &Keymap) -> Vec<Row> {
     let waits = if batch.is_open() {
         paint::toned(" Sent: waiting for the answers", Tone::Working)
     } else {
         paint::plain(" Each goes on without this screen")
     };
-    vec![waits, vec![piece(" esc", Tone::Key), piece("  close", Tone::Plain)]]
+    vec![waits, vec![piece(format!(" {}", keymap.shown(CommandId::Cancel)), Tone::Key), piece("  close", Tone::Plain)]]
 }
 
 fn entry_row(sheet: &Sheet, keymap: &Keymap, entry: Entry) -> Row {
@@ -128,7 +128,7 @@ fn outcome_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
 }
 
 fn keys(sheet: &Sheet, keymap: &Keymap) -> Row {
-    let off = sheet.hurdle().is_some();
+    let off = sheet.hurdle(keymap).is_some();
     let yes = sheet_text::yes(sheet);
     let confirm = keymap.first(CommandId::Confirm);
     let mut row = if off {

@@ -93,7 +93,9 @@ fn with_age(model: &Model, word: &str, drift: &[Drift]) -> String {
 }
 
 fn unknown_words(model: &Model, fleet: &FleetStatus) -> String {
-    fleet.as_of.map_or_else(|| "unknown".to_owned(), |as_of| format!("{} old", stepped(fact_age(model, as_of))))
+    // What was read a moment ago and is not known is no old knowledge.
+    let age = fleet.as_of.map(|as_of| stepped(fact_age(model, as_of))).filter(|age| age != "now");
+    age.map_or_else(|| "unknown".to_owned(), |age| format!("{age} old"))
 }
 
 fn steady_words(model: &Model, fleet: &FleetStatus) -> String {
@@ -125,6 +127,23 @@ fn short_word(word: &str) -> &str {
         "blue-green" => "b/g",
         "rollback" => "back",
         other => other,
+    }
+}
+
+/// The share of what the fleet moves to, or of what it runs most: of the traffic where that is known, else of its servers; unknown as `?`.
+pub fn new_share(fleet: &FleetStatus) -> String {
+    let parts = super::bars::ordered(fleet);
+    let Some(newest) = fleet.operation.as_ref().map(|operation| operation.to.as_str()).or_else(|| Some(parts.first()?.label.as_str())) else {
+        return "?".to_owned();
+    };
+    let groups: Vec<_> = fleet.groups.iter().filter(|group| super::strip::version(group) == newest).collect();
+    let shares: Option<u32> = groups.iter().map(|group| group.share_pct).sum();
+    let servers: u32 = parts.iter().map(|part| part.servers).sum();
+    let run_it: u32 = parts.iter().filter(|part| part.label == newest).map(|part| part.servers).sum();
+    match shares.filter(|_| fleet.operation.is_some() && !groups.is_empty() && fleet.groups.len() > 1) {
+        Some(share) => format!("{share}%"),
+        None if servers == 0 => "?".to_owned(),
+        None => format!("{}%", u64::from(run_it) * 100 / u64::from(servers)),
     }
 }
 

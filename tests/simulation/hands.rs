@@ -18,6 +18,7 @@ use quarterdeck::operation::event::EventBody;
 use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::lease::{CALL_TIMEOUT, LEASE_LIFE, Lease};
 use quarterdeck::operation::notice::{Notice, NoticeKind};
+use quarterdeck::operation::plan::Plan;
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Appended, Operation};
 
@@ -100,6 +101,7 @@ macro_rules! told {
 
 #[async_trait]
 impl Hands for SimHands {
+    type Work = Plan;
     type Error = Gone;
 
     fn boot_now(&self) -> BootTime {

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// Another operation holds the fleet.
     #[error("the fleet is held by operation {0}")]
     Held(OperationId),
+    /// The same is being done already.
+    #[error("operation {0} does the same already")]
+    Under(OperationId),
     /// Nothing goes forward in the fleet for now.
     #[error("{fleet} is not changed now: {}", freeze.described())]
     Frozen {
@@ -98,10 +101,14 @@ impl StoreError {
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
-        let refused = matches!(error, StoreError::Held(_) | StoreError::Frozen { .. } | StoreError::HasDriver(_) | StoreError::Finished(_));
+        let refused = matches!(
+            error,
+            StoreError::Held(_) | StoreError::Under(_) | StoreError::Frozen { .. } | StoreError::HasDriver(_) | StoreError::Finished(_)
+        );
         let hint = match &error {
             StoreError::Place { hint, .. } => hint.clone(),
             StoreError::Held(id) => format!("look at it: `qd op {id}`"),
+            StoreError::Under(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Frozen { freeze, .. } => freeze.remedy(),
             StoreError::LeaseLost => "another driver goes on with it: `qd ops` shows it".to_owned(),
             StoreError::HasDriver(id) => format!("watch it: `qd watch {id}`"),

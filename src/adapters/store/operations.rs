@@ -9,18 +9,18 @@ use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::Who;
-use crate::operation::consequence::{self, Consequence};
+use crate::operation::consequence::Consequence;
 use crate::operation::event::{Event, EventBody, OperationState};
 use crate::operation::ledger::{How, LedgerBody};
 use crate::operation::plan::{OperationKind, Plan};
-use crate::operation::progress::Progress;
 use crate::operation::record::{Appended, Operation};
+use crate::operation::work::{Standing, Work};
 
 /// A plan somebody confirmed.
 #[derive(Clone, Debug)]
-pub struct NewOperation {
+pub struct NewOperation<P = Plan> {
     /// The plan.
-    pub plan: Plan,
+    pub plan: P,
     /// Who.
     pub by: Who,
     /// Why.
@@ -63,11 +63,33 @@ impl Store {
         })
     }
 
+    /// Writes a confirmed plan of another kind down. Nothing takes the wheel from it.
+    ///
+    /// # Errors
+    /// Another operation of its kind holds the same subject, or there is no room left to come to rest.
+    pub fn create_other<P: Work>(&self, new: &NewOperation<P>) -> Result<OperationId, StoreError> {
+        if !self.dir().join(crate::adapters::RESERVE_NAME).exists() {
+            return Err(super::no_reserve(self.dir()));
+        }
+        self.must_be_sound()?;
+        self.write(|transaction| {
+            let sql = |error| self.sql(error);
+            let sql_text = "SELECT id FROM operations WHERE fleet = ?1 AND kind = ?2 AND holds = 1";
+            let found = transaction.query_row(sql_text, [new.plan.subject(), new.plan.kind_word()], |row| row.get::<_, String>(0)).optional();
+            if let Some(holder) = found.map_err(sql)? {
+                return Err(StoreError::Under(OperationId::new(holder)));
+            }
+            let id = next_id(transaction).map_err(sql)?;
+            insert(self, transaction, &id, new)?;
+            Ok(id)
+        })
+    }
+
     /// Appends events under a lease. What follows from them (ledger, retire) is written in the same transaction.
     ///
     /// # Errors
     /// The lease was lost, or the operation was superseded.
-    pub fn append(&self, view: &Operation, epoch: u64, bodies: &[EventBody], at: WorldTime) -> Result<Appended, StoreError> {
+    pub fn append<P: Work>(&self, view: &Operation<P>, epoch: u64, bodies: &[EventBody], at: WorldTime) -> Result<Appended, StoreError> {
         self.write(|transaction| self.append_in(transaction, view, epoch, bodies, at))
     }
 
@@ -75,9 +97,9 @@ impl Store {
     ///
     /// # Errors
     /// The lease was lost, or the operation was superseded.
-    pub fn append_answering(
+    pub fn append_answering<P: Work>(
         &self,
-        view: &Operation,
+        view: &Operation<P>,
         epoch: u64,
         bodies: &[EventBody],
         at: WorldTime,
@@ -91,10 +113,10 @@ impl Store {
         })
     }
 
-    fn append_in(
+    fn append_in<P: Work>(
         &self,
         transaction: &Transaction<'_>,
-        view: &Operation,
+        view: &Operation<P>,
         epoch: u64,
         bodies: &[EventBody],
         at: WorldTime,
@@ -102,19 +124,21 @@ impl Store {
         leases::check(self, transaction, &view.id, epoch)?;
         let mut events = self.events_in(transaction, &view.id)?;
         let known = events.len();
-        let mut progress = Progress::of(&view.plan, &events);
+        let mut progress = view.plan.fold(&events, view.created_at);
         let mut retire = None;
         for body in bodies {
             let event = Event { seq: events.len() as u64, at, body: body.clone() };
             put(self, transaction, &view.id, epoch, &event)?;
-            for follows in consequence::of(&view.plan, &progress, body) {
-                retire = follow(self, transaction, view, &follows, at)?.or(retire);
+            if let Some(rollout) = P::rollout(view) {
+                for follows in view.plan.consequences(&progress, body) {
+                    retire = follow(self, transaction, rollout, &follows, at)?.or(retire);
+                }
             }
-            progress.apply(&event);
+            progress.take_in(&event);
             events.push(event);
         }
-        mark_end(transaction, &view.id, progress.state).map_err(|error| self.sql(error))?;
-        self.keep_history(transaction, view, &progress, (&events, bodies))?;
+        mark_end(transaction, &view.id, progress.state()).map_err(|error| self.sql(error))?;
+        self.keep_history(transaction, &view.plan, &progress, (&events, bodies))?;
         Ok(Appended { events: events.split_off(known), retire })
     }
 
@@ -141,13 +165,14 @@ pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreErr
 }
 
 fn holder_of(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Result<Option<OperationId>> {
-    let found: Option<String> =
-        transaction.query_row("SELECT id FROM operations WHERE fleet = ?1 AND holds = 1", [fleet.as_str()], |row| row.get(0)).optional()?;
+    let found: Option<String> = transaction
+        .query_row("SELECT id FROM operations WHERE fleet = ?1 AND holds = 1 AND kind <> 'bake'", [fleet.as_str()], |row| row.get(0))
+        .optional()?;
     Ok(found.map(OperationId::new))
 }
 
 fn unfinished(transaction: &Transaction<'_>, fleet: &FleetName) -> rusqlite::Result<Vec<OperationId>> {
-    let mut statement = transaction.prepare_cached("SELECT id FROM operations WHERE fleet = ?1 AND final = 0")?;
+    let mut statement = transaction.prepare_cached("SELECT id FROM operations WHERE fleet = ?1 AND final = 0 AND kind <> 'bake'")?;
     statement.query_map([fleet.as_str()], |row| row.get::<_, String>(0).map(OperationId::new))?.collect()
 }
 
@@ -164,17 +189,16 @@ fn next_id(transaction: &Transaction<'_>) -> rusqlite::Result<OperationId> {
     }
 }
 
-fn insert(store: &Store, transaction: &Transaction<'_>, id: &OperationId, new: &NewOperation) -> Result<(), StoreError> {
+fn insert<P: Work>(store: &Store, transaction: &Transaction<'_>, id: &OperationId, new: &NewOperation<P>) -> Result<(), StoreError> {
     let operation = Operation { id: id.clone(), plan: new.plan.clone(), by: new.by.clone(), reason: new.reason.clone(), created_at: new.at };
-    let holds = new.plan.kind != OperationKind::Retire;
     let body = to_json(&operation)?;
     transaction
         .execute(
             "INSERT INTO operations (id, fleet, kind, holds, final, body) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
-            params![id.as_str(), new.plan.fleet.as_str(), new.plan.kind.word(), holds, body],
+            params![id.as_str(), new.plan.subject(), new.plan.kind_word(), new.plan.holds(), body],
         )
         .map_err(|error| store.sql(error))?;
-    let planned = EventBody::Planned { plan: Box::new(new.plan.clone()), by: new.by.clone(), reason: new.reason.clone() };
+    let planned = new.plan.planned(&new.by, new.reason.as_ref());
     put(store, transaction, id, 0, &Event { seq: 0, at: new.at, body: planned })
 }
 

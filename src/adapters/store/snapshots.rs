@@ -8,11 +8,8 @@ use crate::domain::ids::FleetName;
 use crate::domain::time::Millis;
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
-use crate::operation::plan::{OperationKind, Plan, StepKind};
-use crate::operation::progress::Progress;
-use crate::operation::record::Operation;
 use crate::operation::sighting::Sighting;
-use crate::operation::status::WayBackLevel;
+use crate::operation::work::{Standing, Work};
 
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
@@ -60,6 +57,14 @@ impl Store {
         Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
 
+    /// The median of what took how long of a subject; none where it did not happen yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn usual(&self, subject: &str, kind: &str) -> Result<Option<Millis>, StoreError> {
+        self.median(Some(&FleetName::new(subject)), kind)
+    }
+
     fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
         let mut millis: Vec<i64> = self.read(|connection| {
             connection
@@ -72,11 +77,11 @@ impl Store {
     }
 
     /// Durations of the steps that just ended well.
-    pub(super) fn keep_history(
+    pub(super) fn keep_history<P: Work>(
         &self,
         transaction: &Transaction<'_>,
-        operation: &Operation,
-        progress: &Progress,
+        plan: &P,
+        progress: &P::Progress,
         (events, bodies): (&[Event], &[EventBody]),
     ) -> Result<(), StoreError> {
         for body in bodies {
@@ -84,13 +89,12 @@ impl Store {
             if stood_still(events, *step) {
                 continue;
             }
-            let kind = operation.plan.steps.get(*step).and_then(|planned| history_kind(&operation.plan, planned.kind));
-            let took = progress.steps.get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
-            if let (Some(kind), Some(took)) = (kind, took) {
+            let took = progress.steps().get(*step).and_then(|step| Some(step.ended_at?.since(step.started_at?)));
+            if let (Some((subject, kind)), Some(took)) = (plan.history_of(*step), took) {
                 transaction
                     .execute(
                         "INSERT INTO history (fleet, kind, millis) VALUES (?1, ?2, ?3)",
-                        params![operation.plan.fleet.as_str(), kind, i64::try_from(took.0).unwrap_or(i64::MAX)],
+                        params![subject, kind, i64::try_from(took.0).unwrap_or(i64::MAX)],
                     )
                     .map_err(|error| self.sql(error))?;
             }
@@ -103,18 +107,4 @@ impl Store {
 fn stood_still(events: &[Event], step: usize) -> bool {
     let since = events.iter().rev().take_while(|event| !matches!(&event.body, EventBody::StepStarted { step: started } if *started == step));
     since.into_iter().any(|event| matches!(&event.body, EventBody::StateChanged { to: OperationState::Paused | OperationState::Holding, .. }))
-}
-
-fn history_kind(plan: &Plan, step: StepKind) -> Option<&'static str> {
-    // Groups that share a target group shift while they grow: what is left of the shift then says nothing of one from a warm group.
-    let grew = !plan.scope.is_weighted() && plan.steps.iter().any(|step| step.kind == StepKind::GrowTarget);
-    match (plan.kind, step) {
-        (OperationKind::Rollback, StepKind::Shift) if !grew => Some("shift"),
-        (OperationKind::Rollback, StepKind::Refresh) if matches!(plan.level, Some(WayBackLevel::R0)) => Some("turn"),
-        (_, StepKind::Refresh) => Some("refresh"),
-        (_, StepKind::GrowTarget | StepKind::FullSize) => Some("grow"),
-        (_, StepKind::Template) => Some("template"),
-        (_, StepKind::EmptySlot) => Some("empty"),
-        _ => None,
-    }
 }
