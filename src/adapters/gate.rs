@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::hook;
-use crate::operation::gate::{GATE_LIMIT, GateOutcome, GateRun};
+use crate::operation::gate::{GateOutcome, GateRun};
 
 /// A gate that was started.
 pub struct GateProcess {
@@ -20,7 +20,7 @@ impl GateProcess {
     /// Starts it; one that cannot be started has not passed.
     #[must_use]
     pub fn start(run: &GateRun) -> Self {
-        Self::with_limit(run, GATE_LIMIT.std())
+        Self::with_limit(run, run.limit.std())
     }
 
     fn with_limit(run: &GateRun, limit: Duration) -> Self {
@@ -64,11 +64,11 @@ impl Drop for GateProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::gate::Gate;
+    use crate::operation::gate::{GATE_LIMIT, Gate};
 
     fn shell(script: &str) -> GateRun {
         let gate = Gate(["/bin/sh", "-c", script].map(str::to_owned).to_vec());
-        GateRun { number: 0, gate, document: r#"{"fleet":"web-prod"}"#.to_owned() }
+        GateRun { number: 0, gate, document: r#"{"fleet":"web-prod"}"#.to_owned(), limit: GATE_LIMIT }
     }
 
     fn outcome(script: &str, limit: Duration) -> GateOutcome {

@@ -46,7 +46,7 @@ impl Kind {
         match body {
             EventBody::CallIntended { .. } | EventBody::CallEnded { .. } => Self::Call,
             EventBody::Judged { .. } | EventBody::GateStarted { .. } | EventBody::GateEnded { .. } => Self::Judge,
-            EventBody::Planned { .. } | EventBody::Promoted { .. } | EventBody::CommandAnswered { .. } => Self::Human,
+            EventBody::Planned { .. } | EventBody::BakePlanned { .. } | EventBody::Promoted { .. } | EventBody::CommandAnswered { .. } => Self::Human,
             EventBody::Missing { .. } | EventBody::AlarmsRead { .. } | EventBody::NeedRaised { .. } | EventBody::RefreshSeen { .. } => Self::Health,
             _ => Self::Step,
         }
@@ -94,7 +94,7 @@ pub const fn is_routine(body: &EventBody) -> bool {
 #[must_use]
 pub const fn person(body: &EventBody) -> Option<&Who> {
     match body {
-        EventBody::Planned { by, .. } | EventBody::CommandAnswered { by, .. } => Some(by),
+        EventBody::Planned { by, .. } | EventBody::BakePlanned { by, .. } | EventBody::CommandAnswered { by, .. } => Some(by),
         _ => None,
     }
 }

@@ -1,35 +1,38 @@
 //! An operation's events as plain lines: `--follow`, `watch`, `--plain` and the screen's event list say the same words.
 
+use super::bake_lines::bake_words;
 use super::needs::state_word;
-use crate::domain::text::escape;
+use crate::domain::ids::PlanId;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
+use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
-use crate::operation::gate::{Gate, GateOutcome};
+use crate::operation::gate::GateOutcome;
 use crate::operation::plan::Plan;
 use crate::operation::record::OperationView;
+use crate::operation::work::Work;
 
 /// An event as a line with its time of day: `HH:MM:SS  step 3/7 weight 25%: …`. None for events that say nothing to a person.
 #[must_use]
-pub fn event_line(plan: &Plan, event: &Event) -> Option<String> {
+pub fn event_line<P: Work>(plan: &P, event: &Event) -> Option<String> {
     Some(format!("{}  {}", event.at.clock(), event_text(plan, event)?))
 }
 
 /// An event in words, without its time. None for events that only keep count.
 #[must_use]
-pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
+pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
     let text = match &event.body {
         EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. } => return None,
-        EventBody::Planned { plan, by, reason } => {
-            let why = reason.as_ref().map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
-            format!("{} planned by {}: {}, plan {}{why}", plan.kind.word(), by.short(), route_words(plan), plan.id)
-        }
+        EventBody::Planned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
+        EventBody::BakePlanned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
+        EventBody::Bake { what } => return bake_words(plan, what),
         EventBody::DriverStarted { epoch, host, pid } => format!("driver started on {}, process {pid}, lease {epoch}", host.shown()),
         EventBody::StepStarted { step } => format!("{}: started", step_name(plan, *step)),
         EventBody::StepEnded { step, outcome, note, .. } => format!("{}: {}", step_name(plan, *step), ended_words(*outcome, note)),
         EventBody::CallIntended { call_no, call, why } => format!("call {call_no} {} {}: {why}", call.aws_name(), call.summary()),
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
-        EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.to.label()),
+        EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.target()),
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Missing { what: Some(what) } => what.clone(),
@@ -44,8 +47,8 @@ pub fn event_text(plan: &Plan, event: &Event) -> Option<String> {
             format!("{} by {}{why} {ruling}: {answer}", kind.word(), by.short())
         }
         EventBody::RefreshSeen { refresh } => format!("AWS: {}", refresh.words()),
-        EventBody::TrafficOnTarget => format!("all traffic is on {}", plan.to.label()),
-        EventBody::BecameStable => format!("{} is stable and in the ledger", plan.to.label()),
+        EventBody::TrafficOnTarget => format!("all traffic is on {}", plan.target()),
+        EventBody::BecameStable => format!("{} is stable and in the ledger", plan.target()),
         EventBody::SupersededBy { operation } => format!("superseded by {operation}"),
         EventBody::Noted { text } => text.clone(),
     };
@@ -61,14 +64,14 @@ pub fn operation_lines(view: &OperationView) -> Vec<String> {
 /// `web-prod 2.13.2 -> 2.14.0`.
 #[must_use]
 pub fn route_words(plan: &Plan) -> String {
-    format!("{} {} -> {}", plan.fleet, plan.from.label(), plan.to.label())
+    plan.headline()
 }
 
 /// `step 3/7 weight 25%`.
 #[must_use]
-pub fn step_name(plan: &Plan, step: usize) -> String {
-    let title = plan.steps.get(step).map_or("?", |found| found.title.as_str());
-    format!("step {}/{} {title}", step.saturating_add(1), plan.steps.len())
+pub fn step_name<P: Work>(plan: &P, step: usize) -> String {
+    let title = plan.step_title(step).unwrap_or("?");
+    format!("step {}/{} {title}", step.saturating_add(1), plan.step_count())
 }
 
 /// A verdict with the numbers it was made from: `judge pass, p 0.412: canary 3/1200 errors, base 9/3600`.
@@ -113,8 +116,13 @@ fn outcome_words(outcome: &CallOutcome) -> String {
     }
 }
 
-fn gate_name(plan: &Plan, gate: usize) -> String {
-    plan.gates.get(gate).map_or_else(|| "?".to_owned(), Gate::name)
+fn gate_name<P: Work>(plan: &P, gate: usize) -> String {
+    plan.gate_name(gate).unwrap_or_else(|| "?".to_owned())
+}
+
+fn planned_words<P: Work>(plan: &P, id: &PlanId, by: &Who, reason: Option<&Untrusted>) -> String {
+    let why = reason.map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
+    format!("{} planned by {}: {}, plan {id}{why}", plan.kind_word(), by.short(), plan.headline())
 }
 
 fn gate_words(outcome: &GateOutcome) -> String {

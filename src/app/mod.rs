@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod alert;
+pub mod bake_lines;
 pub mod batch;
 pub mod colours;
 pub mod commands;

@@ -8,10 +8,10 @@ use crate::domain::ids::OperationId;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
-use crate::operation::plan::Plan;
+use crate::operation::work::Work;
 
 /// The document. Steps count from 1.
-pub(super) fn event_document(operation: &OperationId, plan: &Plan, event: &Event) -> Value {
+pub(super) fn event_document<P: Work>(operation: &OperationId, plan: &P, event: &Event) -> Value {
     let (name, detail) = body(&event.body);
     let mut document = Map::new();
     document.insert("operation".to_owned(), json!(operation));
@@ -28,6 +28,8 @@ pub(super) fn event_document(operation: &OperationId, plan: &Plan, event: &Event
 fn body(body: &EventBody) -> (&'static str, Value) {
     match body {
         EventBody::Planned { plan, by, reason } => ("planned", json!({"plan": plan.id, "by": by.raw_short(), "reason": reason})),
+        EventBody::BakePlanned { plan, by, reason } => ("planned", json!({"plan": plan.id, "by": by.raw_short(), "reason": reason})),
+        EventBody::Bake { what } => ("bake", json!({"bake": what})),
         EventBody::DriverStarted { epoch, host, pid } => ("driver_started", json!({"epoch": epoch, "host": host, "pid": pid})),
         EventBody::StepStarted { step } => ("step_started", json!({"step": step + 1})),
         EventBody::StepEnded { step, outcome, note, next } => {

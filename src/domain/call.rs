@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::build_call::{BuildCall, RunInstance};
 use super::fleet::RoutePlace;
-use super::ids::{GroupName, ImageId, RefreshId, TargetGroupArn, TemplateId};
+use super::ids::{GroupName, ImageId, InstanceId, RefreshId, TargetGroupArn, TemplateId};
 use super::refresh::RefreshPreferences;
 use super::sizes::Sizes;
 use super::text::Untrusted;
@@ -128,6 +129,11 @@ pub enum CloudCall {
         /// Keys.
         keys: Vec<String>,
     },
+    /// A call of a bake.
+    Build {
+        /// Which.
+        what: Box<BuildCall>,
+    },
 }
 
 impl CloudCall {
@@ -147,6 +153,7 @@ impl CloudCall {
             Self::ResumeProcesses { .. } => "ResumeProcesses",
             Self::Tag { .. } => "CreateOrUpdateTags",
             Self::Untag { .. } => "DeleteTags",
+            Self::Build { what } => what.aws_name(),
         }
     }
 
@@ -176,6 +183,7 @@ impl CloudCall {
             Self::ResumeProcesses { group, processes } => format!("{group} resumes {}", keys(processes.iter())),
             Self::Tag { groups, tags } => format!("{} on {}", keys(tags.iter().map(|(key, _)| key)), names(groups)),
             Self::Untag { groups, keys: gone } => format!("{} off {}", keys(gone.iter()), names(groups)),
+            Self::Build { what } => what.summary(),
         }
     }
 }
@@ -200,6 +208,12 @@ pub struct CallReply {
     /// The refresh that StartInstanceRefresh began, or the one that was cancelled or rolled back.
     #[serde(default)]
     pub refresh: Option<RefreshId>,
+    /// The instance that RunInstances made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceId>,
+    /// The image that CreateImage began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageId>,
 }
 
 /// What the cloud says to a call it is asked about and does not make.

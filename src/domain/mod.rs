@@ -1,7 +1,9 @@
 //! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
 
 pub mod age;
+pub mod bake;
 pub mod budget;
+pub mod build_call;
 pub mod call;
 pub mod discovery;
 pub mod fleet;

@@ -204,7 +204,7 @@ impl<H: Hands> Driver<H> {
         if self.progress.state().is_final() {
             return Ok(());
         }
-        let seen = self.hands.look(self.operation.plan.look(&self.progress)).await;
+        let seen = self.hands.look(self.operation.plan.look(&self.progress, &self.claimant)).await;
         self.clock = self.hands.world_now().await.unwrap_or_else(|| H::Work::seen_at(&seen));
         self.now = self.clock.max(self.now);
         self.tell_credentials(&seen);

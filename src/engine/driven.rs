@@ -8,6 +8,7 @@ use crate::domain::ids::OperationId;
 use crate::domain::observation::{Credentials, Depth, FleetObservation};
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::answer::{Answer, Reading};
+use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::lease::LEASE_LIFE;
@@ -24,7 +25,7 @@ impl Driven for Plan {
     type Seen = FleetObservation;
     type Broken = Broken;
 
-    fn look(&self, progress: &Progress) -> Depth {
+    fn look(&self, progress: &Progress, _claimant: &Claimant) -> Depth {
         depth(self, progress)
     }
 

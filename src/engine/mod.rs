@@ -7,6 +7,7 @@ mod alarms;
 pub mod answer;
 mod attachment;
 mod back_out;
+pub mod bake;
 mod calls;
 mod credentials;
 mod deploy;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bake::{BakeEvent, BakePlan};
 use super::command::{CommandKind, Who};
 use super::gate::GateOutcome;
 use super::plan::Plan;
@@ -151,6 +152,20 @@ pub enum EventBody {
         by: Who,
         /// Why.
         reason: Option<Untrusted>,
+    },
+    /// The first event of a bake: the whole plan.
+    BakePlanned {
+        /// The plan.
+        plan: Box<BakePlan>,
+        /// Who confirmed it.
+        by: Who,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
+    /// What only a bake tells.
+    Bake {
+        /// It.
+        what: BakeEvent,
     },
     /// A driver took the lease.
     DriverStarted {

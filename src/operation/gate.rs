@@ -43,6 +43,8 @@ pub struct GateRun {
     pub gate: Gate,
     /// One JSON document.
     pub document: String,
+    /// How long it may take.
+    pub limit: Millis,
 }
 
 /// The document a gate gets: what is about to get traffic, and which servers it may look at.
@@ -94,7 +96,7 @@ pub fn gate_run(number: usize, operation: &OperationId, plan: &Plan, seen: &Flee
         to: release(&plan.to),
         servers: servers.collect(),
     };
-    Some(GateRun { number, gate: plan.gates.get(number)?.clone(), document: serde_json::to_string(&document).ok()? })
+    Some(GateRun { number, gate: plan.gates.get(number)?.clone(), document: serde_json::to_string(&document).ok()?, limit: GATE_LIMIT })
 }
 
 fn release(side: &Side) -> ReleaseDocument<'_> {

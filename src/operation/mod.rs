@@ -2,6 +2,9 @@
 
 pub mod answer;
 pub mod aws_lines;
+pub mod bake;
+pub mod bake_progress;
+pub mod build_lines;
 pub mod calls;
 pub mod claim;
 pub mod command;

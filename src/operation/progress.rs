@@ -238,7 +238,11 @@ impl Progress {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
             EventBody::DriverStarted { .. } => self.taken_over = true,
-            EventBody::Planned { .. } | EventBody::CommandAnswered { .. } | EventBody::Noted { .. } => {}
+            EventBody::Planned { .. }
+            | EventBody::BakePlanned { .. }
+            | EventBody::Bake { .. }
+            | EventBody::CommandAnswered { .. }
+            | EventBody::Noted { .. } => {}
             EventBody::StepStarted { step } => self.start_step(*step, event.at),
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {

@@ -16,6 +16,7 @@ use super::notice::NoticeKind;
 use super::plan::Plan;
 use super::progress::{CallInFlight, StepStatus};
 use super::record::Operation;
+use crate::bake::signal::Part;
 use crate::domain::ids::OperationId;
 use crate::domain::observation::Credentials;
 use crate::domain::text::Untrusted;
@@ -52,6 +53,11 @@ pub trait Work: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send 
 
     /// How people call a gate.
     fn gate_name(&self, gate: usize) -> Option<String>;
+
+    /// How people call a part of the work that reports on itself, on the instance it is done on or on the one that gates look at.
+    fn part_name(&self, _part: Part) -> Option<String> {
+        None
+    }
 
     /// What it leads to, for people: a version, or an image's id.
     fn target(&self) -> String;
@@ -155,7 +161,7 @@ pub trait Driven: Work {
     type Broken: Display + Send;
 
     /// How much has to be looked at before the next decision.
-    fn look(&self, progress: &Self::Progress) -> Self::Look;
+    fn look(&self, progress: &Self::Progress, claimant: &Claimant) -> Self::Look;
 
     /// When a look ended.
     fn seen_at(seen: &Self::Seen) -> WorldTime;

@@ -1,6 +1,8 @@
 //! What the program needs from outside, as traits in the domain's words.
 
+pub mod bake;
 pub mod budget;
 pub mod cloud;
 pub mod desk;
 pub mod notify;
+pub mod packer;

@@ -102,6 +102,7 @@ impl World {
                 found.extend(tags.iter().map(|(key, value)| (key.clone(), Untrusted::new(value.clone()))));
             }),
             CloudCall::Untag { groups, keys } => self.tag(groups, |found| found.retain(|key, _| !keys.contains(key))),
+            CloudCall::Build { what } => self.build(what),
         }
     }
 

@@ -1,8 +1,10 @@
 //! What people, policies and accidents do to a world behind an operation's back; for tests.
 
 use super::World;
+use super::bakes::BakeFaults;
 use super::servers::replace_overdue;
 use super::state::{Group, ImageRecord, TemplateVersion, Vigour};
+use crate::domain::bake::Leftover;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::group::PinnedVersion;
 use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, PlaceArn, TargetGroupArn, TemplateId};
@@ -15,6 +17,15 @@ use crate::domain::traffic::RouteActions;
 /// One thing that happens to a world from outside. None of them is in the call log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disturbance {
+    /// Bakes meet these faults from now on.
+    SpoilBakes(BakeFaults),
+    /// Somebody deregisters an image that bakes start from.
+    LoseBase {
+        /// It.
+        image: ImageId,
+    },
+    /// A bake that nobody remembers left something.
+    LeaveBehind(Leftover),
     /// Somebody terminates one server.
     KillInstance {
         /// Its group.
@@ -232,6 +243,15 @@ impl World {
     /// Lets it happen now; false when what it names does not exist or refuses, in which case nothing changed.
     pub fn disturb(&mut self, what: Disturbance) -> bool {
         match what {
+            Disturbance::SpoilBakes(faults) => {
+                self.bakehouse.faults = faults;
+                true
+            }
+            Disturbance::LoseBase { image } => self.lose_base(&image),
+            Disturbance::LeaveBehind(leftover) => {
+                self.leave(&leftover);
+                true
+            }
             Disturbance::KillInstance { group, instance } => self.kill(&group, &instance),
             Disturbance::SetWeights { place, weights } => {
                 let actions = self.places.get(&place).map(|found| found.actions.with_weights(&weights));

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod apply;
+mod bakes;
 mod catalog;
 mod clock;
 mod defaults;
@@ -38,6 +39,8 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 
 pub use alarms::Alarm;
+pub use bakes::BakeFaults;
+use bakes::Bakehouse;
 pub use disturb::Disturbance;
 pub use scenario::{Scenario, UnknownScenario};
 use state::{Group, ImageRecord, Place, TargetGroup, Template, Tick};
@@ -80,6 +83,9 @@ pub struct World {
     /// Whether servers break by themselves now and then.
     #[serde(default = "breaks_by_itself")]
     accidents: bool,
+    /// What bakes made here.
+    #[serde(default)]
+    bakehouse: Bakehouse,
     /// Calls so far, for the request ids; the log itself may have been taken away.
     call_count: u64,
     calls: Vec<LoggedCall>,
@@ -126,10 +132,12 @@ impl World {
             spare: (scenario == Scenario::NoCapacity).then_some(3),
             outage: None,
             accidents: true,
+            bakehouse: Bakehouse::default(),
             call_count: 0,
             calls: Vec::new(),
         };
         defaults::furnish(&mut world);
+        bakes::stock_bases(&mut world);
         world
     }
 

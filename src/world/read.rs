@@ -56,12 +56,12 @@ impl World {
     }
 
     pub(super) fn image_state(&self, id: &ImageId) -> ImageState {
-        self.images.get(id).map_or(ImageState::Gone, |record| bake_state(record, self.tick))
+        self.made_state(id).unwrap_or_else(|| self.images.get(id).map_or(ImageState::Gone, |record| bake_state(record, self.tick)))
     }
 
     fn shown(&self, record: &ImageRecord) -> Image {
         let mut image = record.image.clone();
-        image.state = bake_state(record, self.tick);
+        image.state = self.image_state(&image.id);
         if let Some((began, ends)) = record.bake {
             image.bake = progress(began, ends, self.tick);
             image.stage = Some(if image.bake.is_some() { "baking" } else { "verified" }.into());

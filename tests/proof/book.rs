@@ -155,5 +155,6 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::ResumeProcesses { .. } => "resume",
         CloudCall::Tag { .. } => "tag",
         CloudCall::Untag { .. } => "untag",
+        CloudCall::Build { .. } => "bake",
     }
 }

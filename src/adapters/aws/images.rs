@@ -88,7 +88,7 @@ fn read_image(image: &ec2::Image, keys: &TagKeys) -> Image {
     }
 }
 
-const fn read_state(state: Option<&ec2::ImageState>) -> ImageState {
+pub(super) const fn read_state(state: Option<&ec2::ImageState>) -> ImageState {
     match state {
         Some(ec2::ImageState::Available) => ImageState::Available,
         Some(ec2::ImageState::Pending | ec2::ImageState::Transient) => ImageState::Pending,
@@ -99,7 +99,7 @@ const fn read_state(state: Option<&ec2::ImageState>) -> ImageState {
     }
 }
 
-fn read_time(text: &str) -> Option<WorldTime> {
+pub(super) fn read_time(text: &str) -> Option<WorldTime> {
     text.trim().parse::<jiff::Timestamp>().ok().map(|at| WorldTime(at.as_millisecond()))
 }
 

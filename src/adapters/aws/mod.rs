@@ -8,6 +8,8 @@
 mod actions;
 mod ages;
 mod alarms;
+mod bake_reads;
+mod bake_writes;
 mod canonical;
 mod clock;
 mod convert;

@@ -57,6 +57,7 @@ impl AwsWriter {
             CloudCall::DetachTargetGroup { group, target_group } => self.detach(group, target_group, sent).await,
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
+            CloudCall::Build { what } => self.build(what, sent).await,
         }
     }
 
@@ -184,7 +185,7 @@ fn tag(group: &GroupName, key: &str) -> asg::builders::TagBuilder {
 }
 
 /// The reply of a call whose answer says nothing but that it was made. AWS always names the request; a stranger's `200 OK` does not.
-fn done(api: &str, request_id: Option<&str>) -> Result<CallReply, CloudError> {
+pub(super) fn done(api: &str, request_id: Option<&str>) -> Result<CallReply, CloudError> {
     match request_id {
         Some(_) => Ok(reply(request_id)),
         None => Err(CloudError::new(CloudErrorKind::OutcomeUnknown, api, "the endpoint does not answer as AWS does: no request id")),

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use error::SimError;
 
 use crate::adapters::RESERVE_NAME;
+use crate::domain::bake::{BakeLook, BakeSight, BaseImage};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
@@ -21,8 +22,10 @@ use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, Templat
 use crate::domain::image::Image;
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
+use crate::domain::recipe::Base;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetHealth;
+use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::world::{Disturbance, LoggedCall, Scenario, World};
 use file::Clock;
@@ -324,6 +327,33 @@ fn beat(alive: &Weak<()>, shared: &Weak<Shared>) {
         if let Err(error) = touched {
             tracing::debug!(%error, "the simulated world was not kept alive");
         }
+    }
+}
+
+#[async_trait]
+impl BakeRead for SimCloud {
+    async fn base_images(&self, base: &Base) -> Result<Listing<BaseImage>, CloudError> {
+        self.ask("DescribeImages", |world| Listing::Complete { items: world.base_images(base), as_of: world.now() })
+    }
+
+    async fn observe_bake(&self, look: &BakeLook) -> BakeSight {
+        match self.with_world(|world| world.observe_bake(look)) {
+            Ok(sight) => sight,
+            Err(error) => blind_bake(look, &error),
+        }
+    }
+}
+
+/// The world's file cannot be read: nothing that was asked for is known.
+fn blind_bake(look: &BakeLook, error: &SimError) -> BakeSight {
+    let why = error.to_string();
+    BakeSight {
+        base: look.base.as_ref().map(|_| Reading::unknown(why.as_str())),
+        machines: look.machines.then(|| Reading::unknown(why.as_str())),
+        console: look.console.as_ref().map(|_| Reading::unknown(why.as_str())),
+        image: look.image.as_ref().map(|_| Reading::unknown(why.as_str())),
+        leftovers: look.leftovers.then(|| Reading::unknown(why.as_str())),
+        ..BakeSight::empty(WorldTime(0))
     }
 }
 

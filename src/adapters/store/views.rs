@@ -179,7 +179,7 @@ pub(super) fn whole(bodies: &[(u64, String)], recorded: u64) -> Result<Vec<Event
         return Err(format!("{} missing", span(there, recorded - 1)));
     }
     match events.first().map(|event| &event.body) {
-        Some(EventBody::Planned { .. }) => Ok(events),
+        Some(EventBody::Planned { .. } | EventBody::BakePlanned { .. }) => Ok(events),
         Some(_) => Err("its first event is not its plan".to_owned()),
         None => Err("all of its events are missing".to_owned()),
     }

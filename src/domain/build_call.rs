@@ -1,0 +1,108 @@
+//! The calls of a bake that change the cloud: instances, images, and what belongs to them.
+
+use serde::{Deserialize, Serialize};
+
+use super::bake::MachineRole;
+use super::ids::{ImageId, InstanceId};
+use super::recipe::Builder;
+use super::text::escape;
+
+/// An instance that a bake asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInstance {
+    /// What it is for.
+    pub role: MachineRole,
+    /// The client token: asked again with the same one, the cloud makes no second instance.
+    pub token: String,
+    /// The image it is launched from.
+    pub image: ImageId,
+    /// Its type, network and size.
+    pub machine: Builder,
+    /// The device name of the image's root volume.
+    pub root_device: Option<String>,
+    /// Its user data, base64.
+    pub user_data: Option<String>,
+    /// Tags of the instance and its volume.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A call of a bake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "call")]
+pub enum BuildCall {
+    /// RunInstances: one instance, whose own shutdown only stops it, with metadata by session tokens only, and a volume that goes with it.
+    RunInstance(RunInstance),
+    /// StopInstances.
+    StopInstance {
+        /// It.
+        instance: InstanceId,
+    },
+    /// CreateImage of a stopped instance.
+    CreateImage {
+        /// The instance.
+        instance: InstanceId,
+        /// The image's name: there can be one of it only, so that a second call makes no second image.
+        name: String,
+        /// Tags of the image and its snapshots.
+        tags: Vec<(String, String)>,
+    },
+    /// CreateTags on an image or an instance.
+    TagResource {
+        /// Its id.
+        id: String,
+        /// Keys and values.
+        tags: Vec<(String, String)>,
+    },
+    /// TerminateInstances: its volume goes with it.
+    TerminateInstance {
+        /// It.
+        instance: InstanceId,
+    },
+    /// DeleteVolume.
+    DeleteVolume {
+        /// It.
+        volume: String,
+    },
+    /// DeleteKeyPair.
+    DeleteKeyPair {
+        /// Its id.
+        key_pair: String,
+    },
+    /// DeleteSecurityGroup.
+    DeleteSecurityGroup {
+        /// Its id.
+        group: String,
+    },
+}
+
+impl BuildCall {
+    /// AWS's name of the call.
+    #[must_use]
+    pub const fn aws_name(&self) -> &'static str {
+        match self {
+            Self::RunInstance(_) => "RunInstances",
+            Self::StopInstance { .. } => "StopInstances",
+            Self::CreateImage { .. } => "CreateImage",
+            Self::TagResource { .. } => "CreateTags",
+            Self::TerminateInstance { .. } => "TerminateInstances",
+            Self::DeleteVolume { .. } => "DeleteVolume",
+            Self::DeleteKeyPair { .. } => "DeleteKeyPair",
+            Self::DeleteSecurityGroup { .. } => "DeleteSecurityGroup",
+        }
+    }
+
+    /// The call in one line for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::RunInstance(run) => format!("{} {} of {}", escape(&run.machine.instance_type), run.role.word(), run.image),
+            Self::StopInstance { instance } | Self::TerminateInstance { instance } => instance.to_string(),
+            Self::CreateImage { instance, name, .. } => format!("{} of {instance}", escape(name)),
+            Self::TagResource { id, tags } => {
+                let tags: Vec<String> = tags.iter().map(|(key, value)| escape(&format!("{key}={value}"))).collect();
+                format!("{} on {}", tags.join(", "), escape(id))
+            }
+            Self::DeleteVolume { volume: id } | Self::DeleteKeyPair { key_pair: id } | Self::DeleteSecurityGroup { group: id } => escape(id),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! From a recipe and facts to the plan of a bake, to an image that is there already, or to a refusal.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Setting;
+use crate::bake::render::{self, Order, RenderError, UserData};
+use crate::domain::bake::{BaseImage, GATES_KEY, KEY_KEY};
+use crate::domain::ids::{ImageId, OperationId, PlanId};
+use crate::domain::image::{Image, ImageState};
+use crate::domain::reading::Listing;
+use crate::domain::recipe::{Base, Builder, Engine, Recipe, RecipeFiles};
+use crate::domain::text::{Untrusted, escape};
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::bake::{BakePlan, BakeStep, BakeStepKind, BakeTiming};
+use crate::operation::plan::{Check, CheckLevel, Refusal, hex_digest};
+
+/// The longest name of an image.
+const LONGEST_NAME: usize = 128;
+/// So much of the content key goes into an image's name.
+const KEY_DIGITS: usize = 8;
+
+/// What somebody wants baked.
+#[derive(Clone, Debug)]
+pub struct BakeWish {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The files it names.
+    pub files: RecipeFiles,
+    /// Another version than the recipe's own.
+    pub version: Option<String>,
+    /// Also if there is an image of the same inputs.
+    pub force: bool,
+    /// How long a builder on which something fails is kept.
+    pub keep_on_failure: Option<Millis>,
+}
+
+/// What was read for it.
+pub struct BakeFacts<'a> {
+    /// What does not change.
+    pub setting: &'a Setting,
+    /// The account and region.
+    pub place: String,
+    /// What the recipe's base can be.
+    pub bases: &'a Listing<BaseImage>,
+    /// All images that are ours.
+    pub images: &'a Listing<Image>,
+    /// How long each kind of step took before, with this recipe.
+    pub history: &'a BTreeMap<&'static str, Millis>,
+    /// When the facts were read.
+    pub as_of: WorldTime,
+}
+
+/// What a wish comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BakeAnswer {
+    /// An image of the same inputs is there.
+    Reuse {
+        /// It.
+        image: Box<Image>,
+        /// Why it is taken, a sentence without its full stop.
+        why: String,
+    },
+    /// This is what will be done.
+    Bake(Box<BakePlan>),
+}
+
+/// The plan, or what makes one needless.
+///
+/// # Errors
+/// A guard refuses, with what would lift it.
+pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusal> {
+    let recipe = &wish.recipe;
+    if let Engine::Packer(_) = recipe.engine {
+        return Err(Refusal::new(
+            "this recipe is Packer's, which `qd bake` does not run yet",
+            "run `packer build` yourself, or use `engine = \"builder\"`",
+        ));
+    }
+    let version = version(wish)?;
+    let base = base(recipe, facts)?;
+    let key = content_key(wish, &version, &base)?;
+    let known = with_key(facts.images, &key);
+    if let Some(image) = known.iter().find(|image| image.state == ImageState::Available && finished(image)).filter(|_| !wish.force) {
+        let why = format!("{} was baked from the same inputs (key {}): {}", image.id, short(&key), gates_words(image));
+        return Ok(BakeAnswer::Reuse { image: Box::new((*image).clone()), why });
+    }
+    if let Some(missing) = facts.images.missing() {
+        let why = format!("images could not all be listed, so it is not known whether there is one already: {}", missing.shown());
+        return Err(Refusal::new(why, "try again; `qd doctor` says what is wrong"));
+    }
+    let unfinished = known.iter().find(|image| matches!(image.state, ImageState::Available | ImageState::Pending) && !finished(image));
+    let adopted = unfinished.filter(|_| !wish.force && !recipe.gates.is_empty());
+    let name = match adopted {
+        Some(image) => image.name.raw().to_owned(),
+        None => image_name(recipe, &version, &key, wish.force, facts.as_of)?,
+    };
+    if let Some(taken) = facts.images.items().iter().find(|image| adopted.is_none() && image.name.raw() == name) {
+        let remedy = "bake another version, or with --force, which adds the time to the name";
+        return Err(Refusal::new(format!("an image named {} exists already: {}", escape(&name), taken.id), remedy));
+    }
+    let mark = OperationId::new(format!("b{}", hex_digest(format!("{key}|{}|{}", facts.as_of.0, facts.setting.store).as_bytes(), 6)));
+    let timing = BakeTiming { limit: recipe.time_limit, ..BakeTiming::default() }.scaled(facts.setting.time_scale);
+    let life = Millis(recipe.time_limit.0 * 2).plus(timing.spare_life);
+    let order = Order { recipe, version: &version, operation: &mark, time_to_live: life };
+    let user_data = render::builder(order, &wish.files).map_err(unrenderable)?;
+    let self_test = render::self_test(order).map_err(unrenderable)?;
+    let because = because(wish, adopted.copied(), &known, &key);
+    let checks = checks(&base, &user_data, recipe);
+    let plan = BakePlan {
+        id: PlanId::default(),
+        build: facts.setting.build.clone(),
+        recipe: recipe.name.clone(),
+        app: recipe.app.name.clone(),
+        key: key.clone(),
+        mark: mark.as_str().to_owned(),
+        image_name: name,
+        builder: recipe.builder.clone(),
+        user_data: STANDARD.encode(&user_data.bytes),
+        self_test: self_test.map(|data| STANDARD.encode(&data.bytes)),
+        provisioners: recipe.provisioners.iter().map(|provisioner| provisioner.name.clone()).collect(),
+        gates: recipe.gates.clone(),
+        tags: tags(recipe, &version, &key, &base),
+        steps: steps(adopted.is_some(), facts.history),
+        timing,
+        keep_on_failure: wish.keep_on_failure,
+        adopted: adopted.map(|image| image.id.clone()),
+        because,
+        checks,
+        as_of: facts.as_of,
+        place: facts.place.clone(),
+        base: Some(base),
+        version,
+    };
+    Ok(BakeAnswer::Bake(Box::new(plan.sealed())))
+}
+
+/// A plan that only removes what bakes left past its time to live.
+#[must_use]
+pub fn sweep(setting: &Setting, place: &str, as_of: WorldTime) -> BakePlan {
+    let none = Builder { instance_type: String::new(), subnet: None, security_groups: Vec::new(), instance_profile: None, root_gib: None };
+    let step = BakeStepKind::Sweep;
+    BakePlan {
+        id: PlanId::default(),
+        build: setting.build.clone(),
+        recipe: String::new(),
+        app: String::new(),
+        version: String::new(),
+        key: "sweep".to_owned(),
+        mark: "sweep".to_owned(),
+        image_name: String::new(),
+        base: None,
+        builder: none,
+        user_data: String::new(),
+        self_test: None,
+        provisioners: Vec::new(),
+        gates: Vec::new(),
+        tags: BTreeMap::new(),
+        steps: vec![BakeStep { kind: step, title: step.title().to_owned(), expected: step.guess() }],
+        timing: BakeTiming::default().scaled(setting.time_scale),
+        keep_on_failure: None,
+        adopted: None,
+        because: "what bakes left past its time to live is removed".to_owned(),
+        checks: Vec::new(),
+        as_of,
+        place: place.to_owned(),
+    }
+    .sealed()
+}
+
+fn version(wish: &BakeWish) -> Result<String, Refusal> {
+    let version = wish.version.clone().or_else(|| wish.recipe.app.version.clone());
+    version.ok_or_else(|| Refusal::new(format!("recipe {} names no version", escape(&wish.recipe.name)), "name one: `--version 2.18.0`"))
+}
+
+/// The one image that the recipe's base stands for.
+fn base(recipe: &Recipe, facts: &BakeFacts<'_>) -> Result<BaseImage, Refusal> {
+    let found = facts.bases.items();
+    let asked = match &recipe.base {
+        Base::Id(id) => format!("image {id}"),
+        Base::Newest(query) => format!("owner {}, name {}, {}", escape(&query.owner), escape(&query.name), query.architecture.word()),
+    };
+    if let Some(why) = facts.bases.missing() {
+        let why = format!("the base images ({asked}) could not all be listed, so the newest is not known: {}", why.shown());
+        return Err(Refusal::new(why, "try again; `qd doctor` says what is wrong"));
+    }
+    let Some(newest) = found.first() else {
+        return Err(Refusal::new(format!("no base image is found: {asked}"), "check the owner, the pattern, the architecture and the region"));
+    };
+    let mut owners: Vec<String> = found.iter().map(|image| image.owner.shown()).collect();
+    owners.sort();
+    owners.dedup();
+    if owners.len() > 1 {
+        let why = format!("the base ({asked}) is found with several owners: {}", owners.join(", "));
+        return Err(Refusal::new(why, "name the account in the recipe's `owner`: whose images these are decides what runs on your servers"));
+    }
+    Ok(newest.clone())
+}
+
+/// Digest of everything that goes into the image.
+fn content_key(wish: &BakeWish, version: &str, base: &BaseImage) -> Result<String, Refusal> {
+    let order = Order { recipe: &wish.recipe, version, operation: &OperationId::new("key"), time_to_live: Millis::ZERO };
+    let rendered = render::builder(order, &wish.files).map_err(unrenderable)?;
+    let parts = [base.id.as_str(), wish.recipe.name.as_str(), version, &format!("{:?}", wish.recipe.builder), &rendered.document];
+    Ok(hex_digest(parts.join("\u{0}").as_bytes(), 16))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn unrenderable(error: RenderError) -> Refusal {
+    Refusal::new(error.to_string(), "change the recipe")
+}
+
+fn short(key: &str) -> &str {
+    key.get(..KEY_DIGITS).unwrap_or(key)
+}
+
+/// Images of these inputs, newest first.
+fn with_key<'a>(images: &'a Listing<Image>, key: &str) -> Vec<&'a Image> {
+    images.items().iter().filter(|image| image.tags.get(KEY_KEY).is_some_and(|tag| tag.raw() == key)).collect()
+}
+
+/// Its gates ran, or it has none.
+fn finished(image: &Image) -> bool {
+    image.tags.contains_key(GATES_KEY)
+}
+
+fn gates_words(image: &Image) -> String {
+    image.tags.get(GATES_KEY).map_or_else(|| "it has no gate records".to_owned(), |gates| format!("gates {}", gates.shown()))
+}
+
+fn because(wish: &BakeWish, adopted: Option<&Image>, known: &[&Image], key: &str) -> String {
+    match (adopted, known.first()) {
+        (Some(image), _) => format!("{} was left unfinished by another bake of the same inputs (key {}): it is gone on with", image.id, short(key)),
+        (None, Some(image)) if wish.force => format!("--force: {} was baked from the same inputs (key {})", image.id, short(key)),
+        _ => format!("nothing was baked from these inputs yet (key {})", short(key)),
+    }
+}
+
+fn image_name(recipe: &Recipe, version: &str, key: &str, force: bool, now: WorldTime) -> Result<String, Refusal> {
+    let again = if force { format!("-{}", now.0.div_euclid(1_000)) } else { String::new() };
+    let name = format!("{}-{version}-{}{again}", recipe.name, short(key));
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
+    if name.len() > LONGEST_NAME || !name.chars().all(allowed) {
+        let why = format!("'{}' cannot be an image's name: at most {LONGEST_NAME} letters, digits and ()[] ./-'@_", escape(&name));
+        return Err(Refusal::new(why, "choose another version or recipe name"));
+    }
+    Ok(name)
+}
+
+fn tags(recipe: &Recipe, version: &str, key: &str, base: &BaseImage) -> BTreeMap<String, String> {
+    let mut tags = recipe.tags.clone();
+    let own =
+        [("qd:app", recipe.app.name.as_str()), ("qd:version", version), ("qd:recipe", &recipe.name), (KEY_KEY, key), ("qd:base", base.id.as_str())];
+    tags.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let schema = [("qd:schema-min", recipe.schema.min), ("qd:schema-max", recipe.schema.max)];
+    tags.extend(schema.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string()))));
+    tags
+}
+
+fn steps(adopts: bool, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep> {
+    use BakeStepKind as Kind;
+    let all: &[Kind] = if adopts {
+        &[Kind::Sweep, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify]
+    } else {
+        &[Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify]
+    };
+    let step = |kind: &Kind| {
+        let expected = history.get(kind.title()).copied().unwrap_or_else(|| kind.guess());
+        BakeStep { kind: *kind, title: kind.title().to_owned(), expected }
+    };
+    all.iter().map(step).collect()
+}
+
+fn checks(base: &BaseImage, user_data: &UserData, recipe: &Recipe) -> Vec<Check> {
+    let age = base.created_at.map_or_else(String::new, |at| format!(", made {}", at.rfc3339()));
+    let mut checks = vec![Check::new(CheckLevel::Ok, format!("base {} {} of {}{age}", base.id, base.name.shown(), base.owner.shown()))];
+    let how = if user_data.is_compressed() { ", compressed" } else { "" };
+    checks.push(Check::new(CheckLevel::Ok, format!("user data {} of {} bytes{how}", user_data.bytes.len(), render::MOST_BYTES)));
+    if recipe.gates.is_empty() {
+        checks.push(Check::new(CheckLevel::Warning, "no gates: the image stays unverified, and fleets with `require_verified` refuse it"));
+    }
+    if !recipe.share_with.is_empty() || !recipe.copy_to.is_empty() {
+        checks.push(Check::new(CheckLevel::Warning, "share_with and copy_to are not acted on yet: share and copy the finished image yourself"));
+    }
+    checks
+}
+
+/// How many days the base of an image is behind the newest image of the same line of bases; none where it cannot be told.
+#[must_use]
+pub fn days_behind(base: &ImageId, known: &[BaseImage], newest: &BaseImage) -> Option<u64> {
+    let own = known.iter().find(|known| known.id == *base)?.created_at?;
+    Some(newest.created_at?.since(own).as_secs() / 86_400)
+}
+
+/// What an image's tag says of its gates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateRecord {
+    /// All passed.
+    Passed,
+    /// One at least did not, in the tag's words.
+    Failed(Untrusted),
+    /// Nobody wrote anything down.
+    Unknown,
+}
+
+/// What is recorded of an image's gates.
+#[must_use]
+pub fn gate_record(image: &Image) -> GateRecord {
+    match image.tags.get(GATES_KEY) {
+        Some(tag) if tag.raw().starts_with("passed") => GateRecord::Passed,
+        Some(tag) => GateRecord::Failed(tag.clone()),
+        None => GateRecord::Unknown,
+    }
+}

@@ -1,0 +1,554 @@
+//! Instances of bakes in a simulated world: what they print, when they stop, the images made of them, and what is left of them.
+//!
+//! Nothing has to happen at any tick for them: where an instance is in its life and what it printed follow from when it was launched, what its user
+//! data says and the faults the world was given.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::apply::{Refusal, not_found, refuse};
+use super::state::{Behaviour, ImageRecord, Tick, Vigour};
+use super::{ACCOUNT, World, draw};
+use crate::bake::marker::{Marker, MarkerSays, part_word};
+use crate::bake::signal::{Outcome, Part};
+use crate::domain::bake::{
+    BakeLook, BakeSight, BaseImage, Console, Leftover, LeftoverKind, Machine, MachineRole, MachineState, MadeImage, OPERATION_KEY, ROLE_KEY,
+    STAGE_KEY, UNTIL_KEY,
+};
+use crate::domain::build_call::{BuildCall, RunInstance};
+use crate::domain::call::{CallReply, CloudErrorKind};
+use crate::domain::ids::{ImageId, InstanceId, OperationId};
+use crate::domain::image::{Image, ImageState, SchemaRange};
+use crate::domain::observation::Credentials;
+use crate::domain::reading::Reading;
+use crate::domain::recipe::{Base, BaseQuery};
+use crate::domain::text::Untrusted;
+use crate::domain::time::{Millis, WorldTime};
+
+/// A console keeps this much of what was printed last.
+pub const CONSOLE_BYTES: usize = 64 * 1024;
+/// From the launch to the first line of the script.
+const BOOT: Tick = 25;
+/// From its last line until the instance has stopped.
+const POWER_OFF: Tick = 12;
+/// From the call to the end of an instance.
+const SHUTDOWN: Tick = 10;
+/// How long a terminated instance is still listed.
+const LISTED: Tick = 3_600;
+/// The gap between two minutes of a snapshot where the world was told that it is slow.
+const SLOW: Tick = 3_600;
+
+/// What is wrong with bakes in a world, for tests and for trying things out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BakeFaults {
+    /// The provisioner of this number fails.
+    pub failing: Option<u16>,
+    /// The gate of this number fails.
+    pub failing_gate: Option<u16>,
+    /// Builders print nothing at all.
+    pub silent: bool,
+    /// So many lines are printed in each part, and only the last 64 KB are kept.
+    pub noise: u32,
+    /// Snapshots take an hour.
+    pub slow_snapshots: bool,
+    /// Images fail while they are made.
+    pub failing_images: bool,
+    /// Volumes stay when their instance goes.
+    pub volumes_stay: bool,
+    /// Nothing is listed completely.
+    pub incomplete: bool,
+}
+
+/// Everything of bakes in a world.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Bakehouse {
+    pub(super) faults: BakeFaults,
+    bases: Vec<BaseImage>,
+    machines: BTreeMap<InstanceId, BakeMachine>,
+    making: BTreeMap<ImageId, Making>,
+    strays: Vec<Leftover>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct BakeMachine {
+    token: String,
+    launched: Tick,
+    image: ImageId,
+    root_device: Option<String>,
+    tags: BTreeMap<String, Untrusted>,
+    /// What its console's markers name.
+    mark: String,
+    /// What it does, each with its length.
+    parts: Vec<(Part, Tick, bool)>,
+    powers_off: bool,
+    silent: bool,
+    noise: u32,
+    stopped: Option<Tick>,
+    ended: Option<Tick>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Making {
+    began: Tick,
+    ends: Tick,
+    fails: bool,
+}
+
+impl BakeMachine {
+    /// When its script has printed its last line; never where it prints none.
+    fn done_at(&self) -> Option<Tick> {
+        let failed = self.parts.iter().position(|(_, _, fails)| *fails);
+        let run = self.parts.iter().take(failed.map_or(self.parts.len(), |at| at + 1));
+        (!self.silent && !self.parts.is_empty()).then(|| self.launched + BOOT + run.map(|(_, length, _)| length).sum::<Tick>() + 1)
+    }
+
+    fn failed(&self) -> bool {
+        self.parts.iter().any(|(_, _, fails)| *fails)
+    }
+
+    fn state(&self, now: Tick) -> MachineState {
+        if let Some(ended) = self.ended {
+            return if now >= ended + SHUTDOWN { MachineState::Terminated } else { MachineState::ShuttingDown };
+        }
+        let by_itself = self.done_at().filter(|_| self.powers_off && !self.failed());
+        match self.stopped.into_iter().chain(by_itself).min() {
+            Some(stop) if now >= stop + POWER_OFF => MachineState::Stopped,
+            Some(stop) if now >= stop => MachineState::Stopping,
+            _ if now < self.launched + 12 => MachineState::Pending,
+            _ => MachineState::Running,
+        }
+    }
+
+    fn is_there(&self, now: Tick) -> bool {
+        self.state(now) != MachineState::Terminated
+    }
+
+    fn until(&self) -> Option<WorldTime> {
+        let text = self.tags.get(UNTIL_KEY)?.raw().to_owned();
+        text.parse::<jiff::Timestamp>().ok().map(|at| WorldTime(at.as_millisecond()))
+    }
+
+    fn role(&self) -> Option<MachineRole> {
+        MachineRole::of(self.tags.get(ROLE_KEY)?.raw())
+    }
+
+    fn operation(&self) -> &str {
+        self.tags.get(OPERATION_KEY).map_or("", Untrusted::raw)
+    }
+}
+
+/// The bases of two owners that are there from the beginning, besides the one that the catalog's images were baked from.
+pub(super) fn stock_bases(world: &mut World) {
+    let base = |id: &str, name: &str, owner: &str, days: u64| BaseImage {
+        id: ImageId::new(id),
+        name: name.into(),
+        owner: owner.into(),
+        created_at: Some(world.start.minus(Millis::mins(60 * 24 * days))),
+        arch: "arm64".into(),
+        root_device: Some("/dev/sda1".into()),
+    };
+    let first = super::catalog::image_id("base", "ubuntu-24.04");
+    world.bakehouse.bases = vec![
+        base(first.as_str(), "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server", "099720109477", 31),
+        base("ami-0ba5e00000000024", "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250105", "099720109477", 5),
+        base("ami-0ba5e00000000023", "al2023-ami-2023.6-arm64", "137112412989", 12),
+        base("ami-0ba5e00000000022", "al2023-ami-ecs-2023.6-arm64", "591542846629", 9),
+    ];
+}
+
+impl World {
+    /// The images that may be a base of a recipe: all that its query finds, newest first, or the one it names.
+    #[must_use]
+    pub fn base_images(&self, base: &Base) -> Vec<BaseImage> {
+        let mut found: Vec<BaseImage> = self.bakehouse.bases.iter().filter(|known| matches(known, base)).cloned().collect();
+        found.sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
+        found
+    }
+
+    /// One look at a bake.
+    #[must_use]
+    pub fn observe_bake(&self, look: &BakeLook) -> BakeSight {
+        let now = self.now();
+        let known = |complete: bool| if complete { Ok(()) } else { Err("a page of the listing is missing") };
+        let whole = known(!self.bakehouse.faults.incomplete);
+        BakeSight {
+            at: now,
+            credentials: self.credentials_gone().map_or_else(Credentials::default, |why| Credentials::Gone { why: why.into() }),
+            base: look.base.as_ref().map(|id| self.base_reading(id)),
+            machines: look.machines.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.machines_of(&look.operation), now))),
+            console: look.console.as_ref().map(|id| self.console_reading(id)),
+            image: look.image.as_ref().map(|name| Reading::known(self.made_image(name), now)),
+            leftovers: look.leftovers.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.leftovers(), now))),
+        }
+    }
+
+    /// Everything with a bake's tags that is there.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<Leftover> {
+        let machines = self.bakehouse.machines.iter().filter(|(_, machine)| machine.is_there(self.tick) && machine.ended.is_none());
+        let left = machines.map(|(id, machine)| Leftover {
+            kind: LeftoverKind::Instance,
+            id: id.as_str().to_owned(),
+            operation: machine.operation().into(),
+            until: machine.until(),
+        });
+        let mut all: Vec<Leftover> = left.chain(self.bakehouse.strays.iter().cloned()).collect();
+        all.sort();
+        all
+    }
+
+    /// How many instances of bakes are there at all, by whoever made them.
+    #[must_use]
+    pub fn bake_machines(&self) -> usize {
+        self.bakehouse.machines.values().filter(|machine| machine.is_there(self.tick)).count()
+    }
+
+    fn base_reading(&self, id: &ImageId) -> Reading<bool> {
+        let known = self.bakehouse.bases.iter().any(|base| base.id == *id) || self.image_state(id) == ImageState::Available;
+        if known { Reading::known(true, self.now()) } else { Reading::missing(format!("image {id} does not exist")) }
+    }
+
+    fn machines_of(&self, operation: &str) -> Vec<Machine> {
+        let own = self.bakehouse.machines.iter().filter(|(_, machine)| machine.operation() == operation);
+        let listed = own.filter(|(_, machine)| machine.ended.is_none_or(|ended| self.tick < ended + LISTED));
+        let shown = |(id, machine): (&InstanceId, &BakeMachine)| {
+            let state = machine.state(self.tick);
+            let address = (state == MachineState::Running).then(|| Untrusted::from("10.0.0.7"));
+            Some(Machine { id: id.clone(), role: machine.role()?, state, address })
+        };
+        listed.filter_map(shown).collect()
+    }
+
+    fn console_reading(&self, id: &InstanceId) -> Reading<Console> {
+        match self.bakehouse.machines.get(id) {
+            Some(machine) => Reading::known(Console { text: self.console(machine), offset: 0 }, self.now()),
+            None => Reading::missing(format!("instance {id} does not exist")),
+        }
+    }
+
+    /// Everything a machine has printed until now, or until it stopped; the last 64 KB of it.
+    fn console(&self, machine: &BakeMachine) -> String {
+        let until = machine.ended.map_or(self.tick, |ended| ended.min(self.tick)).min(machine.stopped.unwrap_or(Tick::MAX));
+        if machine.silent {
+            return String::new();
+        }
+        let mut page = Page { world: self, machine, until, text: String::new(), number: 0 };
+        page.print();
+        let cut = page.text.len().saturating_sub(CONSOLE_BYTES);
+        page.text.get(cut..).map_or_else(String::new, str::to_owned)
+    }
+
+    fn made_image(&self, name: &str) -> Option<MadeImage> {
+        let record = self.images.values().find(|record| record.image.name.raw() == name)?;
+        let making = self.bakehouse.making.get(&record.image.id);
+        let percent = making.map(|making| percent(making, self.tick));
+        let state = self.image_state(&record.image.id);
+        let why = (state == ImageState::Failed).then(|| Untrusted::from("Client.InternalError: the snapshot failed"));
+        Some(MadeImage { id: record.image.id.clone(), name: record.image.name.clone(), state, why, percent, tags: record.image.tags.clone() })
+    }
+
+    /// What has become of an image that a bake makes; none for all others.
+    pub(super) fn made_state(&self, id: &ImageId) -> Option<ImageState> {
+        let making = self.bakehouse.making.get(id)?;
+        Some(match (self.tick < making.ends, making.fails) {
+            (true, _) => ImageState::Pending,
+            (false, true) => ImageState::Failed,
+            (false, false) => ImageState::Available,
+        })
+    }
+
+    /// A call of a bake.
+    pub(super) fn build(&mut self, call: &BuildCall) -> Result<CallReply, Refusal> {
+        match call {
+            BuildCall::RunInstance(run) => self.run_instance(run),
+            BuildCall::StopInstance { instance } => self.stop_machine(instance),
+            BuildCall::TerminateInstance { instance } => self.end_machine(instance),
+            BuildCall::CreateImage { instance, name, tags } => self.create_image(instance, name, tags),
+            BuildCall::TagResource { id, tags } => self.tag_resource(id, tags),
+            BuildCall::DeleteVolume { volume: id } | BuildCall::DeleteKeyPair { key_pair: id } | BuildCall::DeleteSecurityGroup { group: id } => {
+                let before = self.bakehouse.strays.len();
+                self.bakehouse.strays.retain(|stray| stray.id != *id);
+                if self.bakehouse.strays.len() < before { Ok(CallReply::default()) } else { Err(not_found("it", id)) }
+            }
+        }
+    }
+
+    fn run_instance(&mut self, run: &RunInstance) -> Result<CallReply, Refusal> {
+        if let Some((id, _)) = self.bakehouse.machines.iter().find(|(_, machine)| machine.token == run.token) {
+            return Ok(CallReply { instance: Some(id.clone()), ..CallReply::default() });
+        }
+        if self.base_reading(&run.image).value().is_none() {
+            return Err(not_found("image", &run.image));
+        }
+        if self.spare == Some(0) {
+            return refuse(CloudErrorKind::Conflict, "InsufficientInstanceCapacity: there is no capacity for this instance type");
+        }
+        let document = run.user_data.as_deref().map(decoded).unwrap_or_default();
+        let word = draw::bits(self.seed, self.tick, draw::fnv(run.token.as_bytes()));
+        let id = InstanceId::new(format!("i-0{word:016x}"));
+        let faults = &self.bakehouse.faults;
+        let failing = if run.role == MachineRole::Builder { faults.failing.map(Part::Provisioner) } else { faults.failing_gate.map(Part::Gate) };
+        let parts = parts_of(&document);
+        let length = |part: Part| draw::between(self.seed, self.tick, "part", &part_word(part).unwrap_or_default(), 20, 60);
+        let machine = BakeMachine {
+            token: run.token.clone(),
+            launched: self.tick,
+            image: run.image.clone(),
+            root_device: run.root_device.clone(),
+            tags: tags_of(&run.tags),
+            mark: mark_of(&document),
+            parts: parts.into_iter().map(|(part, fails)| (part, length(part), fails || Some(part) == failing)).collect(),
+            powers_off: document.contains("qd_power_off"),
+            silent: faults.silent && run.role == MachineRole::Builder,
+            noise: faults.noise,
+            stopped: None,
+            ended: None,
+        };
+        self.bakehouse.machines.insert(id.clone(), machine);
+        Ok(CallReply { instance: Some(id), ..CallReply::default() })
+    }
+
+    fn machine(&mut self, id: &InstanceId) -> Result<&mut BakeMachine, Refusal> {
+        self.bakehouse.machines.get_mut(id).ok_or_else(|| not_found("instance", id))
+    }
+
+    fn stop_machine(&mut self, id: &InstanceId) -> Result<CallReply, Refusal> {
+        let now = self.tick;
+        let machine = self.machine(id)?;
+        if machine.state(now).is_leaving() {
+            return refuse(CloudErrorKind::Conflict, "IncorrectInstanceState: the instance is on its way out");
+        }
+        machine.stopped.get_or_insert(now);
+        Ok(CallReply::default())
+    }
+
+    fn end_machine(&mut self, id: &InstanceId) -> Result<CallReply, Refusal> {
+        let (now, stays) = (self.tick, self.bakehouse.faults.volumes_stay);
+        let machine = self.machine(id)?;
+        if machine.ended.is_none() {
+            machine.ended = Some(now);
+            let (operation, until) = (machine.operation().into(), machine.until());
+            if stays {
+                let stray = Leftover { kind: LeftoverKind::Volume, id: format!("vol-{}", id.as_str()), operation, until };
+                self.bakehouse.strays.push(stray);
+            }
+        }
+        Ok(CallReply::default())
+    }
+
+    fn create_image(&mut self, instance: &InstanceId, name: &str, tags: &[(String, String)]) -> Result<CallReply, Refusal> {
+        let (now, faults) = (self.tick, self.bakehouse.faults.clone());
+        if self.images.values().any(|record| record.image.name.raw() == name) {
+            return refuse(CloudErrorKind::Conflict, format!("InvalidAMIName.Duplicate: AMI name {name} is already in use"));
+        }
+        let machine = self.machine(instance)?;
+        if machine.state(now) != MachineState::Stopped {
+            return refuse(CloudErrorKind::Conflict, "IncorrectInstanceState: the instance is not stopped");
+        }
+        let base = machine.image.clone();
+        let id = ImageId::new(format!("ami-0{:016x}", draw::bits(self.seed, now, draw::fnv(name.as_bytes()))));
+        let snapshot = if faults.slow_snapshots { SLOW } else { draw::between(self.seed, now, "snapshot", name, 60, 120) };
+        let image = image_of(&id, name, &base, self.now(), tags_of(tags));
+        let behaviour = Behaviour { vigour: Vigour::Sound, error_ppm: 2_000, p99_ms: 180 };
+        self.images.insert(id.clone(), ImageRecord { image, behaviour, bake: None });
+        self.bakehouse.making.insert(id.clone(), Making { began: now, ends: now + snapshot, fails: faults.failing_images });
+        Ok(CallReply { image: Some(id), ..CallReply::default() })
+    }
+
+    fn tag_resource(&mut self, id: &str, tags: &[(String, String)]) -> Result<CallReply, Refusal> {
+        if let Some(record) = self.images.get_mut(&ImageId::new(id)) {
+            record.image.tags.extend(tags_of(tags));
+            record.image.stage = record.image.tags.get(STAGE_KEY).cloned();
+            return Ok(CallReply::default());
+        }
+        self.machine(&InstanceId::new(id))?.tags.extend(tags_of(tags));
+        Ok(CallReply::default())
+    }
+
+    /// Somebody deregisters a base image.
+    pub(super) fn lose_base(&mut self, id: &ImageId) -> bool {
+        let before = self.bakehouse.bases.len();
+        self.bakehouse.bases.retain(|base| base.id != *id);
+        self.images.remove(id);
+        self.bakehouse.bases.len() < before
+    }
+
+    /// A thing with a bake's tags that nobody remembers.
+    pub(super) fn leave(&mut self, leftover: &Leftover) {
+        self.bakehouse.strays.push(leftover.clone());
+    }
+}
+
+/// The console of a machine while it is written.
+struct Page<'a> {
+    world: &'a World,
+    machine: &'a BakeMachine,
+    until: Tick,
+    text: String,
+    number: u64,
+}
+
+impl Page<'_> {
+    fn print(&mut self) {
+        let mut at = self.machine.launched + 5;
+        self.line(at, "[    0.000000] Linux version 6.8.0-1020-aws");
+        at = self.machine.launched + BOOT;
+        self.line(
+            at,
+            "cloud-init[901]: Cloud-init v. 24.1.3 finished at Wed, 01 Jan 2025 03:00:25 +0000. Datasource DataSourceEc2Local. Up 25 seconds",
+        );
+        if !self.machine.parts.is_empty() {
+            self.mark(at, MarkerSays::Booted);
+        }
+        let mut failed = false;
+        let mut ends = Vec::new();
+        for (part, length, fails) in &self.machine.parts {
+            if failed {
+                self.mark(at, MarkerSays::Ended { part: *part, outcome: Outcome::Skipped, exit: None, took: Millis::ZERO });
+                ends.push((*part, Outcome::Skipped));
+                continue;
+            }
+            self.mark(at, MarkerSays::Began(*part));
+            self.chatter(at, *length, *part, *fails);
+            at += length;
+            failed = *fails;
+            let outcome = if *fails { Outcome::Failed } else { Outcome::Succeeded };
+            let took = Millis::secs(length.unsigned_abs());
+            self.mark(at, MarkerSays::Ended { part: *part, outcome, exit: Some(i32::from(*fails)), took });
+            ends.push((*part, outcome));
+        }
+        if !self.machine.parts.is_empty() {
+            let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
+            self.mark(at + 1, MarkerSays::Done { outcome, parts: ends });
+        }
+    }
+
+    /// What the part's own program prints.
+    fn chatter(&mut self, from: Tick, length: Tick, part: Part, fails: bool) {
+        let word = part_word(part).unwrap_or_default();
+        for second in (0..length).step_by(4) {
+            self.line(from + second, &format!("{word}: working, {second} of {length} s"));
+        }
+        for number in 0..self.machine.noise {
+            self.line(from + length - 1, &format!("{word}: line {number} of much that is printed and of no use to anybody who looks for a marker"));
+        }
+        if fails {
+            self.line(from + length - 1, &format!("{word}: ERROR: this part was made to fail"));
+        }
+    }
+
+    fn line(&mut self, at: Tick, text: &str) {
+        if at <= self.until {
+            self.text.push_str(text);
+            self.text.push_str("\r\n");
+        }
+    }
+
+    fn mark(&mut self, at: Tick, said: MarkerSays) {
+        self.number += 1;
+        let operation = OperationId::new(self.machine.mark.clone());
+        let marker = Marker { operation, number: self.number, at: self.world.moment(at), said };
+        self.line(at, &marker.line());
+    }
+}
+
+fn percent(making: &Making, now: Tick) -> u8 {
+    let part = (now - making.began).max(0) * 100 / (making.ends - making.began).max(1);
+    u8::try_from(part.min(100)).unwrap_or(100)
+}
+
+fn tags_of(tags: &[(String, String)]) -> BTreeMap<String, Untrusted> {
+    tags.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
+}
+
+fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
+    let tag = |key: &str| tags.get(key).cloned();
+    let number = |key: &str| tags.get(key).and_then(|value| value.raw().parse().ok());
+    Image {
+        id: id.clone(),
+        name: name.into(),
+        app: tag("qd:app"),
+        version: tag("qd:version"),
+        stage: tag(STAGE_KEY),
+        created_at: Some(at),
+        base: tag("qd:base").or_else(|| Some(base.as_str().into())),
+        arch: Some("arm64".into()),
+        state: ImageState::Available,
+        schema: SchemaRange { min: number("qd:schema-min"), max: number("qd:schema-max") },
+        blocked: None,
+        bake: None,
+        tags,
+    }
+}
+
+fn matches(known: &BaseImage, base: &Base) -> bool {
+    match base {
+        Base::Id(id) => known.id == *id,
+        Base::Newest(BaseQuery { owner, name, architecture }) => {
+            let owned = match owner.as_str() {
+                "amazon" => ["137112412989", "591542846629"].contains(&known.owner.raw()),
+                "self" => known.owner.raw() == ACCOUNT,
+                account => known.owner.raw() == account,
+            };
+            owned && known.arch.raw() == architecture.word() && fits(name.as_bytes(), known.name.raw().as_bytes())
+        }
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for any characters and `?` for one.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => fits(rest, name) || name.split_first().is_some_and(|(_, left)| fits(pattern, left)),
+        (Some((b'?', rest)), Some((_, left))) => fits(rest, left),
+        (Some((wanted, rest)), Some((found, left))) => wanted == found && fits(rest, left),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+fn decoded(user_data: &str) -> String {
+    let bytes = STANDARD.decode(user_data).unwrap_or_default();
+    let mut document = String::new();
+    match std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut document) {
+        Ok(_) => document,
+        Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
+
+/// What the markers of a rendered script name.
+fn mark_of(document: &str) -> String {
+    let after = document.split_once("QD_OPERATION=").map_or("", |(_, after)| after);
+    after.chars().take_while(|c| !c.is_whitespace()).collect()
+}
+
+/// The parts a rendered script runs, in order. A shell part whose command is only `false` fails.
+fn parts_of(document: &str) -> Vec<(Part, bool)> {
+    let all = [Part::Artifact, Part::Seal].into_iter().chain((0..64).map(Part::Provisioner)).chain((0..64).map(Part::Gate));
+    let words: BTreeMap<String, Part> = all.filter_map(|part| Some((part_word(part)?, part))).collect();
+    let lines = document.lines().filter_map(|line| line.trim().strip_prefix("qd_part "));
+    let named = lines.filter_map(|line| words.get(line.split(' ').next()?).copied());
+    let fails = document.lines().any(|line| line.trim() == "false");
+    let mut parts: Vec<(Part, bool)> = named.map(|part| (part, false)).collect();
+    let first = parts.iter_mut().find(|(part, _)| matches!(part, Part::Provisioner(_)));
+    if let Some((_, failing)) = first {
+        *failing = fails;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_as_the_cloud_s_filters_do() {
+        assert!(fits(b"ubuntu/images/*noble-24.04-arm64-server*", b"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server"));
+        assert!(fits(b"al20??-ami-*", b"al2023-ami-2023.6-arm64"));
+        assert!(!fits(b"al2023", b"al2023-ami"));
+    }
+}

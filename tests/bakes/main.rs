@@ -1,0 +1,8 @@
+//! Bakes by the engine over the simulated world: every end leaves nothing behind, whatever dies or is lost on the way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
+
+mod ends;
+mod kills;
+mod mill;
+mod plans;
