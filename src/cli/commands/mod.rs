@@ -9,6 +9,7 @@ pub mod images;
 pub mod keys;
 pub mod ledger;
 pub mod ops;
+pub mod recipe;
 mod rehearse;
 mod several;
 pub mod sim;
