@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::commands::act::{DeployArgs, RecycleArgs, RollbackArgs};
+use super::commands::bake::{AbortArgs, BakeArgs, BakesArgs};
 use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
@@ -52,6 +53,12 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Every server replaced by a fresh one of the same image
     Recycle(RecycleArgs),
+    /// Bake a recipe into a verified image
+    Bake(BakeArgs),
+    /// Bakes
+    Bakes(BakesArgs),
+    /// End a bake and remove what it made
+    Abort(AbortArgs),
     /// Operations
     Ops(OpsArgs),
     /// One operation and its events

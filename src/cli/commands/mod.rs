@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod act;
+pub mod bake;
 pub mod doctor;
 pub mod fleet;
 pub mod fleets;
