@@ -46,7 +46,11 @@ pub fn host_name() -> Untrusted {
 /// This process, as a lease names its holder.
 #[must_use]
 pub fn this_process() -> Holder {
-    let pid = std::process::id();
+    process(std::process::id())
+}
+
+/// A process of this host, named so that no later one with its number is taken for it.
+pub(super) fn process(pid: u32) -> Holder {
     Holder { host: host_name(), boot_id: boot_id(), pid, started_ticks: started_ticks(pid).unwrap_or(0) }
 }
 

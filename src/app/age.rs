@@ -34,13 +34,14 @@ impl<T> Aged<T> {
     }
 }
 
-/// An age in steps: `now`, `10s`, `20s`, `30s`, then minutes, hours, days.
+/// An age in steps: `now` (a screen on which nothing happens reads every 15 s: what is shown as older than that is late), `20s`, `30s`, then
+/// minutes, hours, days.
 #[must_use]
 pub fn stepped(age: Millis) -> String {
     let secs = age.as_secs();
     match secs {
-        0..10 => "now".to_owned(),
-        10..30 => format!("{}s", secs / 10 * 10),
+        0..20 => "now".to_owned(),
+        20..30 => "20s".to_owned(),
         30..60 => "30s".to_owned(),
         60..3_600 => format!("{}m", secs / 60),
         3_600..86_400 => format!("{}h", secs / 3_600),
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn ages_move_in_steps() {
         let shown: Vec<String> = [0, 9, 10, 19, 29, 31, 59, 60, 119, 3_600, 90_000].into_iter().map(|secs| stepped(Millis::secs(secs))).collect();
-        assert_eq!(shown, ["now", "now", "10s", "10s", "20s", "30s", "30s", "1m", "1m", "1h", "1d"]);
+        assert_eq!(shown, ["now", "now", "now", "now", "20s", "30s", "30s", "1m", "1m", "1h", "1d"]);
     }
 
     #[test]

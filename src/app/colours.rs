@@ -58,25 +58,30 @@ const fn hue(rgb: (u8, u8, u8), many: u8, basic: u8) -> Hue {
 
 impl Palette {
     /// For a dark background.
-    pub const DARK: Self = Self {
-        dim: hue((138, 138, 138), 245, 8),
-        good: hue((95, 215, 135), 78, 2),
-        working: hue((0, 175, 255), 39, 6),
-        waits: hue((255, 215, 0), 220, 3),
-        bad: hue((255, 95, 0), 202, 9),
-        unknown: hue((215, 135, 175), 175, 5),
-        key: hue((95, 215, 255), 81, 6),
-    };
+    pub const DARK: Self = Self::of_hues([
+        hue((138, 138, 138), 245, 8),
+        hue((95, 215, 135), 78, 2),
+        hue((0, 175, 255), 39, 6),
+        hue((255, 215, 0), 220, 3),
+        hue((255, 95, 0), 202, 9),
+        hue((215, 135, 175), 175, 5),
+        hue((95, 215, 255), 81, 6),
+    ]);
     /// For a light background.
-    pub const LIGHT: Self = Self {
-        dim: hue((98, 98, 98), 241, 8),
-        good: hue((0, 135, 95), 29, 2),
-        working: hue((0, 95, 215), 26, 4),
-        waits: hue((175, 95, 0), 130, 3),
-        bad: hue((135, 0, 0), 88, 1),
-        unknown: hue((135, 95, 175), 97, 5),
-        key: hue((0, 95, 175), 25, 4),
-    };
+    pub const LIGHT: Self = Self::of_hues([
+        hue((98, 98, 98), 241, 8),
+        hue((0, 135, 95), 29, 2),
+        hue((0, 95, 215), 26, 4),
+        hue((175, 95, 0), 130, 3),
+        hue((135, 0, 0), 88, 1),
+        hue((135, 95, 175), 97, 5),
+        hue((0, 95, 175), 25, 4),
+    ]);
+
+    /// In the order of the fields.
+    const fn of_hues([dim, good, working, waits, bad, unknown, key]: [Hue; 7]) -> Self {
+        Self { dim, good, working, waits, bad, unknown, key }
+    }
 
     /// The palette a file describes: one that is built in, `dark` or `light`, with other colours for what it names. `light` says what the
     /// terminal's background is if the file does not.

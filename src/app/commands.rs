@@ -27,10 +27,17 @@ pub enum CommandId {
     NextPane,
     ImagesPane,
     FleetsPane,
+    OperationsPane,
+    ActivityPane,
     Filter,
     NextMatch,
     PreviousMatch,
     Sort,
+    Wide,
+    Describe,
+    Log,
+    Metrics,
+    Follow,
     Kinds,
     OnlyMine,
     Palette,
@@ -62,6 +69,8 @@ pub enum Place {
     Main,
     /// An opened fleet.
     Fleet,
+    /// A page about a fleet.
+    Page,
     /// The activity view.
     Activity,
     /// The alerts.
@@ -128,16 +137,31 @@ pub struct Command {
     pub footer: u8,
 }
 
-const EVERYWHERE: &[Place] =
-    &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help, Place::Sheet, Place::Picker, Place::Menu];
-const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts];
-const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Alerts, Place::Image];
-const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
-const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
+const EVERYWHERE: &[Place] = &[
+    Place::Main,
+    Place::Fleet,
+    Place::Page,
+    Place::Image,
+    Place::Activity,
+    Place::Alerts,
+    Place::Sources,
+    Place::Help,
+    Place::Sheet,
+    Place::Picker,
+    Place::Menu,
+];
+const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Alerts];
+const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Alerts, Place::Image];
+const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
+const LOOKED_UP: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help, Place::Sheet];
+const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
+const DESCRIBED: &[Place] = &[Place::Main, Place::Fleet, Place::Page];
+const WIDENED: &[Place] = &[Place::Main, Place::Fleet, Place::Activity];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
 const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
 const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
-const OPENED: &[Place] = &[Place::Fleet, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
+const OPENED: &[Place] = &[Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
 
 macro_rules! command {
     ($id:ident, $name:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
@@ -177,7 +201,7 @@ pub const COMMANDS: &[Command] = &[
         "mark",
         "mark",
         Look,
-        &[Place::Main],
+        &[Place::Main, Place::Activity],
         0,
         "mark the fleet or event, or take its mark off: what is asked next is for all marked ones"
     ),
@@ -186,18 +210,25 @@ pub const COMMANDS: &[Command] = &[
     command!(NextMatch, "next_match", "next", Look, SEARCHED, 0, "to the next match; without a filter, to the next that is not as it should be"),
     command!(PreviousMatch, "previous_match", "previous", Look, SEARCHED, 0, "to the one before"),
     command!(Sort, "sort", "sort", Look, &[Place::Main], 14, "sort fleets by name, state, way back; images by age or servers"),
-    command!(NextPane, "next_pane", "pane", Look, &[Place::Main], 8, "between images and fleets"),
+    command!(Wide, "wide", "wide", Look, WIDENED, 15, "the pane over the whole width, servers by name, long lines whole; and back"),
+    command!(Describe, "describe", "describe", Look, DESCRIBED, 15, "how the fleet is set up: groups, route, steps, alarms, releases"),
+    command!(Log, "log", "log", Look, DESCRIBED, 15, "every event and call of the fleet's operation"),
+    command!(Metrics, "metrics", "metrics", Look, DESCRIBED, 15, "requests, errors and verdicts of the fleet's operation"),
+    command!(Follow, "follow", "follow", Look, &[Place::Activity], 0, "stay on this event, or follow the newest again"),
+    command!(NextPane, "next_pane", "pane", Look, &[Place::Main], 8, "to the next pane"),
     command!(ImagesPane, "images_pane", "images", Look, &[Place::Main], 0, "to the images"),
     command!(FleetsPane, "fleets_pane", "fleets", Look, &[Place::Main], 0, "to the fleets"),
+    command!(OperationsPane, "operations_pane", "operations", Look, &[Place::Main], 0, "to the operations at work"),
+    command!(ActivityPane, "activity_pane", "events", Look, &[Place::Main], 0, "to the newest events"),
     command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
     command!(Sources, "sources", "sources", Look, VIEWS, 0, "where everything comes from and how old it is, the call budget, settings"),
     command!(Kinds, "kinds", "kinds", Look, &[Place::Activity], 3, "only calls, steps, health, judge, what people did; then all again"),
     command!(OnlyMine, "only_mine", "only mine", Look, &[Place::Activity], 4, "only what you began or asked for"),
-    command!(Palette, "palette", "palette", Look, VIEWS, 12, "find a command, fleet or image by a few letters and go there"),
+    command!(Palette, "palette", "palette", Look, LOOKED_UP, 12, "find a command, fleet or image by a few letters and go there"),
     command!(Copy, "copy", "copy", Look, COPIED, 13, "copy a name, an id, a command, a timeline"),
     command!(Refresh, "refresh", "refresh", Look, VIEWS, 0, "read again now"),
-    command!(Help, "help", "keys", Program, VIEWS, 9, "what every key does here"),
+    command!(Help, "help", "keys", Program, LOOKED_UP, 9, "what every key does here"),
     command!(Save, "save", "save", Program, EVERYWHERE, 0, "save the screen as text and what it knows as JSON; it says where"),
     command!(Suspend, "suspend", "suspend", Program, VIEWS, 0, "to the shell and back"),
     command!(Quit, "quit", "quit", Program, VIEWS, 0, "leave at once; operations go on"),
@@ -209,7 +240,7 @@ pub const fn place(model: &Model) -> Place {
     if model.copying.is_some() {
         return Place::Menu;
     }
-    if model.sheet.is_some() {
+    if is_sheet_in_front(model) {
         return Place::Sheet;
     }
     if model.picker.is_some() {
@@ -221,15 +252,23 @@ pub const fn place(model: &Model) -> Place {
 /// The place the help and the palette were opened from: what they offer can be pressed there.
 #[must_use]
 pub const fn place_below(model: &Model) -> Place {
+    if model.sheet.is_some() {
+        return Place::Sheet;
+    }
     match model.screens.as_slice() {
         [below @ .., Screen::Help] => of_view(below),
         all => of_view(all),
     }
 }
 
+const fn is_sheet_in_front(model: &Model) -> bool {
+    model.sheet.is_some() && !matches!(model.screens.as_slice(), [.., Screen::Help])
+}
+
 const fn of_view(screens: &[Screen]) -> Place {
     match screens {
         [.., Screen::Fleet(_)] => Place::Fleet,
+        [.., Screen::Page(..)] => Place::Page,
         [.., Screen::Image(_)] => Place::Image,
         [.., Screen::Activity] => Place::Activity,
         [.., Screen::Alerts] => Place::Alerts,

@@ -8,9 +8,11 @@ use super::sheet::{Sheet, Subject};
 use super::timeline;
 use crate::domain::group::Health;
 use crate::domain::ids::{FleetName, ImageId};
-use crate::domain::text::escape;
+use crate::domain::text::{escape, shell_word};
 use crate::operation::calls::planned_calls;
+use crate::operation::event::Event;
 use crate::operation::plan::Plan;
+use crate::operation::record::OperationView;
 use crate::operation::status::FleetStatus;
 
 /// Most servers whose session line is offered.
@@ -40,6 +42,7 @@ pub fn menu(model: &Model) -> Option<CopyMenu> {
     let items = match (&model.sheet, model.screen()) {
         (Some(sheet), _) => of_sheet(sheet),
         (None, Screen::Activity) => of_activity(model),
+        (None, Screen::Main) if model.pane == Pane::Activity => of_activity(model),
         (None, Screen::Alerts) => of_alerts(model),
         (None, Screen::Image(id)) => of_image(model, id),
         (None, Screen::Main) if model.pane == Pane::Images => model.image.as_ref().map(|id| of_image(model, id)).unwrap_or_default(),
@@ -58,8 +61,8 @@ fn lines(what: &str, text: String) -> Copyable {
 }
 
 fn of_fleet(model: &Model, name: &FleetName) -> Vec<Copyable> {
-    let mut items = vec![item("name", name.to_string()), item("command: look", format!("qd fleet {}", word(name.as_str())))];
-    items.push(item("command: roll back", format!("qd rollback {}", word(name.as_str()))));
+    let mut items = vec![item("name", name.to_string()), item("command: look", format!("qd fleet {}", shell_word(name.as_str())))];
+    items.push(item("command: roll back", format!("qd rollback {}", shell_word(name.as_str()))));
     if let Some(view) = model.operation_of(name) {
         let events: Vec<_> = rows::newest_first(view).into_iter().map(|(_, event)| (view, event)).collect();
         items.push(item("operation", view.operation.id.to_string()));
@@ -77,7 +80,7 @@ fn of_fleet(model: &Model, name: &FleetName) -> Vec<Copyable> {
 fn sessions(status: &FleetStatus) -> Vec<Copyable> {
     let mut servers: Vec<_> = status.groups.iter().flat_map(|group| &group.instances).collect();
     servers.sort_by_key(|instance| instance.health == Health::Healthy);
-    let line = |id: &str| item("session on a server", format!("aws ssm start-session --target {}", word(id)));
+    let line = |id: &str| item("session on a server", format!("aws ssm start-session --target {}", shell_word(id)));
     servers.into_iter().take(SERVERS).map(|instance| line(instance.id.as_str())).collect()
 }
 
@@ -88,13 +91,15 @@ fn of_image(model: &Model, id: &ImageId) -> Vec<Copyable> {
         items.push(item("name", status.image.name.shown()));
     }
     if let Some(fleet) = &model.fleet {
-        items.push(item("command: deploy", format!("qd deploy {} --image {}", word(fleet.as_str()), word(id.as_str()))));
+        items.push(item("command: deploy", format!("qd deploy {} --image {}", shell_word(fleet.as_str()), shell_word(id.as_str()))));
     }
     items
 }
 
 fn of_activity(model: &Model) -> Vec<Copyable> {
-    let shown: Vec<_> = rows::activity_shown(model).flatten().collect();
+    let marked = |event: &(&OperationView, &Event)| rows::is_marked(model, event.0, event.1);
+    let any = rows::activity_shown(model).flatten().any(|event| marked(&event));
+    let shown: Vec<_> = rows::activity_shown(model).flatten().filter(|event| !any || marked(event)).collect();
     let mut items = Vec::new();
     if let Some((view, event)) = rows::selected_event(model) {
         items.extend(event_line(&view.operation.plan, event).map(|line| item("this line", format!("{} {line}", view.operation.plan.fleet))));
@@ -102,7 +107,8 @@ fn of_activity(model: &Model) -> Vec<Copyable> {
         items.extend(events::person(&event.body).map(|who| item("who", format!("{} {}", who.short(), who.caller.shown()))));
     }
     if !shown.is_empty() {
-        items.insert(0, lines("incident timeline of what is listed (Markdown)", timeline::markdown(&shown)));
+        let what = if any { "marked" } else { "listed" };
+        items.insert(0, lines(&format!("incident timeline of what is {what} (Markdown)"), timeline::markdown(&shown)));
     }
     items
 }
@@ -120,7 +126,7 @@ fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
         Subject::Freeze(freezing) => vec![item("command", freezing.command())],
         Subject::Command(errand) => vec![item("command", errand.ask.command(&errand.operation))],
         Subject::Batch(batch) => {
-            let fleets: Vec<String> = batch.orders().iter().map(|(intent, _)| word(intent.fleet().as_str())).collect();
+            let fleets: Vec<String> = batch.orders().iter().map(|(intent, _)| shell_word(intent.fleet().as_str())).collect();
             if fleets.is_empty() { Vec::new() } else { vec![item("command", format!("qd rollback {}", fleets.join(" ")))] }
         }
     }
@@ -128,11 +134,11 @@ fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
 
 fn of_plan(plan: &Plan, command: &str) -> Vec<Copyable> {
     let calls: Vec<String> = planned_calls(plan).iter().map(|call| format!("{} {} {}", call.step, call.api, escape(&call.summary))).collect();
-    vec![item("command", command), item("plan id", plan.id.to_string()), lines("calls to AWS", calls.join("\n"))]
-}
-
-/// A word for a shell.
-fn word(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let by_hand: Vec<String> = planned_calls(plan).into_iter().map(|call| call.by_hand).collect();
+    vec![
+        item("command", command),
+        lines("the same by hand: aws commands", by_hand.join("\n")),
+        lines("calls to AWS", calls.join("\n")),
+        item("plan id", plan.id.to_string()),
+    ]
 }

@@ -477,8 +477,7 @@ pub fn paused() -> OperationView {
 pub fn rollback() -> OperationView {
     let mut events = vec![EventBody::DriverStarted { epoch: 2, host: "bastion-1".into(), pid: 4_712 }, to_state(OperationState::Running, "", None)];
     events.extend(step(0));
-    events.push(EventBody::TrafficOnTarget);
-    events.push(EventBody::StepStarted { step: 1 });
+    events.extend([EventBody::TrafficOnTarget, EventBody::StepStarted { step: 1 }]);
     operation("op-4", rollback_plan(), events)
 }
 

@@ -10,7 +10,7 @@ use super::freezing::Freezing;
 use super::image;
 use super::key::Key;
 use super::listing::{FleetSort, ImageSort};
-use super::model::{List, Model, Pane, Picker, Purpose, Screen};
+use super::model::{List, Model, Page, Pane, Picker, Purpose, Screen};
 use super::moving;
 use super::palette::{self, Palette, Target};
 use super::polling;
@@ -33,12 +33,16 @@ pub fn press(model: &mut Model, key: Key, at: BootTime) -> Vec<Effect> {
     }
     model.notice = None;
     if model.palette.is_some() {
-        return palette::press(model, key).map(|target| go(model, target)).unwrap_or_default();
+        let target = palette::press(model, key);
+        if model.palette.is_none() {
+            read_sheet_again(model);
+        }
+        return target.map(|target| go(model, target)).unwrap_or_default();
     }
     if model.copying.is_some() {
         return press_menu(model, key);
     }
-    if model.sheet.is_some() {
+    if model.sheet_in_front().is_some() {
         return sheet_keys::press(model, key, at);
     }
     if let Some(list) = model.typing {
@@ -81,8 +85,12 @@ fn leave_with(model: &mut Model, key: Key, place: Place) -> Vec<Effect> {
 fn go(model: &mut Model, target: Target) -> Vec<Effect> {
     match target {
         Target::Command(id) => run_below(model, id),
-        Target::Fleet(fleet) => open_fleet(model, fleet),
+        Target::Fleet(fleet) => {
+            sheet_keys::leave(model);
+            open_fleet(model, fleet)
+        }
         Target::Image(image) => {
+            sheet_keys::leave(model);
             open_image(model, image);
             Vec::new()
         }
@@ -98,6 +106,10 @@ fn run_below(model: &mut Model, id: CommandId) -> Vec<Effect> {
     }
     if model.screen() == &Screen::Help && id != CommandId::Help {
         model.screens.pop();
+        read_sheet_again(model);
+    }
+    if model.sheet_in_front().is_some() {
+        return sheet_keys::run_named(model, id);
     }
     run(model, id)
 }
@@ -122,9 +134,13 @@ fn press_menu(model: &mut Model, key: Key) -> Vec<Effect> {
     vec![Effect::Copy(item.text)]
 }
 
-/// A sheet below is read anew: keys pressed before a person could do so do not count.
 fn close_menu(model: &mut Model) {
     model.copying = None;
+    read_sheet_again(model);
+}
+
+/// A sheet that something lay over is read anew: keys pressed before a person could do so do not count.
+fn read_sheet_again(model: &mut Model) {
     let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
     if let Some(sheet) = &mut model.sheet {
         sheet.deaf_until = deaf_until;
@@ -195,6 +211,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Suspend => return vec![Effect::Suspend],
         CommandId::Back => match filtered(model) {
             Some(list) => clear_filter(model, list),
+            None if model.screen() == &Screen::Activity && !model.marked_events.is_empty() => model.marked_events.clear(),
             None => back(model),
         },
         CommandId::LastView => last_view(model),
@@ -207,24 +224,38 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
             model.notice = Some(model.shown.kind.map_or_else(|| "Every kind".to_owned(), |kind| format!("Only {}", kind.word())));
         }
         CommandId::OnlyMine => model.shown.mine = !model.shown.mine,
-        CommandId::Palette => model.palette = Some(Palette::open(model)),
         CommandId::Copy => open_menu(model),
-        CommandId::NextPane if model.pane == Pane::Images => moving::focus(model, Pane::Fleets),
-        CommandId::NextPane | CommandId::ImagesPane => moving::focus(model, Pane::Images),
+        CommandId::NextPane => moving::focus(model, moving::next_pane(model)),
+        CommandId::ImagesPane => moving::focus(model, Pane::Images),
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
+        CommandId::OperationsPane => moving::focus(model, Pane::Operations),
+        CommandId::ActivityPane if model.has_four_panes() => moving::focus(model, Pane::Activity),
+        CommandId::ActivityPane => show(model, Screen::Activity),
+        CommandId::Wide => (model.wide, model.scroll) = (!model.wide, 0),
+        CommandId::Describe => show_page(model, Page::Describe),
+        CommandId::Metrics => show_page(model, Page::Metrics),
+        CommandId::Log => show_log(model),
+        CommandId::Follow => moving::follow(model),
         CommandId::Alerts => show(model, Screen::Alerts),
         CommandId::Activity => show(model, Screen::Activity),
         CommandId::Sources => {
             show(model, Screen::Sources);
             return polling::due(model);
         }
-        CommandId::Help => {
-            (model.filters.help, model.command) = Default::default();
-            show(model, Screen::Help);
-        }
+        CommandId::Palette | CommandId::Help => look_up(model, id),
         other => moving::travel(model, other),
     }
     Vec::new()
+}
+
+/// Opens the palette, or the help, over whatever is there.
+pub fn look_up(model: &mut Model, id: CommandId) {
+    if id == CommandId::Palette {
+        model.palette = Some(Palette::open(model));
+        return;
+    }
+    (model.filters.help, model.command) = Default::default();
+    show(model, Screen::Help);
 }
 
 /// Opens a view; the same key once more closes it.
@@ -255,9 +286,26 @@ fn last_view(model: &mut Model) {
     }
 }
 
+/// Shows a page about the fleet; the same key once more closes it.
+fn show_page(model: &mut Model, page: Page) {
+    if let Some(fleet) = model.acting_fleet().cloned() {
+        show(model, Screen::Page(fleet, page));
+    }
+}
+
+/// The activity, narrowed to the operation of the fleet.
+fn show_log(model: &mut Model) {
+    let operation = model.acting_fleet().and_then(|fleet| model.operation_of(fleet)).map(|view| view.operation.id.clone());
+    let Some(operation) = operation else { return };
+    model.filters.activity = super::field::Field::default();
+    model.filters.activity.paste(&format!("op:{operation}"));
+    (model.shown, model.event) = Default::default();
+    show(model, Screen::Activity);
+}
+
 fn sort(model: &mut Model) {
     let by = match model.pane {
-        Pane::Fleets => {
+        Pane::Fleets | Pane::Operations | Pane::Activity => {
             model.fleet_sort = model.fleet_sort.next();
             match model.fleet_sort {
                 FleetSort::Listed => "Fleets as they were listed".to_owned(),
@@ -280,6 +328,7 @@ fn back(model: &mut Model) {
     if model.screens.len() > 1 {
         model.last_view = Some(model.screens.clone());
         model.screens.pop();
+        read_sheet_again(model);
     }
     model.scroll = 0;
 }
@@ -288,6 +337,10 @@ fn open(model: &mut Model) -> Vec<Effect> {
     match model.screen() {
         Screen::Help => return rows::selected_command(model).map(|command| run_below(model, command.id)).unwrap_or_default(),
         Screen::Activity => {
+            let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
+            return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
+        }
+        Screen::Main if model.pane == Pane::Activity => {
             let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
             return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
         }
@@ -350,9 +403,21 @@ fn deploy(model: &mut Model) -> Vec<Effect> {
 
 /// Marks the fleet under the cursor, or takes its mark off, and goes on to the next.
 fn mark(model: &mut Model) {
+    if model.list() == Some(List::Activity) {
+        return mark_event(model);
+    }
     let Some(fleet) = model.fleet.clone() else { return };
     if !model.marked.remove(&fleet) {
         model.marked.insert(fleet);
+    }
+    moving::travel(model, CommandId::Down);
+}
+
+/// The same for the event under the cursor.
+fn mark_event(model: &mut Model) {
+    let Some(event) = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq)) else { return };
+    if !model.marked_events.remove(&event) {
+        model.marked_events.insert(event);
     }
     moving::travel(model, CommandId::Down);
 }

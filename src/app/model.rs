@@ -54,6 +54,8 @@ pub enum Screen {
     Main,
     /// One fleet with its operation.
     Fleet(FleetName),
+    /// More about one fleet: how it is set up, or what was counted.
+    Page(FleetName, Page),
     /// One image: where it comes from, where it runs, what it changes.
     Image(ImageId),
     /// Events of all operations.
@@ -66,6 +68,26 @@ pub enum Screen {
     Help,
 }
 
+/// A page about a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// How it is set up, and everything that was read of it.
+    Describe,
+    /// What the judge counted, verdict by verdict.
+    Metrics,
+}
+
+impl Page {
+    /// What it is called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Describe => "describe",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
 /// A pane of the main view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pane {
@@ -74,6 +96,10 @@ pub enum Pane {
     /// Fleets.
     #[default]
     Fleets,
+    /// Operations at work. A pane of its own only where there is room for one.
+    Operations,
+    /// The newest events. The same.
+    Activity,
 }
 
 /// A list that can be filtered.
@@ -188,6 +214,10 @@ pub struct Model {
     pub pane: Pane,
     /// The selected fleet.
     pub fleet: Option<FleetName>,
+    /// Events that were marked: a timeline that is copied has only them.
+    pub marked_events: BTreeSet<(OperationId, u64)>,
+    /// The pane with the focus has the whole width, servers have their names, long lines are not cut.
+    pub wide: bool,
     /// Fleets that were marked: what opens a sheet is about all of them.
     pub marked: BTreeSet<FleetName>,
     /// The image a person chose; none until somebody did.
@@ -254,6 +284,8 @@ pub struct Model {
 
 /// Columns and rows below which nothing but a sentence is drawn.
 pub const SMALLEST: (u16, u16) = (44, 4);
+/// Columns and rows from which on there is room for more columns and panes.
+pub const WIDE: (u16, u16) = (140, 36);
 
 impl Model {
     /// Nothing can be read on a terminal of this size.
@@ -274,6 +306,8 @@ impl Model {
             pane: Pane::Fleets,
             fleet: None,
             marked: BTreeSet::new(),
+            marked_events: BTreeSet::new(),
+            wide: false,
             image: None,
             alert: None,
             event: None,
@@ -319,12 +353,25 @@ impl Model {
         self.screens.last().unwrap_or(&Screen::Main)
     }
 
+    /// Operations and the newest events have panes of their own on the main view.
+    #[must_use]
+    pub const fn has_four_panes(&self) -> bool {
+        self.size.0 >= WIDE.0 && self.size.1 >= WIDE.1
+    }
+
+    /// The sheet, if it is what the keys are about: the help can lie over it.
+    #[must_use]
+    pub fn sheet_in_front(&self) -> Option<&super::sheet::Sheet> {
+        self.sheet.as_ref().filter(|_| self.screen() != &Screen::Help)
+    }
+
     /// The list on the screen that can be filtered.
     #[must_use]
     pub fn list(&self) -> Option<List> {
         match (self.screen(), self.pane) {
             (Screen::Main, Pane::Images) => Some(List::Images),
-            (Screen::Main, Pane::Fleets) => Some(List::Fleets),
+            (Screen::Main, Pane::Fleets | Pane::Operations) => Some(List::Fleets),
+            (Screen::Main, Pane::Activity) => Some(List::Activity),
             (Screen::Activity, _) => Some(List::Activity),
             (Screen::Help, _) => Some(List::Help),
             _ => None,
@@ -361,7 +408,7 @@ impl Model {
     #[must_use]
     pub fn acting_fleet(&self) -> Option<&FleetName> {
         match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity | Screen::Sources)) {
-            Some(Screen::Fleet(name)) => Some(name),
+            Some(Screen::Fleet(name) | Screen::Page(name, _)) => Some(name),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
             Some(Screen::Image(id)) => super::image::fleet(self, id),
             _ => self.fleet.as_ref(),

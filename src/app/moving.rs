@@ -4,7 +4,7 @@ use super::commands::CommandId;
 use super::events;
 use super::image;
 use super::listing;
-use super::model::{Model, Pane, Screen};
+use super::model::{Model, Pane, Screen, WIDE};
 use super::rows;
 
 /// Moves by the command's distance. Distances beyond the ends stop there.
@@ -27,7 +27,7 @@ fn move_by(model: &mut Model, by: isize) {
         menu.at = rows::offset(Some(menu.at), by, menu.items.len()).unwrap_or(0);
         return;
     }
-    if model.sheet.is_some() {
+    if model.sheet_in_front().is_some() {
         return scroll_sheet(model, by);
     }
     if model.picker.is_some() {
@@ -36,13 +36,15 @@ fn move_by(model: &mut Model, by: isize) {
     match model.screen() {
         Screen::Main => move_main(model, by),
         Screen::Alerts => move_alert(model, by),
-        Screen::Sources => scroll(model, by, 60),
+        Screen::Sources => scroll(model, by, PAGE_LINES),
+        Screen::Page(..) => scroll(model, by, PAGE_LINES),
         Screen::Activity => move_event(model, by),
         Screen::Help => move_command(model, by),
         Screen::Image(id) => model.fleet = image::fleet_at_offset(model, id, by),
         Screen::Fleet(name) => {
             let events = model.operation_of(name).map_or(0, |view| view.events.len());
-            scroll(model, by, events);
+            let servers = model.fleet_status(name).map_or(0, |status| status.groups.iter().map(|group| group.instances.len() + 1).sum());
+            scroll(model, by, if model.wide { servers } else { events });
         }
     }
 }
@@ -51,8 +53,10 @@ fn scroll(model: &mut Model, by: isize, len: usize) {
     model.scroll = rows::offset(Some(model.scroll), by, len).unwrap_or(0);
 }
 
+/// The longest page is shorter than this; the view stops at its last line.
+const PAGE_LINES: usize = 200;
 /// The longest sheet is far shorter than this; the view stops at its last line.
-const SHEET_LINES: usize = 60;
+const SHEET_LINES: usize = 200;
 
 fn scroll_sheet(model: &mut Model, by: isize) {
     if let Some(sheet) = &mut model.sheet {
@@ -72,7 +76,38 @@ fn move_main(model: &mut Model, by: isize) {
     match model.pane {
         Pane::Fleets => model.fleet = rows::fleet_at_offset(model, by),
         Pane::Images => model.image = rows::image_at_offset(&rows::images(model), model.image.as_ref(), by),
+        Pane::Operations => move_operation(model, by),
+        Pane::Activity => {
+            move_event(model, by);
+            model.fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone()).or_else(|| model.fleet.take());
+        }
     }
+}
+
+/// The cursor among operations is the fleet they are at work on.
+fn move_operation(model: &mut Model, by: isize) {
+    let all: Vec<_> = rows::unfinished(model).map(|view| view.operation.plan.fleet.clone()).collect();
+    let position = all.iter().position(|fleet| Some(fleet) == model.fleet.as_ref());
+    if let Some(fleet) = rows::offset(position, by, all.len()).and_then(|at| all.get(at)) {
+        model.fleet = Some(fleet.clone());
+    }
+}
+
+/// The pane after the one with the focus.
+pub const fn next_pane(model: &Model) -> Pane {
+    match model.pane {
+        Pane::Images => Pane::Fleets,
+        Pane::Fleets if model.has_four_panes() => Pane::Operations,
+        Pane::Operations if model.has_four_panes() => Pane::Activity,
+        Pane::Fleets | Pane::Operations | Pane::Activity => Pane::Images,
+    }
+}
+
+/// Stays on the event that is the newest now, or follows the newest again.
+pub fn follow(model: &mut Model) {
+    let newest = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq));
+    model.event = if model.event.is_some() { None } else { newest };
+    model.notice = Some(if model.event.is_none() { "Following the newest event" } else { "Staying on this event" }.to_owned());
 }
 
 fn move_event(model: &mut Model, by: isize) {
@@ -119,7 +154,16 @@ fn move_alert(model: &mut Model, by: isize) {
 
 /// Gives the focus to a pane; the images pane gets a cursor by it, so that `D` knows which image is meant.
 pub fn focus(model: &mut Model, pane: Pane) {
+    if matches!(pane, Pane::Operations | Pane::Activity) && !model.has_four_panes() {
+        let key = model.keymap.first(CommandId::NextMatch);
+        model.notice =
+            Some(format!("Operations have a pane of their own from {}x{} on: {key} goes to the next fleet that needs somebody", WIDE.0, WIDE.1));
+        return;
+    }
     model.pane = pane;
+    if pane == Pane::Operations {
+        move_operation(model, 0);
+    }
     if pane == Pane::Images && rows::image_position(model).is_none() {
         model.image = rows::image_at_offset(&rows::images(model), None, 0);
     }
@@ -138,22 +182,36 @@ fn next_row(model: &mut Model, backwards: bool) {
     let (count, from) = match model.pane {
         Pane::Fleets => (rows::fleets(model).len(), rows::fleet_position(model)),
         Pane::Images => (rows::images(model).len(), rows::image_position(model)),
+        Pane::Operations | Pane::Activity => return next_event_or_row(model, backwards),
     };
     let found = round(count, from.unwrap_or(0), backwards).find(|at| is_match(model, *at));
     match (found, model.pane) {
         (None, _) => model.notice = Some("Nothing here needs anybody".to_owned()),
-        (Some(at), Pane::Fleets) => model.fleet = rows::fleets(model).get(at).map(|status| status.spec.name.clone()),
+        (Some(at), Pane::Fleets | Pane::Operations | Pane::Activity) => {
+            model.fleet = rows::fleets(model).get(at).map(|status| status.spec.name.clone())
+        }
         (Some(at), Pane::Images) => model.image = rows::images(model).get(at).map(|status| status.image.id.clone()),
     }
+}
+
+fn next_event_or_row(model: &mut Model, backwards: bool) {
+    if model.pane == Pane::Activity { next_event(model, backwards) } else { move_operation(model, if backwards { -1 } else { 1 }) }
 }
 
 fn is_match(model: &Model, at: usize) -> bool {
     let filtered = model.list().is_some_and(|list| !model.filters.of(list).text().is_empty());
     filtered
         || match model.pane {
-            Pane::Fleets => rows::fleets(model).get(at).is_some_and(|status| status.badness() > 0),
+            Pane::Fleets | Pane::Operations | Pane::Activity => rows::fleets(model).get(at).is_some_and(|status| status.badness() > 0),
             Pane::Images => rows::images(model).get(at).is_some_and(|status| !rows::is_deployable(status)),
         }
+}
+
+/// A smaller terminal has no pane for operations and events: the focus goes back to the fleets.
+pub const fn settle_pane(model: &mut Model) {
+    if matches!(model.pane, Pane::Operations | Pane::Activity) && !model.has_four_panes() {
+        model.pane = Pane::Fleets;
+    }
 }
 
 /// Keeps the cursor on a fleet that is there.

@@ -26,13 +26,15 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         }
         CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
         CommandId::Rehearse => may_look(model),
-        CommandId::Mark if model.fleet.is_none() => Some("no fleet is selected".to_owned()),
+        CommandId::Mark if model.screen() == &Screen::Main && model.fleet.is_none() => Some("no fleet is selected".to_owned()),
         CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
         CommandId::Rollback | CommandId::Freeze => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
         CommandId::Confirm => model.sheet.as_ref().and_then(|sheet| sheet.hurdle(&model.keymap)),
         CommandId::Open => nothing_to_open(model),
+        CommandId::Describe => model.acting_fleet().is_none().then(|| no_fleet(model)),
+        CommandId::Log | CommandId::Metrics => never_operated(model),
         _ => None,
     }
 }
@@ -41,9 +43,15 @@ fn nothing_to_open(model: &Model) -> Option<String> {
     match model.screen() {
         Screen::Help | Screen::Alerts => None,
         Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
+        Screen::Main if model.pane == Pane::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),
         _ => model.acting_fleet().is_none().then(|| no_fleet(model)),
     }
+}
+
+fn never_operated(model: &Model) -> Option<String> {
+    let Some(fleet) = model.acting_fleet() else { return Some(no_fleet(model)) };
+    model.operation_of(fleet).is_none().then(|| format!("no operation of {fleet} is on record here"))
 }
 
 fn general(model: &Model) -> Option<String> {

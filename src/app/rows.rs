@@ -82,6 +82,12 @@ pub fn activity_shown(model: &Model) -> impl ExactSizeIterator<Item = Option<(&O
     model.listing.events.iter().map(|at| listing::event(model, *at))
 }
 
+/// Whether an event was marked.
+#[must_use]
+pub fn is_marked(model: &Model, view: &OperationView, event: &Event) -> bool {
+    model.marked_events.iter().any(|(operation, seq)| operation == &view.operation.id && *seq == event.seq)
+}
+
 /// Position of the selected event among those shown; the newest where none was selected, or it is not shown.
 #[must_use]
 pub fn event_position(model: &Model) -> usize {
@@ -146,6 +152,11 @@ pub fn newest_first(view: &OperationView) -> Vec<(usize, &Event)> {
         told.push((at, event));
     }
     told
+}
+
+/// Operations that are not finished, newest first.
+pub fn unfinished(model: &Model) -> impl Iterator<Item = &OperationView> {
+    model.operations.iter().filter(|view| !view.state().is_final())
 }
 
 /// The newest event that is news, with its operation.

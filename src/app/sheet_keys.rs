@@ -48,9 +48,29 @@ fn leave_field(sheet: &mut Sheet, edited: Edited) {
     }
 }
 
+/// Runs what was chosen by its name, in the help or the palette over the sheet. Confirming takes its own key on the sheet itself.
+pub fn run_named(model: &mut Model, id: CommandId) -> Vec<Effect> {
+    if id == CommandId::Confirm {
+        let key = model.keymap.first(id);
+        if let Some(sheet) = &mut model.sheet {
+            sheet.told = Some(format!("press {key} here, with the plan before your eyes"));
+        }
+        return Vec::new();
+    }
+    run(model, id)
+}
+
+/// Leaves the sheet for another view, unless its answer is still to come.
+pub fn leave(model: &mut Model) {
+    if model.sheet.is_some() {
+        close(model);
+    }
+}
+
 fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
+        CommandId::Help | CommandId::Palette => keys::look_up(model, id),
         CommandId::Save => return vec![Effect::Save],
         CommandId::PlanAgain => return plan_again(model),
         CommandId::Rehearse => return rehearse(model),

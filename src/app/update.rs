@@ -42,6 +42,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Paste(text) => paste(model, &text),
         Message::Resized { width, height } => {
             model.size = (width, height);
+            moving::settle_pane(model);
             Vec::new()
         }
         Message::LastKnown(estate) => {
@@ -53,18 +54,18 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
 
 /// Pasted text reaches the reason and the filter, and only while they are being typed: never a command, never the typed name.
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    match &mut model.sheet {
-        Some(sheet) if sheet.editing == Some(Entry::Reason) => sheet.reason.paste(text),
-        Some(_) => {}
-        None => {
-            if let Some(palette) = &mut model.palette {
-                palette.field.paste(text);
-                palette::search(model);
-            } else if let Some(list) = model.typing {
-                model.filters.of_mut(list).paste(text);
-                moving::settle_selection(model);
-            }
+    if let Some(palette) = &mut model.palette {
+        palette.field.paste(text);
+        palette::search(model);
+        return Vec::new();
+    }
+    match (model.typing, &mut model.sheet) {
+        (Some(list), _) => {
+            model.filters.of_mut(list).paste(text);
+            moving::settle_selection(model);
         }
+        (None, Some(sheet)) if sheet.editing == Some(Entry::Reason) => sheet.reason.paste(text),
+        (None, _) => {}
     }
     Vec::new()
 }

@@ -73,6 +73,7 @@ pub const fn word(screen: &Screen) -> &'static str {
     match screen {
         Screen::Main => "main",
         Screen::Fleet(_) => "fleet",
+        Screen::Page(_, page) => page.word(),
         Screen::Image(_) => "image",
         Screen::Activity => "activity",
         Screen::Alerts => "alerts",

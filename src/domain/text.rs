@@ -76,6 +76,14 @@ pub fn escape(text: &str) -> String {
     shown
 }
 
+/// A text as one word for a shell, its treacherous characters escaped.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let text = escape(text);
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':'));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

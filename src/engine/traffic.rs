@@ -7,7 +7,7 @@ use super::situation::{Situation, threshold};
 use super::{Move, Step};
 use crate::domain::fleet::{Route, Slot, WeightStep};
 use crate::operation::event::OperationState;
-use crate::operation::plan::{OperationKind, StepKind};
+use crate::operation::plan::{Friction, OperationKind, StepKind};
 
 impl Situation<'_> {
     /// How traffic reaches the fleet.
@@ -119,7 +119,7 @@ impl Situation<'_> {
 
     /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name.
     pub(super) fn may_shift_blind(&self, target: Slot) -> bool {
-        let typed = matches!(self.plan.friction, crate::operation::plan::Friction::Typed { .. });
+        let typed = matches!(self.plan.friction, Friction::Typed { .. });
         let unknown_since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
         let long = unknown_since.is_some_and(|since| self.now.since(since) >= self.plan.timing.unknown_health);
         long && (typed || self.serves_already(target))

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::aws_lines::{self, NEW_VERSION, aws_line};
 use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::plan::{OperationKind, Plan, Side, StepKind};
 use super::status::WayBackLevel;
@@ -21,6 +22,9 @@ pub struct PlannedCall {
     pub api: &'static str,
     /// What it does, for people.
     pub summary: String,
+    /// The same as a line for AWS's own command line.
+    #[serde(skip)]
+    pub by_hand: String,
 }
 
 /// Every call of the plan.
@@ -28,17 +32,17 @@ pub struct PlannedCall {
 pub fn planned_calls(plan: &Plan) -> Vec<PlannedCall> {
     let mut calls: Vec<PlannedCall> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        for (api, summary) in calls_of(plan, step.kind) {
+        for (api, summary, by_hand) in calls_of(plan, step.kind) {
             // What an earlier step left so is found so.
             if !calls.iter().any(|call| call.api == api && call.summary == summary) {
-                calls.push(PlannedCall { step: index + 1, api, summary });
+                calls.push(PlannedCall { step: index + 1, api, summary, by_hand });
             }
         }
     }
     calls
 }
 
-type Named = (&'static str, String);
+type Named = (&'static str, String, String);
 
 fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
     match step {
@@ -77,7 +81,7 @@ fn resumed(plan: &Plan) -> Vec<Named> {
 }
 
 fn named(call: &CloudCall) -> Named {
-    (call.aws_name(), call.summary())
+    (call.aws_name(), call.summary(), aws_line(call))
 }
 
 fn tag(plan: &Plan, key: &str) -> CloudCall {
@@ -102,10 +106,16 @@ fn template(plan: &Plan) -> Vec<Named> {
     if let Some(version) = to.template_version {
         return vec![named(&CloudCall::PinTemplate { group: to.group.clone(), template: to.template.clone(), version })];
     }
-    let source = plan.template_source().map_or_else(|| "?".to_owned(), |source| format!("{} version {}", source.template, source.version));
+    let source = plan.template_source();
+    let made = source.as_ref().map_or_else(
+        || "# its source is not known yet".to_owned(),
+        |source| aws_lines::create_version(&to.template, &source.template, source.version, &to.image),
+    );
+    let source = source.map_or_else(|| "?".to_owned(), |source| format!("{} version {}", source.template, source.version));
+    let pinned = aws_lines::pin(&to.group, &to.template, NEW_VERSION);
     vec![
-        ("CreateLaunchTemplateVersion", format!("{} new version: {source} with {}", to.template, to.image)),
-        ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template)),
+        ("CreateLaunchTemplateVersion", format!("{} new version: {source} with {}", to.template, to.image), made),
+        ("UpdateAutoScalingGroup", format!("{} launches {} at that version", to.group, to.template), pinned),
     ]
 }
 
@@ -116,12 +126,15 @@ fn refresh(plan: &Plan) -> Vec<Named> {
         return vec![named(&CloudCall::RollbackInstanceRefresh { group: plan.to.group.clone() })];
     }
     let version = plan.to.template_version.map_or_else(|| "that version".to_owned(), |number| format!("version {number}"));
-    vec![("StartInstanceRefresh", format!("{} to {} {version} ({})", plan.to.group, plan.to.template, preferences.words()))]
+    let number = plan.to.template_version.map_or_else(|| NEW_VERSION.to_owned(), |number| number.to_string());
+    let by_hand = aws_lines::refresh(&plan.to.group, &plan.to.template, &number, preferences);
+    vec![("StartInstanceRefresh", format!("{} to {} {version} ({})", plan.to.group, plan.to.template, preferences.words()), by_hand)]
 }
 
 fn raise(plan: &Plan, side: &Side, min: u32) -> Named {
     let call = CloudCall::RaiseMin { group: side.group.clone(), min, max: None };
-    (call.aws_name(), format!("{} (max at least {})", call.summary(), plan.live_sizes.max.max(min)))
+    let max = plan.live_sizes.max.max(min);
+    (call.aws_name(), format!("{} (max at least {max})", call.summary()), format!("{}  # max at least {max}", aws_line(&call)))
 }
 
 /// The servers of a share, and what the route is asked for it.

@@ -2,8 +2,10 @@
 
 pub mod answer;
 pub mod any;
+pub mod aws_lines;
 pub mod bake;
 pub mod bake_progress;
+pub mod build_lines;
 pub mod calls;
 pub mod claim;
 pub mod command;

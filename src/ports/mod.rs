@@ -5,3 +5,4 @@ pub mod budget;
 pub mod cloud;
 pub mod desk;
 pub mod notify;
+pub mod packer;

@@ -26,6 +26,8 @@ use crate::operation::record::OperationView;
 
 /// Lines about the event under the cursor.
 const BELOW: u16 = 7;
+/// Columns before the text of an event that is shown in full.
+const LEAD: usize = 10;
 /// Below so many columns there is room for when, where and what only.
 const NARROW: u16 = 60;
 
@@ -35,7 +37,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let note = if count == 0 { String::new() } else { format!("{}/{count}", (at + 1).min(count)) };
     let inside = paint.boxed(area, &format!("EVENTS newest first{}", asked(model)), &note, true);
     let below = if inside.height >= 14 && count > 0 { BELOW } else { 0 };
-    paint.row(inside, 0, &head());
+    paint.row(inside, 0, &head(model));
     list(model, paint, paint::lines(inside, 1, inside.height.saturating_sub(1 + below)));
     let about = about(model, usize::from(inside.width));
     paint.rows(paint::lines(inside, inside.height.saturating_sub(below), below), &about);
@@ -51,11 +53,14 @@ fn asked(model: &Model) -> String {
     if model.shown.mine {
         asked.push_str("  only mine");
     }
+    if !model.marked_events.is_empty() {
+        asked.push_str(&format!("  {} marked", model.marked_events.len()));
+    }
     asked
 }
 
-fn head() -> Row {
-    paint::toned("TIME     WHO    WHAT   TARGET        DETAIL", Tone::Dim)
+fn head(model: &Model) -> Row {
+    paint::toned(if model.wide { " TIME     TARGET, DETAIL" } else { "TIME     WHO    WHAT   TARGET        DETAIL" }, Tone::Dim)
 }
 
 /// The events around the one under the cursor.
@@ -66,12 +71,50 @@ pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         return paint.row(area, 0, &paint::toned(nothing(model), Tone::Dim));
     }
     let position = rows::event_position(model);
+    if model.wide {
+        return whole(model, paint, area, position);
+    }
     let first = paint::first_shown(position, count, usize::from(area.height));
     for (line, (at, event)) in (0..area.height).zip(all.enumerate().skip(first)) {
         let row = event.and_then(|(view, event)| row(model, view, event, paint, area.width)).unwrap_or_default();
         paint.row(area, line, &row);
         if at == position {
             paint.cursor(area, line);
+        }
+    }
+}
+
+/// The events in full, each over as many lines as it takes; the one under the cursor is always among them.
+fn whole(model: &Model, paint: &mut Paint<'_>, area: Rect, position: usize) {
+    let columns = usize::from(area.width).saturating_sub(LEAD);
+    let lines_of = |at: usize| -> Vec<Row> {
+        let Some((view, event)) = rows::activity_shown(model).nth(at).flatten() else { return Vec::new() };
+        let mark = if rows::is_marked(model, view, event) { "*" } else { " " };
+        let text = format!("{} {}", view.operation.plan.fleet, event_text(&view.operation.plan, event).unwrap_or_default());
+        let lead = |line: usize| if line == 0 { format!("{mark}{} ", event.at.clock()) } else { " ".repeat(LEAD) };
+        let lines = text::wrap(&text, columns).into_iter().enumerate();
+        lines.map(|(line, text)| vec![piece(lead(line), Tone::Dim), piece(text, tone(&event.body))]).collect()
+    };
+    let (mut first, mut above) = (position, 0);
+    while let Some(before) = first.checked_sub(1) {
+        above += lines_of(before).len();
+        if above > usize::from(area.height / 2) {
+            break;
+        }
+        first = before;
+    }
+    let mut line = 0;
+    for at in first..rows::activity_shown(model).len() {
+        if line >= area.height {
+            return;
+        }
+        let begun = line;
+        for row in lines_of(at) {
+            paint.row(area, line, &row);
+            line = line.saturating_add(1);
+        }
+        if at == position {
+            paint.cursor(area, begun);
         }
     }
 }
@@ -97,13 +140,15 @@ pub fn newest(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 
 fn row(model: &Model, view: &OperationView, event: &Event, paint: &Paint<'_>, columns: u16) -> Option<Row> {
     let plan = &view.operation.plan;
+    let mark = if rows::is_marked(model, view, event) { "*" } else { " " };
     if columns < NARROW {
         let fleet = text::left(&plan.fleet.to_string(), 9, paint.glyphs.cut);
-        return Some(vec![piece(format!("{} {fleet} ", event.at.clock()), Tone::Dim), piece(event_text(plan, event)?, tone(&event.body))]);
+        return Some(vec![piece(format!("{}{mark}{fleet} ", event.at.clock()), Tone::Dim), piece(event_text(plan, event)?, tone(&event.body))]);
     }
     let (who, fleet) = (events::who(model, &event.body), plan.fleet.to_string());
     Some(vec![
-        piece(format!("{} ", event.at.clock()), Tone::Dim),
+        piece(event.at.clock(), Tone::Dim),
+        piece(mark, Tone::Key),
         piece(format!("{} ", text::left(&who, 6, paint.glyphs.cut)), if who == "auto" { Tone::Dim } else { Tone::Strong }),
         piece(format!("{:<6} ", Kind::of(&event.body).word()), Tone::Dim),
         piece(format!("{} ", text::left(&fleet, 13, paint.glyphs.cut)), Tone::Plain),

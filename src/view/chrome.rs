@@ -19,6 +19,7 @@ use crate::app::lines::route_words;
 use crate::app::model::{Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
+use crate::app::rows;
 use crate::app::sheet::Subject;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::freeze::Freeze;
@@ -56,6 +57,7 @@ pub fn place(model: &Model, paint: &Paint<'_>, wide: bool) -> Row {
     parts.push(credentials(model));
     parts.push(data_age(model));
     if wide {
+        parts.extend(other_ages(model));
         parts.push(paint::plain(format!("store {}", header.store)));
     }
     if wide && let Some(freeze) = all_frozen(model) {
@@ -115,6 +117,17 @@ fn data_age(model: &Model) -> Row {
     }
 }
 
+/// Sources that are read apart from the listing, each with its age: the opened fleet, and the requests that are counted.
+fn other_ages(model: &Model) -> Option<Row> {
+    let now = model.clock;
+    let opened = model.detail.as_ref().map(|detail| format!("{} {}", detail.value.status.spec.name, stepped(detail.age(now))));
+    let judged = rows::unfinished(model).filter(|view| view.operation.plan.judged);
+    let counted = judged.filter_map(|view| view.progress.last_observed_at).max();
+    let counted = counted.map(|at| format!("requests {}", stepped(now.world.since(at))));
+    let ages: Vec<String> = opened.into_iter().chain(counted).collect();
+    (!ages.is_empty()).then(|| paint::plain(ages.join(", ")))
+}
+
 fn totals(model: &Model) -> Row {
     let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
     let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count();
@@ -165,7 +178,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     if model.palette.is_some() {
         return paint::plain(" go to");
     }
-    if let Some(sheet) = &model.sheet {
+    if let Some(sheet) = model.sheet_in_front() {
         let what = match &sheet.subject {
             Subject::Plan { .. } => "plan".to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
@@ -187,6 +200,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
             " images {crumb} {}",
             crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
         )),
+        Screen::Page(name, page) => paint::plain(format!(" fleets {crumb} {name} {crumb} {}", page.word())),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Sources => paint::plain(" sources and settings"),

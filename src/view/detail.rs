@@ -26,9 +26,10 @@ use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, InstanceId};
 use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
+use crate::domain::traffic::TargetState;
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::ledger::KnownRelease;
 use crate::operation::plan::{OperationKind, StepKind};
@@ -39,6 +40,9 @@ use crate::operation::status::{FleetStatus, GroupStatus};
 
 /// Draws it.
 pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    if model.wide {
+        return by_name(model, name, paint, area);
+    }
     let operation = model.operation_of(name);
     let servers = server_rows(model, name, paint, usize::from(area.width.saturating_sub(44)));
     let steps = operation.map(|view| step_rows(model, view, paint)).unwrap_or_default();
@@ -58,6 +62,40 @@ pub fn draw(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) 
         Some(view) => events(view, model.scroll, paint, rest),
         None => ledger(model, name, paint, rest),
     }
+}
+
+/// Every server by its name, over the whole width.
+fn by_name(model: &Model, name: &FleetName, paint: &mut Paint<'_>, area: Rect) {
+    let inside = paint.boxed(area, &format!("{name}  SERVERS by name"), &servers_age(model, name), true);
+    let Some(status) = model.fleet_status(name) else { return paint.row(inside, 0, &paint::toned("not read yet", Tone::Unknown)) };
+    let empty = std::collections::BTreeMap::new();
+    let targets = model.detail_of(name).map_or(&empty, |detail| &detail.value.target_states);
+    let rows: Vec<Row> = status.groups.iter().flat_map(|group| named_rows(model, status, group, targets, paint)).collect();
+    let first = model.scroll.min(rows.len().saturating_sub(usize::from(inside.height)));
+    paint.rows(inside, rows.get(first..).unwrap_or_default());
+}
+
+fn named_rows(
+    model: &Model,
+    status: &FleetStatus,
+    group: &GroupStatus,
+    targets: &std::collections::BTreeMap<InstanceId, TargetState>,
+    paint: &Paint<'_>,
+) -> Vec<Row> {
+    let row = |instance: &crate::domain::group::Instance| {
+        let dot = dots::state(instance, targets.get(&instance.id).copied());
+        let zone = instance.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
+        let version = instance.template_version.map_or_else(|| "?".to_owned(), |version| version.to_string());
+        let image = instance.image.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        let age = instance.launched_at.map_or_else(String::new, |at| format!("  up {}", about(words::fact_age(model, at))));
+        vec![
+            piece(format!("  {} ", dots::glyph(dot, paint.glyphs)), dots::tone(dot)),
+            piece(format!("{} ", text::left(&instance.id.to_string(), 20, paint.glyphs.cut)), Tone::Plain),
+            piece(format!("{:<11} ", dots::word(dot)), dots::tone(dot)),
+            piece(format!("{} version {version}  {image}{age}", text::left(&zone, 12, paint.glyphs.cut)), Tone::Dim),
+        ]
+    };
+    std::iter::once(paint::toned(group_head(status, group), Tone::Strong)).chain(group.instances.iter().map(row)).collect()
 }
 
 fn servers_age(model: &Model, name: &FleetName) -> String {
@@ -295,19 +333,22 @@ fn drift_rows(model: &Model, status: &FleetStatus, paint: &Paint<'_>, columns: u
     rows
 }
 
-fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
-    let empty = std::collections::BTreeMap::new();
-    let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
+fn group_head(status: &FleetStatus, group: &GroupStatus) -> String {
     let letter = group.slot.map_or("", crate::domain::fleet::Slot::letter);
-    let head = format!(
+    format!(
         "{letter} {}  {}  {}/{} ok  {}",
         strip::version(group),
         strip::role(group),
         words::number(group.healthy),
         group.sizes.desired,
         strip::share(group, &status.spec.route)
-    );
-    let mut rows = vec![paint::toned(head, Tone::Strong)];
+    )
+}
+
+fn group_rows(model: &Model, status: &FleetStatus, group: &GroupStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let empty = std::collections::BTreeMap::new();
+    let targets = model.detail.as_ref().map_or(&empty, |detail| &detail.value.target_states);
+    let mut rows = vec![paint::toned(group_head(status, group), Tone::Strong)];
     let states = dots::states(&group.instances, targets);
     if states.is_empty() {
         rows.push(paint::toned("  no servers", Tone::Dim));

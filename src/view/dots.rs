@@ -46,6 +46,17 @@ pub const fn glyph(dot: Dot, glyphs: &Glyphs) -> &'static str {
     }
 }
 
+/// The state in a word.
+pub const fn word(dot: Dot) -> &'static str {
+    match dot {
+        Dot::Bad => "bad",
+        Dot::Starting => "starting",
+        Dot::Draining => "draining",
+        Dot::Unknown => "unknown",
+        Dot::InService => "in service",
+    }
+}
+
 /// Its tone.
 pub const fn tone(dot: Dot) -> Tone {
     match dot {

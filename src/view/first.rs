@@ -56,15 +56,25 @@ pub fn rows(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 
 /// How credentials come back, and what is off until then.
 pub fn back_again(model: &Model) -> Vec<String> {
-    let sign_in = model.sources.as_ref().and_then(|sources| sources.value.sign_in.as_deref());
-    let how =
-        sign_in.map_or_else(|| "To go on: sign in again in another window.".to_owned(), |line| format!("To go on: run  {line}  in another window."));
+    let how = match sign_in_command(model) {
+        Some(line) => format!("To go on: run  {line}  in another window."),
+        None => "To go on: sign in again in another window.".to_owned(),
+    };
     let off: Vec<String> = [CommandId::Deploy, CommandId::Rollback, CommandId::BackOut].map(|id| model.keymap.first(id)).into();
     vec![
         how,
         again(model),
         format!("{} and every other action are off until then. Drivers go on by themselves once they have credentials.", off.join(" ")),
     ]
+}
+
+fn sign_in_command(model: &Model) -> Option<&str> {
+    model.sources.as_ref().and_then(|sources| sources.value.sign_in.as_deref())
+}
+
+/// How credentials come back, where there is one line for it.
+pub fn sign_in(model: &Model) -> String {
+    sign_in_command(model).map_or_else(|| "Sign in again in another window".to_owned(), str::to_owned)
 }
 
 fn again(model: &Model) -> String {

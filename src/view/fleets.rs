@@ -84,29 +84,34 @@ pub struct Columns {
     name: usize,
     mix: usize,
     versions: usize,
+    new: usize,
     state: usize,
     back: usize,
     age: usize,
 }
 
 impl Columns {
-    /// What fits into `width`: names, bar and states grow with it, versions and ages join from 90 columns on.
+    /// What fits into `width`: names, bar and states grow with it, versions, the share of the newest and ages join from 78 columns on.
     pub fn of(width: usize) -> Self {
-        if width >= 90 {
-            let spare = width - 90;
-            return Self { name: 16 + (spare / 4).min(16), mix: 12, versions: 21, state: 16 + (spare / 4).min(12), back: 9, age: 5 };
+        if width >= 98 {
+            let spare = width - 98;
+            return Self { name: 16 + (spare / 4).min(16), mix: 12, versions: 21, new: 5, state: 16 + (spare / 4).min(12), back: 9, age: 5 };
+        }
+        if width >= 78 {
+            return Self { name: 14, mix: 6, versions: 15, new: 5, state: 13, back: 7, age: 4 };
         }
         let spare = width.saturating_sub(50);
         let (name, mix, state) = (12 + (spare / 2).min(16), 6 + (spare / 8).min(4), 12 + (spare / 4).min(8));
-        Self { name, mix, versions: 0, state, back: 7, age: 0 }
+        Self { name, mix, versions: 0, new: 0, state, back: 7, age: 0 }
     }
 
     /// The head of the columns.
     pub fn head(&self) -> Row {
         let versions = if self.versions == 0 { String::new() } else { format!("{} ", text::left("VERSIONS", self.versions, "")) };
-        let age = if self.age == 0 { String::new() } else { text::right("AGE", self.age, "") };
+        let right = |name: &str, width: usize| if width == 0 { String::new() } else { text::right(name, width, "") };
+        let (new, age) = (right("NEW", self.new), right("AGE", self.age));
         let line = format!(
-            "  {} {} {versions}{} {} {}{age}",
+            "  {} {} {versions}{new}{} {} {}{age}",
             text::left("FLEET", self.name, ""),
             text::left("MIX", self.mix, ""),
             text::left(" OK/ALL", 7, ""),
@@ -130,6 +135,7 @@ impl Columns {
             piece(format!("{} ", text::left(&fleet.spec.name.to_string(), self.name, mark)), Tone::Plain),
             piece(format!("{} ", bars::mix(fleet, self.mix, paint.glyphs)), mix_tone(fleet)),
             piece(self.versions(fleet, paint), Tone::Plain),
+            piece(if self.new == 0 { String::new() } else { text::right(&words::new_share(fleet), self.new, mark) }, Tone::Plain),
             piece(text::right(&words::healthy(fleet), 6, mark), healthy_tone(fleet)),
             piece(if lacking { "! " } else { "  " }, Tone::Bad),
             piece(format!("{} ", text::left(&format!("{sign} {state}"), self.state, mark)), tone),

@@ -82,7 +82,7 @@ fn lines(model: &Model) -> Vec<Line> {
 
 fn key_row(model: &Model, command: &Command, chosen: bool) -> Row {
     let lead = if chosen { ">" } else { " " };
-    let mut row = vec![piece(format!("{lead}  {:<12}", model.keymap.shown(command.id)), Tone::Key), piece(command.about, Tone::Plain)];
+    let mut row = vec![piece(format!("{lead}  {:<13} ", model.keymap.shown(command.id)), Tone::Key), piece(command.about, Tone::Plain)];
     if let Some(reason) = off(model, command) {
         row.push(piece(format!("  (off: {reason})"), Tone::Waits));
     }

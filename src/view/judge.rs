@@ -53,7 +53,7 @@ fn side(name: &str, version: &str, counts: Counts, tone: Tone) -> Row {
 }
 
 /// Errors per request in percent; without requests nobody knows.
-fn rate(counts: Counts) -> String {
+pub fn rate(counts: Counts) -> String {
     if counts.requests == 0 {
         return "?".to_owned();
     }

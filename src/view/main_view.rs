@@ -15,7 +15,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row};
 use super::theme::Tone;
 use super::{first, fleets, images, strip, text};
-use crate::app::model::Model;
+use crate::app::model::{Model, Pane};
 
 /// Lines below the panes.
 const BELOW: u16 = 6;
@@ -50,13 +50,20 @@ pub fn credentials(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row>
 
 /// Images and fleets; what is spare goes to the fleets.
 pub fn side_by_side(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let (images_area, fleets_area) = halves(area);
-    images::draw(model, paint, images_area);
-    fleets::draw(model, paint, fleets_area);
+    let (images_area, fleets_area) = halves(model, area);
+    if images_area.width > 0 {
+        images::draw(model, paint, images_area);
+    }
+    if fleets_area.width > 0 {
+        fleets::draw(model, paint, fleets_area);
+    }
 }
 
-/// The pane of the images and that of the fleets.
-pub fn halves(area: Rect) -> (Rect, Rect) {
+/// The pane of the images and that of the fleets. One of them has it all if that was asked for.
+pub fn halves(model: &Model, area: Rect) -> (Rect, Rect) {
+    if model.wide {
+        return split(area, if model.pane == Pane::Images { area.width } else { 0 });
+    }
     split(area, (area.width * 3 / 10).clamp(28, 48).min(area.width))
 }
 

@@ -18,6 +18,7 @@ mod image;
 mod images;
 mod judge;
 mod main_view;
+mod pages;
 mod paint;
 mod palette;
 mod picker;
@@ -39,15 +40,13 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::app::commands::{self, Place};
-use crate::app::model::{Model, Pane, SMALLEST, Screen};
+use crate::app::model::{Model, Pane, SMALLEST, Screen, WIDE};
 use paint::Paint;
 
 /// Smallest normal layout.
 const NORMAL: (u16, u16) = (80, 24);
 /// Smallest tiny layout.
 const TINY: (u16, u16) = SMALLEST;
-/// From here on there is room for more columns.
-const WIDE: (u16, u16) = (140, 36);
 
 /// Draws everything.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -66,8 +65,12 @@ pub fn cursor_pane(model: &Model) -> Option<Rect> {
         return None;
     }
     let body = chrome::body(area);
-    let (images, fleets) = main_view::halves(if is_wide(area) { wide::panes(model, body) } else { main_view::panes(body) });
-    Some(if model.pane == Pane::Images { images } else { fleets })
+    let (images, fleets) = main_view::halves(model, if is_wide(area) { wide::panes(model, body) } else { main_view::panes(body) });
+    match model.pane {
+        Pane::Images => Some(images),
+        Pane::Fleets => Some(fleets),
+        Pane::Operations | Pane::Activity => None,
+    }
 }
 
 /// What is on the screen, as lines.
@@ -105,8 +108,8 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if let Some(open) = &model.palette {
         return palette::draw(model, open, paint, body);
     }
-    if model.sheet.is_some() {
-        return sheet::draw(model, paint, body);
+    if let Some(open) = model.sheet_in_front() {
+        return sheet::draw(model, open, paint, body);
     }
     if model.picker.is_some() {
         return picker::draw(model, paint, body);
@@ -116,6 +119,7 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Screen::Main if is_wide(area) => wide::draw(model, paint, body),
         Screen::Main => main_view::draw(model, paint, body),
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
+        Screen::Page(name, page) => pages::draw(model, name, *page, paint, body),
         Screen::Image(id) => image::draw(model, id, paint, body),
         Screen::Activity => activity::draw(model, paint, body),
         Screen::Sources => sources::draw(model, paint, body),

@@ -23,8 +23,7 @@ use crate::app::sheet::{Entry, Sending, Sheet, Subject};
 use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
-pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let Some(sheet) = &model.sheet else { return };
+pub fn draw(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
     let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
     let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
     contents(model, sheet, paint, inside);

@@ -144,6 +144,8 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     rows.extend(wrapped("command", &intent.command(&plan.to.label()), Tone::Dim, columns));
     rows.extend(wrapped("plan", &format!("{} in {}, facts of {}", plan.id, plan.place, plan.as_of.clock()), Tone::Dim, columns));
     rows.extend(call_rows(plan, &calls, columns));
+    let by_hand = calls.iter().enumerate();
+    rows.extend(by_hand.flat_map(|(at, call)| wrapped(if at == 0 { "by hand" } else { "" }, &call.by_hand, Tone::Dim, columns)));
     rows
 }
 

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{activity, alerts, chrome, copying, first, help, image, judge, palette, picker, sheet, sheet_text, sources, strip, words};
+use super::{activity, alerts, chrome, copying, first, help, image, judge, pages, palette, picker, sheet, sheet_text, sources, strip, words};
 use crate::app::model::{Model, Screen};
 use crate::app::needs;
 use crate::app::rows;
@@ -28,7 +28,7 @@ pub fn too_small(paint: &mut Paint<'_>, area: Rect) {
 
 /// Draws the visible view in lines.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    if let Some(open) = model.sheet.as_ref().filter(|_| model.copying.is_none()) {
+    if let Some(open) = model.sheet_in_front().filter(|_| model.copying.is_none() && model.palette.is_none()) {
         return draw_sheet(model, open, paint, area);
     }
     let last = area.height.saturating_sub(1);
@@ -67,6 +67,7 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let lines = fleet_lines(model, name, paint, usize::from(area.width));
             paint.rows(area, &lines);
         }
+        Screen::Page(name, page) => pages::list(model, name, *page, paint, area),
         Screen::Image(id) => {
             let lines = image::lines(model, id, paint);
             paint.rows(area, &lines);
@@ -97,6 +98,7 @@ fn head(model: &Model) -> Row {
         (None, Screen::Image(id)) => {
             format!("  image {}", crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label()))
         }
+        (None, Screen::Page(name, page)) => format!("  {name} {}", page.word()),
         (None, Screen::Activity) => "  activity".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
         (None, Screen::Sources) => "  sources".to_owned(),
@@ -110,7 +112,9 @@ fn head(model: &Model) -> Row {
 fn main(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let need = needs::most_urgent(model);
     if let Some(need) = &need {
-        let line = paint::toned(format!(" {} {}", paint.glyphs.waits, need.text), Tone::Waits);
+        // The head says already that they are gone: what brings them back matters more.
+        let text = if model.credentials_gone.is_some() { first::sign_in(model) } else { need.text.clone() };
+        let line = paint::toned(format!(" {} {text}", paint.glyphs.waits), Tone::Waits);
         paint.row(area, 0, &line);
     }
     main_list(model, paint, paint::lines(area, u16::from(need.is_some()), area.height));

@@ -19,8 +19,8 @@ use super::theme::Tone;
 use super::{activity, bars, judge, main_view, strip, words};
 use crate::app::age::about;
 use crate::app::commands::CommandId;
-use crate::app::model::{Model, is_at_work};
-use crate::app::needs;
+use crate::app::model::{Model, Pane, is_at_work};
+use crate::app::{needs, rows};
 use crate::operation::record::OperationView;
 
 /// Draws it.
@@ -38,11 +38,25 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         false,
     );
     paint.rows(inside, &about);
-    let events = paint::lines(area, panes.height + strip_height, activity_height);
-    let inside = paint.boxed(events, "ACTIVITY", &format!("{} all", model.keymap.first(CommandId::Activity)), false);
-    activity::newest(model, paint, inside);
-    let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", false);
+    draw_activity(model, paint, paint::lines(area, panes.height + strip_height, activity_height));
+    let focus = model.pane == Pane::Operations;
+    let inside = paint.boxed(paint::lines(area, rest, bottom), "OPERATIONS", "", focus);
     paint.rows(inside, &operations);
+    if let Some(line) = operation_line(model).filter(|_| focus) {
+        paint.cursor(inside, line);
+    }
+}
+
+fn draw_activity(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let focus = model.pane == Pane::Activity;
+    let inside = paint.boxed(area, "ACTIVITY", &format!("{} all", model.keymap.first(CommandId::Activity)), focus);
+    if focus { activity::list(model, paint, inside) } else { activity::newest(model, paint, inside) }
+}
+
+/// The line of the operation under the cursor: that of the selected fleet.
+fn operation_line(model: &Model) -> Option<u16> {
+    let at = rows::unfinished(model).position(|view| Some(&view.operation.plan.fleet) == model.fleet.as_ref())?;
+    u16::try_from(at).ok()
 }
 
 /// Lines of each part, from above.
@@ -95,7 +109,7 @@ fn selected(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 }
 
 fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {
-    let mut rows: Vec<Row> = model.operations.iter().filter(|view| !view.state().is_final()).map(|view| operation_row(model, view, paint)).collect();
+    let mut rows: Vec<Row> = rows::unfinished(model).map(|view| operation_row(model, view, paint)).collect();
     for status in model.images() {
         if let Some(bake) = &status.image.bake {
             let eta = bake.eta.map(|eta| format!("eta {}", about(eta))).unwrap_or_default();

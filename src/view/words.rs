@@ -130,6 +130,23 @@ fn short_word(word: &str) -> &str {
     }
 }
 
+/// The share of what the fleet moves to, or of what it runs most: of the traffic where that is known, else of its servers; unknown as `?`.
+pub fn new_share(fleet: &FleetStatus) -> String {
+    let parts = super::bars::ordered(fleet);
+    let Some(newest) = fleet.operation.as_ref().map(|operation| operation.to.as_str()).or_else(|| Some(parts.first()?.label.as_str())) else {
+        return "?".to_owned();
+    };
+    let groups: Vec<_> = fleet.groups.iter().filter(|group| super::strip::version(group) == newest).collect();
+    let shares: Option<u32> = groups.iter().map(|group| group.share_pct).sum();
+    let servers: u32 = parts.iter().map(|part| part.servers).sum();
+    let run_it: u32 = parts.iter().filter(|part| part.label == newest).map(|part| part.servers).sum();
+    match shares.filter(|_| fleet.operation.is_some() && !groups.is_empty() && fleet.groups.len() > 1) {
+        Some(share) => format!("{share}%"),
+        None if servers == 0 => "?".to_owned(),
+        None => format!("{}%", u64::from(run_it) * 100 / u64::from(servers)),
+    }
+}
+
 /// `healthy/desired`, unknown as `?`.
 pub fn healthy(fleet: &FleetStatus) -> String {
     format!("{}/{}", number(fleet.healthy), number(fleet.desired))

@@ -35,6 +35,16 @@ fn open_deploy_sheet(screen: &mut support::pty::Terminal) {
     screen.wait_for(&["DEPLOY TO web-prod", "reason", "(y  deploy now)"]);
 }
 
+/// Deploys web 2.14.0 for that reason.
+fn begin_deploy(screen: &mut support::pty::Terminal, why: &str) {
+    open_deploy_sheet(screen);
+    screen.send_after_reading("i");
+    screen.wait_for(&["enter done"]);
+    screen.send(&format!("{why}\r"));
+    screen.wait_for(&[why, " y  deploy now"]);
+    screen.send_after_reading("y");
+}
+
 fn weight(op: &Value) -> u64 {
     op["step"]["index"].as_u64().unwrap()
 }
@@ -43,12 +53,7 @@ fn weight(op: &Value) -> u64 {
 fn a_deploy_outlives_its_terminal_and_is_rolled_back_with_two_keys() {
     let yard = Yard::with_long_windows(WATCHABLE);
     let mut screen = open(&yard, &[]);
-    open_deploy_sheet(&mut screen);
-    screen.send_after_reading("i");
-    screen.wait_for(&["enter done"]);
-    screen.send("cart badge\r");
-    screen.wait_for(&["cart badge", " y  deploy now"]);
-    screen.send_after_reading("y");
+    begin_deploy(&mut screen, "cart badge");
     screen.wait_for(&["op-1", "weight 5%", "RUNNING"]);
     screen.hang_up();
     let left_at = weight(&yard.op("op-1"));

@@ -135,7 +135,9 @@ fn press_until(screen: &mut Terminal, key: &str, text: &str) {
 fn look_around(mut screen: Terminal, fleet: &str) -> Vec<u8> {
     let written = screen.written();
     screen.wait_for(&["FLEETS", fleet]);
-    for keys in ["j", "k", "\t", "2", "\r", "\x1b", ";", "\x1b", "!", "\x1b", "?", "\x1b"] {
+    for keys in
+        ["j", "k", "\t", "2", "w", "w", "d", "m", "l", "\x1b", "\x1b", "\r", "w", "w", "\x1b", ";", "w", "w", "\x1b", "!", "\x1b", "?", "\x1b"]
+    {
         screen.send_after_reading(keys);
     }
     press_until(&mut screen, "\x1b", "FLEETS");
@@ -156,6 +158,40 @@ fn logs_below(dir: &Path) -> Vec<std::path::PathBuf> {
         .flat_map(|path| if path.is_dir() { logs_below(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|end| end == "log"))
         .collect()
+}
+
+/// What only one piece of it would do, planted where everything else is ours: heard by the same ears, through the same terminal.
+#[test]
+fn a_leak_is_heard_whatever_it_is() {
+    let pieces = [
+        "\u{1b}]0;owned\u{7}",
+        "\u{1b}]52;c;eA==\u{1b}\\",
+        "\u{1b}[2K",
+        "\u{1b}[6n",
+        "\u{1b}[?1000h",
+        "\u{1b}[1;5H\u{202e}",
+        "\u{9b}31m",
+        "\u{200b}",
+        "\u{2066}",
+        "\u{feff}",
+        "\u{e0041}",
+        "\u{8}",
+        "\t",
+        "\u{1b}P+q\u{1b}\\",
+        "\u{1b}c",
+        "\u{5}",
+    ];
+    for piece in pieces {
+        let mut command = portable_pty::CommandBuilder::new("printf");
+        command.args(["%s", &format!("\u{1b}[1;1Hours {piece} ours")]);
+        let program = crate::support::pty::Terminal::start(command, 80, 24);
+        let written = program.written();
+        program.ends();
+        let mut listener = Listener { voice: Voice::Screen, wrong: Vec::new(), letters: 0 };
+        Parser::new().advance(&mut listener, &all_of(&written));
+        assert!(listener.letters >= 8, "{piece:?}: the rest was read");
+        assert!(!listener.wrong.is_empty(), "{piece:?} went by unheard");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::processes::{busy, screens, wait_for_no_screen};
 use crate::support::pty::Terminal;
 use crate::support::sshd::Sshd;
 use crate::support::yard::Yard;
-use crate::{WATCHABLE, open, open_deploy_sheet, weight};
+use crate::{WATCHABLE, begin_deploy, open, weight};
 
 fn attached(sshd: &Sshd, line: &Line, yard: &Yard) -> Terminal {
     let screen = Terminal::start(sshd.client(line.door(), &yard.line()), 80, 24);
@@ -23,12 +23,7 @@ fn a_deploy_outlives_every_way_a_connection_ends() {
     let line = Line::to(sshd.address(), Duration::ZERO);
     let mut screen = attached(&sshd, &line, &yard);
     screen.wait_for(&["Nothing needs you"]);
-    open_deploy_sheet(&mut screen);
-    screen.send_after_reading("i");
-    screen.wait_for(&["enter done"]);
-    screen.send("over ssh\r");
-    screen.wait_for(&["over ssh", " y  deploy now"]);
-    screen.send_after_reading("y");
+    begin_deploy(&mut screen, "over ssh");
     screen.wait_for(&["op-1", "weight 5%"]);
     // From here on slowly: each of what follows takes its time, and a dead connection is only missed by a server that has nothing to send.
     yard.speed(1);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::call::{BuildCall, CloudCall};
 use quarterdeck::domain::fleet::RoutePlace;
 use quarterdeck::domain::traffic::RouteAction;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody};
@@ -114,6 +114,20 @@ fn is_sent_as(meant: &CloudCall, call: &Call) -> bool {
     call.action == meant.aws_name() && has && (!whole || call.params.len() == wanted.len()) && weights_are(meant, call)
 }
 
+/// What tells one call of a bake from another.
+fn build_parameters(call: &BuildCall) -> Vec<(String, String)> {
+    let named: Vec<(&str, &str)> = match call {
+        BuildCall::RunInstance(run) => vec![("ClientToken", &run.token), ("ImageId", run.image.as_str())],
+        BuildCall::StopInstance { instance } | BuildCall::TerminateInstance { instance } => vec![("InstanceId.1", instance.as_str())],
+        BuildCall::CreateImage { instance, name, .. } => vec![("InstanceId", instance.as_str()), ("Name", name)],
+        BuildCall::TagResource { id, .. } => vec![("ResourceId.1", id)],
+        BuildCall::DeleteVolume { volume } => vec![("VolumeId", volume)],
+        BuildCall::DeleteKeyPair { key_pair } => vec![("KeyPairId", key_pair)],
+        BuildCall::DeleteSecurityGroup { group } => vec![("GroupId", group)],
+    };
+    named.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// What is sent, in query form, and whether that is all.
 fn parameters(call: &CloudCall) -> (Vec<(String, String)>, bool) {
     let group = |name: &str| ("AutoScalingGroupName".to_owned(), name.to_owned());
@@ -156,6 +170,7 @@ fn parameters(call: &CloudCall) -> (Vec<(String, String)>, bool) {
             let each = all.zip(1..).flat_map(|((group, key, value), at)| tagged(at, group.as_str(), key, Some(value)));
             (each.collect(), true)
         }
+        CloudCall::Build { what } => (build_parameters(what), false),
         CloudCall::Untag { groups, keys } => {
             let all = groups.iter().flat_map(|group| keys.iter().map(move |key| (group, key)));
             (all.zip(1..).flat_map(|((group, key), at)| tagged(at, group.as_str(), key, None)).collect(), true)

@@ -2,7 +2,8 @@
 //!
 //! [`AwsCloud`] asks, [`AwsWriter`] changes; both share clients, the cache of numbered template versions (they never change) and the route
 //! actions last read (a write is made from them). Every call goes through the gate: it waits for the shared budget, and reads are asked
-//! again twice at most when the service is busy or the connection broke. The SDK's own retries are off; writes are sent once. An answer that breaks off is none.
+//! again twice at most when the service is busy or the connection broke. The SDK's own retries are off; writes are sent once. An answer that
+//! breaks off is none.
 
 mod actions;
 mod ages;

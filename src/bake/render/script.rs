@@ -113,9 +113,9 @@ fn chef(number: usize, chef: &Chef, packages: &str) -> Result<String, RenderErro
     let run_list = word(&chef.run_list.join(","))?;
     let cookbooks = word(&chef.cookbooks)?;
     Ok(format!(
-        "  command -v chef-client >/dev/null || {{\n  {}    chef-client() {{ cinc-client \"$@\"; }}\n  }}\n  chef-client --local-mode \
-         --chef-license accept-silent --no-color --force-formatter -F doc --config-option \"cookbook_path=$PWD/\"{cookbooks} -j {} -o {run_list}\n",
-        need("cinc-client", packages),
+        "  client=chef-client\n  command -v chef-client >/dev/null || client=cinc-client\n{}  exec \"$client\" --local-mode --chef-license accept-silent \\\n    \
+         --no-color --force-formatter -F doc --config-option \"cookbook_path=$PWD/\"{cookbooks} -j {} -o {run_list}\n",
+        need("\"$client\"", packages),
         data_path(number)
     ))
 }

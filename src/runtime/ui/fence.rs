@@ -55,7 +55,7 @@ impl Fence {
 
     /// Whether a key may go on to the model. Leaving and suspending always may.
     pub fn lets_pass(&self, model: &Model, key: Key, alone: bool) -> bool {
-        let Some(sheet) = &model.sheet else { return true };
+        let Some(sheet) = model.sheet_in_front() else { return true };
         if matches!(key, Key::Ctrl('c' | 'z')) {
             return true;
         }

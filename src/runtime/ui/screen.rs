@@ -33,8 +33,8 @@ const TICK: Duration = Duration::from_millis(500);
 const FRAME_REMOTE: Duration = Duration::from_millis(100);
 /// Least time between frames caused by data, locally.
 const FRAME_LOCAL: Duration = Duration::from_millis(33);
-/// How long what follows the cursor waits for the next key.
-const FOLLOW: Duration = Duration::from_millis(40);
+/// How long what follows the cursor waits for the next key: a little longer than a held-down key takes to come again.
+const FOLLOW: Duration = Duration::from_millis(36);
 /// How long leaving waits for the answer to a `y`.
 const LAST_ANSWER: Duration = Duration::from_millis(1_500);
 /// How long leaving waits for the terminal's answer to a question.

@@ -70,11 +70,11 @@ fn from_the_alarm_to_the_rollback_in_three_keys() {
 #[test]
 fn an_error_lets_the_rows_age_and_stays_in_the_inbox_until_it_is_read() {
     let mut session = Session::with(None);
-    session.wait(Millis::secs(16)).take(Message::Tick);
+    session.wait(Millis::secs(26)).take(Message::Tick);
     let no = estate_no(&session);
     let error = DeskError::Cloud(CloudError::new(CloudErrorKind::Throttled, "DescribeInstances", "slow down"));
     session.take(Message::Reply { no, reply: Reply::Estate(Err(error)) });
-    session.expect("web-prod").expect("cached 10s").expect("! 1").press("!").expect("slow down").press("esc").expect_not("! 1");
+    session.expect("web-prod").expect("cached 20s").expect("! 1").press("!").expect("slow down").press("esc").expect_not("! 1");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn the_filter_narrows_the_list_and_escape_widens_it_again() {
 #[test]
 fn help_lists_every_command_and_why_it_is_off() {
     let mut session = Session::with(None);
-    session.model.size = (120, 60);
+    session.model.size = (120, 72);
     session.press("?").expect("(off: no operation is at work on web-prod)").expect("leave at once");
     for command in crate::app::commands::COMMANDS {
         session.expect(command.about);

@@ -3,8 +3,11 @@
 use super::{Session, buffer};
 use crate::app::message::Reply;
 use crate::app::{Effect, Message, fixture};
+use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::ids::FleetName;
 use crate::domain::text::is_treacherous;
+use crate::domain::time::Millis;
+use crate::operation::event::{CallOutcome, EventBody};
 use crate::ports::desk::DeskError;
 
 const HOSTILE: &str = "a\x1b]0;x\x07\u{202e}b\u{200b}";
@@ -41,7 +44,7 @@ fn assert_tame(session: &Session) {
 fn hostile_names_never_reach_the_buffer_raw() {
     let mut session = hostile_session();
     assert_tame(&session);
-    for keys in ["enter", "esc", "tab", "D", "esc", "R"] {
+    for keys in ["w", "w", "d", "esc", "enter", "m", "esc", "w", "w", "esc", "tab", "D", "esc", "R"] {
         session.press(keys);
         assert_tame(&session);
     }
@@ -54,4 +57,29 @@ fn hostile_names_never_reach_the_buffer_raw() {
     session.press("r").planned(Err(DeskError::other(HOSTILE, HOSTILE)));
     assert_tame(&session);
     assert!(session.screen().contains("\\u{1b}"), "{}", session.screen());
+}
+
+/// The body of a refusal is the cloud's, or that of whoever answers in its place: a proxy, a portal.
+#[test]
+fn the_words_of_a_refusal_never_reach_the_buffer_raw() {
+    let mut view = fixture::holding();
+    for event in &mut view.events {
+        if let EventBody::CallEnded { outcome, .. } = &mut event.body {
+            *outcome = CallOutcome::Refused { kind: CloudErrorKind::Denied, message: HOSTILE.into() };
+        }
+    }
+    let mut session = Session::with(Some(view));
+    session.wait(Millis::secs(16)).take(Message::Tick);
+    let refusal = || DeskError::Cloud(CloudError::new(CloudErrorKind::Denied, "DescribeInstances", HOSTILE));
+    let no = session.newest(|effect| if let Effect::ReadEstate { no } = effect { Some(*no) } else { None });
+    session.take(Message::Reply { no, reply: Reply::Estate(Err(refusal())) });
+    for keys in ["!", "esc", ";", "w", "c", "esc", "w", "esc", "enter", "esc", ",", "esc", "R"] {
+        session.press(keys);
+        assert_tame(&session);
+    }
+    session.planned(Err(refusal())).expect("\\u{1b}");
+    assert_tame(&session);
+    session.press("esc !");
+    let copied: String = crate::app::copying::menu(&session.model).unwrap().items.iter().map(|item| item.text.replace('\n', "")).collect();
+    assert!(copied.contains("\\u{1b}") && !copied.chars().any(is_treacherous), "{copied:?}");
 }

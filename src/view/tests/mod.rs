@@ -7,6 +7,8 @@ mod flows;
 mod frames;
 mod ground;
 mod hostile;
+mod looking;
+mod modes;
 mod sheets;
 mod sizes;
 mod ways;
@@ -110,6 +112,7 @@ fn key_named(name: &str) -> Key {
         "tab" => Key::Tab,
         "backspace" => Key::Backspace,
         "down" => Key::Down,
+        "space" => Key::Char(' '),
         _ => match name.strip_prefix("ctrl-") {
             Some(c) => Key::Ctrl(c.chars().next().unwrap()),
             None => Key::Char(name.chars().next().unwrap()),

@@ -77,6 +77,16 @@ fn staged() -> Vec<(&'static str, Model)> {
         }),
         ("credentials_gone", ground::without_credentials().model),
         ("first_run", ground::first_run().model),
+        ("main_whole", scene(Some(fixture::canary()), "w").model),
+        ("fleet_servers", {
+            let mut model = read(fixture::holding());
+            model.wide = true;
+            model
+        }),
+        ("fleet_describe", scene(Some(fixture::holding()), "d").model),
+        ("fleet_metrics", scene(Some(fixture::holding()), "enter m").model),
+        ("activity_marked", scene(Some(fixture::holding()), "; space space w").model),
+        ("help_over_sheet", planned(scene(Some(fixture::canary()), "R ?"), fixture::rollback_plan())),
         ("sheet_freeze", scene(None, "F v").model),
         ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
         ("fleet_frozen", frozen(scene(None, "enter").model)),

@@ -1,0 +1,246 @@
+//! A bake's log: its bytes with an index of its lines, so that a screen can jump, follow and search in hundreds of thousands of them.
+
+use memchr::{memchr_iter, memmem};
+
+use crate::domain::text::Untrusted;
+
+/// A log that grows at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    bytes: Vec<u8>,
+    /// Where each line begins; the last may not have ended yet.
+    starts: Vec<usize>,
+    /// The lines before which something was lost.
+    lost: Vec<usize>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), starts: vec![0], lost: Vec::new() }
+    }
+}
+
+impl Log {
+    /// Adds what came next.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let at = self.bytes.len();
+        self.starts.extend(memchr_iter(b'\n', bytes).map(|end| at + end + 1));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Says that something is missing between what came last and what comes next. A line that was broken off ends here.
+    pub fn lose(&mut self) {
+        if self.bytes.last().is_some_and(|last| *last != b'\n') {
+            self.append(b"\n");
+        }
+        let next = self.starts.len() - 1;
+        if self.lost.last() != Some(&next) {
+            self.lost.push(next);
+        }
+    }
+
+    /// All bytes, as they came.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many lines have ended.
+    #[must_use]
+    pub const fn whole_lines(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// How many lines there are to be shown, with one at the end that has begun and not ended.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        let open = self.starts.last().is_some_and(|start| *start < self.bytes.len());
+        self.whole_lines() + usize::from(open)
+    }
+
+    /// The bytes of a line, from 0, without its end.
+    #[must_use]
+    pub fn raw(&self, line: usize) -> Option<&[u8]> {
+        let start = *self.starts.get(line)?;
+        let end = self.starts.get(line + 1).map_or(self.bytes.len(), |next| next - 1);
+        let bytes = self.bytes.get(start..end)?;
+        Some(bytes.strip_suffix(b"\r").unwrap_or(bytes))
+    }
+
+    /// A line as a terminal would have left it: what a carriage return wrote over is gone.
+    #[must_use]
+    pub fn line(&self, line: usize) -> Option<Untrusted> {
+        let last = self.raw(line)?.rsplit(|byte| *byte == b'\r').find(|part| !part.is_empty()).unwrap_or_default();
+        Some(Untrusted::new(String::from_utf8_lossy(last)))
+    }
+
+    /// Where a line begins, in bytes.
+    #[must_use]
+    pub fn offset_of(&self, line: usize) -> Option<u64> {
+        self.starts.get(line).map(|start| *start as u64)
+    }
+
+    /// The line in which a byte stands.
+    #[must_use]
+    pub fn line_at(&self, offset: u64) -> usize {
+        self.starts.partition_point(|start| *start as u64 <= offset).saturating_sub(1)
+    }
+
+    /// The lines before which something was lost, in order.
+    #[must_use]
+    pub fn lost(&self) -> &[usize] {
+        &self.lost
+    }
+}
+
+/// A search that goes on in small pieces, so that nobody waits for it, and goes on when the log has grown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    needle: Vec<u8>,
+    /// Whether capitals matter: they do where the needle has one.
+    exact: bool,
+    next_line: usize,
+    hits: Vec<usize>,
+}
+
+impl Search {
+    /// A search for a text; one without capitals finds them too.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let exact = text.chars().any(char::is_uppercase);
+        Self { needle: text.as_bytes().to_vec(), exact, next_line: 0, hits: Vec::new() }
+    }
+
+    /// Looks at about so many bytes more. True when all lines that have ended were looked at.
+    pub fn advance(&mut self, log: &Log, bytes: usize) -> bool {
+        let whole = log.whole_lines();
+        let Some(&start) = log.starts.get(self.next_line).filter(|_| self.next_line < whole) else { return true };
+        let after = log.starts.partition_point(|at| *at <= start.saturating_add(bytes)).saturating_sub(1).clamp(self.next_line + 1, whole);
+        let end = log.starts.get(after).copied().unwrap_or(log.bytes.len());
+        let piece = log.bytes.get(start..end).unwrap_or_default();
+        let lowered = (!self.exact).then(|| piece.to_ascii_lowercase());
+        for found in memmem::find_iter(lowered.as_deref().unwrap_or(piece), &self.needle) {
+            let line = log.line_at((start + found) as u64);
+            if self.hits.last() != Some(&line) {
+                self.hits.push(line);
+            }
+        }
+        self.next_line = after;
+        after == whole
+    }
+
+    /// The lines that were found so far, in order.
+    #[must_use]
+    pub fn hits(&self) -> &[usize] {
+        &self.hits
+    }
+
+    /// The first line found after this one; round to the first of all.
+    #[must_use]
+    pub fn after(&self, line: usize) -> Option<usize> {
+        let next = self.hits.partition_point(|hit| *hit <= line);
+        self.hits.get(next).or(self.hits.first()).copied()
+    }
+
+    /// The last line found before this one; round to the last of all.
+    #[must_use]
+    pub fn before(&self, line: usize) -> Option<usize> {
+        let earlier = self.hits.partition_point(|hit| *hit < line);
+        earlier.checked_sub(1).and_then(|at| self.hits.get(at)).or(self.hits.last()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn log(text: &str) -> Log {
+        let mut log = Log::default();
+        log.append(text.as_bytes());
+        log
+    }
+
+    #[test]
+    fn lines_are_as_a_terminal_would_have_left_them() {
+        let log = log("one\r\n10%\r55%\rdone\r\n\nopen");
+        let lines: Vec<String> = (0..log.lines()).map(|line| log.line(line).unwrap().shown()).collect();
+        assert_eq!((lines, log.whole_lines()), (["one", "done", "", "open"].map(str::to_owned).to_vec(), 3));
+        assert_eq!((log.line(4), log.offset_of(1), log.line_at(5), log.line_at(99)), (None, Some(5), 1, 3));
+    }
+
+    #[test]
+    fn a_gap_ends_the_line_that_was_broken_off() {
+        let mut log = log("one\ntw");
+        log.lose();
+        log.lose();
+        log.append(b"ree\n");
+        assert_eq!((log.bytes(), log.lost()), (b"one\ntw\nree\n".as_slice(), [2].as_slice()));
+    }
+
+    #[test]
+    fn a_search_goes_on_where_it_was_when_the_log_has_grown() {
+        let mut log = log("Web\nnothing\nweb web\nwe");
+        let mut search = Search::new("web");
+        assert!(!search.advance(&log, 1));
+        while !search.advance(&log, 1) {}
+        assert_eq!(search.hits(), [0, 2]);
+        log.append(b"b\n");
+        assert!(search.advance(&log, 100));
+        assert_eq!(
+            (search.hits(), search.after(0), search.after(3), search.before(2), search.before(0)),
+            ([0, 2, 3].as_slice(), Some(2), Some(0), Some(0), Some(3))
+        );
+        let mut exact = Search::new("Web");
+        assert!(exact.advance(&log, 100));
+        assert_eq!(exact.hits(), [0]);
+    }
+
+    #[test]
+    fn two_hundred_thousand_lines_are_followed_and_searched_in_pieces_that_nobody_waits_for() {
+        let mut log = Log::default();
+        let mut longest = std::time::Duration::ZERO;
+        let mut timed = |work: &mut dyn FnMut()| {
+            let began = std::time::Instant::now();
+            work();
+            longest = longest.max(began.elapsed());
+        };
+        for block in 0..200 {
+            let text: String =
+                (0..1_000).map(|line| format!("Get:{line} http://mirror/pool/main block {block} of a long log that somebody follows\n")).collect();
+            timed(&mut || log.append(text.as_bytes()));
+        }
+        let mut search = Search::new("block 77 ");
+        let mut over = false;
+        while !over {
+            timed(&mut || over = search.advance(&log, 64 * 1_024));
+        }
+        assert_eq!((log.lines(), search.hits().len()), (200_000, 1_000));
+        println!("the longest of {} appends and of the pieces of a search took {longest:?}", 200);
+        // Unoptimised, on a machine that others use too.
+        assert!(longest < std::time::Duration::from_millis(80), "{longest:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_search_finds_the_lines_that_contain_the_text_however_it_is_cut(text in "[ab\n]{0,200}", needle in "[ab]{1,3}", piece in 1_usize..50) {
+            let log = log(&format!("{text}\n"));
+            let mut search = Search::new(&needle);
+            while !search.advance(&log, piece) {}
+            let expected: Vec<usize> = format!("{text}\n").split('\n').enumerate().filter(|(_, line)| line.contains(&needle)).map(|(at, _)| at).collect();
+            prop_assert_eq!(search.hits(), expected.as_slice());
+        }
+
+        #[test]
+        fn any_bytes_in_any_pieces_are_the_same_log(pieces in proptest::collection::vec(any::<Vec<u8>>(), 0..8)) {
+            let (mut log, mut whole) = (Log::default(), Log::default());
+            pieces.iter().for_each(|piece| log.append(piece));
+            whole.append(&pieces.concat());
+            prop_assert_eq!(&log, &whole);
+            for line in 0..log.lines() {
+                prop_assert!(log.line(line).is_some());
+                prop_assert_eq!(log.line_at(log.offset_of(line).unwrap()), line);
+            }
+        }
+    }
+}
