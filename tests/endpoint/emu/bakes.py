@@ -71,7 +71,7 @@ class _Script:
 
 def _script(instance):
     if "qd_script" not in instance.__dict__:
-        data = instance.user_data.as_bytes() if instance.user_data else b""
+        data = base64.b64decode(instance.user_data.as_bytes()) if instance.user_data else b""
         document = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         text = document.decode(errors="replace")
         instance.__dict__["qd_script"] = _Script(text) if "qd_part " in text else None
