@@ -15,7 +15,7 @@ use quarterdeck::operation::command::{Command, Who};
 use quarterdeck::operation::event::{Event, EventBody};
 use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::lease::{Holder, LEASE_LIFE, Lease};
-use quarterdeck::operation::plan::StepKind;
+use quarterdeck::operation::plan::{Plan, StepKind};
 use quarterdeck::operation::record::{Appended, Operation};
 
 use crate::bench::Bench;
@@ -47,6 +47,7 @@ impl Host {
 
 #[async_trait]
 impl Hands for Host {
+    type Work = Plan;
     type Error = LeaseLost;
 
     fn boot_now(&self) -> BootTime {
