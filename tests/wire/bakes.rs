@@ -10,7 +10,8 @@ const RECIPE: &str = "name = \"web-wire\"\ntime_limit = \"45m\"\n[app]\nname = \
 
 /// Begins a bake whose one provisioner runs this command.
 fn begin(yard: &Yard, command: &str, more: &[&str]) -> String {
-    let path = yard.qd.state_dir().join("web.toml");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.toml");
     let base = yard.image("web 2.14.0");
     std::fs::write(&path, format!("{}[base]\nid = \"{base}\"\n", RECIPE.replace("COMMAND", command))).unwrap();
     let path = path.display().to_string();

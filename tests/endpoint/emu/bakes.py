@@ -119,9 +119,19 @@ def _create_image(self, instance_id, name, description, tag_specifications):
     return _create_once(self, instance_id, name, description, image_tags)
 
 
+def _check_mapping(device_mapping):
+    # AWS takes the size of a device that the image has from there; moto asks for it.
+    ebs = device_mapping.get("Ebs", {})
+    if "DeviceName" in device_mapping and ebs and not ebs.get("VolumeSize") and not ebs.get("SnapshotId"):
+        ebs["VolumeSize"] = 8
+    _check_once(device_mapping)
+
+
 def install():
     """Patch moto's instances and images; `images` comes before."""
-    global _run_once, _create_once
+    global _run_once, _create_once, _check_once
+    _check_once = InstanceResponse._validate_block_device_mapping
+    InstanceResponse._validate_block_device_mapping = staticmethod(_check_mapping)
     _run_once, _create_once = InstanceResponse.run_instances, amis.AmiBackend.create_image
     InstanceResponse.run_instances = _run_instances
     amis.AmiBackend.create_image = _create_image
