@@ -288,9 +288,13 @@ fn last_view(model: &mut Model) {
 
 /// Shows a page about the fleet; the same key once more closes it.
 fn show_page(model: &mut Model, page: Page) {
-    if let Some(fleet) = model.acting_fleet().cloned() {
-        show(model, Screen::Page(fleet, page));
+    let Some(fleet) = model.acting_fleet().cloned() else { return };
+    let wanted = Screen::Page(fleet, page);
+    if model.screen() != &wanted {
+        // From one page to the next: escape leaves them all.
+        model.screens.retain(|open| !matches!(open, Screen::Page(..)));
     }
+    show(model, wanted);
 }
 
 /// The activity, narrowed to the operation of the fleet.

@@ -156,8 +156,7 @@ fn move_alert(model: &mut Model, by: isize) {
 pub fn focus(model: &mut Model, pane: Pane) {
     if matches!(pane, Pane::Operations | Pane::Activity) && !model.has_four_panes() {
         let key = model.keymap.first(CommandId::NextMatch);
-        model.notice =
-            Some(format!("Operations have a pane of their own from {}x{} on: {key} goes to the next fleet that needs somebody", WIDE.0, WIDE.1));
+        model.notice = Some(format!("No room for that pane below {}x{}: {key} goes to what needs somebody", WIDE.0, WIDE.1));
         return;
     }
     model.pane = pane;

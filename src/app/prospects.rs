@@ -27,7 +27,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::Rollback | CommandId::BackOut if has_marks(model) => may_act(model),
         CommandId::Rehearse => may_look(model),
         CommandId::Mark if model.screen() == &Screen::Main && model.fleet.is_none() => Some("no fleet is selected".to_owned()),
-        CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)),
+        CommandId::Deploy | CommandId::Recycle => general(model).or_else(|| facts_too_old(model)).or_else(|| busy(model)).or_else(|| frozen(model)),
         CommandId::Rollback | CommandId::Freeze => general(model),
         CommandId::BackOut | CommandId::Promote | CommandId::Pause => general(model).or_else(|| command_hindrance(model, id)),
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
@@ -100,6 +100,13 @@ fn busy(model: &Model) -> Option<String> {
     let view = model.working_on(model.acting_fleet()?)?;
     let (back_out, roll_back) = (key(model, CommandId::BackOut), key(model, CommandId::Rollback));
     Some(format!("{} {} is at work here: {back_out} backs it out, {roll_back} rolls the fleet back", view.operation.word(), view.operation.id))
+}
+
+fn frozen(model: &Model) -> Option<String> {
+    let freezes = &model.fleet_status(model.acting_fleet()?)?.freezes;
+    let freeze = freezes.iter().find(|freeze| freeze.until > model.clock.world)?;
+    let (lift, roll_back) = (key(model, CommandId::Freeze), key(model, CommandId::Rollback));
+    Some(format!("frozen for {}: {lift} lifts that, {roll_back} passes it", super::age::about(freeze.until.since(model.clock.world))))
 }
 
 fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {

@@ -84,6 +84,8 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
             None => watch::recover(desk, args.json, out).await,
         },
-        Command::Keys(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => Err(Failure::Usage("this needs no desk".to_owned())),
+        Command::Keys(_) | Command::Recipe(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => {
+            Err(Failure::Usage("this needs no desk".to_owned()))
+        }
     }
 }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Setting;
+use crate::bake::key::key as content_key;
 use crate::bake::render::{self, Order, RenderError, UserData};
 use crate::domain::bake::{BaseImage, GATES_KEY, KEY_KEY};
 use crate::domain::ids::{OperationId, PlanId};
@@ -52,7 +53,7 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
     }
     let version = version(wish)?;
     let base = base(recipe, facts)?;
-    let key = content_key(wish, &version, &base)?;
+    let key = content_key(&base.id, recipe, &wish.files, &version);
     let known = with_key(facts.images, &key);
     if let Some(image) = known.iter().find(|image| image.state == ImageState::Available && finished(image)).filter(|_| !wish.force) {
         let why = format!("{} was baked from the same inputs (key {}): {}", image.id, short(&key), gates_words(image));
@@ -168,14 +169,6 @@ fn base(recipe: &Recipe, facts: &BakeFacts<'_>) -> Result<BaseImage, Refusal> {
         return Err(Refusal::new(why, "name the account in the recipe's `owner`: whose images these are decides what runs on your servers"));
     }
     Ok(newest.clone())
-}
-
-/// Digest of everything that goes into the image.
-fn content_key(wish: &BakeWish, version: &str, base: &BaseImage) -> Result<String, Refusal> {
-    let order = Order { recipe: &wish.recipe, version, operation: &OperationId::new("key"), time_to_live: Millis::ZERO };
-    let rendered = render::builder(order, &wish.files).map_err(unrenderable)?;
-    let parts = [base.id.as_str(), wish.recipe.name.as_str(), version, &format!("{:?}", wish.recipe.builder), &rendered.document];
-    Ok(hex_digest(parts.join("\u{0}").as_bytes(), 16))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

@@ -46,7 +46,7 @@ impl Desk for Office {
             account: identity.map(|identity| identity.account.as_str().into()),
             caller: identity.map(|identity| identity.caller.clone()),
             read_only: self.settings.read_only,
-            credentials_end: self.cloud.credentials_until().or_else(|| identity.and_then(|identity| identity.expires_at)),
+            credentials_end: self.cloud.credentials_until().or_else(|| self.told_credentials_end()),
             time_scale: self.settings.time_scale,
             store: if self.store.is_shared() { format!("shared on {}", host::host_name().shown()) } else { "mine only".to_owned() },
             user: host::who("".into()).short(),

@@ -52,13 +52,15 @@ struct ClockReading {
     world: WorldTime,
     boot: BootTime,
     speed: f64,
+    /// When the credentials of a simulated caller end, as it was told with the time.
+    credentials_end: Option<WorldTime>,
 }
 
 impl ClockReading {
     /// A simulated world that was just opened tells its time at no cost: the first frame has the right one.
     fn of(world: &SimCloud) -> Option<Self> {
         let (now, speed) = (world.with_world(World::now).ok()?, world.speed_now().ok()?);
-        Some(Self { world: now, boot: host::boot_now(), speed })
+        Some(Self { world: now, boot: host::boot_now(), speed, credentials_end: None })
     }
 }
 
@@ -121,6 +123,12 @@ impl Office {
         self.clock_reading().map(|reading| reading.speed)
     }
 
+    /// When credentials end, as it was last told without asking AWS.
+    pub(super) fn told_credentials_end(&self) -> Option<WorldTime> {
+        let told = self.clock_reading().and_then(|reading| reading.credentials_end);
+        told.or_else(|| self.known_identity().and_then(|identity| identity.expires_at))
+    }
+
     /// World time as well as it is known without asking anybody.
     #[must_use]
     pub fn now(&self) -> WorldTime {
@@ -143,7 +151,13 @@ impl Office {
     pub async fn read_clock(&self) -> Result<WorldTime, CloudError> {
         let reader = self.cloud.reader(super::cloud::Urgency::Visible);
         let (world, speed) = (reader.now().await?, reader.speed().await?);
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(ClockReading { world, boot: host::boot_now(), speed });
+        let credentials_end = match &self.cloud {
+            // New ones end later than those this process began with; while there are none, the last end stands.
+            Cloud::Sim(_) => reader.identity().await.map_or_else(|_| self.told_credentials_end(), |identity| identity.expires_at),
+            #[cfg(feature = "aws")]
+            Cloud::Aws(_) => None,
+        };
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(ClockReading { world, boot: host::boot_now(), speed, credentials_end });
         Ok(world)
     }
 }

@@ -112,7 +112,7 @@ fn data_age(model: &Model) -> Row {
     let age = words::estate_age(model);
     match (&model.estate, model.estate_remembered || model.estate_problem.is_some()) {
         (None, _) => toned("data ?", Tone::Unknown),
-        (Some(_), true) => toned(format!("cached {age}"), Tone::Waits),
+        (Some(_), true) => toned(format!("cached {}", words::cached_age(model)), Tone::Waits),
         (Some(_), false) => paint::plain(format!("data {age}")),
     }
 }

@@ -47,7 +47,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn title(model: &Model, link: &str) -> String {
     let mut title = "FLEETS".to_owned();
     if model.estate_remembered || model.estate_problem.is_some() {
-        title.push_str(&format!("  last known, {}", words::estate_age(model)));
+        title.push_str(&format!("  last known, {}", words::cached_age(model)));
     }
     if model.fleet_sort != FleetSort::Listed {
         title.push_str(&format!("  by {}", model.fleet_sort.word()));

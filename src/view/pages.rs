@@ -16,7 +16,7 @@ use super::text;
 use super::theme::Tone;
 use super::{releases, strip, words};
 use crate::app::age::about;
-use crate::app::lines::{step_name, verdict_word};
+use crate::app::lines::verdict_word;
 use crate::app::model::{Model, Page};
 use crate::domain::fleet::{FleetSource, FleetSpec};
 use crate::domain::ids::FleetName;
@@ -145,20 +145,20 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
         rows.push(paint::toned(" no verdict yet: it counts from the first step with traffic", Tone::Dim));
         return rows;
     }
-    rows.push(paint::toned(" TIME     VERDICT  CANDIDATE           STABLE              p         STEP", Tone::Dim));
+    rows.push(paint::toned(" TIME     VERDICT CANDIDATE               STABLE                  p         STEP", Tone::Dim));
     rows.extend(verdicts);
     rows
 }
 
 fn verdict_rows(view: &OperationView) -> Vec<Row> {
-    let side = |counts| format!("{:>7} {:>6}/{:<5}", rate(counts), counts.errors, counts.requests);
+    let side = |counts: crate::domain::traffic::Counts| format!("{:>7} {:>14}  ", rate(counts), format!("{}/{}", counts.errors, counts.requests));
     let row = |event: &crate::operation::event::Event| {
         let EventBody::Judged { step, verdict } = &event.body else { return None };
         Some(vec![
             piece(format!(" {} ", event.at.clock()), Tone::Dim),
             piece(format!("{:<8}", verdict_word(verdict.word)), verdict_tone(verdict.word)),
             piece(format!("{}{}", side(verdict.candidate), side(verdict.stable)), Tone::Plain),
-            piece(format!("{:<9} {}", verdict.p_words(), step_name(&view.operation.plan, *step)), Tone::Plain),
+            piece(format!("{:<9} {}", verdict.p_words(), step + 1), Tone::Plain),
         ])
     };
     view.events.iter().rev().filter_map(row).collect()

@@ -194,6 +194,12 @@ pub fn estate_age(model: &Model) -> String {
     model.estate.as_ref().map_or_else(|| "?".to_owned(), |estate| stepped(estate.age(model.clock)))
 }
 
+/// The same of what was read before: `just now`, where it would be taken for what is.
+pub fn cached_age(model: &Model) -> String {
+    let age = estate_age(model);
+    if age == "now" { "just now".to_owned() } else { age }
+}
+
 /// The age of a fact that was true at `as_of`, inside the estate.
 pub fn fact_age(model: &Model, as_of: WorldTime) -> Millis {
     match &model.estate {

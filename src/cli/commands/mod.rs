@@ -10,6 +10,7 @@ pub mod images;
 pub mod keys;
 pub mod ledger;
 pub mod ops;
+pub mod recipe;
 mod rehearse;
 mod several;
 pub mod sim;

@@ -57,7 +57,7 @@ fn a_wide_screen_has_four_panes_and_a_smaller_one_says_where_they_are() {
     assert_eq!(session.model.pane, Pane::Fleets, "round all four");
     session.press("4").take(Message::Resized { width: 80, height: 24 });
     assert_eq!(session.model.pane, Pane::Fleets, "no focus on a pane that is gone");
-    session.press("3").expect("from 140x36 on").press("4").expect("EVENTS newest first");
+    session.press("3").expect("below 140x36").press("4").expect("EVENTS newest first");
 }
 
 #[test]
