@@ -55,7 +55,7 @@ impl Yard {
 }
 
 fn deploy(image: &str) -> Intent {
-    Intent::Deploy { fleet: FleetName::new("web-prod"), image: image.to_owned(), strategy: None }
+    Intent::Deploy { fleet: FleetName::new("web-prod"), image: image.to_owned(), strategy: None, despite_gates: false }
 }
 
 #[tokio::test]

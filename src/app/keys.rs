@@ -402,7 +402,7 @@ fn deploy(model: &mut Model) -> Vec<Effect> {
     let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
     let chosen = if matches!(model.screen(), Screen::Main | Screen::Image(_)) { model.chosen_image(app.as_ref()) } else { None };
     match chosen.map(|status| status.image.id.as_str().to_owned()) {
-        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image, strategy: None }),
+        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image, strategy: None, despite_gates: false }),
         None => {
             open_picker(model, fleet, Purpose::Deploy);
             Vec::new()
@@ -479,7 +479,7 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     let Some(Picker { fleet, purpose, image: Some(image), .. }) = model.picker.take() else { return Vec::new() };
     let image = image.as_str().to_owned();
     let intent = match purpose {
-        Purpose::Deploy => Intent::Deploy { fleet, image, strategy: None },
+        Purpose::Deploy => Intent::Deploy { fleet, image, strategy: None, despite_gates: false },
         Purpose::RollbackTarget => Intent::Rollback { fleet, to: Some(image) },
     };
     sheet_keys::open_plan(model, intent)

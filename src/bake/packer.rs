@@ -29,7 +29,7 @@ const SAYINGS: [(&str, Part); 21] = [
     ("Creating AMI", Part::Snapshot),
     ("Waiting for AMI", Part::Snapshot),
     ("Copying", Part::Register),
-    ("Adding tags", Part::Register),
+    ("Adding tags to AMI", Part::Register),
     ("Modifying attributes", Part::Register),
     ("Terminating the source AWS instance", Part::CleanUp),
 ];
@@ -124,7 +124,8 @@ impl PackerStream {
     /// What Packer says to people. What a provisioner writes to its error output comes as an error although nothing has failed.
     fn ui(&mut self, how: &str, text: &str, at: Option<WorldTime>, signals: &mut Vec<Signal>) {
         for line in text.split('\n') {
-            let plain = line.trim_start_matches("==> ").split_once(": ").map_or(line, |(_, said)| said).trim_start();
+            let named = line.strip_prefix("==> ").or_else(|| line.strip_prefix("    ")).and_then(|rest| rest.split_once(": "));
+            let plain = named.map_or(line, |(_, said)| said).trim_start();
             let mut said = Vec::new();
             if how == "say" || how == "message" {
                 said.extend(self.began(plain));

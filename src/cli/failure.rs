@@ -5,6 +5,8 @@ use super::output::Output;
 use crate::config::ConfigError;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::suggest::nearest;
+use crate::operation::any::AnyView;
+use crate::operation::plan::Refusal;
 use crate::operation::record::OperationView;
 use crate::ports::desk::{Desk, DeskError, Records};
 
@@ -55,10 +57,22 @@ pub(super) fn report_failure(out: &mut Output, failure: &Failure) -> Exit {
     }
 }
 
-/// The operation of that id, or the nearest one there is.
+/// The rollout of that id, or the nearest operation there is.
 pub(super) fn operation(desk: &dyn Records, id: &str) -> Result<OperationView, DeskError> {
+    match any_operation(desk, id)? {
+        AnyView::Rollout(view) => Ok(*view),
+        AnyView::Bake(_) => Err(Refusal::new(
+            format!("{} is a bake, which is not steered like a rollout", OperationId::new(id)),
+            format!("`qd abort {}` ends it", OperationId::new(id)),
+        )
+        .into()),
+    }
+}
+
+/// The operation of that id, or the nearest one there is.
+pub(super) fn any_operation(desk: &dyn Records, id: &str) -> Result<AnyView, DeskError> {
     let id = OperationId::new(id);
-    desk.operation(&id).map_err(|error| {
+    desk.any_operation(&id).map_err(|error| {
         let (Ok(known), Ok(damaged)) = (desk.operations(500), desk.damaged(500)) else { return error };
         let is_there = known.iter().any(|view| view.operation.id == id) || damaged.iter().any(|damaged| damaged.id == id);
         if is_there || !matches!(error, DeskError::Other { .. }) {

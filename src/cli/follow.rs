@@ -3,15 +3,19 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use super::bake_document::BakeDoc;
+use super::commands::bake::{at, outcome as bake_outcome};
 use super::event_document::event_document;
 use super::exit::Exit;
 use super::operation_document::OperationDoc;
 use super::output::Output;
 use crate::app::lines::event_line;
 use crate::domain::ids::OperationId;
+use crate::operation::any::AnyView;
 use crate::operation::event::{Event, EventBody, OperationState, VerdictWord};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
+use crate::operation::work::Work;
 use crate::ports::desk::{DeskError, Records};
 
 /// How often the store is asked whether it has something new.
@@ -97,9 +101,9 @@ pub(super) async fn watch(desk: &dyn Records, id: &OperationId, how: Watch, out:
 }
 
 fn timed_out(desk: &dyn Records, id: &OperationId, how: Watch, out: &mut Output) -> Result<Exit, DeskError> {
-    let view = desk.operation(id)?;
+    let view = desk.any_operation(id)?;
     if how.json {
-        out.json(&OperationDoc::without_events(&view));
+        document(desk, &view, out);
     }
     let limit = how.limit.map_or_else(String::new, |limit| format!(" after {}s", limit.as_secs()));
     out.notice(&format!("qd: {id} is still {}{limit}", view.state().word()));
@@ -126,22 +130,28 @@ impl Watcher {
         if self.version == Some(version) && fresh {
             return Ok(Verdict::GoOn);
         }
-        let view = desk.operation(id)?;
+        let view = desk.any_operation(id)?;
         (self.version, self.looked) = (Some(version), Some(Instant::now()));
-        self.print_new(&view, out);
-        if let Some(exit) = outcome(&view, self.how.until) {
-            self.finish(&view, exit, out);
+        match &view {
+            AnyView::Rollout(view) => self.print_new(id, &view.operation.plan, &view.events, out),
+            AnyView::Bake(view) => self.print_new(id, &view.operation.plan, &view.events, out),
+        }
+        let exit = match &view {
+            AnyView::Rollout(view) => outcome(view, self.how.until),
+            AnyView::Bake(view) => bake_outcome(view.state()),
+        };
+        if let Some(exit) = exit {
+            self.finish(desk, &view, exit, out);
             return Ok(Verdict::Over(exit));
         }
         Ok(self.without_driver(&view, out))
     }
 
-    fn print_new(&mut self, view: &OperationView, out: &mut Output) {
-        let plan = &view.operation.plan;
+    fn print_new<P: Work>(&mut self, id: &OperationId, plan: &P, events: &[Event], out: &mut Output) {
         let next = self.next;
-        for event in view.events.iter().filter(|event| event.seq >= next) {
+        for event in events.iter().filter(|event| event.seq >= next) {
             if self.how.events && self.how.json {
-                out.json(&event_document(&view.operation.id, plan, event));
+                out.json(&event_document(id, plan, event));
             } else if self.how.events
                 && self.is_news(event)
                 && let Some(line) = event_line(plan, event)
@@ -149,7 +159,7 @@ impl Watcher {
                 out.text(&line);
             }
         }
-        self.next = view.last_event().map_or(self.next, |last| last + 1);
+        self.next = events.last().map_or(self.next, |last| last.seq + 1);
     }
 
     fn is_news(&mut self, event: &Event) -> bool {
@@ -157,26 +167,26 @@ impl Watcher {
         self.judged.replace((*step, verdict.word)) != Some((*step, verdict.word))
     }
 
-    fn finish(&self, view: &OperationView, exit: Exit, out: &mut Output) {
-        if self.how.json {
-            out.json(&OperationDoc::without_events(view));
-        } else {
-            out.text(&ending(view, exit));
+    fn finish(&self, desk: &dyn Records, view: &AnyView, exit: Exit, out: &mut Output) {
+        match view {
+            _ if self.how.json => document(desk, view, out),
+            AnyView::Rollout(view) => out.text(&ending(view, exit)),
+            AnyView::Bake(_) => out.text(&format!("{} {}: {}", view.named(), view.state().word().replace('_', " "), view.reason())),
         }
         if exit == Exit::NeedsHuman {
-            let id = &view.operation.id;
+            let id = view.id();
             let on = if view.state() == OperationState::Paused { "resume" } else { "promote" };
             out.notice(&format!("hint: it waits for a person: `qd {on} {id}` or `qd back-out {id}`"));
         }
     }
 
     /// Nobody drives it: said once, and after a while not waited for any longer.
-    fn without_driver(&mut self, view: &OperationView, out: &mut Output) -> Verdict {
-        if view.driver_alive {
+    fn without_driver(&mut self, view: &AnyView, out: &mut Output) -> Verdict {
+        if view.driver_alive() {
             (self.driverless, self.warned) = (None, false);
             return Verdict::GoOn;
         }
-        let (id, since) = (&view.operation.id, self.driverless.get_or_insert_with(Instant::now).elapsed());
+        let (id, since) = (view.id(), self.driverless.get_or_insert_with(Instant::now).elapsed());
         if view.state() == OperationState::Planned && since >= FIRST_DRIVER {
             out.notice(&format!("qd: no driver took {id} within {}s: nothing was changed", FIRST_DRIVER.as_secs()));
             out.notice(&format!("hint: `qd drive {id} --take-over` starts one, `qd doctor` says what is wrong"));
@@ -189,6 +199,14 @@ impl Watcher {
             out.notice(&format!("nobody drives {id}: `qd drive {id} --take-over` picks it up"));
         }
         if since >= PATIENCE { Verdict::Over(Exit::NeedsHuman) } else { Verdict::GoOn }
+    }
+}
+
+/// The operation alone, as its document.
+fn document(desk: &dyn Records, view: &AnyView, out: &mut Output) {
+    match view {
+        AnyView::Rollout(view) => out.json(&OperationDoc::without_events(view)),
+        AnyView::Bake(view) => out.json(&BakeDoc::without_events(view, at(desk, std::slice::from_ref(view)))),
     }
 }
 
@@ -210,13 +228,13 @@ fn ending(view: &OperationView, exit: Exit) -> String {
 }
 
 /// Waits until a driver has taken a new operation, or it ended before that.
-pub(super) async fn until_driven(desk: &dyn Records, id: &OperationId) -> Result<OperationView, DeskError> {
+pub(super) async fn until_driven(desk: &dyn Records, id: &OperationId) -> Result<AnyView, DeskError> {
     let began = Instant::now();
     loop {
-        let view = desk.operation(id)?;
+        let view = desk.any_operation(id)?;
         let late = began.elapsed() >= FIRST_DRIVER;
         // A driver that has only just taken it refuses commands: whoever scripts them next should not have to guess when to send them.
-        if view.state() != OperationState::Planned || view.driver_alive && late {
+        if view.state() != OperationState::Planned || view.driver_alive() && late {
             return Ok(view);
         }
         if late {

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 
 use super::options::GlobalOptions;
-use super::parse::{Early, Invocation, mistake, parse_from};
+use super::parse::{Command, Early, Invocation, mistake, parse_from};
 
 /// What sshd calls what the person asked for.
 pub(super) const ASKED: &str = "SSH_ORIGINAL_COMMAND";
@@ -17,7 +17,7 @@ pub(super) fn session(forced: Invocation, asked: Option<OsString>) -> Result<Inv
     let Some(asked) = asked.filter(|_| forced.command.is_none()) else { return Ok(forced) };
     let words = asked.to_str().and_then(shlex::split).ok_or_else(|| mistake(ErrorKind::InvalidValue, "the quotes of the command do not match"))?;
     let mut invocation = parse_from(std::iter::once("qd".to_owned()).chain(words))?;
-    if let Some(option) = off_limits(&invocation.global) {
+    if let Some(option) = off_limits(&invocation) {
         return Err(mistake(
             ErrorKind::UnknownArgument,
             &format!("{option} is not for a login: whoever set it up decides which files and endpoints are used"),
@@ -27,13 +27,15 @@ pub(super) fn session(forced: Invocation, asked: Option<OsString>) -> Result<Inv
     Ok(invocation)
 }
 
-/// An option that names a file or an endpoint.
-fn off_limits(asked: &GlobalOptions) -> Option<&'static str> {
+/// A command or an option that names a file or an endpoint.
+fn off_limits(invocation: &Invocation) -> Option<&'static str> {
+    let asked = &invocation.global;
     let named = [
         ("--config", asked.config.is_some()),
         ("--state-dir", asked.state_dir.is_some()),
         ("--endpoint-url", asked.endpoint_url.is_some()),
         ("--profile", asked.profile.is_some()),
+        ("recipe", matches!(invocation.command, Some(Command::Recipe(_)))),
     ];
     named.into_iter().find(|(_, is_set)| *is_set).map(|(name, _)| name)
 }
@@ -58,7 +60,7 @@ fn fill_in(asked: &mut GlobalOptions, forced: GlobalOptions) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Command, Exit, Output, Work};
+    use super::super::{Exit, Output, Work};
     use super::*;
 
     fn login(forced: &str, asked: Option<&str>) -> Result<Invocation, Early> {
@@ -87,6 +89,7 @@ mod tests {
             "--state-dir=/tmp fleets",
             "fleets --endpoint-url http://h",
             "--profile other",
+            "recipe check /etc/shadow",
             "fleet 'web",
             "sh",
             "fleets; sh",

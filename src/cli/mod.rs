@@ -4,6 +4,7 @@
 //! simulated cloud itself are started by whoever wires the program; everything else is [`run`] with a desk.
 
 mod ask;
+mod bake_document;
 pub mod commands;
 mod documents;
 mod event_document;
@@ -37,7 +38,7 @@ pub use screen_document::{screen_document, word as screen_word};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;
-use commands::{act, doctor, fleet, fleets, freeze, images, ledger, ops, steer, watch};
+use commands::{act, bake, doctor, fleet, fleets, freeze, images, ledger, ops, steer, watch};
 use failure::{Failure, report_failure, sentence};
 
 /// Runs a command that asks the desk, and says how it ended. What went wrong is on standard error by then.
@@ -63,6 +64,9 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Deploy(args) => act::deploy(desk, args, out).await,
         Command::Rollback(args) => act::rollback(desk, args, out).await,
         Command::Recycle(args) => act::recycle(desk, args, out).await,
+        Command::Bake(args) => bake::bake(desk, args, out).await,
+        Command::Bakes(args) => bake::list(desk, args, out),
+        Command::Abort(args) => bake::abort(desk, args, out).await,
         Command::Ops(args) => ops::list(desk, args, out),
         Command::Op(args) => ops::show(desk, args, out),
         Command::Watch(args) => watch::events(desk, args, out).await,
@@ -80,6 +84,8 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
             None => watch::recover(desk, args.json, out).await,
         },
-        Command::Keys(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => Err(Failure::Usage("this needs no desk".to_owned())),
+        Command::Keys(_) | Command::Recipe(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => {
+            Err(Failure::Usage("this needs no desk".to_owned()))
+        }
     }
 }

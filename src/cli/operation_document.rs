@@ -3,10 +3,13 @@
 use serde::Serialize;
 use serde_json::{Number, Value};
 
+use super::bake_document::BakeDoc;
 use super::event_document::event_document;
 use super::json::{moment, secs};
 use crate::domain::ids::{FleetName, ImageId, OperationId, PlanId};
 use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::bake::BakeView;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::OperationKind;
@@ -110,14 +113,32 @@ impl<'a> OperationDoc<'a> {
 /// `ops --json`.
 #[derive(Serialize)]
 pub(super) struct OperationsDoc<'a> {
-    operations: Vec<OperationDoc<'a>>,
+    operations: Vec<AnyDoc<'a>>,
     damaged: Vec<DamagedDoc<'a>>,
 }
 
 impl<'a> OperationsDoc<'a> {
-    pub(super) fn new(views: &'a [OperationView], damaged: &'a [DamagedOperation]) -> Self {
-        Self { operations: views.iter().map(OperationDoc::new).collect(), damaged: damaged.iter().map(DamagedDoc::new).collect() }
+    /// Newest first, of whichever kind.
+    pub(super) fn new(views: &'a [OperationView], (bakes, now): (&'a [BakeView], WorldTime), damaged: &'a [DamagedOperation]) -> Self {
+        let rollouts = views.iter().map(|view| (number(&view.operation.id), AnyDoc::Rollout(Box::new(OperationDoc::new(view)))));
+        let bakes = bakes.iter().map(|view| (number(&view.operation.id), AnyDoc::Bake(Box::new(BakeDoc::new(view, now)))));
+        let mut all: Vec<_> = rollouts.chain(bakes).collect();
+        all.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        Self { operations: all.into_iter().map(|(_, document)| document).collect(), damaged: damaged.iter().map(DamagedDoc::new).collect() }
     }
+}
+
+/// An operation of whichever kind.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyDoc<'a> {
+    Rollout(Box<OperationDoc<'a>>),
+    Bake(Box<BakeDoc<'a>>),
+}
+
+/// The number in `op-7`: ids are given in their order.
+fn number(id: &OperationId) -> u64 {
+    id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// An operation whose record is damaged, in `ops --json`; with the bytes that are left in `op --json`.

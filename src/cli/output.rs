@@ -66,6 +66,11 @@ impl Output {
         }
     }
 
+    /// Prints a document for another program: as it is, unless a terminal would get it.
+    pub fn document(&mut self, text: &str) {
+        if self.width.is_some() { self.text(text) } else { self.write(text) }
+    }
+
     /// Prints one JSON document on one line.
     pub fn json(&mut self, document: &impl Serialize) {
         match json::to_string(document) {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::commands::act::{DeployArgs, RecycleArgs, RollbackArgs};
+use super::commands::bake::{AbortArgs, BakeArgs, BakesArgs};
 use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
@@ -13,6 +14,7 @@ use super::commands::images::ImagesArgs;
 use super::commands::keys::KeysCommand;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
+use super::commands::recipe::RecipeCommand;
 use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
@@ -51,6 +53,12 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Every server replaced by a fresh one of the same image
     Recycle(RecycleArgs),
+    /// Bake a recipe into a verified image
+    Bake(BakeArgs),
+    /// Bakes
+    Bakes(BakesArgs),
+    /// End a bake and remove what it made
+    Abort(AbortArgs),
     /// Operations
     Ops(OpsArgs),
     /// One operation and its events
@@ -77,6 +85,9 @@ pub enum Command {
     Unfreeze(UnfreezeArgs),
     /// What works, what does not, and why
     Doctor(DoctorArgs),
+    /// Recipes of images: whether one is right, and what a builder would be told
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
     /// The keys of the screen
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -100,6 +111,8 @@ pub enum Work {
     Sim(SimCommand),
     /// The key map: [`super::commands::keys::run`].
     Keys(KeysCommand),
+    /// A recipe: [`super::commands::recipe::run`].
+    Recipe(RecipeCommand),
     /// A command that asks the desk: [`super::run`].
     Ask(Command),
 }
@@ -112,6 +125,7 @@ impl Invocation {
             None => Work::Screen,
             Some(Command::Sim(command)) => Work::Sim(command.clone()),
             Some(Command::Keys(command)) => Work::Keys(command.clone()),
+            Some(Command::Recipe(command)) => Work::Recipe(command.clone()),
             Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
             Some(command) => Work::Ask(command.clone()),
         }

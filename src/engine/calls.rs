@@ -7,6 +7,7 @@ use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
+use crate::operation::plan::StepKind;
 use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
@@ -68,11 +69,14 @@ const fn passes(kind: CloudErrorKind) -> bool {
     }
 }
 
-/// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing.
+/// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing. The step that claims does that itself, and counts.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
-    let age = situation.progress.claimed_at.map(|at| situation.now.since(at));
-    // Another store's claim that was put over it is not overwritten in its turn.
-    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim() && situation.claim_of_others().is_none();
+    let progress = situation.progress;
+    let claims = situation.plan.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::Claim);
+    let age = progress.claimed_at.filter(|_| !claims || progress.state != OperationState::Running).map(|at| situation.now.since(at));
+    // Another store's claim that was put over it is not overwritten in its turn, nor is one renewed that is to be taken off.
+    let wanted = situation.claim_of_others().is_none() && refused(situation, DELETE_CLAIM).is_none();
+    let due = age.is_some_and(|age| age >= RENEWAL) && situation.may_claim() && wanted;
     let renewal = || situation.claim_call("the claim is renewed");
     match then {
         Move::Wait { .. } if due => Move::Call(renewal()),

@@ -37,8 +37,8 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             let (need, apart) = (situation.progress.need, situation.apart());
             launched(situation, need).unwrap_or_else(|| Move::done(format!("{need} servers are healthy {apart}")).into())
         }
-        StepKind::Gates => gates::next(situation),
-        StepKind::Approve => approve(situation).into(),
+        StepKind::Gates => watched(situation, gates::next(situation)),
+        StepKind::Approve => watched(situation, approve(situation).into()),
         StepKind::Weight(weight) => weigh(situation, weight),
         StepKind::Stable => stable(situation),
         _ => Move::Fail { why: "a deploy has no such step".to_owned() }.into(),
@@ -257,6 +257,16 @@ fn crash_loop(situation: &Situation<'_>, wanted: u32) -> Option<String> {
     let launched = situation.progress.launched.len() + new_servers(situation).len();
     let bound = 2 * wanted as usize + 2;
     (launched > bound).then(|| format!("{launched} servers were launched to get {wanted}: they do not stay"))
+}
+
+/// A candidate that is ready waits for gates or a person: it is left if its servers do not stay meanwhile.
+fn watched(situation: &Situation<'_>, step: Step) -> Step {
+    let mut events = seen_for_the_first_time(situation);
+    if let Some(why) = crash_loop(situation, situation.progress.need) {
+        return Step { events, then: Move::BackOut { why } };
+    }
+    events.extend(step.events);
+    Step { events, then: step.then }
 }
 
 fn approve(situation: &Situation<'_>) -> Move {

@@ -116,6 +116,10 @@ fn refresh(situation: &Situation<'_>) -> Step {
         return Move::wait("the instance refreshes cannot be read; AWS's engine goes on", period).into();
     };
     match situation.standing(refreshes, version) {
+        // Whether another hand changed what the group launches nobody could see: AWS could not go back to it.
+        Standing::None if situation.group(situation.to().slot).is_none() => {
+            Move::wait(format!("{} cannot be read", situation.to().group), period).into()
+        }
         Standing::None => {
             let why = format!("AWS's engine replaces every server of {} by {}", situation.to().group, situation.to().label());
             situation.start_refresh(version, preferences, why).into()

@@ -13,7 +13,8 @@ use super::work::Work;
 use crate::bake::signal::{Part, Signal};
 use crate::domain::bake::{BaseImage, Leftover, Machine, MachineRole};
 use crate::domain::ids::{ImageId, InstanceId, OperationId, PlanId};
-use crate::domain::recipe::{Builder, GateCheck, ImageGate};
+use crate::domain::image::Image;
+use crate::domain::recipe::{Builder, GateCheck, ImageGate, Recipe, RecipeFiles};
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 
@@ -21,6 +22,52 @@ pub use super::bake_progress::BakeProgress;
 
 /// A bake with everything that is known of it.
 pub type BakeView = OperationView<BakePlan>;
+
+/// What somebody wants baked.
+#[derive(Clone, Debug)]
+pub struct BakeWish {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The files it names.
+    pub files: RecipeFiles,
+    /// Another version than the recipe's own.
+    pub version: Option<String>,
+    /// Also if there is an image of the same inputs.
+    pub force: bool,
+    /// How long a builder on which something fails is kept.
+    pub keep_on_failure: Option<Millis>,
+}
+
+/// What a wish comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BakeAnswer {
+    /// An image of the same inputs is there.
+    Reuse {
+        /// It.
+        image: Box<Image>,
+        /// Why it is taken, a sentence without its full stop.
+        why: String,
+    },
+    /// This is what will be done.
+    Bake(Box<BakePlan>),
+}
+
+/// An image whose base is not the newest of its line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// The recipe that makes such images.
+    pub recipe: String,
+    /// The newest image of it; none if there is none.
+    pub image: Option<ImageId>,
+    /// Its version.
+    pub version: Option<Untrusted>,
+    /// The base it was baked from.
+    pub base: Option<Untrusted>,
+    /// The newest base that the recipe's query finds.
+    pub newest: ImageId,
+    /// How many days its base is behind; none where nobody can tell. Zero: it is the newest.
+    pub days: Option<u64>,
+}
 
 /// What a step of a bake does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,6 +39,9 @@ impl DamagedOperation {
     pub fn remedy(&self) -> String {
         let (id, fleet) = (&self.id, &self.fleet);
         let export = format!("`qd op {id} --json` prints what is left of it");
+        if self.kind.raw() == "bake" {
+            return format!("what it made is removed by the next bake once its time to live is over; {export}");
+        }
         match (self.unfinished, self.holds) {
             (true, true) => format!("`qd rollback {fleet}` plans the way back from the cloud and the ledger, and closes it; {export}"),
             (true, false) => format!("`qd drive --recover` gives back what it left, and closes it; {export}"),

@@ -17,6 +17,9 @@ pub enum Intent {
         image: String,
         /// Another strategy than the fleet's own.
         strategy: Option<Strategy>,
+        /// Also if the image's gates failed; the reason is recorded.
+        #[serde(default)]
+        despite_gates: bool,
     },
     /// Back to a release that was stable.
     Rollback {
@@ -45,6 +48,7 @@ impl Intent {
     #[must_use]
     pub fn command(&self, to: &str) -> String {
         match self {
+            Self::Deploy { fleet, despite_gates: true, .. } => format!("qd deploy {fleet} --image {to} --despite-gates"),
             Self::Deploy { fleet, .. } => format!("qd deploy {fleet} --image {to}"),
             Self::Recycle { fleet } => format!("qd recycle {fleet}"),
             Self::Rollback { fleet, to: None } => format!("qd rollback {fleet}"),

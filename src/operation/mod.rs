@@ -1,6 +1,7 @@
 //! What viewer and driver share and the store keeps: plans, events, commands, leases, the ledger, and progress as their fold.
 
 pub mod answer;
+pub mod any;
 pub mod aws_lines;
 pub mod bake;
 pub mod bake_progress;

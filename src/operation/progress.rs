@@ -20,6 +20,9 @@ use crate::domain::traffic::{Counts, RouteActions};
 /// What the reason of a pause goes on with, where something came up that speaks against what stands.
 pub const MEANWHILE: &str = "; meanwhile ";
 
+/// So often in a row a hint for people that was never sent is tried, before it is given up as if the cloud had refused it.
+const UNSENT_HINTS: u32 = 3;
+
 /// One step as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepStatus {
@@ -374,7 +377,9 @@ impl Progress {
                 let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
                 self.refusals = if again { self.refusals + 1 } else { 1 };
                 self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind: *kind, message: message.clone(), at });
-                self.give_up_hint(&ended.call);
+                if *kind != CloudErrorKind::Network || self.refusals >= UNSENT_HINTS {
+                    self.give_up_hint(&ended.call);
+                }
             }
             CallOutcome::Unknown { .. } => {
                 self.calls.unknown += 1;

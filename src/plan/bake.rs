@@ -6,36 +6,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Setting;
+use crate::bake::key::key as content_key;
 use crate::bake::render::{self, Order, RenderError, UserData};
 use crate::domain::bake::{BaseImage, GATES_KEY, KEY_KEY};
-use crate::domain::ids::{ImageId, OperationId, PlanId};
+use crate::domain::ids::{OperationId, PlanId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
-use crate::domain::recipe::{Base, Builder, Engine, Recipe, RecipeFiles};
+use crate::domain::recipe::{Base, Builder, Engine, Recipe};
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
-use crate::operation::bake::{BakePlan, BakeStep, BakeStepKind, BakeTiming};
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeStep, BakeStepKind, BakeTiming, BakeWish};
 use crate::operation::plan::{Check, CheckLevel, Refusal, hex_digest};
 
 /// The longest name of an image.
 const LONGEST_NAME: usize = 128;
 /// So much of the content key goes into an image's name.
 const KEY_DIGITS: usize = 8;
-
-/// What somebody wants baked.
-#[derive(Clone, Debug)]
-pub struct BakeWish {
-    /// The recipe.
-    pub recipe: Recipe,
-    /// The files it names.
-    pub files: RecipeFiles,
-    /// Another version than the recipe's own.
-    pub version: Option<String>,
-    /// Also if there is an image of the same inputs.
-    pub force: bool,
-    /// How long a builder on which something fails is kept.
-    pub keep_on_failure: Option<Millis>,
-}
 
 /// What was read for it.
 pub struct BakeFacts<'a> {
@@ -53,20 +39,6 @@ pub struct BakeFacts<'a> {
     pub as_of: WorldTime,
 }
 
-/// What a wish comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BakeAnswer {
-    /// An image of the same inputs is there.
-    Reuse {
-        /// It.
-        image: Box<Image>,
-        /// Why it is taken, a sentence without its full stop.
-        why: String,
-    },
-    /// This is what will be done.
-    Bake(Box<BakePlan>),
-}
-
 /// The plan, or what makes one needless.
 ///
 /// # Errors
@@ -81,7 +53,7 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
     }
     let version = version(wish)?;
     let base = base(recipe, facts)?;
-    let key = content_key(wish, &version, &base)?;
+    let key = content_key(&base.id, recipe, &wish.files, &version);
     let known = with_key(facts.images, &key);
     if let Some(image) = known.iter().find(|image| image.state == ImageState::Available && finished(image)).filter(|_| !wish.force) {
         let why = format!("{} was baked from the same inputs (key {}): {}", image.id, short(&key), gates_words(image));
@@ -199,14 +171,6 @@ fn base(recipe: &Recipe, facts: &BakeFacts<'_>) -> Result<BaseImage, Refusal> {
     Ok(newest.clone())
 }
 
-/// Digest of everything that goes into the image.
-fn content_key(wish: &BakeWish, version: &str, base: &BaseImage) -> Result<String, Refusal> {
-    let order = Order { recipe: &wish.recipe, version, operation: &OperationId::new("key"), time_to_live: Millis::ZERO };
-    let rendered = render::builder(order, &wish.files).map_err(unrenderable)?;
-    let parts = [base.id.as_str(), wish.recipe.name.as_str(), version, &format!("{:?}", wish.recipe.builder), &rendered.document];
-    Ok(hex_digest(parts.join("\u{0}").as_bytes(), 16))
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn unrenderable(error: RenderError) -> Refusal {
     Refusal::new(error.to_string(), "change the recipe")
@@ -285,13 +249,6 @@ fn checks(base: &BaseImage, user_data: &UserData, recipe: &Recipe) -> Vec<Check>
         checks.push(Check::new(CheckLevel::Warning, "share_with and copy_to are not acted on yet: share and copy the finished image yourself"));
     }
     checks
-}
-
-/// How many days the base of an image is behind the newest image of the same line of bases; none where it cannot be told.
-#[must_use]
-pub fn days_behind(base: &ImageId, known: &[BaseImage], newest: &BaseImage) -> Option<u64> {
-    let own = known.iter().find(|known| known.id == *base)?.created_at?;
-    Some(newest.created_at?.since(own).as_secs() / 86_400)
 }
 
 /// What an image's tag says of its gates.

@@ -1,5 +1,6 @@
 //! Planning a deploy: every reason not to, then the steps.
 
+use super::bake::{GateRecord, gate_record};
 use super::drift;
 use super::facts::{Facts, draft, hurried};
 use super::guards;
@@ -22,6 +23,36 @@ use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, P
 /// # Errors
 /// A refusal: the reason, and what would lift it.
 pub fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
+    let plan = made(facts, image, strategy)?;
+    match failed_gates(facts, &plan) {
+        Some(failed) => Err(Refusal::new(failed, "bake it again until its gates pass; `--despite-gates --reason TEXT` deploys it all the same")),
+        None => Ok(plan),
+    }
+}
+
+/// The same for an image whose gates may have failed: that takes the fleet's name, and the reason is on the record.
+///
+/// # Errors
+/// A refusal: the reason, and what would lift it.
+pub fn plan_despite_gates(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
+    let mut plan = made(facts, image, strategy)?;
+    if let Some(because) = failed_gates(facts, &plan) {
+        plan.checks.insert(0, Check::new(CheckLevel::Warning, because.clone()));
+        plan.friction = Friction::Typed { because };
+    }
+    Ok(plan)
+}
+
+/// What is recorded of the image's gates, if one of them failed.
+fn failed_gates(facts: &Facts<'_>, plan: &Plan) -> Option<String> {
+    let image = facts.images.iter().find(|image| image.id == plan.to.image)?;
+    match gate_record(image) {
+        GateRecord::Failed(said) => Some(format!("the gates of {} ({}) did not pass: {}", image.label(), image.id, said.shown())),
+        GateRecord::Passed | GateRecord::Unknown => None,
+    }
+}
+
+fn made(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Plan, Refusal> {
     if matches!(facts.spec.groups, Groups::One(_)) {
         return rolling::plan(facts, image, strategy);
     }

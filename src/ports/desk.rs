@@ -9,10 +9,13 @@ use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
 use crate::domain::ids::{FleetName, InstanceId, OperationId};
 use crate::domain::observation::AlarmReading;
+use crate::domain::recipe::Recipe;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, TargetState};
+use crate::operation::any::AnyView;
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
@@ -195,6 +198,24 @@ pub trait Records: Desk {
     /// One operation by its id.
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
 
+    /// One operation by its id, of whichever kind.
+    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError>;
+
+    /// Bakes with their events, newest first: all that are not finished, and of the finished ones the newest `finished`.
+    fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, DeskError>;
+
+    /// What a recipe comes to now: a plan, or an image that is there already; nothing is changed.
+    async fn plan_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError>;
+
+    /// Confirms the plan of a bake: writes the operation and starts its driver.
+    async fn begin_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError>;
+
+    /// For each application image, how old its base is against the newest image of that base's own line, as recipes name them.
+    async fn behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError>;
+
+    /// The console of a bake's builder from this byte on, as far as its driver kept it.
+    fn bake_log(&self, id: &OperationId, from: u64) -> Result<String, DeskError>;
+
     /// Operations whose record is damaged, newest first: all that are not finished, and those among the newest `finished` of the others.
     fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError>;
 
@@ -245,8 +266,8 @@ pub enum Recovery {
 pub struct Recovered {
     /// The operation.
     pub operation: OperationId,
-    /// Its fleet.
-    pub fleet: FleetName,
+    /// Its fleet; none for bakes.
+    pub fleet: Option<FleetName>,
     /// What it came to.
     pub outcome: Recovery,
     /// In words.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::adapters::sim::SimCloud;
 use crate::domain::fleet::FleetSpec;
 use crate::domain::time::WorldTime;
+use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
 
 /// A cloud and what only one of its kind can do.
@@ -61,6 +62,16 @@ impl Cloud {
                 use crate::ports::budget::Priority;
                 Arc::new(crate::adapters::aws::AwsWriter::new(cloud, if rolls_back { Priority::RollbackWrite } else { Priority::Write }))
             }
+        }
+    }
+
+    /// Reading what bakes need of it.
+    #[must_use]
+    pub fn bake_reader(&self) -> Arc<dyn BakeRead> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.clone()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => Arc::new(cloud.with_priority(crate::ports::budget::Priority::DriverRead)),
         }
     }
 

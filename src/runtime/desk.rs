@@ -16,6 +16,7 @@ use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::any::AnyView;
 use crate::operation::command::{Command, CommandKind};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::freeze::Freeze;
@@ -117,9 +118,9 @@ impl Desk for Office {
         typed: Option<Untrusted>,
     ) -> Result<String, DeskError> {
         self.may_write()?;
-        let view = self.store.operation(operation)?;
+        let view = self.store.any_operation(operation)?;
         if let crate::operation::command::Ruling::Refuse(why) = crate::operation::command::rule(view.state(), kind) {
-            let before = crate::operation::answer::asked_before(view.progress.obeyed.as_ref(), kind);
+            let before = crate::operation::answer::asked_before(view.obeyed(), kind);
             return Err(Refusal::new(format!("{operation} cannot {}: {why}{before}", kind.word()), format!("look at it: `qd op {operation}`")).into());
         }
         let command = Command {
@@ -133,11 +134,11 @@ impl Desk for Office {
             sent_at: host::boot_now(),
             boot_id: host::boot_id(),
         };
-        if !view.driver_alive {
+        if !view.driver_alive() {
             drivable(&view)?;
         }
         let number = self.store.send_command(operation, &command)?;
-        if !view.driver_alive {
+        if !view.driver_alive() {
             self.start_for_command(operation, kind, number)?;
         }
         self.await_answer(operation, number).await
@@ -149,16 +150,16 @@ impl Desk for Office {
 
     async fn take_over(&self, id: &OperationId) -> Result<(), DeskError> {
         self.may_write()?;
-        let view = self.store.operation(id)?;
+        let view = self.store.any_operation(id)?;
         if view.state().is_final() {
             return Err(Refusal::new(format!("{id} is finished: {}", view.state().word()), format!("look at it: `qd op {id}`")).into());
         }
-        if view.driver_alive {
+        if view.driver_alive() {
             return Err(Refusal::new(format!("{id} has a driver"), format!("watch it: `qd watch {id}`")).into());
         }
         drivable(&view)?;
         let mut child = start_driver(self, id)?;
-        let before = view.lease.map_or(0, |lease| lease.epoch);
+        let before = view.lease().map_or(0, |lease| lease.epoch);
         let asked = std::time::Instant::now();
         while asked.elapsed().as_secs() < 10 && !matches!(child.try_wait(), Ok(Some(_))) {
             if self.store.lease(id)?.is_some_and(|lease| lease.epoch > before && lease.holder.is_some()) {
@@ -263,7 +264,7 @@ impl Office {
             if self.store.lease(id)?.is_some_and(|lease| lease.holder.is_some()) {
                 return Ok(());
             }
-            let view = self.store.operation(id)?;
+            let view = self.store.any_operation(id)?;
             if view.state().is_final() {
                 return Ok(());
             }
@@ -278,10 +279,13 @@ impl Office {
 
     pub(super) fn give_up(&self, id: &OperationId, why: &str) -> DeskError {
         let ended = (|| {
-            let view = self.store.operation(id)?;
+            let view = self.store.any_operation(id)?;
             let lease = self.store.take_lease(id)?;
             let failed = EventBody::StateChanged { to: OperationState::Failed, reason: format!("nothing was changed: {why}"), deadline: None };
-            self.store.append(&view.operation, lease.epoch, &[failed], Self::now(self))?;
+            match &view {
+                AnyView::Rollout(view) => self.store.append(&view.operation, lease.epoch, &[failed], Self::now(self))?,
+                AnyView::Bake(view) => self.store.append(&view.operation, lease.epoch, &[failed], Self::now(self))?,
+            };
             self.store.release_lease(id, lease.epoch)
         })();
         if let Err(error) = ended {
@@ -322,7 +326,7 @@ impl Office {
 }
 
 /// A driver that would only refuse is not started.
-pub(super) fn drivable(view: &OperationView) -> Result<(), DeskError> {
+pub(super) fn drivable(view: &AnyView) -> Result<(), DeskError> {
     view.undrivable(BUILD).map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 

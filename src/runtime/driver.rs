@@ -8,20 +8,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::cloud::{Cloud, Urgency};
+use super::bake_log::BakeLog;
+use super::cloud::Cloud;
+use super::eyes::{Eyes, Watched};
 use super::notifier::Notifier;
 use super::office::Office;
 use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
-use crate::domain::ids::{ImageId, OperationId};
-use crate::domain::observation::{Depth, FleetObservation};
+use crate::domain::ids::OperationId;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::engine::answer::Answer;
 use crate::engine::drive::{Driver, Hands, Nap};
+use crate::operation::any::AnyView;
+use crate::operation::bake::BakePlan;
 use crate::operation::claim::Claimant;
 use crate::operation::command::Command;
 use crate::operation::damage::DamagedOperation;
@@ -29,16 +32,13 @@ use crate::operation::event::{EventBody, OperationState};
 use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, Lease};
 use crate::operation::notice::NoticeKind;
-use crate::operation::plan::{BUILD, OperationKind, Plan, Refusal};
-use crate::operation::progress::Progress;
-use crate::operation::record::{Appended, Operation};
-use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::operation::plan::{BUILD, Plan, Refusal};
+use crate::operation::record::{Appended, Operation, OperationView};
+use crate::ports::cloud::CloudWrite;
 use crate::ports::desk::DeskError;
 
 /// The longest a driver sleeps without looking for commands.
 const LONGEST_NAP: Duration = Duration::from_millis(100);
-/// How often the image is asked for while servers of it are missing.
-const ASK_FOR_IMAGE: Millis = Millis::secs(5);
 /// How often a world that stands still is asked whether it was moved.
 const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 
@@ -51,8 +51,14 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
     let mut next = Some(id.clone());
     let mut first = None;
     while let Some(id) = next {
-        let driver = take(office, &id, &notifier)?;
-        let (state, retire) = driver.run().await?;
+        let (state, retire) = match office.store.any_operation(&id)? {
+            AnyView::Rollout(_) => {
+                take::<Plan>(office, &id, &notifier, |view| if let AnyView::Rollout(view) = view { Some(*view) } else { None })?.run().await?
+            }
+            AnyView::Bake(_) => {
+                take::<BakePlan>(office, &id, &notifier, |view| if let AnyView::Bake(view) = view { Some(*view) } else { None })?.run().await?
+            }
+        };
         tracing::info!("{id} is {}", state.word());
         first.get_or_insert(state);
         next = retire;
@@ -60,22 +66,28 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
     Ok(first.unwrap_or(OperationState::Failed))
 }
 
-fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<Driver<ProcessHands>, DeskError> {
+fn take<P: Watched>(
+    office: &Office,
+    id: &OperationId,
+    notifier: &Arc<Notifier>,
+    of_kind: impl Fn(AnyView) -> Option<OperationView<P>>,
+) -> Result<Driver<ProcessHands<P>>, DeskError> {
     if office.settings.read_only {
         return Err(Refusal::new("nothing is driven in read-only mode", "leave --read-only away").into());
     }
-    if let Some(refusal) = office.store.operation(id)?.undrivable(BUILD) {
+    if let Some(refusal) = office.store.any_operation(id)?.undrivable(BUILD) {
         return Err(refusal.into());
     }
     let lease = office.store.take_lease(id)?;
     tracing::info!("drives {id}, epoch {}", lease.epoch);
     // Only now: the driver before may have recorded something until its lease was taken.
-    let view = office.store.operation(id)?;
+    let Some(view) = of_kind(office.store.any_operation(id)?) else {
+        return Err(StoreError::Damaged(format!("operation {id} is of another kind than a moment ago")).into());
+    };
     let claimant = Claimant { operation: id.clone(), who: view.operation.by.short(), store: office.store.id().to_owned() };
     let hands = ProcessHands {
-        read: office.cloud.reader(Urgency::Driver),
-        first_look: office.cloud.reader(Urgency::FirstLook),
-        write: office.cloud.writer(view.operation.plan.kind == OperationKind::Rollback),
+        eyes: Eyes::new(&office.cloud, BakeLog::open(office.store.dir(), id)),
+        write: office.cloud.writer(view.operation.plan.is_urgent()),
         cloud: office.cloud.clone(),
         store: office.store.clone(),
         operation: view.operation.clone(),
@@ -83,31 +95,26 @@ fn take(office: &Office, id: &OperationId, notifier: &Arc<Notifier>) -> Result<D
         store_version: 0,
         notifier: notifier.clone(),
         gate: None,
-        image_asked: None,
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
 
 /// What this process drives with.
-struct ProcessHands {
+struct ProcessHands<P: Watched> {
     cloud: Cloud,
-    read: Arc<dyn CloudRead>,
-    /// For the look a fast rollback's write waits for: other drivers' reads must not use up what it needs.
-    first_look: Arc<dyn CloudRead>,
+    eyes: Eyes,
     write: Arc<dyn CloudWrite>,
     store: Arc<Store>,
-    operation: Operation,
+    operation: Operation<P>,
     epoch: u64,
     store_version: u64,
     notifier: Arc<Notifier>,
     gate: Option<GateProcess>,
-    /// When the image was last asked for, and whether it was said not to exist.
-    image_asked: Option<(BootTime, bool)>,
 }
 
 #[async_trait]
-impl Hands for ProcessHands {
-    type Work = Plan;
+impl<P: Watched> Hands for ProcessHands<P> {
+    type Work = P;
     type Error = DeskError;
 
     fn boot_now(&self) -> BootTime {
@@ -124,14 +131,11 @@ impl Hands for ProcessHands {
     }
 
     async fn world_now(&mut self) -> Option<WorldTime> {
-        self.read.now().await.ok()
+        self.eyes.read.now().await.ok()
     }
 
-    async fn look(&mut self, depth: Depth) -> FleetObservation {
-        let reader = if depth.is_full() { &self.read } else { &self.first_look };
-        let seen = reader.observe(&self.operation.plan.scope, depth).await;
-        let image_gone = self.image_gone(&seen).await;
-        FleetObservation { image_gone, ..seen }
+    async fn look(&mut self, look: P::Look) -> P::Seen {
+        P::see(&mut self.eyes, &self.operation, look).await
     }
 
     async fn send(&mut self, call: &CloudCall, lease: &Lease) -> Result<CallReply, CloudError> {
@@ -169,7 +173,7 @@ impl Hands for ProcessHands {
     async fn in_flight(&mut self, operation: &OperationId) -> Result<Option<CloudCall>, DeskError> {
         match self.store.operation(operation) {
             Ok(view) => Ok(view.progress.in_flight.map(|in_flight| in_flight.call)),
-            Err(StoreError::Record(damaged)) => Ok(Some(worst_call(&damaged, &self.operation))),
+            Err(StoreError::Record(damaged)) => Ok(P::rollout(&self.operation).map(|after| worst_call(&damaged, after))),
             Err(error) => Err(error.into()),
         }
     }
@@ -200,12 +204,12 @@ impl Hands for ProcessHands {
         self.cloud.rested(&format!("driver of {}", self.operation.id.as_str()), at);
     }
 
-    fn tell(&mut self, kind: NoticeKind, progress: &Progress, at: WorldTime, text: Option<&str>) {
-        self.notifier.tell(kind, &self.operation, progress, at, text);
+    fn tell(&mut self, kind: NoticeKind, progress: &P::Progress, at: WorldTime, text: Option<&str>) {
+        P::tell(&self.notifier, kind, &self.operation, progress, at, text);
     }
 
     async fn nap(&mut self, until: WorldTime, _renew_at: BootTime) -> Result<Nap, DeskError> {
-        let (now, speed) = (self.read.now().await, self.read.speed().await.unwrap_or(1.0));
+        let (now, speed) = (self.eyes.read.now().await, self.eyes.read.speed().await.unwrap_or(1.0));
         let left = now.map_or(Millis::secs(1), |now| until.since(now));
         if left == Millis::ZERO {
             return Ok(Nap::Over);
@@ -218,23 +222,7 @@ impl Hands for ProcessHands {
     }
 }
 
-impl ProcessHands {
-    /// The image that is launched, where servers of it are missing because it does not exist. Asked only where servers are missing.
-    async fn image_gone(&mut self, seen: &FleetObservation) -> Option<ImageId> {
-        let to = &self.operation.plan.to;
-        let group = seen.group(to.slot)?;
-        if group.staying() >= group.sizes.desired {
-            return None;
-        }
-        let due = self.image_asked.is_none_or(|(at, _)| host::boot_now().since(at) >= ASK_FOR_IMAGE);
-        if due {
-            // What cannot be read changes nothing.
-            let gone = self.read.image(&to.image).await.map_or_else(|_| self.image_asked.is_some_and(|(_, gone)| gone), |image| image.is_none());
-            self.image_asked = Some((host::boot_now(), gone));
-        }
-        self.image_asked.is_some_and(|(_, gone)| gone).then(|| to.image.clone())
-    }
-
+impl<P: Watched> ProcessHands<P> {
     /// A command waits, or somebody took the wheel: found by one cheap look.
     fn has_news(&mut self) -> Result<bool, DeskError> {
         let version = self.store.version()?;

@@ -198,6 +198,7 @@ impl Office {
         }
         let facts = gathered.facts(&setting, &spec);
         let plan = match intent {
+            Intent::Deploy { image, strategy, despite_gates: true, .. } => crate::plan::deploy::plan_despite_gates(&facts, image, *strategy),
             Intent::Deploy { image, strategy, .. } => crate::plan::deploy::plan(&facts, image, *strategy),
             Intent::Rollback { to, .. } => crate::plan::rollback::plan(&facts, to.as_deref()),
             Intent::Recycle { .. } => crate::plan::rolling::recycle(&facts),

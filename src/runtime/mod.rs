@@ -3,11 +3,14 @@
 mod ages;
 #[cfg(feature = "aws")]
 pub mod aws_desk;
+mod bake_log;
+mod bakery;
 pub mod batch;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
 mod examine;
+mod eyes;
 mod freezer;
 mod gates;
 mod gather;

@@ -8,6 +8,7 @@ use crate::adapters::store::NewOperation;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
+use crate::operation::bake::BakeView;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
@@ -30,6 +31,15 @@ impl Office {
         let mut done = Vec::new();
         for view in listed.whole.iter().filter(|view| !view.state().is_final() && !view.driver_alive) {
             done.extend(self.recover_one(view).await);
+        }
+        for bake in self.store.bakes(0)?.iter().filter(|bake| !bake.driver_alive) {
+            done.extend(self.recover_bake(bake).await);
+        }
+        match self.sweep_bakes().await {
+            Ok(Some(id)) => done.push(bake_report(&id, Ok((Recovery::GivesBack, "removes what bakes left past its time to live".to_owned())))),
+            Ok(None) => {}
+            // A cloud that cannot be listed keeps nobody's driver from its operation.
+            Err(error) => tracing::warn!("what bakes left was not looked for: {error}"),
         }
         for damaged in listed.damaged.iter().filter(|damaged| damaged.unfinished) {
             done.push(self.recover_damaged(damaged).await);
@@ -61,6 +71,20 @@ impl Office {
             (Some(why), OperationKind::Rollback) => report(self.go_back_again(plan, &why.reason).await),
             (Some(why), _) => report(Err(why.into())),
         })
+    }
+
+    /// A bake goes on with a new driver; one that another build planned has what it made removed by the sweep, once its time to live is over.
+    async fn recover_bake(&self, view: &BakeView) -> Option<Recovered> {
+        let id = &view.operation.id;
+        let waits_for_its_first = view.state() == OperationState::Planned && view.lease.is_none();
+        if waits_for_its_first && self.now().since(view.operation.created_at) < STARTING {
+            return None;
+        }
+        if waits_for_its_first {
+            let ended = self.give_up(id, "no driver ever took it, and whoever confirmed it does not wait any more");
+            return Some(bake_report(id, Ok((Recovery::Ended, ended.to_string()))));
+        }
+        Some(bake_report(id, self.take_over(id).await.map(|()| (Recovery::Started, "has a driver again".to_owned()))))
     }
 
     async fn recover_damaged(&self, damaged: &DamagedOperation) -> Recovered {
@@ -116,7 +140,11 @@ fn told(given: Option<OperationId>, left: &OperationId) -> (Recovery, String) {
 }
 
 fn report(operation: &OperationId, fleet: &FleetName, outcome: Result<(Recovery, String), DeskError>) -> Recovered {
-    let (operation, fleet) = (operation.clone(), fleet.clone());
+    Recovered { fleet: Some(fleet.clone()), ..bake_report(operation, outcome) }
+}
+
+fn bake_report(operation: &OperationId, outcome: Result<(Recovery, String), DeskError>) -> Recovered {
+    let (operation, fleet) = (operation.clone(), None);
     match outcome {
         Ok((outcome, text)) => Recovered { operation, fleet, outcome, text, hint: None },
         Err(error) => {

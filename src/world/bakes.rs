@@ -142,22 +142,24 @@ impl BakeMachine {
     }
 }
 
-/// The bases of two owners that are there from the beginning, besides the one that the catalog's images were baked from.
+/// The bases that are there from the beginning, besides the one that the catalog's images were baked from.
 pub(super) fn stock_bases(world: &mut World) {
-    let base = |id: &str, name: &str, owner: &str, days: u64| BaseImage {
+    let base = |id: &str, name: &str, owner: &str, arch: &str, days: u64| BaseImage {
         id: ImageId::new(id),
         name: name.into(),
         owner: owner.into(),
         created_at: Some(world.start.minus(Millis::mins(60 * 24 * days))),
-        arch: "arm64".into(),
+        arch: arch.into(),
         root_device: Some("/dev/sda1".into()),
     };
     let first = super::catalog::image_id("base", "ubuntu-24.04");
     world.bakehouse.bases = vec![
-        base(first.as_str(), "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server", "099720109477", 31),
-        base("ami-0ba5e00000000024", "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250105", "099720109477", 5),
-        base("ami-0ba5e00000000023", "al2023-ami-2023.6-arm64", "137112412989", 12),
-        base("ami-0ba5e00000000022", "al2023-ami-ecs-2023.6-arm64", "591542846629", 9),
+        base(first.as_str(), "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server", "099720109477", "arm64", 31),
+        base("ami-0ba5e00000000024", "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250105", "099720109477", "arm64", 5),
+        base("ami-0ba5e00000000023", "al2023-ami-2023.6-arm64", "137112412989", "arm64", 12),
+        base("ami-0ba5e00000000022", "al2023-ami-ecs-2023.6-arm64", "591542846629", "arm64", 9),
+        base("ami-0ba5e00000000021", "debian-12-amd64-20241201-1948", "136693071363", "x86_64", 44),
+        base("ami-0ba5e00000000020", "debian-12-amd64-20250102-1980", "136693071363", "x86_64", 8),
     ];
 }
 

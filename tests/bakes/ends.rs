@@ -3,8 +3,9 @@
 use quarterdeck::domain::bake::{Leftover, LeftoverKind};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::time::Millis;
+use quarterdeck::operation::bake::BakeAnswer;
 use quarterdeck::operation::event::{EventBody, OperationState, StepOutcome};
-use quarterdeck::plan::bake::{BakeAnswer, sweep};
+use quarterdeck::plan::bake::sweep;
 use quarterdeck::world::{BakeFaults, Disturbance};
 
 use crate::mill::{Mill, START, answer, recipe, setting, wish};

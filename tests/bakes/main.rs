@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod ends;
 mod kills;
 mod mill;
 mod plans;
+mod program;

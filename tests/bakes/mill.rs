@@ -11,13 +11,13 @@ use quarterdeck::domain::recipe::{
 };
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::engine::bake::{Bake, decide};
-use quarterdeck::operation::bake::{BakePlan, BakeProgress};
+use quarterdeck::operation::bake::{BakeAnswer, BakePlan, BakeProgress, BakeWish};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::gate::GateOutcome;
 use quarterdeck::operation::work::{Driven, Work};
 use quarterdeck::plan::Setting;
-use quarterdeck::plan::bake::{BakeAnswer, BakeFacts, BakeWish, plan};
+use quarterdeck::plan::bake::{BakeFacts, plan};
 use quarterdeck::world::{BakeFaults, Disturbance, Scenario, World};
 
 pub const START: WorldTime = WorldTime(1_736_000_000_000);

@@ -1,7 +1,7 @@
 //! What a recipe and facts come to before anything is done.
 
 use quarterdeck::domain::recipe::{Architecture, Base, BaseQuery};
-use quarterdeck::plan::bake::BakeAnswer;
+use quarterdeck::operation::bake::BakeAnswer;
 use quarterdeck::world::{BakeFaults, Scenario, World};
 
 use crate::mill::{Mill, START, answer, recipe, wish};

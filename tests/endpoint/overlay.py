@@ -24,6 +24,7 @@ from werkzeug.serving import make_server
 from emu import quick  # noqa: F401
 from emu import (
     alarms,
+    bakes,
     group_calls,
     groups,
     health,
@@ -54,7 +55,7 @@ class Handler(MotoRequestHandler):
 
 def install():
     """Patch moto. Target health comes first: groups look at it when they catch up."""
-    patches = (images, templates, health, routing, groups, alarms, refresh, refresh_calls, group_calls)
+    patches = (images, bakes, templates, health, routing, groups, alarms, refresh, refresh_calls, group_calls)
     for part in patches:
         part.install()
 

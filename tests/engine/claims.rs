@@ -1,6 +1,6 @@
 //! The courtesy claim: renewed while somebody is at work, and taken over by name once it was not.
 
-use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::observation::Depth;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::{Friction, StepKind};
@@ -51,8 +51,28 @@ fn claims_that_are_never_read_back_end_a_deploy_and_those_renewed_in_a_pause_are
     bench.happens(EventBody::StateChanged { to: OperationState::Paused, reason: String::new(), deadline: None });
     claimed_times(&mut bench, 9);
     bench.happens(EventBody::StateChanged { to: OperationState::Running, reason: String::new(), deadline: None });
+    let mut blind = bench.clone();
+    blind.hide_health();
+    assert!(blind.call().is_err(), "what is written while nothing can be read back would be no try either");
     assert!(matches!(bench.call(), Ok(CloudCall::Tag { .. })), "it is written once more");
     claimed_times(&mut bench, 5);
     bench.turn();
     assert_eq!((bench.state(), bench.progress.reason.as_str()), (OperationState::Failed, "the claim could not be read back"));
+}
+
+#[test]
+fn a_claim_whose_removal_was_never_sent_is_taken_off_all_the_same() {
+    let mut bench = Bench::fast_rollback();
+    bench.at_step(|kind| kind == StepKind::GiveBack);
+    bench.weights(0, 100);
+    claimed_times(&mut bench, 1);
+    let untag = bench.call().unwrap();
+    assert!(matches!(untag, CloudCall::Untag { .. }));
+    bench.refused(untag.clone(), CloudErrorKind::Network);
+    assert!(bench.call().is_err(), "not at once");
+    bench.later(5);
+    assert_eq!(bench.call(), Ok(untag.clone()));
+    bench.refused(untag, CloudErrorKind::Denied);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Succeeded, "{}", bench.progress.reason);
 }

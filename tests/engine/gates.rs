@@ -63,3 +63,19 @@ fn the_switch_waits_for_a_person_and_backs_out_without_one() {
     bench.turn();
     assert_eq!(bench.state(), OperationState::BackingOut);
 }
+
+#[test]
+fn a_candidate_whose_servers_do_not_stay_is_left_while_it_waits_for_a_person() {
+    let mut bench = gated();
+    bench.at_step(|kind| kind == StepKind::Approve);
+    bench.launches(Slot::B, 2);
+    for _ in 0..2 {
+        bench.servers_in(Slot::B, 12, 2);
+        bench.turn();
+        assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    }
+    bench.servers_in(Slot::B, 12, 2);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+    assert!(bench.progress.reason.contains("they do not stay"), "{}", bench.progress.reason);
+}

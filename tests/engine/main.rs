@@ -17,6 +17,7 @@ mod credentials;
 mod gates;
 mod mill;
 mod relaunch;
+mod resting;
 mod rolling;
 mod routes;
 mod scheduled;

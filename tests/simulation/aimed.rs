@@ -16,6 +16,7 @@ const EVERY: u64 = 3;
 pub enum Want {
     Deploy(&'static str),
     RollBack,
+    Recycle,
 }
 
 /// A run that leads to a phase.

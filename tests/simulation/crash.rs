@@ -1,18 +1,24 @@
 //! The crash matrix: a driver is killed around every effect of every kind of operation, and what comes after it ends as it should, with
 //! nothing lost and nothing done twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use quarterdeck::domain::fleet::Strategy;
+use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
 
+use crate::aimed::Want;
 use crate::chance::Chance;
 use crate::guarded::Guards;
+use crate::person::Act;
 use crate::process::{Point, Trap};
 use crate::script::{API, Kind, LEGACY, SEARCH, SICK_LEGACY, SICK_SEARCH, Script, Swarm, WEB, WORKER};
 use crate::shape::Shape;
 use crate::sim::Sim;
+
+/// Seconds after which somebody turns back what the cloud's engine is in the middle of.
+const TURNED_AFTER: u64 = 150;
 
 /// What is driven to its end, and which of its operations a driver dies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +39,13 @@ enum Course {
     Rolling,
     RollingBack,
     RollingRollback,
+    RollingTurned,
+    Recycle,
+    RecycleCancelled,
 }
 
 impl Course {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 19] = [
         Self::Canary,
         Self::BlueGreen,
         Self::BackOut,
@@ -53,6 +62,9 @@ impl Course {
         Self::Rolling,
         Self::RollingBack,
         Self::RollingRollback,
+        Self::RollingTurned,
+        Self::Recycle,
+        Self::RecycleCancelled,
     ];
 
     const fn kind(self) -> OperationKind {
@@ -60,14 +72,15 @@ impl Course {
             Self::Canary | Self::BlueGreen | Self::BackOut => OperationKind::Deploy,
             Self::Attached | Self::AttachedBackOut | Self::Workers | Self::Rolling | Self::RollingBack => OperationKind::Deploy,
             Self::RollbackWarm | Self::RollbackGrown => OperationKind::Rollback,
-            Self::AttachedRollback | Self::WorkersRollback | Self::RollingRollback => OperationKind::Rollback,
+            Self::AttachedRollback | Self::WorkersRollback | Self::RollingRollback | Self::RollingTurned => OperationKind::Rollback,
+            Self::Recycle | Self::RecycleCancelled => OperationKind::Recycle,
             Self::Retire | Self::AttachedRetire | Self::WorkersRetire => OperationKind::Retire,
         }
     }
 
     const fn ends(self) -> OperationState {
         match self {
-            Self::BackOut | Self::AttachedBackOut => OperationState::BackedOut,
+            Self::BackOut | Self::AttachedBackOut | Self::RecycleCancelled => OperationState::BackedOut,
             Self::RollingBack => OperationState::RolledBack,
             _ => OperationState::Succeeded,
         }
@@ -81,13 +94,17 @@ impl Course {
             Self::Attached | Self::AttachedRollback | Self::AttachedRetire => (Shape::Attached, "search-prod", &SEARCH[..1]),
             Self::Workers | Self::WorkersRollback | Self::WorkersRetire => (Shape::Workers, "worker-prod", &WORKER[..1]),
             Self::RollingBack => (Shape::OneGroup, "legacy-prod", &SICK_LEGACY),
-            Self::Rolling | Self::RollingRollback => (Shape::OneGroup, "legacy-prod", &LEGACY),
+            Self::Rolling | Self::RollingRollback | Self::RollingTurned | Self::Recycle | Self::RecycleCancelled => {
+                (Shape::OneGroup, "legacy-prod", &LEGACY)
+            }
         };
         // Where nobody can judge, a canary would wait for a person.
         let judged = shape == Shape::Weighted;
         let strategy = if judged && self != Self::BlueGreen { Strategy::Canary } else { Strategy::BlueGreen };
         let strategy = if shape == Shape::OneGroup { Strategy::Rolling } else { strategy };
-        let (recycles, operations, swarm) = (false, 1, Swarm::default());
+        let recycles = matches!(self, Self::Recycle | Self::RecycleCancelled);
+        let wants = if recycles { VecDeque::from([(Want::Recycle, true)]) } else { VecDeque::new() };
+        let (operations, swarm) = (1, Swarm::default());
         Sim::with(
             11,
             Chance::new(11),
@@ -102,9 +119,18 @@ impl Course {
                 guards: Guards::default(),
                 operations,
                 swarm,
-                course: crate::aimed::Course::default(),
+                course: crate::aimed::Course { wants, ..crate::aimed::Course::default() },
             },
         )
+    }
+
+    /// The call it is there for, besides those of every operation.
+    const fn turns_by(self) -> Option<&'static str> {
+        match self {
+            Self::RollingTurned => Some("RollbackInstanceRefresh"),
+            Self::RecycleCancelled => Some("CancelInstanceRefresh"),
+            _ => None,
+        }
     }
 
     /// Runs it, with `trap` laid for the operation that it is about.
@@ -117,6 +143,11 @@ impl Course {
             _ => (false, 0),
         };
         sim.roll_back_after = rolls_back.then_some(later);
+        match self {
+            Self::RollingTurned => sim.plan_act(Act::RollBack, TURNED_AFTER, TURNED_AFTER),
+            Self::RecycleCancelled => sim.plan_act(Act::Command(CommandKind::BackOut), TURNED_AFTER, TURNED_AFTER),
+            _ => {}
+        }
         sim.run()?;
         Ok(sim)
     }
@@ -145,6 +176,8 @@ fn a_driver_may_die_around_every_effect_of_every_operation() {
     for course in Course::ALL {
         let undisturbed = course.run(None).unwrap_or_else(|broke| panic!("{course:?}: {broke}"));
         check(course, &undisturbed, &format!("{course:?}"));
+        let turned = course.turns_by().is_none_or(|call| undisturbed.totals.get(&format!("call {call}")) == 1);
+        assert!(turned, "{course:?} does not make its call");
         let calls = calls(&undisturbed, course.kind());
         assert!(calls >= 2, "{course:?} makes {calls} calls");
         for call_no in 0..calls {

@@ -103,6 +103,7 @@ impl Sim {
             return match want {
                 Want::Deploy(image) => self.deploy_image(image, false),
                 Want::RollBack => self.roll_back(false),
+                Want::Recycle => self.recycle(),
             };
         }
         let way_back = self.store.ledger.len() > 1;

@@ -28,7 +28,7 @@ const ALL_ENDINGS: u64 = 12;
 /// A look costs the host a process; a kill between two looks comes at its own moment all the same.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a round may take on a busy host.
-const ROUND: Duration = Duration::from_secs(150);
+const ROUND: Duration = Duration::from_secs(300);
 
 /// A whole number from the environment.
 fn number(name: &str) -> Option<u64> {

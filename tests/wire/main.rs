@@ -13,6 +13,7 @@ mod support;
 mod access;
 mod again;
 mod alarms;
+mod bakes;
 mod canary;
 mod claims;
 mod disk;

@@ -57,6 +57,14 @@ impl Store {
         Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
     }
 
+    /// The median of what took how long of a subject; none where it did not happen yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn usual(&self, subject: &str, kind: &str) -> Result<Option<Millis>, StoreError> {
+        self.median(Some(&FleetName::new(subject)), kind)
+    }
+
     fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
         let mut millis: Vec<i64> = self.read(|connection| {
             connection

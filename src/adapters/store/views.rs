@@ -5,12 +5,14 @@ use rusqlite::{OptionalExtension, Row, ToSql, params};
 use super::{Store, StoreError, leases};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::{Untrusted, escape};
+use crate::operation::any::AnyView;
+use crate::operation::bake::{BakePlan, BakeView};
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::event::{Event, EventBody};
 use crate::operation::lease::Lease;
 use crate::operation::plan::Plan;
-use crate::operation::progress::Progress;
 use crate::operation::record::{Operation, OperationView};
+use crate::operation::work::Work;
 
 /// Operations as the store could read them, newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +51,10 @@ impl Stored {
         })
     }
 
+    fn is_bake(&self) -> bool {
+        self.kind.raw() == "bake"
+    }
+
     fn damaged(self, what: String, plan: Option<Plan>) -> DamagedOperation {
         let Self { id, fleet, kind, holds, finished, .. } = self;
         DamagedOperation { id, fleet, kind, unfinished: !finished, holds, what, plan: plan.map(Box::new) }
@@ -64,6 +70,35 @@ impl Store {
         self.load(self.stored(id)?)?.map_err(|damaged| StoreError::Record(Box::new(damaged)))
     }
 
+    /// An operation of whichever kind.
+    ///
+    /// # Errors
+    /// There is no such operation, or its record is damaged.
+    pub fn any_operation(&self, id: &OperationId) -> Result<AnyView, StoreError> {
+        let stored = self.stored(id)?;
+        let view = if stored.is_bake() {
+            self.load(stored)?.map(|view| AnyView::Bake(Box::new(view)))
+        } else {
+            self.load(stored)?.map(|view| AnyView::Rollout(Box::new(view)))
+        };
+        view.map_err(|damaged| StoreError::Record(Box::new(damaged)))
+    }
+
+    /// Bakes newest first: all unfinished ones, and `finished` of the others. Damaged ones are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, StoreError> {
+        let newest = "no IN (SELECT no FROM operations WHERE final = 1 AND kind = 'bake' ORDER BY no DESC LIMIT ?1)";
+        let sql = format!("SELECT {COLUMNS} FROM operations WHERE kind = 'bake' AND (final = 0 OR {newest}) ORDER BY no DESC");
+        let rows = self.rows(&sql, &[&i64::try_from(finished).unwrap_or(i64::MAX)])?;
+        let mut views = Vec::new();
+        for row in rows {
+            views.extend(self.load(row)?.ok());
+        }
+        Ok(views)
+    }
+
     /// Operations newest first: all unfinished ones, and `finished` of the others. Damaged ones are left out.
     ///
     /// # Errors
@@ -77,7 +112,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn listed(&self, finished: usize) -> Result<Listed, StoreError> {
-        let newest = "no IN (SELECT no FROM operations WHERE final = 1 ORDER BY no DESC LIMIT ?1)";
+        let newest = "no IN (SELECT no FROM operations WHERE final = 1 AND kind <> 'bake' ORDER BY no DESC LIMIT ?1)";
         let sql = format!("SELECT {COLUMNS} FROM operations WHERE final = 0 OR {newest} ORDER BY no DESC");
         self.list(&sql, &[&i64::try_from(finished).unwrap_or(i64::MAX)])
     }
@@ -87,7 +122,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn operations_of(&self, fleet: &FleetName, at_most: u32) -> Result<Listed, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM operations WHERE fleet = ?1 ORDER BY no DESC LIMIT ?2");
+        let sql = format!("SELECT {COLUMNS} FROM operations WHERE fleet = ?1 AND kind <> 'bake' ORDER BY no DESC LIMIT ?2");
         self.list(&sql, &[&fleet.as_str(), &at_most])
     }
 
@@ -117,10 +152,17 @@ impl Store {
         found.ok_or_else(|| StoreError::NoOperation(id.clone()))
     }
 
+    fn rows(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Stored>, StoreError> {
+        self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, Stored::read)?.collect())
+    }
+
     fn list(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Listed, StoreError> {
-        let rows: Vec<Stored> = self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, Stored::read)?.collect())?;
         let mut listed = Listed::default();
-        for row in rows {
+        for row in self.rows(sql, parameters)? {
+            if row.is_bake() {
+                listed.damaged.extend(self.load::<BakePlan>(row)?.err());
+                continue;
+            }
             match self.load(row)? {
                 Ok(view) => listed.whole.push(view),
                 Err(damaged) => listed.damaged.push(damaged),
@@ -130,11 +172,11 @@ impl Store {
     }
 
     /// The operation, or what is wrong with its record.
-    fn load(&self, stored: Stored) -> Result<Result<OperationView, DamagedOperation>, StoreError> {
+    fn load<P: Work>(&self, stored: Stored) -> Result<Result<OperationView<P>, DamagedOperation>, StoreError> {
         let bodies = self.event_bodies(&stored.id)?;
-        let (operation, events) = match (parsed::<Operation>(&stored.body), whole(&bodies, stored.events)) {
+        let (operation, events) = match (parsed::<Operation<P>>(&stored.body), whole(&bodies, stored.events)) {
             (Ok(operation), Ok(events)) => (operation, events),
-            (Ok(operation), Err(what)) => return Ok(Err(stored.damaged(what, Some(operation.plan)))),
+            (Ok(operation), Err(what)) => return Ok(Err(stored.damaged(what, P::rollout(&operation).map(|rollout| rollout.plan.clone())))),
             (Err(why), _) => {
                 let by = writer(&stored.body).map_or_else(String::new, |build| format!("Quarterdeck {build} wrote it, and "));
                 let what = format!("{by}its record cannot be read ({why})");
@@ -143,7 +185,7 @@ impl Store {
         };
         let lease = self.lease(&operation.id)?;
         let driver_alive = lease.as_ref().is_some_and(is_held);
-        Ok(Ok(OperationView { progress: Progress::of(&operation.plan, &events), operation, events, lease, driver_alive }))
+        Ok(Ok(OperationView { progress: operation.plan.fold(&events, operation.created_at), operation, events, lease, driver_alive }))
     }
 
     fn event_bodies(&self, id: &OperationId) -> Result<Vec<(u64, String)>, StoreError> {

@@ -183,7 +183,7 @@ fn finish(order: Order<'_>, what: &str, written: &[WriteFile]) -> Result<UserDat
         return Ok(UserData { bytes: document.clone().into_bytes(), document });
     }
     // No time and no name are in it: the same document is the same bytes, as a call that is repeated has to be.
-    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::default());
     let compressed = encoder.write_all(document.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default();
     if compressed.is_empty() || compressed.len() > MOST_BYTES {
         return Err(RenderError::TooLarge { recipe, plain: document.len(), compressed: compressed.len(), largest: largest(written) });

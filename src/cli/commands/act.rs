@@ -9,10 +9,12 @@ use super::super::options::{ActOptions, strategy};
 use super::super::output::Output;
 use super::super::plan_document::PlanDoc;
 use super::super::plan_text::plan_text;
+use super::bake;
 use super::rehearse::rehearse;
 use super::several::{BATCH, several};
 use crate::domain::fleet::Strategy;
 use crate::domain::ids::{FleetName, OperationId};
+use crate::operation::any::AnyView;
 use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{OperationKind, Plan, Refusal};
@@ -30,6 +32,9 @@ pub struct DeployArgs {
     /// Another strategy than the fleet's own: canary, blue-green or rolling
     #[arg(long, value_parser = strategy)]
     pub strategy: Option<Strategy>,
+    /// Also an image whose gates failed: says why, and takes the fleet's name
+    #[arg(long, requires = "reason")]
+    pub despite_gates: bool,
     /// How it is confirmed and followed
     #[command(flatten)]
     pub act: ActOptions,
@@ -67,7 +72,8 @@ pub struct RecycleArgs {
 
 /// A new release.
 pub(in super::super) async fn deploy(desk: &dyn Records, args: &DeployArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let intent = Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy };
+    let intent =
+        Intent::Deploy { fleet: FleetName::new(&args.fleet), image: args.image.clone(), strategy: args.strategy, despite_gates: args.despite_gates };
     act(desk, &intent, &args.act, out).await
 }
 
@@ -158,16 +164,13 @@ pub(super) async fn started(desk: &dyn Records, id: &OperationId, options: &ActO
 
 async fn detached(desk: &dyn Records, id: &OperationId, json: bool, out: &mut Output) -> Result<Exit, Failure> {
     let view = until_driven(desk, id).await?;
-    if json {
-        out.json(&OperationDoc::new(&view));
-    } else {
-        let word = view.operation.word();
-        out.text(&format!("{word} {id} of {} is {}; `qd watch {id}` shows it", view.operation.plan.fleet, view.state().word()));
+    match &view {
+        AnyView::Rollout(view) if json => out.json(&OperationDoc::new(view)),
+        AnyView::Bake(view) if json => bake::document(view, bake::at(desk, std::slice::from_ref(view)), out),
+        _ => out.text(&format!("{} is {}; `qd watch {id}` shows it", view.named(), view.state().word())),
     }
     match view.state() {
-        OperationState::Failed => {
-            Err(DeskError::other(format!("{id} failed: {}", view.progress.reason), format!("`qd op {id}` shows its events")).into())
-        }
+        OperationState::Failed => Err(DeskError::other(format!("{id} failed: {}", view.reason()), format!("`qd op {id}` shows its events")).into()),
         _ => Ok(Exit::Done),
     }
 }

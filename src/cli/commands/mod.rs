@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod act;
+pub mod bake;
 pub mod doctor;
 pub mod fleet;
 pub mod fleets;
@@ -9,6 +10,7 @@ pub mod images;
 pub mod keys;
 pub mod ledger;
 pub mod ops;
+pub mod recipe;
 mod rehearse;
 mod several;
 pub mod sim;

@@ -1,20 +1,24 @@
 //! `qd ops` and `qd op ID`: operations and their events.
 
 use super::super::exit::Exit;
-use super::super::failure::{Failure, operation, sentence};
+use super::super::failure::{Failure, any_operation, sentence};
 use super::super::operation_document::{DamagedDoc, OperationDoc, OperationsDoc};
 use super::super::output::Output;
 use super::super::table::Table;
 use super::super::words::{age, latest};
+use super::bake;
 use crate::app::age::about;
 use crate::app::lines::{event_line, verdict_words};
 use crate::domain::ids::OperationId;
 use crate::domain::time::WorldTime;
+use crate::operation::any::AnyView;
+use crate::operation::bake::BakeView;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::BUILD;
 use crate::operation::progress::StepStatus;
 use crate::operation::record::OperationView;
+use crate::operation::work::Work;
 use crate::ports::desk::{DeskError, Records};
 
 /// How many finished operations `--all` shows.
@@ -47,15 +51,16 @@ pub struct OpArgs {
 pub(in super::super) fn list(desk: &dyn Records, args: &OpsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let finished = if args.all { FINISHED } else { 0 };
     let (views, damaged) = (desk.operations(finished)?, desk.damaged(finished)?);
+    let bakes = desk.bakes(finished)?;
     if args.json {
-        out.json(&OperationsDoc::new(&views, &damaged));
-    } else if views.is_empty() && damaged.is_empty() {
+        out.json(&OperationsDoc::new(&views, (&bakes, bake::at(desk, &bakes)), &damaged));
+    } else if views.is_empty() && bakes.is_empty() && damaged.is_empty() {
         out.text("no operations");
         if !args.all {
             out.notice("`qd ops --all` shows finished ones too");
         }
     } else {
-        out.text(&table(&views, &damaged, latest(desk, &views)).render(out.width()));
+        out.text(&table(&views, &bakes, &damaged, latest(desk, &views)).render(out.width()));
     }
     for damaged in &damaged {
         sentence(out, &damaged.sentence(), &damaged.remedy());
@@ -65,8 +70,9 @@ pub(in super::super) fn list(desk: &dyn Records, args: &OpsArgs, out: &mut Outpu
 
 /// Prints one operation.
 pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let view = match operation(desk, &args.id) {
-        Ok(view) => view,
+    let view = match any_operation(desk, &args.id) {
+        Ok(AnyView::Rollout(view)) => *view,
+        Ok(AnyView::Bake(view)) => return Ok(show_bake(desk, &view, args.json, out)),
         Err(error) => return Err(left_of(desk, args, error, out).into()),
     };
     if args.json {
@@ -75,6 +81,16 @@ pub(in super::super) fn show(desk: &dyn Records, args: &OpArgs, out: &mut Output
         out.text(&text(&view, latest(desk, std::slice::from_ref(&view)), out.width()));
     }
     Ok(Exit::Done)
+}
+
+fn show_bake(desk: &dyn Records, view: &BakeView, json: bool, out: &mut Output) -> Exit {
+    let now = bake::at(desk, std::slice::from_ref(view));
+    if json {
+        bake::document(view, now, out);
+    } else {
+        out.text(&bake::text(view, now, out.width()));
+    }
+    Exit::Done
 }
 
 /// The error, after the bytes that are left of a damaged record where they are asked for.
@@ -87,7 +103,7 @@ fn left_of(desk: &dyn Records, args: &OpArgs, error: DeskError, out: &mut Output
     error
 }
 
-fn table(views: &[OperationView], damaged: &[DamagedOperation], now: WorldTime) -> Table {
+fn table(views: &[OperationView], bakes: &[BakeView], damaged: &[DamagedOperation], now: WorldTime) -> Table {
     let mut table = Table::new(&["ID", "FLEET", "WHAT", "STATE", "STEP", "BY", "AGE"]).cutting_first(&[4, 5]);
     for view in views {
         let (operation, brief) = (&view.operation, view.brief());
@@ -101,6 +117,21 @@ fn table(views: &[OperationView], damaged: &[DamagedOperation], now: WorldTime) 
             step.trim_end().to_owned(),
             operation.by.short(),
             age(now, operation.created_at),
+        ]);
+    }
+    for view in bakes {
+        let (plan, progress) = (&view.operation.plan, &view.progress);
+        let title = plan.steps.get(progress.current).map_or("", |step| step.title.as_str());
+        let word = progress.state.word().replace('_', " ");
+        let state = if view.driver_alive || progress.state.is_final() { word } else { format!("{word}, no driver") };
+        table.row([
+            view.operation.id.to_string(),
+            "-".to_owned(),
+            format!("bake {}", plan.headline()),
+            state,
+            format!("{}/{} {title}", (progress.current + 1).min(plan.steps.len()), plan.steps.len()).trim_end().to_owned(),
+            view.operation.by.short(),
+            age(now, view.operation.created_at),
         ]);
     }
     for damaged in damaged {

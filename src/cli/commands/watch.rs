@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::exit::Exit;
-use super::super::failure::{Failure, operation, sentence};
+use super::super::failure::{Failure, any_operation, sentence};
 use super::super::follow::{Until, Watch, watch};
 use super::super::options::duration;
 use super::super::output::Output;
@@ -58,20 +58,20 @@ struct RecoveredDoc<'a> {
 
 /// Prints events until nothing will happen any more.
 pub(in super::super) async fn events(desk: &dyn Records, args: &WatchArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let id = operation(desk, &args.id)?.operation.id;
+    let id = any_operation(desk, &args.id)?.id().clone();
     Ok(watch(desk, &id, Watch { until: Until::Final, events: true, json: args.json, limit: None }, out).await?)
 }
 
 /// Waits without a word until it is over.
 pub(in super::super) async fn end(desk: &dyn Records, args: &WaitArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let id = operation(desk, &args.id)?.operation.id;
+    let id = any_operation(desk, &args.id)?.id().clone();
     let limit = args.timeout.map(Millis::std);
     Ok(watch(desk, &id, Watch { until: Until::Goal, events: false, json: args.json, limit }, out).await?)
 }
 
 /// Starts a driver for an operation whose driver is gone.
 pub(in super::super) async fn take_over(desk: &dyn Records, id: &str, out: &mut Output) -> Result<Exit, Failure> {
-    let id = operation(desk, id)?.operation.id;
+    let id = any_operation(desk, id)?.id().clone();
     desk.take_over(&id).await?;
     out.text(&format!("a driver was started for {id}; `qd watch {id}` shows it"));
     Ok(Exit::Done)
@@ -85,9 +85,9 @@ pub(in super::super) async fn recover(desk: &dyn Records, json: bool, out: &mut 
     }
     for one in &recovered {
         match (&one.hint, json) {
-            (Some(hint), _) => sentence(out, &format!("{} of {}: {}", one.operation, one.fleet, one.text), hint),
+            (Some(hint), _) => sentence(out, &recovered_words(one), hint),
             (None, true) => {}
-            (None, false) => out.text(&format!("{} of {}: {}", one.operation, one.fleet, one.text)),
+            (None, false) => out.text(&recovered_words(one)),
         }
     }
     if recovered.is_empty() && !json {
@@ -99,4 +99,11 @@ pub(in super::super) async fn recover(desk: &dyn Records, json: bool, out: &mut 
         (false, true) => Exit::NeedsHuman,
         (false, false) => Exit::Done,
     })
+}
+
+fn recovered_words(one: &Recovered) -> String {
+    match &one.fleet {
+        Some(fleet) => format!("{} of {fleet}: {}", one.operation, one.text),
+        None => format!("{}: {}", one.operation, one.text),
+    }
 }

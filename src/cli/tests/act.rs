@@ -211,7 +211,7 @@ async fn operations_without_a_driver_are_picked_up() {
 }
 
 fn recovered(outcome: Recovery, hint: Option<&str>) -> Recovered {
-    Recovered { operation: "op-3".into(), fleet: "web-prod".into(), outcome, text: "says so".to_owned(), hint: hint.map(str::to_owned) }
+    Recovered { operation: "op-3".into(), fleet: Some("web-prod".into()), outcome, text: "says so".to_owned(), hint: hint.map(str::to_owned) }
 }
 
 #[tokio::test]

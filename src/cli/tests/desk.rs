@@ -9,8 +9,11 @@ use super::super::{Command, Exit, Output, parse_from, run};
 use crate::app::fixture;
 use crate::domain::fleet::Slot;
 use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::recipe::Recipe;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::any::AnyView;
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::freeze::Freeze;
@@ -164,6 +167,30 @@ impl Desk for Fake {
 impl Records for Fake {
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
+    }
+
+    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError> {
+        self.operation(id).map(|view| AnyView::Rollout(Box::new(view)))
+    }
+
+    fn bakes(&self, _: usize) -> Result<Vec<BakeView>, DeskError> {
+        Ok(Vec::new())
+    }
+
+    async fn plan_bake(&self, _: &BakeWish) -> Result<BakeAnswer, DeskError> {
+        Err(DeskError::other("nothing is baked here", "look"))
+    }
+
+    async fn begin_bake(&self, _: &BakePlan, _: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        Err(DeskError::other("nothing is baked here", "look"))
+    }
+
+    async fn behind(&self, _: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
+        Ok(Vec::new())
+    }
+
+    fn bake_log(&self, _: &OperationId, _: u64) -> Result<String, DeskError> {
+        Ok(String::new())
     }
 
     fn damaged(&self, _: usize) -> Result<Vec<DamagedOperation>, DeskError> {

@@ -36,7 +36,11 @@ pub(super) fn news(scene: &Bake<'_>) -> Option<BakeEvent> {
                 signals.push(Signal { offset: at, at: None, said: Said::Lost { lines: lost } });
             }
             last = marker.number;
-            signals.push(Signal { offset: at, at: Some(marker.at), said: marker.said.into() });
+            let said = Said::from(marker.said);
+            let known = booted || signals.iter().any(|signal| signal.said == Said::Booted);
+            if said != Said::Booted || !known {
+                signals.push(Signal { offset: at, at: Some(marker.at), said });
+            }
         } else if !booted && line.contains(BOOTED) && line.contains("finished at") && !signals.iter().any(|signal| signal.said == Said::Booted) {
             signals.push(Signal { offset: at, at: None, said: Said::Booted });
         }

@@ -43,7 +43,9 @@ pub(super) fn launched(scene: &Bake<'_>, wanted: &Wanted) -> Move {
 /// The first call needs a complete listing that has none yet: a driver before may have launched one under this operation.
 fn first(scene: &Bake<'_>, wanted: &Wanted) -> Move {
     match scene.seen.machines.as_ref() {
-        Some(listed) if listed.value().is_some() => call(scene, wanted, &format!("a {} is needed", wanted.role.word())),
+        Some(listed) if listed.value().is_some() => {
+            call(scene, wanted, if wanted.role == MachineRole::Builder { "the image is made on it" } else { "the gates look at it" })
+        }
         other => {
             let why = other.and_then(|listed| listed.why()).map_or_else(String::new, Untrusted::shown);
             scene.wait_short(format!("instances cannot be listed: {why}"))

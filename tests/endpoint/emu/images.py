@@ -27,6 +27,7 @@ def _pending_at_birth(original):
     def make(self, *args, **kwargs):
         image = original(self, *args, **kwargs)
         image.ready_at = now() + SETTINGS.image_pending_seconds
+        image.root_device_type = "ebs"
         return image
 
     return make

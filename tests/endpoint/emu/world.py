@@ -24,6 +24,7 @@ class Settings:
     pending_seconds: float = 0.2  # an instance is `Pending` this long
     terminating_seconds: float = 0.2  # an instance is `Terminating` at least this long
     image_pending_seconds: float = 2.0  # an image from CreateImage or CopyImage is `pending` this long
+    bake_part_seconds: float = 0.5  # each part of a builder's script takes so long
     refresh_step_seconds: float = 0.2  # an instance refresh launches or terminates this often
     time_scale: float = 1.0  # waits a caller asks AWS for (warm-up, bake, checkpoint) pass so much faster
     page_size_cap: int = 0  # > 0: no list answers more per page, however many were asked for

@@ -3,15 +3,17 @@
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::Slot;
-use quarterdeck::domain::group::{PinnedVersion, count};
+use quarterdeck::domain::group::{Lifecycle, PinnedVersion, count};
 use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
 use quarterdeck::domain::refresh::{InstanceRefresh, RefreshPreferences};
+use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::event::OperationState;
 use quarterdeck::operation::plan::{OperationKind, Plan};
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{LoggedCall, World};
 
 use super::{Arrival, Checker};
+use crate::sim::LAUNCH;
 use crate::store::Record;
 
 /// Zones servers are spread over.
@@ -29,6 +31,8 @@ pub struct Before {
     fit: Vec<(InstanceId, ImageId)>,
     /// The same number in the twin.
     in_twin: u32,
+    /// Servers there are beyond what is wanted while a refresh runs: it launches before it ends others.
+    spare: u32,
 }
 
 impl Checker {
@@ -103,6 +107,10 @@ impl Checker {
     pub(super) fn ended_at_once(&mut self, world: &World) -> Result<(), String> {
         let now = self.only_group(world);
         let before = std::mem::replace(&mut self.before, now);
+        if before.spare > 0 && running(world, self.ground.group(Slot::A)).is_none() {
+            // Where a refresh is stopped the cloud ends as many servers as are too many by then, and not always those that were launched last.
+            self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), before.spare));
+        }
         // What does not get well, or is not well any more, ends by itself.
         let sound = |image: &ImageId| world.image_record(image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
         let gone = count(before.fit.iter().filter(|server| sound(&server.1) && !self.before.fit.contains(server)));
@@ -118,7 +126,10 @@ impl Checker {
             let well = servers(world).filter(|server| server.serves());
             well.filter_map(|server| Some((server.id, server.image?))).collect::<Vec<_>>()
         };
-        Before { fit: fit(world), in_twin: count(fit(&self.twin).into_iter()) }
+        let active = count(servers(world).filter(|server| server.lifecycle != Lifecycle::Terminating));
+        let is_running = running(world, self.ground.group(Slot::A)).is_some();
+        let spare = if is_running { active.saturating_sub(self.desired(world, Slot::A)) } else { 0 };
+        Before { fit: fit(world), in_twin: count(fit(&self.twin).into_iter()), spare }
     }
 
     /// S12 of a fleet of one group: its sizes are what they were, and nothing replaces its servers any more.

@@ -1,0 +1,111 @@
+//! What only bakes ask of an office: their plans, their begin, the sweep, and which images are behind their base.
+
+use std::collections::BTreeMap;
+
+use super::bake_log::{BakeLog, read_from};
+use super::launch::start_driver;
+use super::office::Office;
+use crate::adapters::store::NewOperation;
+use crate::domain::bake::BaseImage;
+use crate::domain::ids::{ImageId, OperationId};
+use crate::domain::image::{Image, ImageState};
+use crate::domain::reading::Listing;
+use crate::domain::recipe::{Base, Recipe};
+use crate::domain::text::Untrusted;
+use crate::domain::time::Millis;
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeWish, Behind};
+use crate::plan::bake::{BakeFacts, plan, sweep};
+use crate::ports::desk::DeskError;
+
+impl Office {
+    pub(super) async fn plan_a_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
+        let as_of = self.read_clock().await?;
+        let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
+        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
+        Ok(plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?)
+    }
+
+    pub(super) async fn begin_a_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        self.may_write()?;
+        let new = NewOperation { plan: plan.clone(), by: self.who().await, reason, at: self.now() };
+        let id = self.store.create_other(&new)?;
+        let child = start_driver(self, &id);
+        self.await_driver(&id, child).await?;
+        Ok(id)
+    }
+
+    /// Removes what bakes left past its time to live, if there is any; the operation that does.
+    pub(super) async fn sweep_bakes(&self) -> Result<Option<OperationId>, DeskError> {
+        let as_of = self.read_clock().await?;
+        let look = crate::domain::bake::BakeLook { leftovers: true, ..crate::domain::bake::BakeLook::default() };
+        let seen = self.cloud.bake_reader().observe_bake(&look).await;
+        let past = |left: &&crate::domain::bake::Leftover| left.until.is_some_and(|until| until < as_of);
+        let any = seen.leftovers.as_ref().and_then(|left| left.value()).is_some_and(|left| left.iter().any(|left| past(&left)));
+        if !any {
+            return Ok(None);
+        }
+        let plan = sweep(&self.setting(), &self.bake_place().await?, as_of);
+        self.begin_a_bake(&plan, None).await.map(Some)
+    }
+
+    async fn bake_place(&self) -> Result<String, DeskError> {
+        let identity = self.identity().await?;
+        Ok(format!("{} {}", identity.account, identity.region))
+    }
+
+    fn bake_history(&self, recipe: &str) -> Result<BTreeMap<&'static str, Millis>, DeskError> {
+        use BakeStepKind as Kind;
+        let kinds =
+            [Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify];
+        let mut history = BTreeMap::new();
+        for kind in kinds {
+            if let Some(usual) = self.store.usual(&format!("recipe {recipe}"), &format!("bake {}", kind.title()))? {
+                history.insert(kind.title(), usual);
+            }
+        }
+        Ok(history)
+    }
+
+    pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
+        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let mut all = Vec::new();
+        for recipe in recipes {
+            let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
+            if let Some(newest) = bases.items().first() {
+                let image = newest_of(&images, &recipe.app.name);
+                all.push(self.behind(recipe, image, newest).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn behind(&self, recipe: &Recipe, image: Option<&Image>, newest: &BaseImage) -> Result<Behind, DeskError> {
+        let base = image.and_then(|image| image.base.clone());
+        let made = match &base {
+            Some(base) => self.cloud.bake_reader().base_images(&Base::Id(ImageId::new(base.raw()))).await?.items().first().cloned(),
+            None => None,
+        };
+        let days = made.and_then(|made| Some(newest.created_at?.since(made.created_at?).as_secs() / 86_400));
+        Ok(Behind {
+            recipe: recipe.name.clone(),
+            image: image.map(|image| image.id.clone()),
+            version: image.and_then(|image| image.version.clone()),
+            base,
+            newest: newest.id.clone(),
+            days,
+        })
+    }
+
+    pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<String, DeskError> {
+        let path = BakeLog::path(self.store.dir(), id);
+        read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
+    }
+}
+
+/// The newest image of an application that can be launched and is not blocked.
+fn newest_of<'a>(images: &'a Listing<Image>, app: &str) -> Option<&'a Image> {
+    let usable = |image: &&Image| image.state == ImageState::Available && image.blocked.is_none();
+    let own = images.items().iter().filter(|image| image.app.as_ref().is_some_and(|of| of.raw() == app));
+    own.filter(usable).max_by_key(|image| image.created_at)
+}

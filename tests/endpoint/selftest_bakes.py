@@ -1,0 +1,52 @@
+"""Builders: client tokens, consoles, their end, and images of them."""
+
+from selftest_base import Case, control
+
+SCRIPT = """#cloud-config
+ QD_OPERATION={mark} QD_RECIPE=web
+{commands}
+  qd_part p0 60 provisioner_0
+  qd_part seal 60 seal
+  qd_power_off
+"""
+TAGS = [{"Key": "qd:operation", "Value": "s/op-1"}]
+
+
+class Bakes(Case):
+    def run_builder(self, mark, commands="true"):
+        kinds = ("instance", "volume")
+        specs = [{"ResourceType": kind, "Tags": TAGS} for kind in kinds]
+        data = SCRIPT.format(mark=mark, commands=commands)
+        answer = self.ec2.run_instances(
+            ImageId=self.image("web", "2.14.0"), MinCount=1, MaxCount=1, ClientToken=mark, UserData=data, TagSpecifications=specs
+        )
+        return answer["Instances"][0]["InstanceId"]
+
+    def state_of(self, instance):
+        answer = self.ec2.describe_instances(InstanceIds=[instance])
+        return answer["Reservations"][0]["Instances"][0]["State"]["Name"]
+
+    def console_of(self, instance):
+        return self.ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
+
+    def test_the_same_token_makes_no_second_instance(self):
+        self.assertEqual(self.run_builder("b-once"), self.run_builder("b-once"))
+
+    def test_a_builder_tells_of_its_parts_stops_and_can_be_imaged_once(self):
+        control("settings", {"bake_part_seconds": 0.1})
+        builder = self.run_builder("b-good")
+        self.until(lambda: self.state_of(builder) == "stopped")
+        self.assertIn(" done ok p0=ok seal=ok #", self.console_of(builder))
+        specs = [{"ResourceType": kind, "Tags": TAGS} for kind in ("image", "snapshot")]
+        made = self.ec2.create_image(InstanceId=builder, Name="self-test", TagSpecifications=specs)
+        shown = self.ec2.describe_images(ImageIds=[made["ImageId"]])["Images"][0]
+        self.assertEqual(shown["Tags"], TAGS)
+        self.refused(
+            "InvalidAMIName.Duplicate", self.ec2.create_image, InstanceId=builder, Name="self-test"
+        )
+
+    def test_a_builder_on_which_something_fails_goes_on_running(self):
+        control("settings", {"bake_part_seconds": 0.1})
+        builder = self.run_builder("b-bad", "false")
+        self.until(lambda: " done failed p0=failed seal=skipped #" in self.console_of(builder))
+        self.assertEqual(self.state_of(builder), "running")
