@@ -132,7 +132,7 @@ impl AwsCloud {
         let sdk = load(settings, &source).await;
         let Some(region) = sdk.region().map(ToString::to_string) else {
             let why = "no region is set: give --region, or set AWS_REGION or the profile's `region`";
-            return Err(CloudError::new(CloudErrorKind::Auth, "connect", why));
+            return Err(CloudError::new(CloudErrorKind::Network, "connect", why));
         };
         let shared = Shared {
             ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&sdk).interceptor(WholeAnswer).build()),
