@@ -433,6 +433,10 @@ impl Page<'_> {
     /// What the part's own program prints.
     fn chatter(&mut self, from: Tick, length: Tick, part: Part, fails: bool) {
         let word = part_word(part).unwrap_or_default();
+        if matches!(part, Part::Provisioner(_)) {
+            // As `sh -x` tells of the only command that a simulated builder knows.
+            self.line(from, &format!("+ sleep {length}"));
+        }
         for second in (0..length).step_by(4) {
             self.line(from + second, &format!("{word}: working, {second} of {length} s"));
         }

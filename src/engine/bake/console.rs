@@ -2,6 +2,7 @@
 
 use super::Bake;
 use crate::bake::console::{Heard, Reader};
+use crate::bake::marker::Marker;
 use crate::bake::signal::{Part, Said, Signal};
 use crate::domain::bake::{Console, MachineRole};
 use crate::domain::ids::OperationId;
@@ -72,6 +73,6 @@ fn shortened(signals: Vec<Signal>) -> Vec<Signal> {
 pub(super) fn last_lines(scene: &Bake<'_>) -> Vec<Untrusted> {
     let Some(console) = console(scene) else { return Vec::new() };
     let text = String::from_utf8_lossy(&console.bytes);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !line.contains("@qd1 ")).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !Marker::is_on(line)).collect();
     lines.iter().skip(lines.len().saturating_sub(LAST_LINES)).map(|line| Untrusted::from(line.trim_end())).collect()
 }
