@@ -38,6 +38,7 @@ async fn yard() -> Yard {
         fleets_file: dir.path().join("fleets.toml"),
         keymap_file: dir.path().join("keymap.toml"),
         theme_file: dir.path().join("theme.toml"),
+        views_file: dir.path().join("views.toml"),
     };
     let ground = Ground::of(&GlobalOptions::default(), &places);
     let settings =

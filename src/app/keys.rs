@@ -94,6 +94,11 @@ fn go(model: &mut Model, target: Target) -> Vec<Effect> {
             open_image(model, image);
             Vec::new()
         }
+        Target::View(name) => {
+            sheet_keys::leave(model);
+            super::views::show(model, &name);
+            Vec::new()
+        }
     }
 }
 

@@ -37,6 +37,7 @@ pub mod sheet;
 mod sheet_keys;
 pub mod timeline;
 pub mod update;
+pub mod views;
 
 pub use effect::Effect;
 pub use key::Key;

@@ -14,6 +14,7 @@ use super::listing::{FleetSort, ImageSort, Listing};
 use super::palette::Palette;
 use super::requests::Requests;
 use super::sheet::Sheet;
+use super::views::SavedViews;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -240,6 +241,8 @@ pub struct Model {
     pub last_view: Option<Vec<Screen>>,
     /// Which keys run what.
     pub keymap: Keymap,
+    /// Views a person wrote down.
+    pub views: SavedViews,
     /// What each list is filtered by.
     pub filters: Filters,
     /// The list whose filter is being typed.
@@ -318,6 +321,7 @@ impl Model {
             scroll: 0,
             last_view: None,
             keymap: Keymap::default(),
+            views: SavedViews::new(),
             filters: Filters::default(),
             typing: None,
             fleet_sort: FleetSort::default(),

@@ -1,4 +1,4 @@
-//! The palette: commands, fleets and images found by a few letters of them.
+//! The palette: commands, saved views, fleets and images found by a few letters of them.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -22,6 +22,8 @@ pub enum Target {
     Fleet(FleetName),
     /// An image: it opens.
     Image(ImageId),
+    /// A view a person wrote down: its filter and order are taken.
+    View(String),
 }
 
 /// Something that fits what was typed.
@@ -90,6 +92,10 @@ fn hits(model: &Model, text: &str) -> Vec<Hit> {
         let fits = score(command.label).map(|points| points.saturating_mul(2)).max(score(command.about));
         found.extend(fits.map(|points| (points, Hit { target: Target::Command(command.id), label: command.label.to_owned() })));
     }
+    for name in model.views.keys() {
+        let label = crate::domain::text::escape(name);
+        found.extend(score(&label).map(|points| (points.saturating_mul(2), Hit { target: Target::View(name.clone()), label })));
+    }
     for status in model.fleets() {
         let name = &status.spec.name;
         found.extend(score(name.as_str()).map(|points| (points, Hit { target: Target::Fleet(name.clone()), label: name.to_string() })));
@@ -128,6 +134,13 @@ mod tests {
         assert_eq!(found("web2.14")[0], Target::Image("ami-0214".into()));
         assert_eq!(found("prod api")[0], Target::Fleet("api-prod".into()));
         assert!(found("no such thing").is_empty());
+    }
+
+    #[test]
+    fn a_view_that_was_written_down_is_found_by_its_name() {
+        let mut model = fixture::model_with(None, 80, 24);
+        model.views = super::super::views::read("views.toml", "needs-me = { fleets = \"!state:steady\" }").unwrap();
+        assert_eq!(hits(&model, "needsme")[0].target, Target::View("needs-me".to_owned()));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Places {
     pub keymap_file: PathBuf,
     /// `theme.toml`.
     pub theme_file: PathBuf,
+    /// `views.toml`.
+    pub views_file: PathBuf,
 }
 
 impl Places {
@@ -80,7 +82,8 @@ impl Places {
         };
         let keymap_file = fleets_file.with_file_name("keymap.toml");
         let theme_file = fleets_file.with_file_name("theme.toml");
-        Ok(Self { state_dir, scope, fleets_file, keymap_file, theme_file })
+        let views_file = fleets_file.with_file_name("views.toml");
+        Ok(Self { state_dir, scope, fleets_file, keymap_file, theme_file, views_file })
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::app::keymap::Keymap;
 use crate::app::model::Look;
+use crate::app::views::SavedViews;
 use crate::app::{self, Model};
 use crate::ports::desk::{Desk, DeskError};
 use crate::terminal::{self, TerminalGuard};
@@ -33,8 +34,10 @@ pub struct ScreenOptions {
     pub look: Look,
     /// Which keys run what.
     pub keymap: Result<Keymap, DeskError>,
-    /// What is wrong with the person's own colours.
-    pub mistake: Option<DeskError>,
+    /// Views the person wrote down.
+    pub views: SavedViews,
+    /// What is wrong with the person's own colours and views.
+    pub mistakes: Vec<DeskError>,
     /// The directory of what is saved and copied.
     pub saved: PathBuf,
 }
@@ -100,7 +103,8 @@ pub fn run(desk: Arc<dyn Desk>, options: ScreenOptions) -> Result<ExitNote, Scre
     let size = terminal::size();
     let mut model = Model::new(options.look, desk.header(), clock::read(desk.as_ref()), size);
     app::keymap::take(&mut model, options.keymap);
-    if let Some(mistake) = options.mistake {
+    model.views = options.views;
+    for mistake in options.mistakes {
         model.inbox.add(model.clock.world, mistake.to_string(), mistake.hint(), None);
     }
     let guard = TerminalGuard::take()?;

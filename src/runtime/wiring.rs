@@ -12,6 +12,7 @@ use crate::adapters::sim::SimCloud;
 use crate::adapters::store::{Store, trust_root};
 use crate::app::colours::Palette;
 use crate::app::keymap::Keymap;
+use crate::app::views::{self, SavedViews};
 use crate::cli::GlobalOptions;
 use crate::config::{self, FleetsFile, Places, Surroundings};
 use crate::domain::text::escape;
@@ -95,13 +96,23 @@ impl Wiring {
         read.map_err(|mistake| DeskError::other(escape(&mistake), "the built-in colours are used until it is right"))
     }
 
+    /// The views the person wrote down.
+    fn views(&self) -> Result<SavedViews, DeskError> {
+        let path = &self.places.views_file;
+        let Some(text) = config::read(path)? else { return Ok(SavedViews::new()) };
+        views::read(&escape(&path.display().to_string()), &text)
+            .map_err(|mistake| DeskError::other(mistake, "none of its views is used until it is right"))
+    }
+
     /// How the screen is to look and what it may write. A mistake in the person's files for it is no reason to have no screen: it says so.
     #[must_use]
     pub fn screen_options(&self) -> ScreenOptions {
         let mut look = capability::look(self.options.ascii, self.options.no_color);
         let palette = self.palette(look.palette == Palette::LIGHT);
         look.palette = palette.as_ref().map_or(look.palette, |palette| *palette);
-        ScreenOptions { look, keymap: self.keymap(), mistake: palette.err(), saved: self.places.state_dir.join("saved") }
+        let views = self.views();
+        let mistakes = palette.err().into_iter().chain(views.as_ref().err().cloned()).collect();
+        ScreenOptions { look, keymap: self.keymap(), views: views.unwrap_or_default(), mistakes, saved: self.places.state_dir.join("saved") }
     }
 
     /// The office of the simulated cloud.

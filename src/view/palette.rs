@@ -52,6 +52,7 @@ fn row(model: &Model, hit: &Hit, chosen: bool, paint: &Paint<'_>) -> Row {
             let tone = if off.is_some() { Tone::Waits } else { Tone::Dim };
             ("command", format!("{:<7} {}", model.keymap.first(*id), off.unwrap_or_else(|| about.to_owned())), tone)
         }
+        Target::View(_) => ("view", "a filter and an order from views.toml".to_owned(), Tone::Dim),
         Target::Fleet(name) => ("fleet", fleet_note(model, name, paint), Tone::Plain),
         Target::Image(id) => {
             let status = crate::app::image::status(model, id);

@@ -195,7 +195,9 @@ impl Witness {
     /// paused stays paused: nobody counts what is launched meanwhile, and the count begins anew.
     fn crash_loop(&mut self, scene: Scene<'_>, epoch: u64) -> Result<(), Broke> {
         let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
-        if held || !scene.is_forward() {
+        // Before it has its template, the slot holds what others launched.
+        let launches = !matches!(scene.step(), Some(StepKind::Claim | StepKind::EmptySlot | StepKind::Template));
+        if held || !launches || !scene.is_forward() {
             self.watched.launched.clear();
             return Ok(());
         }
