@@ -1,10 +1,13 @@
 //! What only a bake tells, as plain lines.
 
-use crate::bake::signal::{Outcome, Part, Said, Signal};
+use crate::bake::signal::{Outcome, Part, Said, Signal, TaskOutcome};
 use crate::domain::bake::{Leftover, MachineRole};
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::bake::BakeEvent;
 use crate::operation::work::Work;
+
+/// So many tasks of one look are named on a line.
+const MOST_TASKS: usize = 4;
 
 /// A bake's own event in words; none where it says nothing to a person.
 #[must_use]
@@ -16,7 +19,9 @@ pub fn bake_words<P: Work>(plan: &P, event: &BakeEvent) -> Option<String> {
         }
         BakeEvent::MachineGone { id, role } => format!("{} {id} is gone", role.word()),
         BakeEvent::Said { role, signals, .. } => {
-            let said: Vec<String> = signals.iter().filter_map(|signal| said_words(plan, *role, signal)).collect();
+            let mut said: Vec<String> = signals.iter().filter_map(|signal| said_words(plan, *role, signal)).collect();
+            said.extend(tasks_words(signals));
+            said.extend(warnings_words(signals));
             return (!said.is_empty()).then(|| escape(&said.join("; ")));
         }
         BakeEvent::ImageSeen { image, available: true, .. } => format!("image {image} can be launched"),
@@ -39,6 +44,57 @@ fn percent_words(percent: Option<u8>) -> String {
     percent.map_or_else(|| "? %".to_owned(), |percent| format!("{percent} %"))
 }
 
+/// The newest tasks that provisioners named, each with how it ended, and how many more there were.
+fn tasks_words(signals: &[Signal]) -> Option<String> {
+    let mut tasks: Vec<(&Untrusted, Option<TaskOutcome>)> = Vec::new();
+    let mut more = 0;
+    for signal in signals {
+        match &signal.said {
+            // A task is told when it begins and again when it has ended.
+            Said::Task { name, outcome } => match tasks.last_mut().filter(|(last, _)| *last == name) {
+                Some(last) => last.1 = *outcome,
+                None => tasks.push((name, *outcome)),
+            },
+            Said::More { tasks, .. } => more += *tasks,
+            _ => {}
+        }
+    }
+    let hidden = tasks.len().saturating_sub(MOST_TASKS);
+    let shown = tasks.iter().skip(hidden).map(|(name, outcome)| {
+        let ended = outcome.map_or_else(String::new, |outcome| format!(": {}", task_word(outcome)));
+        format!("{}{ended}", name.shown())
+    });
+    let shown: Vec<String> = shown.collect();
+    let before = if hidden as u64 + more > 0 { format!("{} more, ", hidden as u64 + more) } else { String::new() };
+    (!shown.is_empty()).then(|| format!("tasks: {before}{}", shown.join(", ")))
+}
+
+fn warnings_words(signals: &[Signal]) -> Option<String> {
+    let warnings: u64 = signals
+        .iter()
+        .map(|signal| match signal.said {
+            Said::Warning => 1,
+            Said::More { warnings, .. } => warnings,
+            _ => 0,
+        })
+        .sum();
+    match warnings {
+        0 => None,
+        1 => Some("1 line warns".to_owned()),
+        many => Some(format!("{many} lines warn")),
+    }
+}
+
+const fn task_word(outcome: TaskOutcome) -> &'static str {
+    match outcome {
+        TaskOutcome::Ok => "ok",
+        TaskOutcome::Changed => "changed",
+        TaskOutcome::Skipped => "skipped",
+        TaskOutcome::Failed => "FAILED",
+        TaskOutcome::Ignored => "failed, ignored",
+    }
+}
+
 fn said_words<P: Work>(plan: &P, role: MachineRole, signal: &Signal) -> Option<String> {
     let name = |part: Part| plan.part_name(part).unwrap_or_else(|| "?".to_owned());
     let text = match &signal.said {
@@ -52,7 +108,7 @@ fn said_words<P: Work>(plan: &P, role: MachineRole, signal: &Signal) -> Option<S
         Said::Booted => format!("{} has booted", role.word()),
         Said::Lost { lines } => format!("… {lines} lines lost …"),
         Said::Done { outcome, .. } => format!("{}: all {}", role.word(), outcome_word(*outcome)),
-        Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } => return None,
+        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } => return None,
     };
     Some(text)
 }
@@ -65,5 +121,28 @@ pub const fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::Failed => "FAILED",
         Outcome::TimedOut => "TIMED OUT",
         Outcome::Skipped => "not run",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(said: Said) -> Signal {
+        Signal { offset: 0, at: None, said }
+    }
+
+    fn task(name: &str, outcome: Option<TaskOutcome>) -> Signal {
+        signal(Said::Task { name: name.into(), outcome })
+    }
+
+    #[test]
+    fn the_newest_tasks_are_named_once_each_and_the_others_counted() {
+        let mut signals = vec![task("a", None), task("a", Some(TaskOutcome::Changed)), signal(Said::Warning)];
+        assert_eq!((tasks_words(&signals).unwrap(), warnings_words(&signals).unwrap()), ("tasks: a: changed".to_owned(), "1 line warns".to_owned()));
+        signals.extend(["b", "c", "d", "e"].map(|name| task(name, None)));
+        signals.push(signal(Said::More { tasks: 10, warnings: 2 }));
+        assert_eq!(tasks_words(&signals).unwrap(), "tasks: 11 more, b, c, d, e");
+        assert_eq!((warnings_words(&signals).unwrap(), tasks_words(&[]), warnings_words(&[])), ("3 lines warn".to_owned(), None, None));
     }
 }

@@ -1,101 +1,105 @@
-//! An instance's console: readings of a ring are joined to one log, and its lines are read for what they say of progress.
+//! What the lines of an instance's console say of progress.
 
-use super::log::Log;
+use memchr::memchr;
+
 use super::marker::{Marker, MarkerSays};
 use super::signal::{Part, Said, Signal};
 use super::tasks::TaskReader;
 use crate::domain::ids::OperationId;
 use crate::domain::recipe::ProvisionerKind;
 
-/// How much of a console EC2 keeps: the newest so many bytes.
-pub const RING_BYTES: usize = 64 * 1_024;
-/// A reading as long as this may have lost its beginning. Less than the ring, as a console's bytes are told as text, which can be shorter.
-const MAYBE_WRAPPED: usize = RING_BYTES - 4 * 1_024;
-/// A reading that may have lost its beginning and shares less than this with the log is taken to follow a gap: so little can be alike by chance,
-/// and what is shown twice does less harm than a gap that is hidden.
-const SURE_OVERLAP: usize = 256;
-
-/// One instance's console as far as it was read.
-#[derive(Clone, Debug)]
-pub struct Console {
-    operation: OperationId,
-    kinds: Vec<ProvisionerKind>,
-    log: Log,
-    /// The line that is looked at next.
-    next_line: usize,
+/// What is known of a console's lines so far: enough to go on reading after the line of the last signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Where the line after the last signal begins in the log, in bytes.
+    pub until: u64,
     /// The number of the newest marker.
-    newest: u64,
-    tasks: Option<TaskReader>,
+    pub number: u64,
+    /// The instance said that it has booted.
+    pub booted: bool,
+    /// The provisioner that runs, with its newest task.
+    pub running: Option<(u16, Option<String>)>,
 }
 
-impl Console {
-    /// The console of an instance that runs this operation's user data. `kinds` are the kinds of the recipe's provisioners, in order; none for an
-    /// instance of the gates.
+/// Reads the lines of one instance's console.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    operation: OperationId,
+    kinds: Vec<ProvisionerKind>,
+    tasks: Option<TaskReader>,
+    heard: Heard,
+}
+
+impl Reader {
+    /// Reads the console of an instance that runs this operation's user data. `kinds` are the kinds of the recipe's provisioners, in order; none for
+    /// an instance of the gates.
     #[must_use]
-    pub fn new(operation: OperationId, kinds: Vec<ProvisionerKind>) -> Self {
-        Self { operation, kinds, log: Log::default(), next_line: 0, newest: 0, tasks: None }
+    pub fn new(operation: OperationId, kinds: Vec<ProvisionerKind>, heard: Heard) -> Self {
+        let running = heard.running.as_ref().and_then(|(number, task)| Some((kinds.get(usize::from(*number))?, task)));
+        let tasks = running.map(|(kind, task)| TaskReader::new(*kind).at(task.clone()));
+        Self { operation, kinds, tasks, heard }
     }
 
-    /// What was read so far.
+    /// What is known by now; `until` and `number` are all that is not in the signals.
     #[must_use]
-    pub const fn log(&self) -> &Log {
-        &self.log
+    pub const fn heard(&self) -> &Heard {
+        &self.heard
     }
 
-    /// Takes a reading, which is the whole console as EC2 has it now or had it a while ago, and tells what is new in it.
-    pub fn read(&mut self, reading: &[u8]) -> Vec<Signal> {
-        match join(self.log.bytes(), reading) {
-            Join::Nothing => {}
-            Join::New(from) => self.log.append(reading.get(from..).unwrap_or_default()),
-            Join::Gap => {
-                self.log.lose();
-                self.log.append(reading);
-            }
-        }
-        self.signals()
-    }
-
-    /// What the lines say that have ended since the last reading.
-    fn signals(&mut self) -> Vec<Signal> {
+    /// What a piece of the log says that was not heard yet. `offset` is where it begins in the log. Its last line counts once it has ended, or if it
+    /// is a whole marker.
+    pub fn read(&mut self, piece: &[u8], offset: u64) -> Vec<Signal> {
+        let skip = usize::try_from(self.heard.until.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (mut rest, mut at) = (piece.get(skip..).unwrap_or_default(), offset.max(self.heard.until));
         let mut signals = Vec::new();
-        while self.next_line < self.log.whole_lines() {
-            let line = self.next_line;
-            self.next_line += 1;
-            let (Some(raw), Some(offset)) = (self.log.raw(line), self.log.offset_of(line)) else { continue };
-            let text = String::from_utf8_lossy(raw).into_owned();
-            self.line(&text, offset, &mut signals);
+        while !rest.is_empty() {
+            let (line, ended) = memchr(b'\n', rest).map_or((rest, false), |end| (rest.get(..=end).unwrap_or(rest), true));
+            let before = signals.len();
+            let text = String::from_utf8_lossy(line);
+            self.line(text.trim_end_matches(['\n', '\r']), ended, at, &mut signals);
+            at += line.len() as u64;
+            if signals.len() > before {
+                self.heard.until = at;
+            }
+            rest = rest.get(line.len()..).unwrap_or_default();
         }
         signals
     }
 
-    fn line(&mut self, text: &str, offset: u64, signals: &mut Vec<Signal>) {
+    fn line(&mut self, text: &str, ended: bool, offset: u64, signals: &mut Vec<Signal>) {
         if let Some(marker) = Marker::find(text, &self.operation) {
             self.marker(marker, offset, signals);
+            return;
+        }
+        if !ended {
             return;
         }
         let text = text.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
         if let Some((name, outcome)) = self.tasks.as_mut().and_then(|tasks| tasks.read(text)) {
             signals.push(Signal { offset, at: None, said: Said::Task { name: name.into(), outcome } });
         }
-        if let Some(said) = remark(text) {
+        if let Some(said) = remark(text).filter(|said| !(self.heard.booted && *said == Said::Booted)) {
+            self.heard.booted |= said == Said::Booted;
             signals.push(Signal { offset, at: None, said });
         }
     }
 
     /// A marker that was read before is read again where readings were joined with a gap: it says nothing new.
     fn marker(&mut self, marker: Marker, offset: u64, signals: &mut Vec<Signal>) {
-        if marker.number <= self.newest {
+        if marker.number <= self.heard.number {
             return;
         }
-        let lines = marker.number - self.newest - 1;
-        self.newest = marker.number;
+        let lines = marker.number - self.heard.number - 1;
+        self.heard.number = marker.number;
         if lines > 0 {
             signals.push(Signal { offset, at: None, said: Said::Lost { lines } });
         }
         match &marker.said {
             MarkerSays::Began(Part::Provisioner(number)) => self.tasks = self.kinds.get(usize::from(*number)).copied().map(TaskReader::new),
             MarkerSays::Began(_) | MarkerSays::Ended { .. } | MarkerSays::Done { .. } => self.tasks = None,
-            MarkerSays::Booted | MarkerSays::Reason { .. } => {}
+            MarkerSays::Booted if self.heard.booted => return,
+            MarkerSays::Booted => self.heard.booted = true,
+            MarkerSays::Reason { .. } => {}
         }
         signals.push(Signal { offset, at: Some(marker.at), said: marker.said.into() });
     }
@@ -114,73 +118,6 @@ pub(super) fn remark(line: &str) -> Option<Said> {
     begins(&["[ERROR", "ERROR", "Error:", "error:", "E: ", "fatal:", "FATAL", "qd: "]).then_some(Said::Error)
 }
 
-/// How a reading goes on from what is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Join {
-    /// There is nothing new in it.
-    Nothing,
-    /// What is new begins here.
-    New(usize),
-    /// Something between is missing.
-    Gap,
-}
-
-fn join(known: &[u8], reading: &[u8]) -> Join {
-    if reading.is_empty() {
-        return Join::Nothing;
-    }
-    // Twice the ring, as an older reading can come after a newer one.
-    let tail = known.get(known.len().saturating_sub(2 * RING_BYTES)..).unwrap_or_default();
-    let overlap = match overlap(tail, reading) {
-        // All of it is known: it is an older reading, or the same again.
-        None => return Join::Nothing,
-        Some(overlap) => overlap,
-    };
-    let sure = overlap >= SURE_OVERLAP || overlap == known.len() && reading.len() < MAYBE_WRAPPED;
-    if sure || known.is_empty() { Join::New(overlap) } else { Join::Gap }
-}
-
-/// How many bytes of the reading's beginning are the end of what is known, as many as can be; none if the whole reading stands in it.
-///
-/// Knuth, Morris and Pratt: one pass over each.
-fn overlap(known: &[u8], reading: &[u8]) -> Option<usize> {
-    let borders = borders(reading);
-    let at = |index: usize| reading.get(index).copied();
-    let mut matched = 0;
-    for byte in known {
-        while matched > 0 && at(matched) != Some(*byte) {
-            matched = borders.get(matched - 1).copied().unwrap_or(0);
-        }
-        if at(matched) == Some(*byte) {
-            matched += 1;
-        }
-        if matched == reading.len() {
-            return None;
-        }
-    }
-    Some(matched)
-}
-
-/// For each beginning of the text, the longest shorter one with which it also ends.
-fn borders(text: &[u8]) -> Vec<usize> {
-    let mut borders: Vec<usize> = Vec::with_capacity(text.len());
-    let mut border = 0;
-    for (index, byte) in text.iter().enumerate() {
-        if index == 0 {
-            borders.push(0);
-            continue;
-        }
-        while border > 0 && text.get(border) != Some(byte) {
-            border = borders.get(border - 1).copied().unwrap_or(0);
-        }
-        if text.get(border) == Some(byte) {
-            border += 1;
-        }
-        borders.push(border);
-    }
-    borders
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,124 +125,75 @@ mod tests {
     use crate::domain::time::{Millis, WorldTime};
     use proptest::prelude::*;
 
-    fn console() -> Console {
-        Console::new("op-1".into(), vec![ProvisionerKind::Ansible, ProvisionerKind::Shell])
+    fn reader() -> Reader {
+        Reader::new("op-1".into(), vec![ProvisionerKind::Ansible, ProvisionerKind::Shell], Heard::default())
     }
 
     fn marker(number: u64, said: MarkerSays) -> String {
         Marker { operation: "op-1".into(), number, at: WorldTime(1_700_000_000_000), said }.line() + "\r\n"
     }
 
-    /// The newest bytes, as EC2 has them.
-    fn ring(all: &[u8]) -> &[u8] {
-        &all[all.len().saturating_sub(RING_BYTES)..]
-    }
-
     fn said(signals: Vec<Signal>) -> Vec<Said> {
         signals.into_iter().map(|signal| signal.said).collect()
+    }
+
+    fn task(name: &str, outcome: Option<TaskOutcome>) -> Said {
+        Said::Task { name: name.into(), outcome }
     }
 
     #[test]
     fn a_console_tells_its_parts_and_their_tasks_as_they_come() {
         let mut all = String::from("[    0.0] Linux\r\n");
-        let mut console = console();
-        assert_eq!(console.read(all.as_bytes()), []);
+        let mut reader = reader();
+        assert_eq!(reader.read(all.as_bytes(), 0), []);
         all += &marker(1, MarkerSays::Booted);
         all += &marker(2, MarkerSays::Began(Part::Provisioner(0)));
         all += "TASK [Install nginx] ****\r\nchanged: [loc";
-        let first = console.read(all.as_bytes());
+        let first = reader.read(all.as_bytes(), 0);
         assert_eq!(first[1].offset, 17 + marker(1, MarkerSays::Booted).len() as u64);
-        let name = || "Install nginx".into();
-        assert_eq!(said(first), [Said::Booted, Said::Began { part: Part::Provisioner(0) }, Said::Task { name: name(), outcome: None }]);
+        assert_eq!(said(first), [Said::Booted, Said::Began { part: Part::Provisioner(0) }, task("Install nginx", None)]);
+        // Another driver knows what was recorded, and reads on.
+        let heard = Heard { running: Some((0, Some("Install nginx".to_owned()))), ..reader.heard().clone() };
+        let mut reader = Reader::new("op-1".into(), vec![ProvisionerKind::Ansible], heard);
         all += "alhost]\r\n[WARNING]: old syntax\r\n";
         let ended = MarkerSays::Ended { part: Part::Provisioner(0), outcome: Outcome::Succeeded, exit: Some(0), took: Millis(10) };
         all += &marker(3, ended.clone());
-        let more = said(console.read(all.as_bytes()));
-        assert_eq!(more, [Said::Task { name: name(), outcome: Some(TaskOutcome::Changed) }, Said::Warning, ended.into()]);
-        assert_eq!(console.read(all.as_bytes()), []);
+        let more = said(reader.read(all.as_bytes(), 0));
+        assert_eq!(more, [task("Install nginx", Some(TaskOutcome::Changed)), Said::Warning, ended.into()]);
+        assert_eq!(reader.read(all.as_bytes(), 0), []);
     }
 
     #[test]
-    fn a_gap_is_kept_and_lost_markers_are_counted() {
-        let mut console = console();
-        let mut all = marker(1, MarkerSays::Booted);
-        console.read(all.as_bytes());
-        all += &marker(2, MarkerSays::Began(Part::Provisioner(1)));
-        for line in 0..3_000 {
-            all += &format!("line {line} of much output\n");
-        }
-        all += &marker(3, MarkerSays::Done { outcome: Outcome::Succeeded, parts: vec![(Part::Provisioner(1), Outcome::Succeeded)] });
-        let told = said(console.read(ring(all.as_bytes())));
-        assert!(matches!(told.as_slice(), [Said::Lost { lines: 1 }, Said::Done { outcome: Outcome::Succeeded, .. }]), "{told:?}");
-        assert_eq!(console.log().lost(), [1]);
+    fn markers_that_were_lost_are_counted() {
+        let mut reader = reader();
+        let done = MarkerSays::Done { outcome: Outcome::Succeeded, parts: vec![(Part::Provisioner(1), Outcome::Succeeded)] };
+        let all = marker(1, MarkerSays::Booted) + "… lost …\n" + &marker(1, MarkerSays::Booted) + &marker(3, done.clone());
+        assert_eq!(said(reader.read(all.as_bytes(), 0)), [Said::Booted, Said::Lost { lines: 1 }, done.into()]);
     }
 
     #[test]
-    fn an_older_reading_that_comes_late_changes_nothing() {
-        let mut console = console();
-        let old = marker(1, MarkerSays::Booted);
-        let new = old.clone() + "more\n";
-        assert_eq!(console.read(new.as_bytes()).len(), 1);
-        assert_eq!(console.read(old.as_bytes()), []);
-        assert_eq!(console.log().bytes(), new.as_bytes());
-    }
-
-    #[test]
-    fn a_little_that_is_alike_by_chance_hides_no_gap() {
-        let mut console = console();
-        let line = |number: usize| format!("{number:06}\n");
-        let all: String = (0..20_000).map(line).collect();
-        console.read(&all.as_bytes()[..RING_BYTES]);
-        // The newest reading begins with the very bytes the log ends with, and what was between is gone.
-        let mut late = all.as_bytes()[RING_BYTES - 100..RING_BYTES].to_vec();
-        late.extend_from_slice(&ring(all.as_bytes())[100..]);
-        console.read(&late);
-        assert_eq!(console.log().lost().len(), 1);
+    fn a_whole_marker_is_heard_though_its_line_has_not_ended() {
+        let mut reader = reader();
+        let line = marker(1, MarkerSays::Began(Part::Seal));
+        assert_eq!(reader.read(&line.as_bytes()[..line.len() - 3], 0), []);
+        assert_eq!(said(reader.read(&line.as_bytes()[..line.len() - 2], 0)), [Said::Began { part: Part::Seal }]);
+        assert_eq!(reader.read(line.as_bytes(), 0), []);
     }
 
     #[test]
     fn cloud_init_s_last_line_says_that_the_instance_has_booted() {
-        let mut console = Console::new("op-1".into(), Vec::new());
+        let mut reader = Reader::new("op-1".into(), Vec::new(), Heard::default());
         let line = "[   21.1] cloud-init[810]: Cloud-init v. 22.4.2 finished at Mon, 23 Nov 2026 12:00:00 +0000. Datasource DataSourceEc2Local\r\n";
-        assert_eq!(said(console.read(line.as_bytes())), [Said::Booted]);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-        #[test]
-        fn numbered_lines_are_joined_as_they_were_however_often_the_ring_is_read(steps in proptest::collection::vec(1_usize..3_000, 1..40)) {
-            let (mut console, mut all, mut number) = (console(), Vec::new(), 0);
-            let mut gaps = 0;
-            for step in steps {
-                let before = all.len();
-                for _ in 0..step {
-                    number += 1;
-                    all.extend_from_slice(format!("{number} of many lines on the console\n").as_bytes());
-                }
-                // What was printed since the last reading does not fit into the ring with what joins it to the log.
-                gaps += usize::from(before > 0 && all.len() - before > RING_BYTES - SURE_OVERLAP);
-                console.read(ring(&all));
-            }
-            prop_assert_eq!(console.log().lost().len(), gaps);
-            if gaps == 0 && all.len() <= RING_BYTES {
-                prop_assert_eq!(console.log().bytes(), all.as_slice());
-            }
-            prop_assert!(console.log().bytes().ends_with(ring(&all)));
-            // Each whole line that was read stands there once, in order, unless it is at the seam of a gap.
-            let numbers: Vec<usize> = (0..console.log().lines()).filter_map(|line| console.log().line(line)?.raw().split(' ').next()?.parse().ok()).collect();
-            let turned = numbers.windows(2).filter(|pair| pair[0] >= pair[1]).count();
-            prop_assert!(turned <= gaps, "{turned} {gaps}");
-        }
+        assert_eq!(said(reader.read(line.as_bytes(), 0)), [Said::Booted]);
+        assert_eq!(said(reader.read(format!("{line}{line}").as_bytes(), 0)), []);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_break_a_console_and_none_of_the_newest_are_missed(readings in proptest::collection::vec(any::<Vec<u8>>(), 0..8)) {
-            let mut console = console();
-            for reading in &readings {
-                console.read(reading);
-                let known = console.log().bytes();
-                prop_assert!(reading.is_empty() || known.windows(reading.len()).any(|window| window == reading.as_slice()));
+        fn no_bytes_break_it(pieces in proptest::collection::vec(any::<Vec<u8>>(), 0..8), offset in any::<u32>()) {
+            let mut reader = reader();
+            for piece in &pieces {
+                reader.read(piece, u64::from(offset));
             }
         }
     }

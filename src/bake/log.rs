@@ -10,13 +10,11 @@ pub struct Log {
     bytes: Vec<u8>,
     /// Where each line begins; the last may not have ended yet.
     starts: Vec<usize>,
-    /// The lines before which something was lost.
-    lost: Vec<usize>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { bytes: Vec::new(), starts: vec![0], lost: Vec::new() }
+        Self { bytes: Vec::new(), starts: vec![0] }
     }
 }
 
@@ -26,17 +24,6 @@ impl Log {
         let at = self.bytes.len();
         self.starts.extend(memchr_iter(b'\n', bytes).map(|end| at + end + 1));
         self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Says that something is missing between what came last and what comes next. A line that was broken off ends here.
-    pub fn lose(&mut self) {
-        if self.bytes.last().is_some_and(|last| *last != b'\n') {
-            self.append(b"\n");
-        }
-        let next = self.starts.len() - 1;
-        if self.lost.last() != Some(&next) {
-            self.lost.push(next);
-        }
     }
 
     /// All bytes, as they came.
@@ -84,12 +71,6 @@ impl Log {
     #[must_use]
     pub fn line_at(&self, offset: u64) -> usize {
         self.starts.partition_point(|start| *start as u64 <= offset).saturating_sub(1)
-    }
-
-    /// The lines before which something was lost, in order.
-    #[must_use]
-    pub fn lost(&self) -> &[usize] {
-        &self.lost
     }
 }
 
@@ -167,15 +148,6 @@ mod tests {
         let lines: Vec<String> = (0..log.lines()).map(|line| log.line(line).unwrap().shown()).collect();
         assert_eq!((lines, log.whole_lines()), (["one", "done", "", "open"].map(str::to_owned).to_vec(), 3));
         assert_eq!((log.line(4), log.offset_of(1), log.line_at(5), log.line_at(99)), (None, Some(5), 1, 3));
-    }
-
-    #[test]
-    fn a_gap_ends_the_line_that_was_broken_off() {
-        let mut log = log("one\ntw");
-        log.lose();
-        log.lose();
-        log.append(b"ree\n");
-        assert_eq!((log.bytes(), log.lost()), (b"one\ntw\nree\n".as_slice(), [2].as_slice()));
     }
 
     #[test]

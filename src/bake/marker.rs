@@ -81,6 +81,12 @@ impl Marker {
         line.match_indices(BEGINNING).find_map(|(at, _)| Self::parse(line.get(at + 1..)?, operation))
     }
 
+    /// Whether a line holds a marker or what is left of one: it is for programs.
+    #[must_use]
+    pub fn is_on(line: &str) -> bool {
+        line.contains(BEGINNING)
+    }
+
     fn parse(text: &str, operation: &OperationId) -> Option<Self> {
         let of_this = text.strip_prefix("qd1 ")?.strip_prefix(operation.as_str())?.starts_with(' ');
         of_this.then_some(())?;

@@ -1,6 +1,7 @@
 //! What every bake engine shares: the content key, the builder's user data, and how what a builder or Packer prints becomes progress.
 
 pub mod console;
+pub mod join;
 pub mod key;
 pub mod log;
 pub mod marker;

@@ -74,6 +74,13 @@ pub enum Said {
         /// How many.
         lines: u64,
     },
+    /// So many more lines named tasks or warned, each like the ones around it; they stand in the log.
+    More {
+        /// Lines that named a task.
+        tasks: u64,
+        /// Lines that warned.
+        warnings: u64,
+    },
     /// All is over: nothing more comes. Each part's outcome is told again, for what was lost.
     Done {
         /// Whether every part succeeded.

@@ -21,6 +21,13 @@ impl TaskReader {
         Self { kind, current: None }
     }
 
+    /// The same while a task runs.
+    #[must_use]
+    pub fn at(mut self, task: Option<String>) -> Self {
+        self.current = task;
+        self
+    }
+
     /// What a line says of a task, if it says anything.
     pub fn read(&mut self, line: &str) -> Option<Told> {
         match self.kind {

@@ -10,6 +10,8 @@ use super::exit::Exit;
 use super::operation_document::OperationDoc;
 use super::output::Output;
 use crate::app::lines::event_line;
+use crate::bake::log::Log;
+use crate::bake::marker::Marker;
 use crate::domain::ids::OperationId;
 use crate::operation::any::AnyView;
 use crate::operation::event::{Event, EventBody, OperationState, VerdictWord};
@@ -74,7 +76,8 @@ pub(super) fn outcome(view: &OperationView, until: Until) -> Option<Exit> {
 
 /// Watches until the operation is over, somebody presses ctrl-c, nobody reads any more or the limit is reached.
 pub(super) async fn watch(desk: &dyn Records, id: &OperationId, how: Watch, out: &mut Output) -> Result<Exit, DeskError> {
-    let mut watcher = Watcher { how, next: 0, version: None, looked: None, driverless: None, warned: false, judged: None };
+    let mut watcher =
+        Watcher { how, next: 0, log: Log::default(), log_lines: 0, version: None, looked: None, driverless: None, warned: false, judged: None };
     let began = Instant::now();
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
@@ -114,6 +117,9 @@ struct Watcher {
     how: Watch,
     /// The first event that is not printed yet.
     next: u64,
+    /// The log of a bake as far as it was read, and how many of its lines are printed.
+    log: Log,
+    log_lines: usize,
     version: Option<u64>,
     looked: Option<Instant>,
     /// Since when nobody drives it.
@@ -134,7 +140,10 @@ impl Watcher {
         (self.version, self.looked) = (Some(version), Some(Instant::now()));
         match &view {
             AnyView::Rollout(view) => self.print_new(id, &view.operation.plan, &view.events, out),
-            AnyView::Bake(view) => self.print_new(id, &view.operation.plan, &view.events, out),
+            AnyView::Bake(view) => {
+                self.print_log(desk, id, out)?;
+                self.print_new(id, &view.operation.plan, &view.events, out);
+            }
         }
         let exit = match &view {
             AnyView::Rollout(view) => outcome(view, self.how.until),
@@ -160,6 +169,26 @@ impl Watcher {
             }
         }
         self.next = events.last().map_or(self.next, |last| last.seq + 1);
+    }
+
+    /// What the bake's consoles printed, line by line, without the markers that the events tell.
+    fn print_log(&mut self, desk: &dyn Records, id: &OperationId, out: &mut Output) -> Result<(), DeskError> {
+        if !self.how.events || self.how.json {
+            return Ok(());
+        }
+        loop {
+            let new = desk.bake_log(id, self.log.bytes().len() as u64)?;
+            if new.is_empty() {
+                return Ok(());
+            }
+            self.log.append(&new);
+            for line in self.log_lines..self.log.whole_lines() {
+                if let Some(text) = self.log.line(line).filter(|text| !Marker::is_on(text.raw())) {
+                    out.text(&format!("    | {}", text.shown()));
+                }
+            }
+            self.log_lines = self.log.whole_lines();
+        }
     }
 
     fn is_news(&mut self, event: &Event) -> bool {

@@ -206,18 +206,20 @@ pub struct BakeLook {
     pub machines: bool,
     /// What this instance prints.
     pub console: Option<InstanceId>,
+    /// Up to where its console was heard, in bytes of the bake's log.
+    pub heard: u64,
     /// The image of this name, and how far its snapshot is.
     pub image: Option<String>,
     /// Everything with a bake's tags, of any operation.
     pub leftovers: bool,
 }
 
-/// What an instance's console holds: the last 64 KB of what it ever printed.
+/// What an instance's console holds: the last 64 KB of what it ever printed; or what the bake's log holds of it that was not heard yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Console {
-    /// The text.
-    pub text: String,
-    /// Where it begins in the bake's log, in bytes.
+    /// The bytes, as they were printed.
+    pub bytes: Vec<u8>,
+    /// Where they begin in the bake's log.
     pub offset: u64,
 }
 

@@ -14,7 +14,7 @@ use crate::bake::signal::{Part, Signal};
 use crate::domain::bake::{BaseImage, Leftover, Machine, MachineRole};
 use crate::domain::ids::{ImageId, InstanceId, OperationId, PlanId};
 use crate::domain::image::Image;
-use crate::domain::recipe::{Builder, GateCheck, ImageGate, Recipe, RecipeFiles};
+use crate::domain::recipe::{Builder, GateCheck, ImageGate, ProvisionerKind, Recipe, RecipeFiles};
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 
@@ -215,6 +215,8 @@ pub struct BakePlan {
     pub self_test: Option<String>,
     /// What the parts of the builder's work are called, in order.
     pub provisioners: Vec<String>,
+    /// The kinds of its provisioners, in order: their output is read by them.
+    pub kinds: Vec<ProvisionerKind>,
     /// What a fresh instance of the image must pass.
     pub gates: Vec<ImageGate>,
     /// The image's tags, but for those that tell how it came out.
@@ -311,7 +313,7 @@ pub enum BakeEvent {
         role: MachineRole,
         /// What, in order.
         signals: Vec<Signal>,
-        /// The end of the console as it was then, in bytes of the bake's log.
+        /// The end of the line that said the last of it, in bytes of the bake's log.
         until: u64,
         /// The number of the last marker that was heard.
         number: u64,

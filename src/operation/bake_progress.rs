@@ -84,17 +84,18 @@ pub struct Told {
     pub lost_lines: u64,
     /// When it last said anything.
     pub at: Option<WorldTime>,
-    /// The end of the log as it was then, in bytes.
+    /// The end of the line that said it, in bytes of the log.
     pub until: u64,
     /// The number of the last marker that was heard.
     pub number: u64,
 }
 
 impl Told {
-    /// The part that runs.
+    /// The part that runs: the last that began, if it is not over. Parts before it are over, also where their end was lost.
     #[must_use]
     pub fn running(&self) -> Option<(Part, &PartStatus)> {
-        self.parts.iter().rev().find(|(_, status)| status.outcome.is_none()).map(|(part, status)| (*part, status))
+        let last = self.parts.iter().rev().find(|(_, status)| status.began_at.is_some());
+        last.filter(|(_, status)| status.outcome.is_none()).map(|(part, status)| (*part, status))
     }
 
     /// The first part that failed.
@@ -115,12 +116,14 @@ impl Told {
                 (status.outcome, status.exit, status.took) = (Some(*outcome), *exit, *took);
             }
             Said::Task { name, .. } => {
-                if let Some((_, status)) = self.parts.iter_mut().rev().find(|(_, status)| status.outcome.is_none()) {
+                let running = self.running().map(|(part, _)| part);
+                if let Some(status) = running.and_then(|part| self.parts.get_mut(&part)) {
                     status.task = Some(name.clone());
                 }
             }
             Said::Reason { part, why } => self.parts.entry(*part).or_default().why = Some(why.clone()),
             Said::Warning => self.warnings += 1,
+            Said::More { warnings, .. } => self.warnings += warnings,
             Said::Booted => self.booted = true,
             Said::Lost { lines } => self.lost_lines += lines,
             Said::Done { outcome, parts } => {

@@ -213,8 +213,8 @@ pub trait Records: Desk {
     /// For each application image, how old its base is against the newest image of that base's own line, as recipes name them.
     async fn behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError>;
 
-    /// The console of a bake's builder from this byte on, as far as its driver kept it.
-    fn bake_log(&self, id: &OperationId, from: u64) -> Result<String, DeskError>;
+    /// The log of a bake from this byte on, as far as its driver kept it: at most a mebibyte; nothing where there is no more.
+    fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError>;
 
     /// Operations whose record is damaged, newest first: all that are not finished, and those among the newest `finished` of the others.
     fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError>;

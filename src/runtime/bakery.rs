@@ -97,7 +97,7 @@ impl Office {
         })
     }
 
-    pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<String, DeskError> {
+    pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
         let path = BakeLog::path(self.store.dir(), id);
         read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
     }

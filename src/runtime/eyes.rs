@@ -8,7 +8,7 @@ use super::bake_log::BakeLog;
 use super::cloud::{Cloud, Urgency};
 use super::notifier::Notifier;
 use crate::adapters::host;
-use crate::domain::bake::{BakeLook, BakeSight, Console};
+use crate::domain::bake::{BakeLook, BakeSight};
 use crate::domain::ids::ImageId;
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::reading::Reading;
@@ -95,8 +95,11 @@ impl Watched for BakePlan {
     async fn see(eyes: &mut Eyes, _operation: &Operation<Self>, look: BakeLook) -> BakeSight {
         let instance = look.console.clone();
         let mut seen = eyes.bakes.observe_bake(&look).await;
-        if let (Some(instance), Some(Reading::Known { value: Console { text, offset }, .. })) = (instance, &mut seen.console) {
-            *offset = eyes.log.keep(&instance, text);
+        if let (Some(instance), Some(Reading::Known { value, .. })) = (instance, &mut seen.console) {
+            match eyes.log.keep(&instance, value, look.heard) {
+                Ok(unheard) => *value = unheard,
+                Err(error) => seen.console = Some(Reading::unknown(format!("the bake's log cannot be read: {error}"))),
+            }
         }
         seen
     }

@@ -49,7 +49,7 @@ impl Records for Office {
         self.images_behind(recipes).await
     }
 
-    fn bake_log(&self, id: &OperationId, from: u64) -> Result<String, DeskError> {
+    fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
         self.read_bake_log(id, from)
     }
 

@@ -228,21 +228,21 @@ impl World {
 
     fn console_reading(&self, id: &InstanceId) -> Reading<Console> {
         match self.bakehouse.machines.get(id) {
-            Some(machine) => Reading::known(Console { text: self.console(machine), offset: 0 }, self.now()),
+            Some(machine) => Reading::known(Console { bytes: self.console(machine), offset: 0 }, self.now()),
             None => Reading::missing(format!("instance {id} does not exist")),
         }
     }
 
     /// Everything a machine has printed until now, or until it stopped; the last 64 KB of it.
-    fn console(&self, machine: &BakeMachine) -> String {
+    fn console(&self, machine: &BakeMachine) -> Vec<u8> {
         let until = machine.ended.map_or(self.tick, |ended| ended.min(self.tick)).min(machine.stopped.unwrap_or(Tick::MAX));
         if machine.silent {
-            return String::new();
+            return Vec::new();
         }
         let mut page = Page { world: self, machine, until, text: String::new(), number: 0 };
         page.print();
         let cut = page.text.len().saturating_sub(CONSOLE_BYTES);
-        page.text.get(cut..).map_or_else(String::new, str::to_owned)
+        page.text.into_bytes().split_off(cut)
     }
 
     fn made_image(&self, name: &str) -> Option<MadeImage> {
@@ -433,6 +433,10 @@ impl Page<'_> {
     /// What the part's own program prints.
     fn chatter(&mut self, from: Tick, length: Tick, part: Part, fails: bool) {
         let word = part_word(part).unwrap_or_default();
+        if matches!(part, Part::Provisioner(_)) {
+            // As `sh -x` tells of the only command that a simulated builder knows.
+            self.line(from, &format!("+ sleep {length}"));
+        }
         for second in (0..length).step_by(4) {
             self.line(from + second, &format!("{word}: working, {second} of {length} s"));
         }

@@ -1,5 +1,6 @@
 //! How bakes end, and that nothing of them is left.
 
+use quarterdeck::bake::join::LOST_LINE;
 use quarterdeck::domain::bake::{Leftover, LeftoverKind};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::time::Millis;
@@ -102,6 +103,8 @@ fn lines_the_console_lost_are_counted_and_lose_no_outcome() {
     let mut mill = Mill::new(faults(|faults| faults.noise = 900)).ended();
     assert_eq!(mill.progress.state, OperationState::Succeeded, "{}", mill.progress.reason);
     let told = mill.progress.told_by(quarterdeck::domain::bake::MachineRole::Builder).unwrap();
+    assert!(String::from_utf8_lossy(&mill.log).contains(LOST_LINE));
+    assert!(told.parts.iter().any(|(_, part)| part.task.as_ref().is_some_and(|task| task.raw().starts_with("sleep "))), "{told:?}");
     assert!(told.lost_lines > 0 && told.parts.values().all(|part| part.outcome.is_some()), "{told:?}");
     mill.leaves_nothing();
 }

@@ -1,5 +1,6 @@
 //! kill -9 at every step, answers lost at every call, aborts at every step: one builder, one image, and nothing left.
 
+use quarterdeck::bake::join::LOST_LINE;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::world::BakeFaults;
 
@@ -25,6 +26,10 @@ fn a_driver_killed_at_any_moment_is_followed_by_one_that_finishes() {
             assert_eq!(mill.progress.state, OperationState::Succeeded, "killed at {at} {death:?}: {}", mill.progress.reason);
             let made = mill.world.call_log().iter().filter(|logged| logged.call.aws_name() == "CreateImage" && logged.outcome.is_ok()).count();
             assert_eq!(made, 1, "killed at {at} {death:?}");
+            let log = String::from_utf8(mill.log.clone()).unwrap();
+            let told = (log.matches("Linux version").count(), log.matches(" done ok ").count(), log.matches(LOST_LINE).count());
+            assert_eq!(told, (2, 2, 0), "each console stands in the log once, killed at {at} {death:?}:\n{log}");
+            assert!(mill.progress.told.values().all(|told| told.lost_lines == 0), "killed at {at} {death:?}");
             mill.leaves_nothing();
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use quarterdeck::bake::join::Joined;
 use quarterdeck::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::image::{Image, SchemaRange};
-use quarterdeck::domain::reading::Listing;
+use quarterdeck::domain::reading::{Listing, Reading};
 use quarterdeck::domain::recipe::{
     App, Architecture, Base, BaseQuery, Builder, Engine, GateCheck, HttpCheck, ImageGate, Provisioner, Recipe, RecipeFiles, Shell, Work as Provision,
 };
@@ -45,6 +46,9 @@ pub struct Mill {
     pub moments: usize,
     /// Looks so far, with what each asked of the cloud.
     pub reads: usize,
+    /// The bake's log as it is kept, and as its driver knows it.
+    pub log: Vec<u8>,
+    joined: Joined,
     now: WorldTime,
 }
 
@@ -113,7 +117,19 @@ impl Mill {
         let now = world.now();
         let claimant = Claimant { operation: operation.into(), who: "ada@bastion".to_owned(), store: "st0re".to_owned() };
         let progress = plan.start(now);
-        let mut mill = Self { world, plan, events: Vec::new(), progress, claimant, lose: Vec::new(), moments: 0, reads: 0, now };
+        let mut mill = Self {
+            world,
+            plan,
+            events: Vec::new(),
+            progress,
+            claimant,
+            lose: Vec::new(),
+            moments: 0,
+            reads: 0,
+            log: Vec::new(),
+            joined: Joined::default(),
+            now,
+        };
         let by = quarterdeck::operation::command::Who::default();
         mill.record(vec![mill.plan.planned(&by, None)]);
         mill
@@ -133,6 +149,7 @@ impl Mill {
     /// A new driver knows what is recorded, and nothing else. A call in the air is given its time, then the world is looked at.
     pub fn take_over(&mut self) {
         self.progress = self.plan.fold(&self.events, START);
+        self.joined = Joined::after(&self.log);
         if let Some(in_flight) = self.progress.in_flight.clone() {
             let outcome = CallOutcome::Unknown { message: "the driver before died before the answer came".into() };
             self.record(vec![EventBody::CallEnded { call_no: in_flight.call_no, outcome }]);
@@ -145,7 +162,11 @@ impl Mill {
         let look = self.plan.look(&self.progress, &self.claimant);
         self.reads += usize::from(look.base.is_some()) + usize::from(look.machines) + usize::from(look.console.is_some());
         self.reads += usize::from(look.image.is_some()) * 2;
-        let seen = self.world.observe_bake(&look);
+        let mut seen = self.world.observe_bake(&look);
+        if let (Some(instance), Some(Reading::Known { value, .. })) = (&look.console, &mut seen.console) {
+            self.log.extend(self.joined.take(instance, &value.bytes));
+            *value = self.joined.since(look.heard);
+        }
         let scene = Bake { plan: &self.plan, progress: &self.progress, seen: &seen, now: self.now, claimant: &self.claimant };
         let decision = decide(&scene).unwrap();
         let at = self.moments;

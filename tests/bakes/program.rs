@@ -71,6 +71,7 @@ fn the_log_of_the_builder_is_kept_and_a_failure_shows_its_end() {
     std::fs::write(&recipe, text.replace("env = { SITE_ROOT = \"/srv/web\" }\n", "")).unwrap();
     let ran = yard.run(&["bake", recipe.to_str().unwrap(), "--yes"]).code(1);
     assert!(ran.out.contains("nginx failed with exit status 1") && ran.out.contains("its last lines"), "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains("    | ") && ran.out.contains("tasks: ") && !ran.out.contains("@qd1 "), "what it prints is followed:\n{}", ran.out);
     let bakes = yard.run(&["bakes", "--json"]).code(0).json();
     let bake = &bakes["bakes"][0];
     assert_eq!((bake["state"].as_str(), bake["last_lines"].as_array().map(Vec::is_empty)), (Some("failed"), Some(false)));

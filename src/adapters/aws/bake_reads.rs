@@ -141,7 +141,7 @@ impl AwsCloud {
         };
         let encoded: String = answer.output().unwrap_or_default().split_whitespace().collect();
         let bytes = STANDARD.decode(encoded).map_err(|_| CloudError::new(CloudErrorKind::Unsupported, CONSOLE, "the output is no base64"))?;
-        Ok(Console { text: String::from_utf8_lossy(&bytes).into_owned(), offset: 0 })
+        Ok(Console { bytes, offset: 0 })
     }
 
     async fn made_image(&self, name: &str) -> Result<Option<MadeImage>, CloudError> {

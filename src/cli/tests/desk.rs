@@ -189,8 +189,8 @@ impl Records for Fake {
         Ok(Vec::new())
     }
 
-    fn bake_log(&self, _: &OperationId, _: u64) -> Result<String, DeskError> {
-        Ok(String::new())
+    fn bake_log(&self, _: &OperationId, _: u64) -> Result<Vec<u8>, DeskError> {
+        Ok(Vec::new())
     }
 
     fn damaged(&self, _: usize) -> Result<Vec<DamagedOperation>, DeskError> {

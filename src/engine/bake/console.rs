@@ -1,17 +1,19 @@
 //! What the console of an instance says that is not recorded yet.
 
 use super::Bake;
+use crate::bake::console::{Heard, Reader};
 use crate::bake::marker::Marker;
-use crate::bake::signal::{Said, Signal};
+use crate::bake::signal::{Part, Said, Signal};
 use crate::domain::bake::{Console, MachineRole};
 use crate::domain::ids::OperationId;
 use crate::domain::text::Untrusted;
 use crate::operation::bake::{BakeEvent, BakeStepKind};
+use crate::operation::bake_progress::Told;
 
 /// So many of its last lines are kept where something failed.
 const LAST_LINES: usize = 12;
-/// What cloud-init prints when it is done.
-const BOOTED: &str = "Cloud-init v.";
+/// So many tasks, warnings and errors of one look are recorded one by one.
+const MOST_REMARKS: usize = 200;
 
 /// The instance whose console is looked at.
 fn role(scene: &Bake<'_>) -> MachineRole {
@@ -22,36 +24,55 @@ fn console<'a>(scene: &Bake<'a>) -> Option<&'a Console> {
     scene.seen.console.as_ref()?.value()
 }
 
-/// The markers after the last one that was heard, with those missing in between.
+/// What the console's lines say after the last that was heard.
 pub(super) fn news(scene: &Bake<'_>) -> Option<BakeEvent> {
     let (role, console) = (role(scene), console(scene)?);
-    let told = scene.progress.told_by(role);
-    let (heard, booted) = (told.map_or(0, |told| told.number), told.is_some_and(|told| told.booted));
-    let mark = OperationId::new(scene.plan.mark.clone());
-    let (mut signals, mut last, mut at) = (Vec::new(), heard, console.offset);
-    for line in console.text.split_inclusive('\n') {
-        if let Some(marker) = Marker::find(line, &mark).filter(|marker| marker.number > last) {
-            let lost = marker.number - last - 1;
-            if lost > 0 {
-                signals.push(Signal { offset: at, at: None, said: Said::Lost { lines: lost } });
-            }
-            last = marker.number;
-            let said = Said::from(marker.said);
-            let known = booted || signals.iter().any(|signal| signal.said == Said::Booted);
-            if said != Said::Booted || !known {
-                signals.push(Signal { offset: at, at: Some(marker.at), said });
-            }
-        } else if !booted && line.contains(BOOTED) && line.contains("finished at") && !signals.iter().any(|signal| signal.said == Said::Booted) {
-            signals.push(Signal { offset: at, at: None, said: Said::Booted });
-        }
-        at += line.len() as u64;
+    let kinds = if role == MachineRole::Builder { scene.plan.kinds.clone() } else { Vec::new() };
+    let heard = scene.progress.told_by(role).map_or_else(Heard::default, heard);
+    let mut reader = Reader::new(OperationId::new(scene.plan.mark.clone()), kinds, heard);
+    let signals = shortened(reader.read(&console.bytes, console.offset));
+    let Heard { until, number, .. } = *reader.heard();
+    (!signals.is_empty()).then_some(BakeEvent::Said { role, signals, until, number })
+}
+
+fn heard(told: &Told) -> Heard {
+    let running = told.running().and_then(|(part, status)| match part {
+        Part::Provisioner(number) => Some((number, status.task.as_ref().map(|task| task.raw().to_owned()))),
+        _ => None,
+    });
+    Heard { until: told.until, number: told.number, booted: told.booted, running }
+}
+
+/// The signals without those in the middle that are many, which are counted: an event holds no storm of warnings.
+fn shortened(signals: Vec<Signal>) -> Vec<Signal> {
+    let is_remark = |signal: &Signal| matches!(signal.said, Said::Task { .. } | Said::Warning | Said::Error);
+    let remarks = signals.iter().filter(|signal| is_remark(signal)).count();
+    if remarks <= MOST_REMARKS {
+        return signals;
     }
-    (!signals.is_empty()).then_some(BakeEvent::Said { role, signals, until: at, number: last })
+    let middle = MOST_REMARKS / 2..remarks - MOST_REMARKS / 2;
+    let (mut kept, mut tasks, mut warnings, mut place, mut remark) = (Vec::new(), 0, 0, None, 0);
+    for signal in signals {
+        let left_out = is_remark(&signal) && middle.contains(&remark);
+        remark += usize::from(is_remark(&signal));
+        if left_out {
+            tasks += u64::from(matches!(signal.said, Said::Task { .. }));
+            warnings += u64::from(signal.said == Said::Warning);
+            place.get_or_insert((kept.len(), signal.offset));
+        } else {
+            kept.push(signal);
+        }
+    }
+    if let Some((at, offset)) = place {
+        kept.insert(at, Signal { offset, at: None, said: Said::More { tasks, warnings } });
+    }
+    kept
 }
 
 /// The last lines of the console that are no markers.
 pub(super) fn last_lines(scene: &Bake<'_>) -> Vec<Untrusted> {
     let Some(console) = console(scene) else { return Vec::new() };
-    let lines: Vec<&str> = console.text.lines().filter(|line| !line.trim().is_empty() && !line.contains("@qd1 ")).collect();
+    let text = String::from_utf8_lossy(&console.bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !Marker::is_on(line)).collect();
     lines.iter().skip(lines.len().saturating_sub(LAST_LINES)).map(|line| Untrusted::from(line.trim_end())).collect()
 }

@@ -15,7 +15,12 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
     use BakeStepKind as Kind;
     let operation = operation_tag(claimant);
     let nothing = BakeLook { operation, ..BakeLook::default() };
-    let console = |role| progress.machine(role).filter(|machine| !machine.gone).and_then(|machine| machine.id.clone());
+    let console = |role| BakeLook {
+        machines: true,
+        console: progress.machine(role).filter(|machine| !machine.gone).and_then(|machine| machine.id.clone()),
+        heard: progress.told_by(role).map_or(0, |told| told.until),
+        ..nothing.clone()
+    };
     let image = Some(plan.image_name.clone());
     if progress.state == OperationState::BackingOut {
         let asked = progress.image_asked_at.is_some();
@@ -25,11 +30,11 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
         None | Some(Kind::Sweep) => BakeLook { leftovers: true, ..nothing },
         Some(Kind::ResolveBase) => BakeLook { base: plan.base.as_ref().map(|base| base.id.clone()), ..nothing },
         Some(Kind::Launch) => BakeLook { machines: true, ..nothing },
-        Some(Kind::Provision) => BakeLook { machines: true, console: console(MachineRole::Builder), ..nothing },
+        Some(Kind::Provision) => console(MachineRole::Builder),
         Some(Kind::Seal) => BakeLook { machines: true, ..nothing },
         Some(Kind::Snapshot) => BakeLook { image, ..nothing },
         Some(Kind::Register) => BakeLook { machines: true, image, ..nothing },
-        Some(Kind::Gates) => BakeLook { machines: true, console: console(MachineRole::Gate), ..nothing },
+        Some(Kind::Gates) => console(MachineRole::Gate),
         Some(Kind::Verify) => BakeLook { machines: true, leftovers: true, image, ..nothing },
     }
 }
