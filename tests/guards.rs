@@ -91,6 +91,22 @@ fn told(file: &Path, last: &str) -> Vec<Value> {
 }
 
 #[test]
+fn people_are_told_how_a_bake_ends() {
+    let yard = Yard::at_speed(2_000);
+    let (config, file) = hooked(&yard);
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recipes/shell.toml").display().to_string();
+    yard.run(&[config.as_str(), "bake", &recipe, "--yes", "--reason", "a test"]).code(0);
+    let notices = told(&file, "finished");
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    let notice = &notices[0];
+    assert_eq!(
+        (&notice["kind"], &notice["fleet"], &notice["state"], &notice["why"]),
+        (&"bake".into(), &Value::Null, &"succeeded".into(), &"a test".into())
+    );
+    assert!(notice["text"].as_str().unwrap().starts_with("bake of web-shell 2.15.0 op-1: finished: "), "{notice}");
+}
+
+#[test]
 fn people_are_told_when_a_deploy_backs_out_and_the_hook_gets_no_secret() {
     let yard = Yard::at_speed(300);
     let (config, file) = hooked(&yard);

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::bake::{BakePlan, BakeProgress};
 use super::event::{EventBody, OperationState};
 use super::plan::OperationKind;
 use super::progress::{MEANWHILE, Progress};
 use super::record::Operation;
+use super::work::{Standing, Work};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -46,6 +48,16 @@ pub fn of(kind: OperationKind, before: &Progress, event: &EventBody) -> Option<N
     }
 }
 
+/// What this event of a bake is worth telling: how it ended. A sweep that ends well is of no interest to anybody.
+#[must_use]
+pub const fn of_bake(plan: &BakePlan, event: &EventBody) -> Option<NoticeKind> {
+    match event {
+        EventBody::StateChanged { to: OperationState::Failed, .. } => Some(NoticeKind::Failed),
+        EventBody::StateChanged { to: OperationState::Succeeded | OperationState::BackedOut, .. } if !plan.is_sweep() => Some(NoticeKind::Finished),
+        _ => None,
+    }
+}
+
 /// The document a hook gets on its standard input.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Notice {
@@ -57,16 +69,16 @@ pub struct Notice {
     pub at: String,
     /// One line for a pager.
     pub text: String,
-    /// The fleet.
-    pub fleet: FleetName,
+    /// The fleet; null for a bake.
+    pub fleet: Option<FleetName>,
     /// The account and region.
     pub place: String,
     /// The operation.
     pub operation: OperationId,
-    /// `deploy`, `rollback` or `retire`.
-    pub kind: OperationKind,
-    /// Version or id it moves away from.
-    pub from: String,
+    /// `deploy`, `rollback`, `retire`, `recycle` or `bake`.
+    pub kind: &'static str,
+    /// Version or id it moves away from; null for a bake.
+    pub from: Option<String>,
     /// Version or id it moves to.
     pub to: String,
     /// What it is doing now.
@@ -91,23 +103,38 @@ impl Notice {
     /// What is told of an operation as it stands at `at`; `text` where the state's own reason is not what it is about.
     #[must_use]
     pub fn new(event: NoticeKind, operation: &Operation, progress: &Progress, at: WorldTime, text: Option<&str>) -> Self {
-        let (plan, reason) = (&operation.plan, text.unwrap_or(&progress.reason));
+        let plan = &operation.plan;
+        let about = format!("{} {}", plan.fleet, operation.word());
+        let (fleet, from) = (Some(plan.fleet.clone()), Some(plan.from.label()));
+        Self { fleet, from, place: plan.place.clone(), ..Self::of_any(event, operation, progress, at, text, &about) }
+    }
+
+    /// What is told of a bake as it stands at `at`.
+    #[must_use]
+    pub fn of_bake(event: NoticeKind, operation: &Operation<BakePlan>, progress: &BakeProgress, at: WorldTime, text: Option<&str>) -> Self {
+        let plan = &operation.plan;
+        let about = format!("bake of {}", plan.headline());
+        Self { place: plan.place.clone(), ..Self::of_any(event, operation, progress, at, text, &about) }
+    }
+
+    fn of_any<P: Work>(event: NoticeKind, operation: &Operation<P>, progress: &P::Progress, at: WorldTime, text: Option<&str>, about: &str) -> Self {
+        let (plan, reason) = (&operation.plan, text.unwrap_or_else(|| progress.reason()));
         Self {
             version: 1,
             event,
             at: at.rfc3339(),
-            text: format!("{} {} {}: {}: {reason}", plan.fleet, operation.word(), operation.id, event.words()),
-            fleet: plan.fleet.clone(),
-            place: plan.place.clone(),
+            text: format!("{about} {}: {}: {reason}", operation.id, event.words()),
+            fleet: None,
+            place: String::new(),
             operation: operation.id.clone(),
-            kind: plan.kind,
-            from: plan.from.label(),
-            to: plan.to.label(),
-            state: progress.state,
+            kind: plan.kind_word(),
+            from: None,
+            to: plan.target(),
+            state: progress.state(),
             reason: reason.to_owned(),
-            step: (progress.current + 1).min(plan.steps.len()),
-            steps: plan.steps.len(),
-            until: progress.deadline.map(WorldTime::rfc3339),
+            step: (progress.current() + 1).min(plan.step_count()),
+            steps: plan.step_count(),
+            until: progress.deadline().map(WorldTime::rfc3339),
             by: operation.by.short(),
             why: operation.reason.clone(),
             look: format!("qd op {}", operation.id),

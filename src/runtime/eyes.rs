@@ -13,12 +13,12 @@ use crate::domain::ids::ImageId;
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::reading::Reading;
 use crate::domain::time::{BootTime, Millis, WorldTime};
-use crate::operation::bake::BakePlan;
-use crate::operation::notice::NoticeKind;
+use crate::operation::bake::{BakePlan, BakeProgress};
+use crate::operation::notice::{Notice, NoticeKind};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
-use crate::operation::work::{Driven, Work};
+use crate::operation::work::Driven;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::CloudRead;
 
@@ -104,7 +104,9 @@ impl Watched for BakePlan {
         seen
     }
 
-    fn tell(_: &Notifier, _: NoticeKind, _: &Operation<Self>, _: &<Self as Work>::Progress, _: WorldTime, _: Option<&str>) {}
+    fn tell(notifier: &Notifier, kind: NoticeKind, operation: &Operation<Self>, progress: &BakeProgress, at: WorldTime, text: Option<&str>) {
+        notifier.tell_of_bake(&Notice::of_bake(kind, operation, progress, at, text));
+    }
 
     fn is_urgent(&self) -> bool {
         false

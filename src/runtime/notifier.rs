@@ -10,7 +10,7 @@ use crate::domain::time::WorldTime;
 use crate::operation::notice::{Notice, NoticeKind};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
-use crate::ports::notify::Notify;
+use crate::ports::notify::{Hook, Notify};
 
 /// Knows who is to be told, and has them told.
 pub(super) struct Notifier {
@@ -28,9 +28,17 @@ impl Notifier {
 
     /// Tells the fleet's hook, if it has one; `text` where the state's own reason is not what it is about.
     pub(super) fn tell(&self, kind: NoticeKind, operation: &Operation, progress: &Progress, at: WorldTime, text: Option<&str>) {
-        let hooks = self.hooks();
-        let (Some(hook), Some(runner)) = (hooks.of(&operation.plan.fleet), &self.runner) else { return };
-        match json_line(&Notice::new(kind, operation, progress, at, text)) {
+        self.send(self.hooks().of(&operation.plan.fleet), &Notice::new(kind, operation, progress, at, text));
+    }
+
+    /// Tells the hook for all fleets of a bake, which has none.
+    pub(super) fn tell_of_bake(&self, notice: &Notice) {
+        self.send(self.hooks().all.as_ref().filter(|hook| !hook.0.is_empty()), notice);
+    }
+
+    fn send(&self, hook: Option<&Hook>, notice: &Notice) {
+        let (Some(hook), Some(runner)) = (hook, &self.runner) else { return };
+        match json_line(notice) {
             Ok(document) => runner.tell(hook, document),
             Err(error) => tracing::warn!("notify: no document could be made: {error}"),
         }

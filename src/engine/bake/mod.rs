@@ -27,7 +27,7 @@ use crate::operation::command::Command;
 use crate::operation::decision::{Decision, WantedCall};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
-use crate::operation::notice::NoticeKind;
+use crate::operation::notice::{self, NoticeKind};
 use crate::operation::work::{Driven, Scene};
 
 /// What a bake is decided from.
@@ -101,8 +101,8 @@ impl Driven for BakePlan {
         answer::answer(progress, command, reading)
     }
 
-    fn notice(&self, _before: &BakeProgress, _body: &EventBody) -> Option<NoticeKind> {
-        None
+    fn notice(&self, _before: &BakeProgress, body: &EventBody) -> Option<NoticeKind> {
+        notice::of_bake(self, body)
     }
 }
 
