@@ -34,9 +34,10 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     let Some(refused) = refused(situation, wanted.call.aws_name()) else { return Move::Call(wanted) };
     let tries = situation.progress.refusals;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
-    let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(5));
-    let left = pause.minus(situation.now.since(refused.at));
     let forward = situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut;
+    let most = if !forward && moves_traffic(&wanted.call) { 1 } else { 5 };
+    let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(most));
+    let left = pause.minus(situation.now.since(refused.at));
     let again = |wanted| Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
     if forward && refused.kind == CloudErrorKind::Auth {
         return Move::Stand { why: format!("credentials: {why}"), meanwhile: again(wanted) };
@@ -49,6 +50,11 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
         return Move::Fail { why: format!("{why}. What is left is left as it is") };
     }
     if left > Millis::ZERO { Move::wait(why, left) } else { Move::Call(wanted) }
+}
+
+/// On the way back every moment counts: what takes traffic off a bad release is asked for again soon, however often it was refused.
+const fn moves_traffic(call: &CloudCall) -> bool {
+    matches!(call, CloudCall::SetWeights { .. } | CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. })
 }
 
 /// The last refusal, if it was of this kind of call and nothing was accepted since.

@@ -266,6 +266,18 @@ fn a_hold_ends_at_its_deadline_in_the_way_back() {
 }
 
 #[test]
+fn on_the_way_back_refused_weights_are_asked_for_again_every_ten_seconds() {
+    let mut bench = soaking(25, true);
+    bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
+    let back = bench.call().unwrap();
+    for _ in 0..6 {
+        bench.refused(back.clone(), CloudErrorKind::Throttled);
+        bench.later(10);
+        assert_eq!(bench.call(), Ok(back.clone()));
+    }
+}
+
+#[test]
 fn refused_calls_are_made_ever_more_slowly_and_then_the_deploy_holds_and_tries_on() {
     let mut bench = Bench::canary(true);
     bench.at_step(|kind| kind == StepKind::OneBox);

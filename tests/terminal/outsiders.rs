@@ -214,7 +214,8 @@ fn nothing_an_outsider_can_name_drives_the_terminal() {
     let id = started["id"].as_str().unwrap();
     let ended = yard.wait_op(id, "its end", |op| op["state"] == "backed_out");
     assert!(ended.to_string().contains("owned"), "the gate's words are in the record: {ended:#}");
-    lines(&["freeze", &fleet, "--for", "4h", "--reason", HOSTILE], 0);
+    let freeze = || drop(lines(&["freeze", &fleet, "--for", "29d", "--reason", HOSTILE], 0));
+    freeze();
     for args in
         [vec!["fleets"], vec!["images"], vec!["fleet", &fleet], vec!["ops", "--all"], vec!["op", id], vec!["ledger", &fleet], vec!["doctor", &fleet]]
     {
@@ -232,12 +233,15 @@ fn nothing_an_outsider_can_name_drives_the_terminal() {
         .unwrap();
     lines(&["fleets", "--config", mistaken.to_str().unwrap()], 1);
 
+    // Of a frozen fleet no deploy's sheet opens.
+    lines(&["unfreeze", &fleet], 0);
     let seen = look_around(yard.terminal_with(&[], &environment), "web-prod\\u{1b}");
     only_ours("the screen", Voice::Screen, &seen);
     let fault = yard.terminal_with(&[], &[environment.as_slice(), &[("QD_TEST_FAULT", "update")]].concat());
     let written = fault.written();
     assert_eq!(fault.ends().0, 101);
     only_ours("what is said after a fault", Voice::Screen, &all_of(&written));
+    freeze();
     let mut plain = yard.terminal_with(&["--plain"], &environment);
     let written = plain.written();
     plain.wait_for(&["FLEET", "frozen"]);
