@@ -1,4 +1,4 @@
-//! A driver that rests while the clock it reads the world's time from is set back.
+//! How a driver rests: also while the clock it reads the world's time from is set back, and also where no decision asks for it.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,7 @@ use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::engine::drive::{Driver, Hands, Nap};
+use quarterdeck::engine::{Broken, Decision, Situation};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::{Command, Who};
 use quarterdeck::operation::event::{Event, EventBody};
@@ -27,16 +28,26 @@ const BACK: Millis = Millis::mins(60);
 #[derive(Clone, Default)]
 struct Looks(Arc<Mutex<Vec<BootTime>>>);
 
-/// A host whose clock is set back in the first nap, and a world in which nothing happens.
+/// What is wrong with a host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// Its clock is set back in the first nap.
+    SetBack,
+    /// Its engine never wants to wait.
+    Spins,
+}
+
+/// A host, and a world in which nothing happens.
 struct Host {
     seen: FleetObservation,
     boot: BootTime,
     clock: WorldTime,
-    is_set_back: bool,
+    wrong: Option<Wrong>,
     looks: Looks,
+    /// After so many looks the driver loses its lease.
+    last: usize,
 }
 
-/// After its second look the driver loses its lease.
 struct LeaseLost;
 
 impl Host {
@@ -52,6 +63,10 @@ impl Hands for Host {
 
     fn boot_now(&self) -> BootTime {
         self.boot
+    }
+
+    fn decide(&self, situation: &Situation<'_>) -> Result<Decision, Broken> {
+        if self.wrong == Some(Wrong::Spins) { Ok(Decision::default()) } else { quarterdeck::engine::decide(situation) }
     }
 
     fn boot_id(&self) -> String {
@@ -85,7 +100,7 @@ impl Hands for Host {
     }
 
     async fn commands(&mut self) -> Result<Vec<Command>, LeaseLost> {
-        if self.looks.0.lock().unwrap().len() > 1 { Err(LeaseLost) } else { Ok(Vec::new()) }
+        if self.looks.0.lock().unwrap().len() >= self.last { Err(LeaseLost) } else { Ok(Vec::new()) }
     }
 
     async fn in_flight(&mut self, _operation: &OperationId) -> Result<Option<CloudCall>, LeaseLost> {
@@ -113,8 +128,8 @@ impl Hands for Host {
     async fn rests(&mut self, _at: WorldTime) {}
 
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, LeaseLost> {
-        if !self.is_set_back {
-            (self.is_set_back, self.clock) = (true, self.clock.minus(BACK));
+        if self.wrong.take_if(|wrong| *wrong == Wrong::SetBack).is_some() {
+            self.clock = self.clock.minus(BACK);
         }
         let left = until.since(self.clock).min(renew_at.since(self.boot)).max(Millis::secs(1));
         self.pass(left);
@@ -122,8 +137,8 @@ impl Hands for Host {
     }
 }
 
-#[tokio::test]
-async fn a_clock_that_is_set_back_while_a_driver_rests_does_not_keep_it_from_looking() {
+/// Drives a canary at its one box, whose health cannot be read; when each look was taken.
+async fn looks_of(wrong: Wrong, last: usize) -> (Bench, Vec<BootTime>) {
     let mut bench = Bench::canary(true);
     bench.at_step(|kind| kind == StepKind::OneBox);
     bench.hide_health();
@@ -138,9 +153,22 @@ async fn a_clock_that_is_set_back_while_a_driver_rests_does_not_keep_it_from_loo
     let lease = Lease { epoch: 1, holder: Some(holder), deadline: boot.plus(LEASE_LIFE) };
     let claimant = Claimant { operation: operation.id.clone(), who: "ann@bastion".to_owned(), store: "here".to_owned() };
     let looks = Looks::default();
-    let host = Host { seen: bench.seen.clone(), boot, clock: at, is_set_back: false, looks: looks.clone() };
+    let host = Host { seen: bench.seen.clone(), boot, clock: at, wrong: Some(wrong), looks: looks.clone(), last };
     assert!(Driver::new(host, operation, &events, claimant, lease).run().await.is_err(), "it goes on until its lease is lost");
     let looks = looks.0.lock().unwrap().clone();
+    (bench, looks)
+}
+
+#[tokio::test]
+async fn a_driver_whose_engine_never_wants_to_wait_rests_all_the_same() {
+    let (_, looks) = looks_of(Wrong::Spins, 200).await;
+    let spent = looks[199].since(looks[0]);
+    assert!(spent >= Millis::secs(9 * 5), "200 looks in {spent}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_while_a_driver_rests_does_not_keep_it_from_looking() {
+    let (bench, looks) = looks_of(Wrong::SetBack, 2).await;
     let apart = looks[1].since(looks[0]);
     assert!(apart <= bench.plan.timing.period_moving.plus(LEASE_LIFE), "the second look came after {apart}");
 }
