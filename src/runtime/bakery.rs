@@ -22,7 +22,7 @@ impl Office {
     pub(super) async fn plan_a_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
         let as_of = self.read_clock().await?;
         let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
-        let images = self.cloud.reader(Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
         Ok(plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?)
     }
@@ -69,7 +69,7 @@ impl Office {
     }
 
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
-        let images = self.cloud.reader(Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
