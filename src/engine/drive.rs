@@ -234,7 +234,8 @@ impl<H: Hands> Driver<H> {
         }
         let seen = self.hands.look(self.operation.plan.look(&self.progress, &self.claimant)).await;
         self.clock = self.hands.world_now().await.unwrap_or_else(|| H::Work::seen_at(&seen));
-        self.now = self.clock.max(self.now);
+        // Between its look and now this process may have stood still: nothing was observed meanwhile.
+        self.now = self.clock.min(H::Work::seen_at(&seen)).max(self.now);
         self.tell_credentials(&seen);
         self.tell_overdue();
         match self.decide(&seen) {
