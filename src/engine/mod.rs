@@ -26,7 +26,9 @@ mod rolling;
 mod scheduled;
 mod shift;
 mod situation;
+mod soak;
 mod traffic;
+mod verdict;
 mod weight;
 
 pub use crate::operation::consequence;
