@@ -39,6 +39,7 @@ async fn yard() -> Yard {
         keymap_file: dir.path().join("keymap.toml"),
         theme_file: dir.path().join("theme.toml"),
         views_file: dir.path().join("views.toml"),
+        recipes_dir: dir.path().join("recipes"),
     };
     let ground = Ground::of(&GlobalOptions::default(), &places);
     let settings =

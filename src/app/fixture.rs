@@ -404,7 +404,7 @@ pub fn rollback_plan() -> Plan {
     }
 }
 
-fn who() -> Who {
+pub fn who() -> Who {
     Who { caller: "arn:aws:sts::123456789012:assumed-role/release-op/op-1".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
 }
 
@@ -493,6 +493,7 @@ pub fn model_with(view: Option<OperationView>, width: u16, height: u16) -> Model
         let (no, reply) = match effect {
             crate::app::Effect::ReadEstate { no } => (no, Reply::Estate(Ok(Box::new(estate.clone())))),
             crate::app::Effect::ReadOperations { no } => (no, Reply::Operations(Ok(view.clone().into_iter().collect()))),
+            crate::app::Effect::ReadBakes { no } => (no, Reply::Bakes(Ok(Vec::new()))),
             other => panic!("{other:?}"),
         };
         let _ = crate::app::update(&mut model, Message::Reply { no, reply });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bake_log::{BakeLog, read_from};
+use super::bake_log::kept_log;
 use super::cloud::Urgency;
 use super::launch::start_driver;
 use super::office::Office;
@@ -99,8 +99,7 @@ impl Office {
     }
 
     pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
-        let path = BakeLog::path(self.store.dir(), id);
-        read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
+        kept_log(&self.store, id, from)
     }
 }
 
