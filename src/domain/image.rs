@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ImageId;
+pub use super::schema::SchemaRange;
 use super::text::Untrusted;
 use super::time::{Millis, WorldTime};
 
@@ -33,15 +34,6 @@ pub struct Block {
     pub by: Option<Untrusted>,
     /// When.
     pub at: Option<WorldTime>,
-}
-
-/// The database schemas an image works with, both ends included; an open end is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchemaRange {
-    /// The oldest schema.
-    pub min: Option<u64>,
-    /// The newest schema.
-    pub max: Option<u64>,
 }
 
 /// How far a running bake is.

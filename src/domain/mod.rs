@@ -16,6 +16,7 @@ pub mod reading;
 pub mod recipe;
 pub mod refresh;
 pub mod release;
+pub mod schema;
 pub mod sizes;
 pub mod suggest;
 pub mod tags;

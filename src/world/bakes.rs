@@ -474,7 +474,6 @@ fn tags_of(tags: &[(String, String)]) -> BTreeMap<String, Untrusted> {
 
 fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
     let tag = |key: &str| tags.get(key).cloned();
-    let number = |key: &str| tags.get(key).and_then(|value| value.raw().parse().ok());
     Image {
         id: id.clone(),
         name: name.into(),
@@ -485,7 +484,7 @@ fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTree
         base: tag("qd:base").or_else(|| Some(base.as_str().into())),
         arch: Some("arm64".into()),
         state: ImageState::Available,
-        schema: SchemaRange { min: number("qd:schema-min"), max: number("qd:schema-max") },
+        schema: SchemaRange::of_tags(tags.get("qd:schema-min"), tags.get("qd:schema-max")),
         blocked: None,
         bake: None,
         tags,

@@ -65,7 +65,6 @@ fn read_image(image: &ec2::Image, keys: &TagKeys) -> Image {
     let tags: BTreeMap<String, Untrusted> =
         image.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().into()))).collect();
     let tagged = |keys: &[String]| first(keys, &tags).filter(|value| !value.raw().is_empty()).cloned();
-    let number = |keys: &[String]| first(keys, &tags).and_then(|value| value.raw().trim().parse().ok());
     Image {
         id: ImageId::new(image.image_id().unwrap_or_default()),
         name: image.name().unwrap_or_default().into(),
@@ -76,7 +75,7 @@ fn read_image(image: &ec2::Image, keys: &TagKeys) -> Image {
         base: tagged(&keys.base),
         arch: image.architecture().map(|arch| arch.as_str().into()),
         state: read_state(image.state()),
-        schema: SchemaRange { min: number(&keys.schema_min), max: number(&keys.schema_max) },
+        schema: SchemaRange::of_tags(first(&keys.schema_min, &tags), first(&keys.schema_max, &tags)),
         // The tag blocks by being there, whatever it says: a reason that nobody gave is still a block.
         blocked: first(&keys.blocked, &tags).map(|reason| Block {
             reason: reason.clone(),
@@ -127,7 +126,7 @@ mod tests {
             .build();
         let image = read_image(&image, &TagKeys::default());
         assert_eq!((image.app, image.version, image.arch), (Some("web".into()), Some("2.14.0".into()), Some("arm64".into())));
-        assert_eq!(image.schema, SchemaRange { min: Some(41), max: None });
+        assert_eq!((image.schema.words().as_str(), image.schema.min), ("?", None), "what one tag says is not half of a range");
         assert_eq!(image.created_at.map(WorldTime::rfc3339).as_deref(), Some("2026-05-04T03:02:01Z"));
         assert_eq!(image.blocked.and_then(|block| block.at).map(WorldTime::rfc3339).as_deref(), Some("2026-05-05T00:00:00Z"));
         assert_eq!(image.state, ImageState::Available);
