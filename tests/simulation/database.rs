@@ -272,6 +272,7 @@ fn fleets_with_a_database_break_no_invariant() {
         let owner = Owner::draw(&mut Chance::new(seed ^ 0xdb));
         let script = Script { database: Some(owner), operations: 3, ..Script::draw_shaped(shape, &mut chance) };
         let mut sim = Sim::with(seed, chance, script);
+        println!("{seed} {} {owner:?}", shape.word());
         if let Err(broke) = sim.run() {
             failures.push(format!("seed {seed} ({}, {owner:?}): {broke}\n{}", shape.word(), crate::last_events(&sim, 25)));
         }
