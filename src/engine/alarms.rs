@@ -95,7 +95,7 @@ fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
             return Step { events: kept(step.events), then: step.then };
         }
         Move::Call(wanted) => Some(wanted).filter(only_keeps_able),
-        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } => None,
+        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } | Move::Hook { .. } => None,
     };
     let then = match against {
         Against::Unread(why) if !lasts(situation) => wanted.map_or_else(|| Move::wait(why, situation.plan.timing.period_moving), Move::Call),

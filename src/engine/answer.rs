@@ -5,6 +5,7 @@ use crate::operation::event::{EventBody, OperationState};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
 use crate::operation::refreshing::hindrance;
+use crate::operation::schema::no_way_out;
 
 pub use crate::operation::answer::{Answer, COMMAND_LIFE, Reading};
 use crate::operation::answer::{asked_before, stale};
@@ -40,6 +41,9 @@ fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<
         }
         CommandKind::BackOut if !plan.kind.backs_out() => {
             return Err("only a deploy backs out: roll back to another release instead".to_owned());
+        }
+        CommandKind::BackOut if no_way_out(plan, progress).is_some() => {
+            return Err(format!("{}: deploy what does", no_way_out(plan, progress).unwrap_or_default()));
         }
         CommandKind::BackOut | CommandKind::Pause | CommandKind::Resume => {}
     }

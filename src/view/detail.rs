@@ -271,6 +271,10 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
         let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
         rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
     }
+    for newer in &status.way_back.passed_over {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("passed over: {newer}")), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
+    }
     if let Some(rehearsal) = &status.way_back.rehearsal {
         rows.extend(rehearsal_rows(model, rehearsal, columns));
     }
