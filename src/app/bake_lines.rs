@@ -108,7 +108,9 @@ fn said_words<P: Work>(plan: &P, role: MachineRole, signal: &Signal) -> Option<S
         Said::Booted => format!("{} has booted", role.word()),
         Said::Lost { lines } => format!("… {lines} lines lost …"),
         Said::Done { outcome, .. } => format!("{}: all {}", role.word(), outcome_word(*outcome)),
-        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } => return None,
+        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {
+            return None;
+        }
     };
     Some(text)
 }

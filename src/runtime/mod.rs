@@ -18,6 +18,7 @@ pub mod ground;
 pub mod launch;
 mod notifier;
 pub mod office;
+mod packer_run;
 mod plain;
 mod proofs;
 mod records;
