@@ -34,7 +34,7 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
         EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.target()),
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
-        EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Judged { step, verdict, .. } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Missing { what: Some(what) } => what.clone(),
         EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),

@@ -5,9 +5,11 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::adapters::store::Store;
 use crate::bake::join::Joined;
 use crate::domain::bake::Console;
 use crate::domain::ids::{InstanceId, OperationId};
+use crate::ports::desk::DeskError;
 
 /// The most of a log that is given at once.
 const MOST: u64 = 1024 * 1024;
@@ -84,8 +86,14 @@ fn kept(path: &Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// The log of a bake from this byte on, as far as its driver kept it in this store.
+pub(super) fn kept_log(store: &Store, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
+    let path = BakeLog::path(store.dir(), id);
+    read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
+}
+
 /// A log from this byte on, at most a mebibyte of it; nothing where there is none yet.
-pub(super) fn read_from(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+fn read_from(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::bake_log::{BakeLog, read_from};
+use super::bake_log::kept_log;
 use super::cloud::{Cloud, Urgency};
 use super::launch::start_driver;
 use super::office::Office;
@@ -27,7 +27,7 @@ impl Office {
     pub(super) async fn plan_a_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
         let as_of = self.read_clock().await?;
         let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
-        let images = self.cloud.reader(Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
         let mut answer = plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?;
         if let BakeAnswer::Bake(plan) = &mut answer
@@ -105,7 +105,7 @@ impl Office {
     }
 
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
-        let images = self.cloud.reader(Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
@@ -135,8 +135,7 @@ impl Office {
     }
 
     pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
-        let path = BakeLog::path(self.store.dir(), id);
-        read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
+        kept_log(&self.store, id, from)
     }
 }
 

@@ -10,13 +10,15 @@
 
 use ratatui::layout::Rect;
 
+use super::bake;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
 use crate::app::age::{about, stepped};
+use crate::app::baking;
 use crate::app::commands::{self, Command, CommandId, Group};
 use crate::app::lines::route_words;
-use crate::app::model::{Model, Screen, is_at_work};
+use crate::app::model::{List, Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::rows;
@@ -130,7 +132,7 @@ fn other_ages(model: &Model) -> Option<Row> {
 
 fn totals(model: &Model) -> Row {
     let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-    let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count();
+    let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count() + model.baking.unfinished().count();
     let mut words = Vec::new();
     if model.estate.is_some() {
         words.push(count(model.fleets().len(), "fleet"));
@@ -180,7 +182,8 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     }
     if let Some(sheet) = model.sheet_in_front() {
         let what = match &sheet.subject {
-            Subject::Plan { .. } => "plan".to_owned(),
+            Subject::Plan { .. } | Subject::Bake(_) => "plan".to_owned(),
+            Subject::Rebake(_) => "bake anew".to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
             Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
             Subject::Batch(batch) => {
@@ -188,7 +191,8 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
                 return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
             }
         };
-        return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
+        let place = if sheet.fleet().is_some() { "fleets" } else { "bakes" };
+        return paint::plain(format!(" {place} {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.about()));
     }
     if let Some(picker) = &model.picker {
         return paint::plain(format!(" fleets {crumb} {} {crumb} {}", picker.fleet, super::picker::asks(picker)));
@@ -201,6 +205,9 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
             crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
         )),
         Screen::Page(name, page) => paint::plain(format!(" fleets {crumb} {name} {crumb} {}", page.word())),
+        Screen::Bakes => paint::plain(" bakes and recipes"),
+        Screen::Bake(id) => bake::crumbs(model, id, paint),
+        Screen::BakeLog(id) => bake::crumbs(model, id, paint),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Sources => paint::plain(" sources and settings"),
@@ -256,7 +263,7 @@ pub fn notice(model: &Model) -> Row {
         return vec![
             piece(" / ", Tone::Key),
             piece(format!("{text}_"), Tone::Strong),
-            piece("  enter keep, esc clear   !not  state:canary", Tone::Dim),
+            piece(if list == List::Log { "  enter jump, esc clear" } else { "  enter keep, esc clear   !not  state:canary" }, Tone::Dim),
         ];
     }
     model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
@@ -299,8 +306,16 @@ fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
     vec![piece(model.keymap.first(command.id), Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
 }
 
-/// The key that pauses is called by what it does now.
+/// A key is called by what it does here and now.
 fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
     let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
-    if command.id == CommandId::Pause && paused() { "resume" } else { command.label }
+    match command.id {
+        CommandId::Pause if paused() => "resume",
+        CommandId::BackOut if baking::is_open(model) => "abort",
+        CommandId::Filter if model.list() == Some(List::Log) => "search",
+        CommandId::Wide if model.list() == Some(List::Log) => "wrap",
+        CommandId::Open if matches!(model.screen(), Screen::Bake(_)) => "full log",
+        CommandId::Open if matches!(model.screen(), Screen::BakeLog(_)) => "steps",
+        _ => command.label,
+    }
 }

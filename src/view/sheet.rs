@@ -24,7 +24,8 @@ use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
 pub fn draw(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
-    let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
+    let id = sheet.plan().map(|plan| &plan.id).or_else(|| sheet.bake_plan().map(|plan| &plan.id));
+    let note = id.map(|id| format!("plan {id}")).unwrap_or_default();
     let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
     contents(model, sheet, paint, inside);
 }

@@ -16,12 +16,13 @@ use crate::bake::marker::part_word;
 use crate::bake::signal::Part;
 use crate::domain::bake::{
     BakeLook, BakeSight, BaseImage, Console, Leftover, LeftoverKind, Machine, MachineRole, MachineState, MadeImage, OPERATION_KEY, ROLE_KEY,
-    STAGE_KEY, UNTIL_KEY,
+    UNTIL_KEY,
 };
 use crate::domain::build_call::{BuildCall, RunInstance};
 use crate::domain::call::{CallReply, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::image::{Image, ImageState, SchemaRange};
+use crate::domain::image_use::{CloudUse, UsedBy};
 use crate::domain::observation::Credentials;
 use crate::domain::reading::Reading;
 use crate::domain::recipe::{Base, BaseQuery};
@@ -204,6 +205,12 @@ impl World {
         all
     }
 
+    /// The images that instances of bakes run.
+    pub(super) fn builders(&self) -> Vec<CloudUse> {
+        let there = self.bakehouse.machines.iter().filter(|(_, machine)| machine.is_there(self.tick));
+        there.map(|(id, machine)| CloudUse { image: machine.image.clone(), by: UsedBy::Instance(id.clone()) }).collect()
+    }
+
     /// How many instances of bakes are there at all, by whoever made them.
     #[must_use]
     pub fn bake_machines(&self) -> usize {
@@ -354,6 +361,7 @@ impl World {
         let snapshot = if faults.slow_snapshots { SLOW } else { draw::between(self.seed, now, "snapshot", name, 60, 120) };
         let image = image_of(&id, name, &base, self.now(), tags_of(tags));
         let behaviour = Behaviour { vigour: Vigour::Sound, error_ppm: 2_000, p99_ms: 180 };
+        self.keep_snapshots(&image);
         self.images.insert(id.clone(), ImageRecord { image, behaviour, bake: None });
         self.bakehouse.making.insert(id.clone(), Making { began: now, ends: now + snapshot, fails: faults.failing_images });
         Ok(CallReply { image: Some(id), ..CallReply::default() })
@@ -362,7 +370,7 @@ impl World {
     fn tag_resource(&mut self, id: &str, tags: &[(String, String)]) -> Result<CallReply, Refusal> {
         if let Some(record) = self.images.get_mut(&ImageId::new(id)) {
             record.image.tags.extend(tags_of(tags));
-            record.image.stage = record.image.tags.get(STAGE_KEY).cloned();
+            super::life::retag(&mut record.image);
             return Ok(CallReply::default());
         }
         self.machine(&InstanceId::new(id))?.tags.extend(tags_of(tags));
@@ -393,23 +401,24 @@ fn tags_of(tags: &[(String, String)]) -> BTreeMap<String, Untrusted> {
 }
 
 fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
-    let tag = |key: &str| tags.get(key).cloned();
-    let number = |key: &str| tags.get(key).and_then(|value| value.raw().parse().ok());
-    Image {
+    let mut image = Image {
         id: id.clone(),
         name: name.into(),
-        app: tag("qd:app"),
-        version: tag("qd:version"),
-        stage: tag(STAGE_KEY),
+        app: None,
+        version: None,
+        stage: None,
         created_at: Some(at),
-        base: tag("qd:base").or_else(|| Some(base.as_str().into())),
+        base: None,
         arch: Some("arm64".into()),
         state: ImageState::Available,
-        schema: SchemaRange { min: number("qd:schema-min"), max: number("qd:schema-max") },
+        schema: SchemaRange::default(),
         blocked: None,
         bake: None,
         tags,
-    }
+        origin: super::life::origin(id, Some(base)),
+    };
+    super::life::retag(&mut image);
+    image
 }
 
 fn matches(known: &BaseImage, base: &Base) -> bool {
