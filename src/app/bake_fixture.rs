@@ -63,6 +63,7 @@ pub fn plan(version: &str) -> BakePlan {
         steps: steps.map(|kind| BakeStep { kind, title: kind.title().into(), expected: kind.guess() }).into(),
         timing: BakeTiming::default(),
         keep_on_failure: None,
+        packer: None,
         adopted: None,
         because: "nothing was baked from these inputs yet (key a3f9c1e2)".into(),
         checks: vec![Check::new(CheckLevel::Ok, "user data 2112 of 16384 bytes")],
