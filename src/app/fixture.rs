@@ -67,6 +67,7 @@ fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {
             tags: [("qd:app", app.to_owned()), ("qd:version", version.to_owned()), ("qd:commit", format!("c{}", version.replace('.', "")))]
                 .map(|(key, value)| (key.to_owned(), value.as_str().into()))
                 .into(),
+            origin: crate::domain::image::ImageOrigin::default(),
         },
         fleets: Vec::new(),
         servers: 0,
@@ -87,7 +88,7 @@ fn baking(mut status: ImageStatus) -> ImageStatus {
 }
 
 fn blocked(mut status: ImageStatus) -> ImageStatus {
-    status.image.blocked = Some(Block { reason: "CVE-2026-1181".into(), by: Some("op-2".into()), at: None });
+    status.image.blocked = Some(Block { reason: "CVE-2026-1181".into(), by: Some("op-2".into()), at: None, inherited_from: None });
     status
 }
 

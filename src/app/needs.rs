@@ -71,6 +71,10 @@ fn next(view: &OperationView, now: WorldTime, keymap: &Keymap) -> String {
     match view.state() {
         OperationState::Planned => "Next: its driver takes the lease; if none does, it ends with nothing changed".to_owned(),
         OperationState::Running => running_next(view, keymap),
+        OperationState::Holding if !plan.kind.backs_out() => {
+            let until = left.map_or_else(String::new, |left| format!("{} in {left}: ", plan.kind.at_deadline()));
+            format!("{until}it goes on by itself once what it holds for is put right; {roll_back} and {deploy} take the wheel")
+        }
         OperationState::Holding => match left {
             Some(left) => format!("Backs out in {left} unless {promote} promotes, {back_out} backs out now, or {pause} pauses"),
             None => format!("Stays so until {promote} promotes, {back_out} backs out, or {pause} pauses"),
@@ -133,7 +137,11 @@ fn stopped(model: &Model) -> Option<Need> {
     let urgency = |view: &&OperationView| (rank(view, now), view.progress.deadline.map_or(i64::MAX, |deadline| deadline.0));
     let view = model.operations.iter().filter(|view| rank(view, now) < 9).min_by_key(urgency)?;
     let operation = &view.operation;
-    let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
+    let left = view
+        .progress
+        .deadline
+        .map(|deadline| format!(", {} in {}", operation.plan.kind.at_deadline(), countdown(deadline.since(model.clock.world))))
+        .unwrap_or_default();
     let what = match rank(view, now) {
         3 => format!("has no driver: {} takes it over", model.keymap.first(CommandId::TakeOver)),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),

@@ -59,6 +59,7 @@ struct BlockDoc<'a> {
     reason: &'a Untrusted,
     by: Option<&'a Untrusted>,
     at: Option<String>,
+    inherited_from: Option<&'a ImageId>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +100,7 @@ impl<'a> ImageDoc<'a> {
 
 impl<'a> BlockDoc<'a> {
     fn new(block: &'a Block) -> Self {
-        Self { reason: &block.reason, by: block.by.as_ref(), at: block.at.map(moment) }
+        Self { reason: &block.reason, by: block.by.as_ref(), at: block.at.map(moment), inherited_from: block.inherited_from.as_ref() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::error::ConfigError;
 use super::files::read;
@@ -94,17 +94,12 @@ pub fn load(path: &Path) -> Result<FleetsFile, ConfigError> {
 /// Every mistake with its line.
 pub fn parse(path: &Path, text: &str) -> Result<FleetsFile, ConfigError> {
     let mut reader = Reader::new(path, text);
-    let document = match DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            reader.mistake(&span, error.message().lines().collect::<Vec<_>>().join(", "));
-            return reader.finish().map(|()| FleetsFile::default());
-        }
-    };
-    let top = Section { name: "top level".to_owned(), table: document.get_ref(), span: 0..0 };
-    let file = file(&mut reader, &top);
-    reader.finish().map(|()| file)
+    let document = reader.document();
+    let file = document.as_ref().map(|document| {
+        let top = Section { name: "top level".to_owned(), table: document.get_ref(), span: 0..0 };
+        file(&mut reader, &top)
+    });
+    reader.finish().map(|()| file.unwrap_or_default())
 }
 
 fn file(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FleetsFile {

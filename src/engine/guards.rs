@@ -47,7 +47,7 @@ pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), B
         CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| owned(situation, group).map(|_| ())),
         CloudCall::CreateTemplateVersion { template, .. } if *template == situation.plan.to.template => Ok(()),
         CloudCall::CreateTemplateVersion { .. } => Err(broken("S11", "a template outside the plan would be written")),
-        CloudCall::Build { .. } => Err(broken("S11", "a rollout makes no images")),
+        CloudCall::Build { .. } | CloudCall::Image { .. } => Err(broken("S11", "a rollout makes no images and says nothing of them")),
     }
 }
 

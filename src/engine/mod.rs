@@ -246,29 +246,36 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
     decision.wait = situation.plan.timing.period_soak;
     decision.waiting_for.clone_from(&why);
     match situation.progress.deadline {
-        Some(deadline) if holding && situation.now >= deadline => {
-            start_backing_out(situation, decision, format!("held until its deadline: {why}"));
-        }
+        Some(deadline) if holding && situation.now >= deadline => held_too_long(situation, decision, format!("held until its deadline: {why}")),
         Some(deadline) if holding => {
             decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
             }
         }
-        // A deploy that only stood still until now holds for something else: that has a deadline.
-        None if holding && situation.plan.kind != OperationKind::Deploy => {
+        // One that only stood still until now holds for something else: that has a deadline.
+        None if holding && situation.plan.kind == OperationKind::Retire => {
             decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: None });
             }
         }
         _ => {
-            // Only a deploy has something to go back to by itself.
-            let backs_out = situation.plan.kind.backs_out();
-            let deadline = backs_out.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
+            // A retire holds up nobody: whatever comes next takes the wheel from it.
+            let ends = situation.plan.kind != OperationKind::Retire;
+            let deadline = ends.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
             decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
         }
     }
+}
+
+/// A deploy has something to go back to by itself. A way back has not: it lets go of the fleet as it is, so that another one can be planned from there.
+fn held_too_long(situation: &Situation<'_>, decision: &mut Decision, why: String) {
+    if situation.plan.kind.backs_out() {
+        return start_backing_out(situation, decision, why);
+    }
+    let reason = format!("{why}. What is left is left as it is");
+    decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason, deadline: None });
 }
 
 fn stand(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhile: Option<WantedCall>) {

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::build_lines::build_line;
+use super::image_lines::image_line;
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::ids::{GroupName, ImageId, TemplateId};
@@ -46,6 +47,7 @@ pub fn aws_line(call: &CloudCall) -> String {
         }
         CloudCall::ResumeProcesses { group, processes } => format!("{} --scaling-processes {}", scaling("resume-processes", group), words(processes)),
         CloudCall::Build { what } => build_line(what),
+        CloudCall::Image { what } => image_line(what),
         // The claim names the operation that holds the fleet: by hand nobody does.
         CloudCall::Tag { .. } | CloudCall::Untag { .. } => format!("# {}: a note of Quarterdeck's own, not needed by hand", call.summary()),
     }

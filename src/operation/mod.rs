@@ -17,6 +17,7 @@ pub mod event;
 pub mod freeze;
 pub mod gate;
 pub mod history;
+pub mod image_lines;
 pub mod intent;
 pub mod lease;
 pub mod ledger;

@@ -48,6 +48,12 @@ impl OperationKind {
     pub const fn backs_out(self) -> bool {
         matches!(self, Self::Deploy | Self::Recycle)
     }
+
+    /// What it does once it has held until its deadline, in words.
+    #[must_use]
+    pub const fn at_deadline(self) -> &'static str {
+        if self.backs_out() { "backs out" } else { "gives up" }
+    }
 }
 
 /// One of the two groups of a plan, with what it launches.

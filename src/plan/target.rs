@@ -24,7 +24,7 @@ impl Images<'_> {
     /// Why nobody may go back to what runs this image, whatever the path.
     pub(super) fn forbidden(&self, release: &Release) -> Option<String> {
         let block = self.find(&release.image)?.blocked.as_ref()?;
-        Some(format!("image of {} is blocked: {}", release.label(), block.reason.shown()))
+        Some(format!("image of {} is blocked: {}", release.label(), block.words()))
     }
 
     /// Why the image cannot be launched any more; none also where nobody can tell.

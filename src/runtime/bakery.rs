@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::bake_log::kept_log;
+use super::cloud::Urgency;
 use super::launch::start_driver;
 use super::office::Office;
 use crate::adapters::store::NewOperation;
-use crate::domain::bake::BaseImage;
+use crate::domain::bake::{BakeLook, BaseImage, Leftover};
 use crate::domain::ids::{ImageId, OperationId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
@@ -21,7 +22,7 @@ impl Office {
     pub(super) async fn plan_a_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
         let as_of = self.read_clock().await?;
         let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
-        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
         Ok(plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?)
     }
@@ -38,9 +39,9 @@ impl Office {
     /// Removes what bakes left past its time to live, if there is any; the operation that does.
     pub(super) async fn sweep_bakes(&self) -> Result<Option<OperationId>, DeskError> {
         let as_of = self.read_clock().await?;
-        let look = crate::domain::bake::BakeLook { leftovers: true, ..crate::domain::bake::BakeLook::default() };
+        let look = BakeLook { leftovers: true, ..BakeLook::default() };
         let seen = self.cloud.bake_reader().observe_bake(&look).await;
-        let past = |left: &&crate::domain::bake::Leftover| left.until.is_some_and(|until| until < as_of);
+        let past = |left: &&Leftover| left.until.is_some_and(|until| until < as_of);
         let any = seen.leftovers.as_ref().and_then(|left| left.value()).is_some_and(|left| left.iter().any(|left| past(&left)));
         if !any {
             return Ok(None);
@@ -68,7 +69,7 @@ impl Office {
     }
 
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
-        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;

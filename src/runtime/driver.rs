@@ -208,6 +208,16 @@ impl<P: Watched> Hands for ProcessHands<P> {
         P::tell(&self.notifier, kind, &self.operation, progress, at, text);
     }
 
+    fn spins(&mut self, _progress: &P::Progress) {
+        tracing::warn!("{} turned many times without a rest: it takes one", self.operation.id);
+    }
+
+    fn record_lost(&self) -> Option<String> {
+        let gone = self.store.is_there().err()?;
+        tracing::error!("{} is left: {gone}", self.operation.id);
+        Some(gone.to_string())
+    }
+
     async fn nap(&mut self, until: WorldTime, _renew_at: BootTime) -> Result<Nap, DeskError> {
         let (now, speed) = (self.eyes.read.now().await, self.eyes.read.speed().await.unwrap_or(1.0));
         let left = now.map_or(Millis::secs(1), |now| until.since(now));

@@ -39,7 +39,7 @@ impl Office {
     pub(super) async fn look_around(&self) -> Result<Sighting, DeskError> {
         let reader = self.cloud.reader(Urgency::Visible);
         self.read_clock().await?;
-        let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), reader.images());
+        let (groups, routes, images) = tokio::join!(reader.groups(), reader.routes(), self.images(Urgency::Visible));
         let mut groups = groups?;
         let mut gaps = Vec::new();
         let routes = listed("load balancers", routes, &mut gaps)?;
@@ -107,13 +107,14 @@ impl Office {
         let (live, other) = self.templates(&seen, &record.operations).await;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
+        self.inherit(&mut images);
         let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
         Ok(Gathered { seen, images, record, identity, live, other, release_template: ReleaseTemplate::NotRead, target_groups, policies, now })
     }
 
     /// All images. A listing that fails leaves a gap: a way back known from the ledger does not need it, and a deploy says what is missing.
     async fn images_for_a_plan(&self, now: WorldTime) -> Result<Listing<Image>, DeskError> {
-        match self.cloud.reader(Urgency::Opened).images().await {
+        match self.images(Urgency::Opened).await {
             Ok(images) => Ok(images),
             Err(error) if error.kind == crate::domain::call::CloudErrorKind::Auth => Err(error.into()),
             Err(error) => Ok(Listing::Incomplete { items: Vec::new(), as_of: now, why: error.to_string().into() }),

@@ -15,6 +15,7 @@ mod freezer;
 mod gates;
 mod gather;
 pub mod ground;
+mod images;
 pub mod launch;
 mod notifier;
 pub mod office;

@@ -84,7 +84,7 @@ fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: us
     if let Some(block) = &image.blocked {
         let by = block.by.as_ref().map(|by| format!(" by {}", by.shown())).unwrap_or_default();
         let at = block.at.map(|at| format!(" {}", ago(Some(at)))).unwrap_or_default();
-        let text = escape(&format!("{}{by}{at}", block.reason.shown()));
+        let text = escape(&format!("{}{by}{at}", block.words()));
         let lines = text::wrap(&text, columns.saturating_sub(12));
         rows.extend(lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { "blocked" } else { "" }, line, Tone::Bad)));
     }

@@ -94,7 +94,7 @@ fn note(model: &Model, status: &ImageStatus) -> Option<Row> {
     if let Some(block) = &status.image.blocked {
         let by = block.by.as_ref().map(|by| format!(", by {}", by.shown())).unwrap_or_default();
         let at = block.at.map(|at| format!(" {} ago", words::made(Some(at), model.clock.world))).unwrap_or_default();
-        return Some(paint::toned(format!("    {}{by}{at}", block.reason.shown()), Tone::Bad));
+        return Some(paint::toned(format!("    {}{by}{at}", block.words()), Tone::Bad));
     }
     if status.live || status.servers == 0 {
         return None;

@@ -241,9 +241,9 @@ impl Checker {
         }
     }
 
-    /// What the hand that changed weights would put back: everything on the stable group.
-    pub fn all_on_stable(&self) -> Vec<(TargetGroupArn, u32)> {
-        Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == self.stable { 100 } else { 0 }))).collect()
+    /// Weights with everything on this group.
+    pub fn all_on(&self, all: Slot) -> Vec<(TargetGroupArn, u32)> {
+        Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == all { 100 } else { 0 }))).collect()
     }
 
     /// Another hand set weights, and nobody has put that right yet.

@@ -182,6 +182,10 @@ impl Hands for SimHands {
         told!(self, Ask::GateEnded, Told::Gate)
     }
 
+    fn spins(&mut self, progress: &Progress) {
+        self.desk.lock().unwrap().broken = Some(format!("liveness: a driver spins in step {}: {}", progress.current, progress.reason));
+    }
+
     fn tell(&mut self, kind: NoticeKind, progress: &Progress, at: WorldTime, text: Option<&str>) {
         let notice = Notice::new(kind, &self.operation, progress, at, text);
         self.desk.lock().unwrap().notices.push(serde_json::to_string(&notice).unwrap());

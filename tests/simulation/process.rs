@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::ids::OperationId;
+use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::drive::{Driver, Nap};
 use quarterdeck::operation::claim::Claimant;
@@ -300,7 +301,10 @@ impl Sim {
         let (at, epoch) = (process.at, process.epoch);
         let told = match ask {
             Ask::Now => Told::Now(self.told_time(process)),
-            Ask::Look(depth) => Told::Seen(Box::new(self.look(at, epoch, depth)?)),
+            Ask::Look(depth) => {
+                let seen = self.look(at, epoch, depth)?;
+                Told::Seen(Box::new(FleetObservation { at: self.told_time(process).unwrap_or(self.clock), ..seen }))
+            }
             Ask::Send(call, lease) => return self.send_under(process, call, &lease),
             Ask::Append(bodies, now) => Told::Appended(self.append_slipping(process, &bodies, now)?),
             Ask::Answer(command, answer, now) => Told::Answered(self.answered(at, epoch, command, &answer, now)?),

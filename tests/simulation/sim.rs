@@ -421,7 +421,7 @@ impl Sim {
         let paused = self.store.records[at].progress.state == OperationState::Paused;
         let record = &self.store.records[at];
         let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(_)));
+        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(Relief::Traffic | Relief::Strangers(_))));
         if takes_back && record.progress.reason.contains("run another release") {
             let strangers = Relief::Strangers(record.operation.plan.to.slot);
             self.plan_act(Act::Relieve(strangers), 10, 600);
@@ -443,13 +443,13 @@ impl Sim {
         }
     }
 
-    /// What the hand that moved traffic would put back: all of it on the stable group.
+    /// What the hand that moved traffic would put back: all of it on the stable group, or where it was while that group is launched anew.
     pub fn put_right(&self) -> Vec<Disturbance> {
-        let stable = self.checker.stable;
+        let stable = self.active().and_then(Record::empties_for).unwrap_or(self.checker.stable);
         let group = |slot| self.ground.group(slot).clone();
         match self.ground.route() {
             Route::Weighted { place, .. } => {
-                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on_stable() }]
+                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on(stable) }]
             }
             _ if self.ground.is_one_group() => Vec::new(),
             Route::Attached { target_group } => vec![

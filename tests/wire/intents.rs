@@ -171,6 +171,7 @@ fn parameters(call: &CloudCall) -> (Vec<(String, String)>, bool) {
             (each.collect(), true)
         }
         CloudCall::Build { what } => (build_parameters(what), false),
+        CloudCall::Image { what } => panic!("no operation means {}: it is a call of an image's life", what.aws_name()),
         CloudCall::Untag { groups, keys } => {
             let all = groups.iter().flat_map(|group| keys.iter().map(move |key| (group, key)));
             (all.zip(1..).flat_map(|((group, key), at)| tagged(at, group.as_str(), key, None)).collect(), true)

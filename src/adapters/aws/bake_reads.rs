@@ -7,7 +7,7 @@ use aws_sdk_ec2::types as ec2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::images::{read_state, read_time};
+use super::images::read_state;
 use super::pages::{all, gather};
 use super::{AwsCloud, wall_clock};
 use crate::domain::bake::{
@@ -21,6 +21,7 @@ use crate::domain::observation::Credentials;
 use crate::domain::reading::{Listing, Reading};
 use crate::domain::recipe::Base;
 use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
 use crate::ports::bake::BakeRead;
 use crate::ports::budget::BudgetKey;
 
@@ -208,7 +209,7 @@ fn tags_of(tags: &[ec2::Tag]) -> BTreeMap<String, Untrusted> {
 }
 
 fn leftover(kind: LeftoverKind, id: Option<&str>, tags: &BTreeMap<String, Untrusted>) -> Option<Leftover> {
-    let until = tags.get(UNTIL_KEY).and_then(|until| read_time(until.raw()));
+    let until = tags.get(UNTIL_KEY).and_then(|until| WorldTime::parse(until.raw()));
     Some(Leftover { kind, id: id?.to_owned(), operation: tags.get(OPERATION_KEY)?.clone(), until })
 }
 
@@ -217,7 +218,7 @@ fn read_base(image: &ec2::Image) -> BaseImage {
         id: ImageId::new(image.image_id().unwrap_or_default()),
         name: image.name().unwrap_or_default().into(),
         owner: image.owner_id().unwrap_or_default().into(),
-        created_at: image.creation_date().and_then(read_time),
+        created_at: image.creation_date().and_then(WorldTime::parse),
         arch: image.architecture().map_or("?", |arch| arch.as_str()).into(),
         root_device: image.root_device_name().map(Untrusted::from),
     }

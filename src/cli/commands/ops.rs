@@ -173,7 +173,7 @@ fn state_words(view: &OperationView, now: WorldTime) -> String {
     let since = age(now, progress.since);
     let reason = if progress.reason.is_empty() { String::new() } else { format!(": {}", progress.reason) };
     let then = match (progress.state, progress.deadline) {
-        (OperationState::Holding, Some(at)) => format!("; backs out at {} (in {})", at.clock(), at.since(now)),
+        (OperationState::Holding, Some(at)) => format!("; {} at {} (in {})", view.operation.plan.kind.at_deadline(), at.clock(), at.since(now)),
         (_, Some(at)) => format!("; until {} (in {})", at.clock(), at.since(now)),
         (OperationState::Holding | OperationState::Paused, None) => "; until a person says how to go on".to_owned(),
         _ => String::new(),

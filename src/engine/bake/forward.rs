@@ -118,7 +118,7 @@ fn provision(scene: &Bake<'_>) -> Move {
     if memory.gone || state.is_some_and(MachineState::is_leaving) {
         return Move::fail("the builder was ended by somebody else before it was done");
     }
-    let seen = memory.seen_at.map_or(scene.now, |at| at);
+    let seen = memory.seen_at.unwrap_or(scene.now);
     if state == Some(MachineState::Stopped) && scene.now.since(seen) >= scene.plan.timing.unseen {
         return Move::fail("the builder stopped without saying that it was done: its time was over, or its last words are lost");
     }

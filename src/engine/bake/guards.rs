@@ -2,7 +2,7 @@
 
 use super::{Bake, operation_tag};
 use crate::bake::signal::Outcome;
-use crate::domain::bake::{MachineRole, MachineState};
+use crate::domain::bake::{Leftover, MachineRole, MachineState};
 use crate::domain::build_call::BuildCall;
 use crate::domain::call::CloudCall;
 use crate::domain::ids::InstanceId;
@@ -48,7 +48,7 @@ fn is_own(scene: &Bake<'_>, instance: &InstanceId) -> bool {
 fn may_go(scene: &Bake<'_>, id: &str) -> bool {
     let listed = scene.seen.leftovers.as_ref().and_then(|left| left.value());
     let own = operation_tag(scene.claimant);
-    let past = |left: &&crate::domain::bake::Leftover| left.operation.raw() == own || left.until.is_some_and(|until| until < scene.now);
+    let past = |left: &&Leftover| left.operation.raw() == own || left.until.is_some_and(|until| until < scene.now);
     listed.is_some_and(|listed| listed.iter().filter(past).any(|left| left.id == id))
 }
 

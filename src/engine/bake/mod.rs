@@ -15,6 +15,7 @@ mod tags;
 
 pub use guards::Broken;
 
+use crate::bake::signal::Part;
 use crate::domain::bake::{BakeLook, BakeSight, MachineRole};
 use crate::domain::build_call::BuildCall;
 use crate::domain::call::{CloudCall, CloudErrorKind};
@@ -28,7 +29,7 @@ use crate::operation::decision::{Decision, WantedCall};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::notice::{self, NoticeKind};
-use crate::operation::work::{Driven, Scene};
+use crate::operation::work::{Driven, Scene, Work};
 
 /// What a bake is decided from.
 pub type Bake<'a> = Scene<'a, BakePlan>;
@@ -259,8 +260,8 @@ impl Bake<'_> {
     }
 
     /// What a part of the work is called.
-    fn part(&self, part: crate::bake::signal::Part) -> String {
-        crate::operation::work::Work::part_name(self.plan, part).unwrap_or_else(|| "?".to_owned())
+    fn part(&self, part: Part) -> String {
+        self.plan.part_name(part).unwrap_or_else(|| "?".to_owned())
     }
 
     /// The client token of an instance: its operation's and its own.
