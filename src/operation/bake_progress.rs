@@ -9,11 +9,11 @@ use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome};
 use super::gate::GateOutcome;
 use super::packer::PackerMemory;
-use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus};
+use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus, refused_again};
 use super::work::Standing;
 use crate::bake::signal::{Outcome, Part, Said, Signal};
 use crate::domain::bake::{Machine, MachineRole, MachineState};
-use crate::domain::call::{BuildCall, CallReply, CloudCall, CloudErrorKind};
+use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -193,10 +193,9 @@ pub struct BakeProgress {
     pub in_flight: Option<CallInFlight>,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls of one kind refused in a row since the last one that was accepted.
-    pub refusals: u32,
-    /// The last refusal.
-    pub last_refusal: Option<RefusedCall>,
+    /// Each kind of call that was refused since the last one that was accepted; the last one refused comes last.
+    #[serde(default)]
+    pub refused: Vec<RefusedCall>,
     /// The last command that was accepted, and who asked.
     pub obeyed: Option<(CommandKind, String)>,
 }
@@ -230,8 +229,7 @@ impl BakeProgress {
             kept: None,
             in_flight: None,
             calls: CallTally::default(),
-            refusals: 0,
-            last_refusal: None,
+            refused: Vec::new(),
             obeyed: None,
         }
     }
@@ -343,33 +341,30 @@ impl BakeProgress {
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
-                (self.refusals, self.last_refusal) = (0, None);
+                self.refused.clear();
                 self.remember(&ended.call, Some(reply), at);
             }
             CallOutcome::Unknown { .. } => {
                 self.calls.unknown += 1;
                 self.remember(&ended.call, None, at);
             }
-            CallOutcome::Refused { kind, message } => self.refused(&ended.call, *kind, message, at),
+            CallOutcome::Refused { kind, message } => {
+                self.calls.refused += 1;
+                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
+            }
         }
         let again = match outcome {
             CallOutcome::Accepted(_) => false,
             // What something else still hangs on, an instance that is on its way out, is asked to go again.
-            CallOutcome::Refused { kind, .. } => *kind == CloudErrorKind::Conflict && self.refusals < REMOVALS,
+            CallOutcome::Refused { kind, .. } => {
+                *kind == CloudErrorKind::Conflict && self.refused.last().is_some_and(|refused| refused.tries < REMOVALS)
+            }
             // What is still listed after that may never have heard of it.
             CallOutcome::Unknown { .. } => self.calls.unknown <= u64::from(REMOVALS),
         };
         if !again {
             self.note_removal(&ended.call);
         }
-    }
-
-    fn refused(&mut self, call: &CloudCall, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) {
-        self.calls.refused += 1;
-        let api = call.aws_name();
-        let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
-        self.refusals = if again { self.refusals + 1 } else { 1 };
-        self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind, message: message.clone(), at });
     }
 
     /// What a call may have done. Without an answer nobody knows whether it did.

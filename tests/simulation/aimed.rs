@@ -9,7 +9,7 @@ use crate::fault::{Fault, Phase};
 use crate::script::{Aim, BAD, GOOD, Script, Swarm};
 
 /// Every so many seeds one is after a cell.
-const EVERY: u64 = 3;
+pub const EVERY: u64 = 3;
 
 /// What somebody wants, instead of something drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -157,9 +157,8 @@ fn tempered(scene: &Bake<'_>, then: Move) -> Move {
         return Move::Wait { why, period: scene.plan.timing.period };
     }
     let Move::Call(wanted) = then else { return then };
-    let refused = scene.progress.last_refusal.as_ref().filter(|refused| refused.api == wanted.call.aws_name());
-    let Some(refused) = refused else { return Move::Call(wanted) };
-    let tries = scene.progress.refusals;
+    let Some(refused) = scene.progress.refused.iter().find(|refused| refused.api == wanted.call.aws_name()) else { return Move::Call(wanted) };
+    let tries = refused.tries;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
     let forward = scene.progress.state != OperationState::BackingOut;
     let hopeless = matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid | CloudErrorKind::Unsupported);
