@@ -22,6 +22,7 @@ pub mod reading;
 pub mod recipe;
 pub mod refresh;
 pub mod release;
+pub mod schema;
 pub mod series;
 pub mod sizes;
 pub mod suggest;

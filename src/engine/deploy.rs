@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use super::soak::soak;
 use super::{Move, Step, WantedCall};
-use super::{foreign, gates};
+use super::{foreign, gates, schema};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::WeightStep;
 use crate::domain::ids::InstanceId;
@@ -31,6 +31,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
             None => template(situation).into(),
         },
+        StepKind::Migrate => schema::migrate(situation),
         StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done(format!("one server is healthy {}", situation.apart())).into()),
         StepKind::FullSize => {
             let (need, apart) = (situation.progress.need, situation.apart());

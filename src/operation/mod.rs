@@ -29,6 +29,7 @@ pub mod proof;
 pub mod record;
 pub mod refreshing;
 pub mod rollout;
+pub mod schema;
 pub mod sighting;
 pub mod status;
 pub mod work;

@@ -26,6 +26,7 @@ mod records;
 mod recover;
 mod rehearse;
 pub mod run;
+mod schema;
 mod time_scale;
 pub mod ui;
 pub mod wiring;

@@ -21,6 +21,7 @@ mod checks;
 mod cloud;
 mod coverage;
 mod crash;
+mod database;
 mod ends;
 mod fault;
 mod guarded;

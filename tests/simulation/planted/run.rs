@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Bug;
 use super::bugs::BUGS;
+use super::database::DATABASE;
 use super::shaped::SHAPED;
 use crate::chance::Chance;
 use crate::script::Script;
@@ -49,9 +50,10 @@ fn every_planted_mistake_is_caught_by_its_invariant() {
     let began = Instant::now();
     let only = std::env::var("QD_SIM_PLANTED").ok();
     let mut missed = Vec::new();
-    let (planted, each) = (BUGS.len() + SHAPED.len(), if IS_WHOLE || only.is_some() { 1 } else { SLICE });
+    let (planted, each) = (BUGS.len() + SHAPED.len() + DATABASE.len(), if IS_WHOLE || only.is_some() { 1 } else { SLICE });
     let mut looked_for = 0;
-    for bug in BUGS.iter().chain(SHAPED).step_by(each).filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str()))) {
+    for bug in BUGS.iter().chain(SHAPED).chain(DATABASE).step_by(each).filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str())))
+    {
         looked_for += 1;
         let started = Instant::now();
         let found = look_for(bug);
