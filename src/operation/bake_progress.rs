@@ -173,6 +173,12 @@ pub struct BakeProgress {
     pub image_percent: Option<u8>,
     /// It can be launched.
     pub image_available: bool,
+    /// When it was last asked to be shared.
+    #[serde(default)]
+    pub shared_at: Option<WorldTime>,
+    /// When a copy was last asked for, by region.
+    #[serde(default)]
+    pub copied_at: BTreeMap<String, WorldTime>,
     /// What was last written on the image, by key.
     pub tagged: BTreeMap<String, String>,
     /// What other bakes left past its time to live.
@@ -219,6 +225,8 @@ impl BakeProgress {
             packer: PackerMemory::default(),
             image_percent: None,
             image_available: false,
+            shared_at: None,
+            copied_at: BTreeMap::new(),
             tagged: BTreeMap::new(),
             swept: Vec::new(),
             removed: BTreeSet::new(),
@@ -402,6 +410,8 @@ impl BakeProgress {
                     (None, _) => {}
                 }
             }
+            BuildCall::ShareImage { .. } => self.shared_at = Some(at),
+            BuildCall::CopyImage(copy) => drop(self.copied_at.insert(copy.to.clone(), at)),
             BuildCall::RunPacker { .. } => self.packer.asked_at = Some(at),
             BuildCall::EndPacker { at_once: false } => self.packer.stopped_at = Some(at),
             BuildCall::EndPacker { at_once: true } => self.packer.killed_at = Some(at),
