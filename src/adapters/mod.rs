@@ -7,6 +7,7 @@ pub mod gate;
 pub mod hook;
 pub mod host;
 pub mod packer;
+pub mod prometheus;
 pub mod sim;
 pub mod store;
 

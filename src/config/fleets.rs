@@ -19,7 +19,8 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 19] = [
+const FLEET: [&str; 20] = [
+    "analysis",
     "app",
     "env",
     "slots",
@@ -166,6 +167,7 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         gates: gates(reader, section).unwrap_or_default(),
         hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
         alarms: alarms(reader, section).unwrap_or_default(),
+        analysis: super::analysis::analysis(reader, section).unwrap_or_default(),
         ..bare
     }
 }
