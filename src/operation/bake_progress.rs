@@ -13,7 +13,7 @@ use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus, refused_
 use super::work::Standing;
 use crate::bake::signal::{Outcome, Part, Said, Signal};
 use crate::domain::bake::{Machine, MachineRole, MachineState};
-use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
+use crate::domain::call::{BuildCall, CallReply, CloudCall, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};

@@ -30,6 +30,7 @@ mod person;
 mod planted;
 mod process;
 mod script;
+mod series;
 mod shape;
 mod sim;
 mod store;
