@@ -22,7 +22,6 @@ pub struct Asked {
 pub struct Told {
     pub samples: Vec<(f64, f64)>,
     pub counts: Vec<f64>,
-    #[allow(dead_code, reason = "only the benchmark asks for it")]
     pub seconds: f64,
 }
 
@@ -71,7 +70,6 @@ impl Dice {
     }
 
     /// Poisson, by counting exponential gaps; normal where it is large.
-    #[allow(dead_code, reason = "only the benchmark asks for it")]
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if mean > 200.0 {
             return (mean + mean.sqrt() * self.normal()).round().max(0.0) as u64;

@@ -51,10 +51,7 @@ fn every_planted_mistake_is_caught_by_its_invariant() {
     let only = std::env::var("QD_SIM_PLANTED").ok();
     let mut missed = Vec::new();
     let all = || BUGS.iter().chain(SHAPED).chain(DATABASE).chain(SERIES);
-    let (planted, each) = (all().count(), if IS_WHOLE || only.is_some() { 1 } else { SLICE });
-    let mut looked_for = 0;
-    for bug in all().step_by(each).filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str()))) {
-        looked_for += 1;
+    for bug in all().filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str()))) {
         let started = Instant::now();
         let found = look_for(bug);
         let guard = if found.by_guard { ", and by the engine's own guard" } else { "" };
@@ -69,7 +66,8 @@ fn every_planted_mistake_is_caught_by_its_invariant() {
             }
         }
     }
-    println!("{looked_for} of {planted} planted mistakes looked for, {} missed, {:.1?}", missed.len(), began.elapsed());
+    let planted = all().count();
+    println!("{planted} planted mistakes, {} missed, {:.1?}", missed.len(), began.elapsed());
     assert!(missed.is_empty(), "not caught: {missed:#?}");
     assert!(planted >= LEAST, "only {planted} mistakes are planted");
 }
