@@ -9,9 +9,11 @@ use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::gate::GateOutcome;
 use super::plan::Plan;
+use super::schema::{MigrationEnd, MigrationOutcome, MigrationStatus, SchemaReading};
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
+use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -34,8 +36,27 @@ pub struct StepStatus {
     pub outcome: Option<StepOutcome>,
     /// In words.
     pub note: String,
-    /// The last verdict over its counts.
+    /// The last verdict.
     pub verdict: Option<Verdict>,
+    /// The looks that were acted on, oldest first.
+    #[serde(default)]
+    pub looks: Vec<LookTaken>,
+    /// What the last of them was made from.
+    #[serde(default)]
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// A look at a step's metrics that was acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookTaken {
+    /// When.
+    pub at: WorldTime,
+    /// Its number, from 1.
+    pub look: u32,
+    /// What it said.
+    pub word: VerdictWord,
+    /// Its score; none without one.
+    pub score: Option<u32>,
 }
 
 /// A call whose outcome is not recorded yet.
@@ -132,6 +153,9 @@ pub struct Progress {
     pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
+    /// When the soak began.
+    #[serde(default)]
+    pub soak_began_at: Option<WorldTime>,
     /// Groups this operation asked to be parked.
     #[serde(default)]
     pub parked: BTreeSet<GroupName>,
@@ -140,6 +164,12 @@ pub struct Progress {
     /// Gates that ended in this step, by their numbers.
     #[serde(default)]
     pub gates: BTreeMap<usize, GateOutcome>,
+    /// What the program that knows said of the live schema last.
+    #[serde(default)]
+    pub schema: Option<SchemaReading>,
+    /// The migration, once it was begun.
+    #[serde(default)]
+    pub migration: Option<MigrationStatus>,
     /// Since when the cloud says that something of the plan is not there.
     #[serde(default)]
     pub missing_since: Option<WorldTime>,
@@ -210,10 +240,13 @@ impl Progress {
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
+            soak_began_at: None,
             parked: BTreeSet::new(),
             lower_evidence_at: None,
             missing_since: None,
             gates: BTreeMap::new(),
+            schema: None,
+            migration: None,
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
@@ -252,7 +285,10 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::DriverStarted { .. } => self.taken_over = true,
+            EventBody::DriverStarted { .. } => {
+                self.taken_over = true;
+                self.lose_migration();
+            }
             EventBody::Planned { .. }
             | EventBody::BakePlanned { .. }
             | EventBody::Bake { .. }
@@ -262,6 +298,9 @@ impl Progress {
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
                 self.calls.intended += 1;
+                if let Some(reading) = &mut self.schema {
+                    reading.used = true;
+                }
                 self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
             }
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
@@ -272,16 +311,16 @@ impl Progress {
             }
             EventBody::SoakBegan { counts } => {
                 self.soak_counts = Some(counts.clone());
+                self.soak_began_at = Some(event.at);
                 self.observed = Millis::ZERO;
                 self.observe_from(event.at);
             }
-            EventBody::Judged { step, verdict } => {
-                if let Some(status) = self.steps.get_mut(*step) {
-                    status.verdict = Some(verdict.clone());
-                }
-            }
+            EventBody::Judged { step, verdict, evidence } => self.judge(*step, verdict, evidence.as_deref(), event.at),
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
+            EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
+            EventBody::MigrationStarted => self.migration = Some(MigrationStatus { started_at: event.at, outcome: None, lost: false }),
+            EventBody::MigrationEnded { outcome } => self.end_migration(outcome),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
@@ -311,6 +350,18 @@ impl Progress {
         self.steps.get(self.current)?.verdict.as_ref().filter(|verdict| verdict.word == VerdictWord::Fail)
     }
 
+    fn judge(&mut self, step: usize, verdict: &Verdict, evidence: Option<&Evidence>, at: WorldTime) {
+        let Some(status) = self.steps.get_mut(step) else { return };
+        status.verdict = Some(verdict.clone());
+        if let Some(look) = verdict.look {
+            let score = verdict.judgement.as_ref().and_then(|judgement| judgement.score);
+            status.looks.push(LookTaken { at, look, word: verdict.word, score });
+        }
+        if let Some(evidence) = evidence {
+            status.evidence = Some(Box::new(evidence.clone()));
+        }
+    }
+
     fn start_step(&mut self, step: usize, at: WorldTime) {
         self.current = step;
         if let Some(status) = self.steps.get_mut(step) {
@@ -327,11 +378,36 @@ impl Progress {
         self.streak = 0;
         self.last_observed_at = None;
         self.soak_counts = None;
+        self.soak_began_at = None;
         self.lower_evidence_at = None;
         self.gates.clear();
         self.launched.clear();
         self.claims = 0;
         self.promoted = false;
+        self.doubt_schema();
+    }
+
+    /// The driver that began it is gone: what was known of the schema before says nothing any more.
+    fn lose_migration(&mut self) {
+        if let Some(migration) = self.migration.as_mut().filter(|migration| migration.is_open()) {
+            migration.lost = true;
+            self.doubt_schema();
+        }
+    }
+
+    fn end_migration(&mut self, outcome: &MigrationOutcome) {
+        match self.migration.as_mut().filter(|_| outcome.end != MigrationEnd::NotStarted) {
+            Some(migration) => migration.outcome = Some(outcome.clone()),
+            None => self.migration = None,
+        }
+        self.doubt_schema();
+    }
+
+    /// The live schema is asked for again before anything depends on it.
+    const fn doubt_schema(&mut self) {
+        if let Some(reading) = &mut self.schema {
+            reading.fresh = false;
+        }
     }
 
     /// From the first reading on, observed time counts towards the second; nothing does after one that says otherwise.
@@ -462,6 +538,7 @@ impl Progress {
             self.last_observed_at = None;
             self.streak = 0;
             self.refused.retain(|refused| is_hint(&refused.api));
+            self.doubt_schema();
         }
         self.state = to;
         reason.clone_into(&mut self.reason);

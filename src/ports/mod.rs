@@ -6,3 +6,4 @@ pub mod cloud;
 pub mod desk;
 pub mod notify;
 pub mod packer;
+pub mod schema;

@@ -251,7 +251,8 @@ fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect
         return paint.rows(area, newest.get(scroll.min(newest.len())..).unwrap_or_default());
     }
     let calls = view.progress.calls;
-    let note = format!("{} calls ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
+    let word = if calls.accepted == 1 { "call" } else { "calls" };
+    let note = format!("{} {word} ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
     let inside = paint.boxed(area, "EVENTS newest first", &note, false);
     let first = scroll.min(newest.len().saturating_sub(usize::from(inside.height)));
     paint.rows(inside, newest.get(first..).unwrap_or_default());
@@ -269,6 +270,10 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
         let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
+    }
+    for newer in &status.way_back.passed_over {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("passed over: {newer}")), columns.saturating_sub(2));
         rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
     }
     if let Some(rehearsal) = &status.way_back.rehearsal {

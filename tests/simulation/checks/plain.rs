@@ -37,7 +37,7 @@ impl Checker {
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
-            CloudCall::Build { what } => Err(format!("S11: {} in a rollout", what.aws_name())),
+            CloudCall::Build { .. } | CloudCall::Image { .. } => Err(format!("S11: {} in a rollout", arrival.logged.call.aws_name())),
             CloudCall::SetWeights { .. } => Err("S11: weights are written in a fleet that has none".to_owned()),
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("S11: an instance refresh in a fleet of two groups".to_owned())
@@ -172,7 +172,8 @@ impl Checker {
     fn grown(&self, slot: Slot, min: u32, arrival: &Arrival<'_>) -> Result<(), String> {
         let record = arrival.record;
         let plan = &record.operation.plan;
-        if arrival.stale || goes_back(record) || slot != plan.to.slot {
+        // What another hand gave it all traffic grows to carry that.
+        if arrival.stale || goes_back(record) || slot != plan.to.slot || self.foreign.weights.is_some() {
             return Ok(());
         }
         let most = match plan.steps.get(record.progress.current).map(|step| step.kind) {

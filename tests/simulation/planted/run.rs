@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Bug;
 use super::bugs::BUGS;
+use super::database::DATABASE;
 use super::shaped::SHAPED;
 use crate::chance::Chance;
 use crate::script::Script;
@@ -48,7 +49,8 @@ fn every_planted_mistake_is_caught_by_its_invariant() {
     let began = Instant::now();
     let only = std::env::var("QD_SIM_PLANTED").ok();
     let mut missed = Vec::new();
-    for bug in BUGS.iter().chain(SHAPED).filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str()))) {
+    let all = || BUGS.iter().chain(SHAPED).chain(DATABASE);
+    for bug in all().filter(|bug| only.as_ref().is_none_or(|only| bug.name.contains(only.as_str()))) {
         let started = Instant::now();
         let found = look_for(bug);
         let guard = if found.by_guard { ", and by the engine's own guard" } else { "" };
@@ -63,7 +65,7 @@ fn every_planted_mistake_is_caught_by_its_invariant() {
             }
         }
     }
-    let planted = BUGS.len() + SHAPED.len();
+    let planted = all().count();
     println!("{planted} planted mistakes, {} missed, {:.1?}", missed.len(), began.elapsed());
     assert!(missed.is_empty(), "not caught: {missed:#?}");
     assert!(planted >= LEAST, "only {planted} mistakes are planted");
