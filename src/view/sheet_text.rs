@@ -10,6 +10,7 @@ use crate::app::commands::CommandId;
 use crate::app::freezing::Freezing;
 use crate::app::model::Model;
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
+use crate::domain::text::escape;
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::command::CommandKind;
@@ -129,7 +130,7 @@ fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
 /// A named text over as many lines as it takes: what a person has to read is never cut.
 pub(super) fn wrapped(name: &str, text: &str, tone: Tone, columns: usize) -> Vec<Row> {
     let room = columns.saturating_sub(NAMES + 2);
-    let lines = text::wrap(&crate::domain::text::escape(text), room);
+    let lines = text::wrap(&escape(text), room);
     lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { name } else { "" }, line, tone)).collect()
 }
 

@@ -57,6 +57,9 @@ const ADDED: [(i64, &str); 2] = [
     ),
 ];
 
+/// How much of the file is kept in memory, as SQLite counts it: below zero in KiB. What is asked for often is small.
+const CACHE_KIB: i32 = -512;
+
 /// Brings a connection to our settings and tables; the answer is the store's id.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String, StoreError> {
     let sql = |error| StoreError::sql(path, error);
@@ -65,6 +68,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String
     connection.pragma_update(None, "foreign_keys", "ON").map_err(sql)?;
     // The log stays far smaller than the reserve: it is written before room is made by it.
     connection.pragma_update(None, "wal_autocheckpoint", 200).map_err(sql)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(sql)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
     if found > VERSION {
         return Err(StoreError::place(
