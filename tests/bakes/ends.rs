@@ -47,6 +47,15 @@ fn watching_a_bake_costs_at_most_six_calls_a_minute() {
 }
 
 #[test]
+fn a_whole_bake_with_its_gates_costs_at_most_six_calls_a_minute_and_two_listings() {
+    let mut mill = Mill::new(BakeFaults::default()).ended();
+    let minutes = mill.world.now().since(START).as_secs() / 60;
+    assert!(minutes > 5 && mill.reads as u64 <= 6 * minutes, "{} calls in {minutes} minutes", mill.reads);
+    assert_eq!(mill.listings, 2, "at its beginning and at its end");
+    mill.leaves_nothing();
+}
+
+#[test]
 fn a_provisioner_that_fails_shows_its_last_lines_and_its_builder_goes() {
     let mut mill = Mill::new(faults(|faults| faults.failing = Some(1))).ended();
     assert_eq!(mill.progress.state, OperationState::Failed);

@@ -1,4 +1,4 @@
-"""Builders: user data that is read instead of run, the console it would print, client tokens, and image names that are taken.
+"""Builders: user data that is read instead of run, the console it would print, client tokens, image names that are taken, and copies of images.
 
 Nothing of the user data is executed. Its script names its parts in lines `qd_part WORD SECONDS FUNCTION`; each takes
 `bake_part_seconds` here, and a part whose commands are only `false` fails.
@@ -12,6 +12,7 @@ import time
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import amis, ec2_backends
+from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -119,6 +120,25 @@ def _create_image(self, instance_id, name, description, tag_specifications):
     return _create_once(self, instance_id, name, description, image_tags)
 
 
+def _copy_image(self):
+    # moto knows neither the token nor the tags of a copy.
+    backend, token, name = self.ec2_backend, self._get_param("ClientToken"), self._get_param("Name")
+    known = backend.__dict__.setdefault("qd_copies", {})
+    if token in known:
+        return ActionResult({"ImageId": known[token]})
+    taken = next((image for image in backend.amis.values() if image.name == name), None)
+    if taken:
+        raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken.id}")
+    source, region = self._get_param("SourceImageId"), self._get_param("SourceRegion")
+    image = backend.copy_image(source, region, name, self._get_param("Description"))
+    for spec in self._get_param("TagSpecifications", []):
+        if spec.get("ResourceType") == "image":
+            image.add_tags({tag["Key"]: tag["Value"] for tag in spec["Tags"]})
+    if token:
+        known[token] = image.id
+    return ActionResult({"ImageId": image.id})
+
+
 def _check_mapping(device_mapping):
     # AWS takes the size of a device that the image has from there; moto asks for it.
     ebs = device_mapping.get("Ebs", {})
@@ -136,4 +156,5 @@ def install():
     InstanceResponse.run_instances = _run_instances
     amis.AmiBackend.create_image = _create_image
     General.get_console_output = _console
+    AmisResponse.copy_image = _copy_image
     ON_TICK.append(_power_off)
