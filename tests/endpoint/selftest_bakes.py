@@ -45,6 +45,12 @@ class Bakes(Case):
             "InvalidAMIName.Duplicate", self.ec2.create_image, InstanceId=builder, Name="self-test"
         )
 
+    def test_a_key_pair_is_deleted_by_its_id(self):
+        made = self.ec2.create_key_pair(KeyName="by-id")["KeyPairId"]
+        self.ec2.delete_key_pair(KeyPairId=made)
+        names = [key["KeyName"] for key in self.ec2.describe_key_pairs()["KeyPairs"]]
+        self.assertNotIn("by-id", names)
+
     def test_a_copy_is_made_once_for_a_token_and_has_its_tags(self):
         there = client("ec2", region="eu-west-1")
         specs = [{"ResourceType": "image", "Tags": TAGS}]
