@@ -51,7 +51,8 @@ fn look(scene: &Bake<'_>, number: usize, gate: &ImageGate) -> Move {
     let Some(memory) = scene.progress.machine(MachineRole::Gate) else { return scene.wait_short("the instance for the gates comes up") };
     let told = scene.progress.told_by(MachineRole::Gate);
     let age = memory.asked_at.map_or(Millis::ZERO, |at| scene.now.since(at));
-    let booted = told.is_some_and(|told| told.booted);
+    // A gate begins after the boot: the line that told of that may be lost.
+    let booted = told.is_some_and(|told| told.booted || !told.parts.is_empty());
     match &gate.check {
         GateCheck::Boot if booted => ended(number, true, format!("booted after about {age}")),
         GateCheck::Boot if memory.state() == Some(MachineState::Stopped) => ended(number, false, "the instance stopped by itself".to_owned()),
