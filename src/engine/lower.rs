@@ -60,7 +60,7 @@ impl Situation<'_> {
         // Observed time, and what was written has to settle in it too: a clock that jumps, or a driver that was away, makes neither pass.
         let timing = &self.plan.timing;
         let gap = if self.progress.written_at.is_some() { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
-        if self.progress.observed.plus(self.observed_now(period)) < gap {
+        if self.progress.observed.plus(self.observed_now(period)) < gap || self.is_settling() {
             return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();

@@ -159,7 +159,33 @@ fn on_the_way_back_stable_is_attached_at_once_and_the_candidate_leaves_when_stab
     bench.later(5);
     assert!(bench.call().unwrap_err().contains("0 of 30"));
     bench.targets_of(Slot::A, Some(TargetState::Healthy));
+    assert!(bench.call().unwrap_err().contains("30 of 30"), "that may be from before it was taken off");
+    bench.later(56);
     assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
+}
+
+#[test]
+fn a_look_from_before_stable_was_taken_off_never_leaves_the_fleet_without_both() {
+    let mut bench = both_serve();
+    let off = moved(&bench, false, "search-prod-a").unwrap();
+    bench.accepted(off);
+    backing_out(&mut bench);
+    bench.later(20);
+    bench.targets_of(Slot::B, Some(TargetState::Unhealthy));
+    assert_eq!(bench.call(), moved(&bench, true, "search-prod-a"), "it reads attached, with thirty healthy servers");
+}
+
+#[test]
+fn a_candidate_that_another_hand_gave_everything_grows_to_carry_it_while_the_deploy_holds() {
+    let mut bench = at(taken_off(Bench::shared()), 5, 2);
+    bench.attached(Slot::B, true);
+    bench.targets_of(Slot::B, Some(TargetState::Healthy));
+    bench.attached(Slot::A, false);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "it is overwritten by nobody");
+    bench.later(15);
+    let grows = bench.call();
+    assert!(matches!(&grows, Ok(CloudCall::RaiseMin { group, min: 30, .. }) if *group == "search-prod-b".into()), "{grows:?}");
 }
 
 #[test]
@@ -170,6 +196,8 @@ fn a_candidate_that_serves_nothing_is_taken_off_whatever_stable_has() {
     backing_out(&mut bench);
     assert!(bench.call().unwrap_err().contains("12 of 30"));
     bench.targets_of(Slot::B, Some(TargetState::Unhealthy));
+    assert!(bench.call().unwrap_err().contains("12 of 30"), "one look may be an old one");
+    bench.later(600);
     assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
 }
 
