@@ -1,5 +1,7 @@
 //! The JSON documents of images and fleets: stable fields, unknown is null and never 0.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Number;
 
@@ -39,6 +41,7 @@ struct ImageDoc<'a> {
     state: ImageState,
     created_at: Option<String>,
     base: Option<&'a Untrusted>,
+    base_days_behind: Option<u64>,
     arch: Option<&'a Untrusted>,
     fleets: &'a [FleetName],
     servers: u32,
@@ -70,13 +73,14 @@ struct BakeDoc<'a> {
 }
 
 impl<'a> ImagesDoc<'a> {
-    pub(super) fn new(estate: &'a Estate, images: &[&'a ImageStatus]) -> Self {
-        Self { as_of: moment(estate.as_of), images: images.iter().copied().map(ImageDoc::new).collect(), gaps: &estate.gaps }
+    pub(super) fn new(estate: &'a Estate, images: &[&'a ImageStatus], lags: &BTreeMap<ImageId, u64>) -> Self {
+        let document = |status: &'a ImageStatus| ImageDoc::new(status, lags.get(&status.image.id).copied());
+        Self { as_of: moment(estate.as_of), images: images.iter().copied().map(document).collect(), gaps: &estate.gaps }
     }
 }
 
 impl<'a> ImageDoc<'a> {
-    fn new(status: &'a ImageStatus) -> Self {
+    fn new(status: &'a ImageStatus, base_days_behind: Option<u64>) -> Self {
         let image: &Image = &status.image;
         Self {
             id: &image.id,
@@ -87,6 +91,7 @@ impl<'a> ImageDoc<'a> {
             state: image.state,
             created_at: image.created_at.map(moment),
             base: image.base.as_ref(),
+            base_days_behind,
             arch: image.arch.as_ref(),
             fleets: &status.fleets,
             servers: status.servers,

@@ -28,6 +28,15 @@ pub const SHARED_KEY: &str = "qd:shared";
 /// The tag that says which regions have a copy of it.
 pub const COPIED_KEY: &str = "qd:copied";
 
+/// The tag that says which query the base of an image was the newest of.
+pub const QUERY_KEY: &str = "qd:base-query";
+
+/// How many days a base made at `made` is behind the newest of its line; none where either is not known.
+#[must_use]
+pub fn days_behind(newest: Option<WorldTime>, made: Option<WorldTime>) -> Option<u64> {
+    Some(newest?.since(made?).as_secs() / 86_400)
+}
+
 /// An image that can be baked from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseImage {

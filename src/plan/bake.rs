@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Setting;
 use crate::bake::key::key as content_key;
 use crate::bake::render::{self, Order, RenderError, UserData};
-use crate::domain::bake::{BaseImage, COPIED_KEY, GATES_KEY, KEY_KEY, SHARED_KEY};
+use crate::domain::bake::{BaseImage, COPIED_KEY, GATES_KEY, KEY_KEY, QUERY_KEY, SHARED_KEY};
 use crate::domain::ids::{OperationId, PlanId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
@@ -239,6 +239,9 @@ fn tags(recipe: &Recipe, version: &str, key: &str, base: &BaseImage) -> BTreeMap
     let own =
         [("qd:app", recipe.app.name.as_str()), ("qd:version", version), ("qd:recipe", &recipe.name), (KEY_KEY, key), ("qd:base", base.id.as_str())];
     tags.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if let Base::Newest(query) = &recipe.base {
+        tags.insert(QUERY_KEY.to_owned(), query.words());
+    }
     let schema = [("qd:schema-min", recipe.schema.min), ("qd:schema-max", recipe.schema.max)];
     tags.extend(schema.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string()))));
     tags

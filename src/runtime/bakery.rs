@@ -10,7 +10,7 @@ use super::office::Office;
 use super::packer_run::{PROGRAM, PackerSeat};
 use crate::adapters::packer::found;
 use crate::adapters::store::NewOperation;
-use crate::domain::bake::{BakeLook, BaseImage, Leftover};
+use crate::domain::bake::{BakeLook, BaseImage, Leftover, days_behind};
 use crate::domain::ids::{ImageId, OperationId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
@@ -120,7 +120,7 @@ impl Office {
             Some(base) => self.cloud.bake_reader().base_images(&Base::Id(ImageId::new(base.raw()))).await?.items().first().cloned(),
             None => None,
         };
-        let days = made.and_then(|made| Some(newest.created_at?.since(made.created_at?).as_secs() / 86_400));
+        let days = days_behind(newest.created_at, made.and_then(|made| made.created_at));
         Ok(Behind {
             recipe: recipe.name.clone(),
             image: image.map(|image| image.id.clone()),

@@ -5,6 +5,7 @@ mod ages;
 pub mod aws_desk;
 mod bake_log;
 mod bakery;
+mod base_lag;
 pub mod batch;
 pub mod cloud;
 pub mod desk;

@@ -79,7 +79,7 @@ fn a_driver_killed_while_it_hands_out_is_followed_by_one_that_copies_nothing_twi
 fn a_copy_that_fails_leaves_the_image_verified_and_the_next_bake_does_only_what_is_missing() {
     let failed = mill(BakeFaults { failing_copies: true, ..BakeFaults::default() }).ended();
     let reason = &failed.progress.reason;
-    assert!(reason.contains("eu-west-1 could not make its copy") && reason.contains("is kept, and verified"), "{reason}");
+    assert!(reason.contains("could not make its copy") && reason.contains("is kept, and verified"), "{reason}");
     let mut world = failed.world.clone();
     // Whoever was told so deregistered the copies that failed.
     world.disturb(Disturbance::LoseCopies);

@@ -1,5 +1,6 @@
 //! A desk that pretends, and a place to see what was printed.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,8 @@ use async_trait::async_trait;
 use super::super::{Command, Exit, Output, parse_from, run};
 use crate::app::fixture;
 use crate::domain::fleet::Slot;
-use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::domain::image::Image;
 use crate::domain::recipe::Recipe;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -194,6 +196,11 @@ impl Desk for Fake {
 
 #[async_trait]
 impl Records for Fake {
+    async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64> {
+        let behind = |image: &&&Image| image.base.is_some();
+        images.iter().filter(behind).map(|image| (image.id.clone(), 26)).collect()
+    }
+
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
     }
