@@ -30,7 +30,7 @@ pub(super) struct ImagesDoc<'a> {
 }
 
 #[derive(Serialize)]
-struct ImageDoc<'a> {
+pub(super) struct ImageDoc<'a> {
     id: &'a ImageId,
     name: &'a Untrusted,
     app: Option<&'a Untrusted>,
@@ -77,7 +77,10 @@ impl<'a> ImagesDoc<'a> {
 
 impl<'a> ImageDoc<'a> {
     fn new(status: &'a ImageStatus) -> Self {
-        let image: &Image = &status.image;
+        Self::of(&status.image, &status.fleets, status.servers, status.live)
+    }
+
+    pub(super) fn of(image: &'a Image, fleets: &'a [FleetName], servers: u32, live: bool) -> Self {
         Self {
             id: &image.id,
             name: &image.name,
@@ -88,9 +91,9 @@ impl<'a> ImageDoc<'a> {
             created_at: image.created_at.map(moment),
             base: image.base.as_ref(),
             arch: image.arch.as_ref(),
-            fleets: &status.fleets,
-            servers: status.servers,
-            live: status.live,
+            fleets,
+            servers,
+            live,
             schema: SchemaDoc { min: image.schema.min, max: image.schema.max },
             blocked: image.blocked.as_ref().map(BlockDoc::new),
             bake: image.bake.as_ref().map(BakeDoc::new),

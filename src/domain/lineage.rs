@@ -53,6 +53,8 @@ struct Node {
     children: Vec<(usize, Told)>,
     listed: bool,
     faults: Vec<String>,
+    /// Its tag names something that is no image.
+    astray: bool,
 }
 
 /// Every link between images that is known.
@@ -121,7 +123,7 @@ impl Lineage {
     #[must_use]
     pub fn is_unclear(&self, image: &ImageId) -> bool {
         let Some(at) = self.places.get(image) else { return false };
-        self.circling.contains(at) || self.nodes.get(*at).is_some_and(|node| !node.faults.is_empty())
+        self.circling.contains(at) || self.nodes.get(*at).is_some_and(|node| node.astray)
     }
 
     /// For every image that descends from one of these: the nearest of them. Those that are named are not in the answer.
@@ -141,6 +143,23 @@ impl Lineage {
         }
         let named = |at: usize| self.ids.get(at).cloned();
         reached.into_iter().filter(|(at, _)| !roots.contains(at)).filter_map(|(at, root)| Some((named(at)?, named(root)?))).collect()
+    }
+
+    /// Everything that these images were made from, each with the image nearest to it that it leads to.
+    #[must_use]
+    pub fn bases(&self, of: &BTreeSet<ImageId>) -> BTreeMap<ImageId, ImageId> {
+        let mut reached: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut waiting: VecDeque<(usize, usize)> = of.iter().filter_map(|id| self.places.get(id)).map(|at| (*at, *at)).collect();
+        while let Some((at, from)) = waiting.pop_front() {
+            for (parent, _) in self.nodes.get(at).into_iter().flat_map(|node| &node.parents) {
+                if !reached.contains_key(parent) {
+                    reached.insert(*parent, from);
+                    waiting.push_back((*parent, from));
+                }
+            }
+        }
+        let named = |at: usize| self.ids.get(at).cloned();
+        reached.into_iter().filter_map(|(at, from)| Some((named(at)?, named(from)?))).collect()
     }
 
     fn place(&mut self, id: &ImageId) -> usize {
@@ -169,6 +188,7 @@ impl Lineage {
             if image.origin.source.is_none() {
                 let fault = format!("the base tag of {} says '{}', which is no image id: it is not followed", image.id, base.shown());
                 self.node(at).faults.push(fault);
+                self.node(at).astray = true;
             }
             return;
         }

@@ -225,7 +225,7 @@ pub trait Desk: Send + Sync {
 
 /// What only the command line asks.
 #[async_trait]
-pub trait Records: Desk {
+pub trait Records: Desk + super::image_desk::ImageDesk {
     /// One operation by its id.
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
 
