@@ -36,6 +36,7 @@ pub fn header() -> Header {
         place: "SIM x10".into(),
         account: Some("123456789012".into()),
         caller: Some("arn:aws:sts::123456789012:assumed-role/release-op/op-1".into()),
+        simulated: false,
         read_only: false,
         credentials_end: Some(NOW.plus(Millis::mins(42))),
         time_scale: 1,

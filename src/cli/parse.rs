@@ -13,12 +13,15 @@ use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
 use super::commands::gc::GcArgs;
 use super::commands::image::ImageCommand;
 use super::commands::images::ImagesArgs;
+use super::commands::judge::JudgeArgs;
 use super::commands::keys::KeysCommand;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
 use super::commands::recipe::RecipeCommand;
+use super::commands::report::ReportArgs;
 use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
+use super::commands::suspects::SuspectsArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
 use super::exit::Exit;
 use super::login::{ASKED, session};
@@ -70,6 +73,12 @@ pub enum Command {
     Ops(OpsArgs),
     /// One operation and its events
     Op(OpArgs),
+    /// What changed in the last hours, against the moment something went wrong
+    Suspects(SuspectsArgs),
+    /// The post-mortem of an operation, as Markdown
+    Report(ReportArgs),
+    /// Judge recorded evidence again
+    Judge(JudgeArgs),
     /// Print what an operation does until it is over
     Watch(WatchArgs),
     /// Wait until an operation is over
@@ -118,6 +127,8 @@ pub enum Work {
     Sim(SimCommand),
     /// The key map: [`super::commands::keys::run`].
     Keys(KeysCommand),
+    /// Evidence: [`super::commands::judge::run`].
+    Judge(JudgeArgs),
     /// A recipe: [`super::commands::recipe::run`].
     Recipe(RecipeCommand),
     /// A command that asks the desk: [`super::run`].
@@ -132,6 +143,7 @@ impl Invocation {
             None => Work::Screen,
             Some(Command::Sim(command)) => Work::Sim(command.clone()),
             Some(Command::Keys(command)) => Work::Keys(command.clone()),
+            Some(Command::Judge(args)) => Work::Judge(args.clone()),
             Some(Command::Recipe(command)) => Work::Recipe(command.clone()),
             Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
             Some(command) => Work::Ask(command.clone()),

@@ -236,26 +236,27 @@ impl Lineage {
 
     /// Images on a circle, or between two: what is left when everything with an end is taken away, from above and from below.
     fn circles(&self) -> BTreeSet<usize> {
-        let mut left: BTreeSet<usize> = (0..self.nodes.len()).collect();
+        let mut left = vec![true; self.nodes.len()];
         peel(&mut left, &self.nodes, |node| &node.parents, |node| &node.children);
         peel(&mut left, &self.nodes, |node| &node.children, |node| &node.parents);
-        left
+        left.iter().enumerate().filter(|(_, left)| **left).map(|(at, _)| at).collect()
     }
 }
 
 type Links = fn(&Node) -> &Vec<(usize, Told)>;
 
 /// Takes away, again and again, what has no `before` left.
-fn peel(left: &mut BTreeSet<usize>, nodes: &[Node], before: Links, after: Links) {
-    let count =
-        |at: usize, left: &BTreeSet<usize>| nodes.get(at).map_or(0, |node| before(node).iter().filter(|(link, _)| left.contains(link)).count());
-    let mut counts: BTreeMap<usize, usize> = left.iter().map(|at| (*at, count(*at, left))).collect();
-    let mut ends: Vec<usize> = counts.iter().filter(|(_, count)| **count == 0).map(|(at, _)| *at).collect();
+fn peel(left: &mut [bool], nodes: &[Node], before: Links, after: Links) {
+    let is_left = |left: &[bool], at: usize| left.get(at).copied().unwrap_or(false);
+    let mut counts: Vec<usize> = nodes.iter().map(|node| before(node).iter().filter(|(link, _)| is_left(left, *link)).count()).collect();
+    let mut ends: Vec<usize> = (0..nodes.len()).filter(|at| is_left(left, *at) && counts.get(*at) == Some(&0)).collect();
     while let Some(at) = ends.pop() {
-        left.remove(&at);
-        for (link, _) in nodes.get(at).map(after).into_iter().flatten() {
-            if let Some(count) = counts.get_mut(link).filter(|_| left.contains(link)) {
-                *count -= 1;
+        if let Some(place) = left.get_mut(at) {
+            *place = false;
+        }
+        for (link, _) in nodes.get(at).map(after).into_iter().flatten().filter(|(link, _)| is_left(left, *link)) {
+            if let Some(count) = counts.get_mut(*link) {
+                *count = count.saturating_sub(1);
                 if *count == 0 {
                     ends.push(*link);
                 }

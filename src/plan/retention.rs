@@ -40,7 +40,7 @@ pub struct RetentionFacts {
 /// Images that nothing keeps but, perhaps, that they are shared: with whom, and their snapshots, has to be asked before [`judge`].
 #[must_use]
 pub fn candidates<'a>(facts: &'a RetentionFacts, policy: &GcPolicy) -> Vec<&'a Image> {
-    let reasons = reasons(facts, policy);
+    let reasons = reasons(facts, policy, &Lineage::of(facts.images.items(), &[]));
     facts.images.items().iter().filter(|image| !reasons.contains_key(&image.id)).collect()
 }
 
@@ -56,9 +56,10 @@ pub fn snapshots_in_question(facts: &RetentionFacts, candidates: &[&Image]) -> B
 /// What becomes of every image.
 #[must_use]
 pub fn judge(facts: &RetentionFacts, policy: &GcPolicy) -> GcPlan {
-    let mut reasons = reasons(facts, policy);
+    let lineage = Lineage::of(facts.images.items(), &[]);
+    let mut reasons = reasons(facts, policy, &lineage);
     share_out(facts, &mut reasons);
-    keep_bases(facts, &mut reasons);
+    keep_bases(facts, &lineage, &mut reasons);
     let marks = marks(&facts.log);
     let standing = Standing::of(facts);
     let mut images: Vec<ImageVerdict> = facts
@@ -84,7 +85,7 @@ pub fn judge(facts: &RetentionFacts, policy: &GcPolicy) -> GcPlan {
 type Reasons = BTreeMap<ImageId, Vec<String>>;
 
 /// Why each image stays, as far as that is known without asking about each.
-fn reasons(facts: &RetentionFacts, policy: &GcPolicy) -> Reasons {
+fn reasons(facts: &RetentionFacts, policy: &GcPolicy, lineage: &Lineage) -> Reasons {
     let mut reasons = Reasons::new();
     for used in facts.uses.items() {
         add(&mut reasons, &used.image, || used.by.words());
@@ -100,20 +101,22 @@ fn reasons(facts: &RetentionFacts, policy: &GcPolicy) -> Reasons {
         add(&mut reasons, &image, || format!("{} pinned it{why}", entry.by.short()));
     }
     newest_verified(facts, policy, &mut reasons);
-    let lineage = Lineage::of(facts.images.items(), &[]);
     for image in facts.images.items() {
-        for why in own_reasons(image, facts, policy, &lineage) {
+        for why in own_reasons(image, facts, policy, lineage) {
             add(&mut reasons, &image.id, || why);
         }
     }
-    keep_bases(facts, &mut reasons);
+    keep_bases(facts, lineage, &mut reasons);
     reasons
 }
 
 fn add(reasons: &mut Reasons, image: &ImageId, why: impl FnOnce() -> String) {
-    let known = reasons.entry(image.clone()).or_default();
-    if known.len() < MOST_REASONS {
-        known.push(why());
+    if let Some(known) = reasons.get_mut(image) {
+        if known.len() < MOST_REASONS {
+            known.push(why());
+        }
+    } else {
+        reasons.insert(image.clone(), vec![why()]);
     }
 }
 
@@ -158,13 +161,12 @@ fn newest_verified(facts: &RetentionFacts, policy: &GcPolicy, reasons: &mut Reas
 }
 
 /// What an image that stays was made from stays as well.
-fn keep_bases(facts: &RetentionFacts, reasons: &mut Reasons) {
-    let lineage = Lineage::of(facts.images.items(), &[]);
-    let labels: BTreeMap<&ImageId, String> = facts.images.items().iter().map(|image| (&image.id, image.label())).collect();
+fn keep_bases(facts: &RetentionFacts, lineage: &Lineage, reasons: &mut Reasons) {
+    let known: BTreeMap<&ImageId, &Image> = facts.images.items().iter().map(|image| (&image.id, image)).collect();
     let kept: BTreeSet<ImageId> = facts.images.items().iter().map(|image| &image.id).filter(|id| reasons.contains_key(*id)).cloned().collect();
     for (base, child) in lineage.bases(&kept) {
         if !kept.contains(&base) {
-            let name = labels.get(&child).cloned().unwrap_or_else(|| child.to_string());
+            let name = known.get(&child).map_or_else(|| child.to_string(), |image| image.label());
             add(reasons, &base, || format!("{name}, which stays, was made from it"));
         }
     }

@@ -36,6 +36,8 @@ pub struct Header {
     pub account: Option<Untrusted>,
     /// The caller, once known.
     pub caller: Option<Untrusted>,
+    /// The cloud is simulated: nobody signs in to it.
+    pub simulated: bool,
     /// Nothing can be changed from here.
     pub read_only: bool,
     /// When the credentials end, where that is told.

@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod desk;
 pub mod image;
 pub mod image_desk;
+pub mod metrics;
 pub mod notify;
 pub mod packer;
 pub mod schema;

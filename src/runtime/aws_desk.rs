@@ -133,6 +133,7 @@ impl Desk for AwsDesk {
                 place: self.wiring.said_region(),
                 account: None,
                 caller: None,
+                simulated: false,
                 read_only: self.wiring.options.read_only,
                 credentials_end: None,
                 time_scale: self.wiring.time_scale,

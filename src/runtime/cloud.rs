@@ -8,6 +8,7 @@ use crate::domain::time::WorldTime;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
 use crate::ports::image::ImageRead;
+use crate::ports::metrics::Metrics;
 
 /// A cloud and what only one of its kind can do.
 #[derive(Clone)]
@@ -79,6 +80,16 @@ impl Cloud {
     /// Reading what holds images, what they were made from and what they stand on.
     #[must_use]
     pub fn image_reader(&self) -> Arc<dyn ImageRead> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.clone()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => Arc::new(cloud.with_priority(crate::ports::budget::Priority::DriverRead)),
+        }
+    }
+
+    /// Reading series of its load balancers.
+    #[must_use]
+    pub fn metrics_reader(&self) -> Arc<dyn Metrics> {
         match self {
             Self::Sim(cloud) => Arc::new(cloud.clone()),
             #[cfg(feature = "aws")]

@@ -49,6 +49,7 @@ impl Desk for Office {
             place: self.place(),
             account: identity.map(|identity| identity.account.as_str().into()),
             caller: identity.map(|identity| identity.caller.clone()),
+            simulated: matches!(self.cloud, Cloud::Sim(_)),
             read_only: self.settings.read_only,
             credentials_end: self.cloud.credentials_until().or_else(|| self.told_credentials_end()),
             time_scale: self.settings.time_scale,

@@ -56,7 +56,7 @@ pub fn place(model: &Model, paint: &Paint<'_>, wide: bool) -> Row {
         parts.push(paint::plain(format!("account {}", account.shown())));
     }
     parts.push(caller(model));
-    parts.push(credentials(model));
+    parts.extend(credentials(model));
     parts.push(data_age(model));
     if wide {
         parts.extend(other_ages(model));
@@ -97,17 +97,18 @@ fn short_caller(caller: &Untrusted) -> String {
     short.map_or_else(|| shown.clone(), str::to_owned)
 }
 
-fn credentials(model: &Model) -> Row {
+/// Until when they last; nothing where nobody signs in and none is about to end.
+fn credentials(model: &Model) -> Option<Row> {
     let (end, now) = (model.header.credentials_end, model.clock.world);
     match end.filter(|end| *end <= now) {
-        Some(end) => return toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad),
-        None if model.credentials_gone.is_some() => return toned("creds GONE", Tone::Bad),
+        Some(end) => return Some(toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad)),
+        None if model.credentials_gone.is_some() => return Some(toned("creds GONE", Tone::Bad)),
         None => {}
     }
-    let Some(end) = end else { return toned("creds ?", Tone::Dim) };
+    let Some(end) = end else { return (!model.header.simulated).then(|| toned("creds end ?", Tone::Dim)) };
     let left = end.since(now);
     let tone = if left.as_secs() < 900 { Tone::Waits } else { Tone::Plain };
-    toned(format!("creds {}", about(left)), tone)
+    Some(toned(format!("creds {}", about(left)), tone))
 }
 
 fn data_age(model: &Model) -> Row {

@@ -138,7 +138,7 @@ fn nothing_is_removed_on_a_listing_with_a_lost_page() {
     gc(&yard, &["--apply", "--yes", "--wait", "5m"]);
     until_ripe(&yard, &yard.image("web 2.14.0"));
     yard.aws.settings(json!({"page_size_cap": 5}));
-    for action in ["DescribeImages", "DescribeInstances", "DescribeSnapshots", "DescribeAutoScalingGroups"] {
+    for action in ["DescribeImages", "DescribeSnapshots", "DescribeAutoScalingGroups"] {
         yard.aws.clear_faults();
         yard.aws.clear_calls();
         let service = if action == "DescribeAutoScalingGroups" { "autoscaling" } else { "ec2" };

@@ -25,6 +25,7 @@ mod images;
 mod intents;
 mod kills;
 mod others;
+mod packer;
 mod proxy;
 mod refusals;
 mod rolling;

@@ -205,7 +205,9 @@ impl Named {
         let of_overrides = overrides.iter().filter_map(asg::LaunchTemplateOverrides::launch_template_specification);
         for spec in group.launch_template().into_iter().chain(of_policy).chain(of_overrides).chain(servers) {
             match spec.launch_template_id() {
-                Some(id) => drop(self.templates.insert(TemplateId::new(id))),
+                Some(id) => {
+                    self.templates.insert(TemplateId::new(id));
+                }
                 None => self.unclear.push(format!("{name} names a launch template without its id")),
             }
         }

@@ -22,6 +22,7 @@ mod identity;
 mod image_reads;
 mod image_writes;
 mod images;
+mod metrics;
 mod observe;
 mod pages;
 mod read;
