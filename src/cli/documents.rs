@@ -32,7 +32,7 @@ pub(super) struct ImagesDoc<'a> {
 }
 
 #[derive(Serialize)]
-struct ImageDoc<'a> {
+pub(super) struct ImageDoc<'a> {
     id: &'a ImageId,
     name: &'a Untrusted,
     app: Option<&'a Untrusted>,
@@ -81,7 +81,11 @@ impl<'a> ImagesDoc<'a> {
 
 impl<'a> ImageDoc<'a> {
     fn new(status: &'a ImageStatus, base_days_behind: Option<u64>) -> Self {
-        let image: &Image = &status.image;
+        Self { base_days_behind, ..Self::of(&status.image, &status.fleets, status.servers, status.live) }
+    }
+
+    /// Without how far its base is behind: that takes a look at other images.
+    pub(super) fn of(image: &'a Image, fleets: &'a [FleetName], servers: u32, live: bool) -> Self {
         Self {
             id: &image.id,
             name: &image.name,
@@ -91,11 +95,11 @@ impl<'a> ImageDoc<'a> {
             state: image.state,
             created_at: image.created_at.map(moment),
             base: image.base.as_ref(),
-            base_days_behind,
+            base_days_behind: None,
             arch: image.arch.as_ref(),
-            fleets: &status.fleets,
-            servers: status.servers,
-            live: status.live,
+            fleets,
+            servers,
+            live,
             schema: SchemaDoc { min: image.schema.min, max: image.schema.max },
             blocked: image.blocked.as_ref().map(BlockDoc::new),
             bake: image.bake.as_ref().map(BakeDoc::new),

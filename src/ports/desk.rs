@@ -228,7 +228,7 @@ pub trait Desk: Send + Sync {
 
 /// What only the command line asks.
 #[async_trait]
-pub trait Records: Desk {
+pub trait Records: Desk + super::image_desk::ImageDesk {
     /// How many days the base of each image is behind the newest of its line; those of which nobody can tell are left out.
     async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64>;
 

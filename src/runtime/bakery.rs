@@ -12,8 +12,7 @@ use crate::adapters::packer::found;
 use crate::adapters::store::NewOperation;
 use crate::domain::bake::{BakeLook, BaseImage, Leftover, days_behind};
 use crate::domain::ids::{ImageId, OperationId};
-use crate::domain::image::{Image, ImageState};
-use crate::domain::reading::Listing;
+use crate::domain::image::Image;
 use crate::domain::recipe::{Base, Recipe};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
@@ -21,6 +20,7 @@ use crate::operation::bake::{ALL_STEPS, BakeAnswer, BakePlan, BakeWish, Behind};
 use crate::operation::packer::PackerPlan;
 use crate::operation::plan::{Check, CheckLevel, Refusal};
 use crate::plan::bake::{BakeFacts, plan, sweep};
+use crate::plan::behind::newest_of_each;
 use crate::ports::desk::DeskError;
 
 impl Office {
@@ -104,11 +104,12 @@ impl Office {
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
         let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
+        let newest = newest_of_each(images.items());
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
-            if let Some(newest) = bases.items().first() {
-                let image = newest_of(&images, &recipe.app.name);
-                all.push(self.behind(recipe, image, newest).await?);
+            if let Some(base) = bases.items().first() {
+                let image = newest.get(&Untrusted::from(recipe.app.name.as_str())).copied();
+                all.push(self.behind(recipe, image, base).await?);
             }
         }
         Ok(all)
@@ -134,11 +135,4 @@ impl Office {
     pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
         kept_log(&self.store, id, from)
     }
-}
-
-/// The newest image of an application that can be launched and is not blocked.
-fn newest_of<'a>(images: &'a Listing<Image>, app: &str) -> Option<&'a Image> {
-    let usable = |image: &&Image| image.state == ImageState::Available && image.blocked.is_none();
-    let own = images.items().iter().filter(|image| image.app.as_ref().is_some_and(|of| of.raw() == app));
-    own.filter(usable).max_by_key(|image| image.created_at)
 }

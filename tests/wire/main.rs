@@ -21,6 +21,7 @@ mod estate;
 mod faults;
 mod gone;
 mod green;
+mod images;
 mod intents;
 mod kills;
 mod others;

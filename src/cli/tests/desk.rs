@@ -20,6 +20,9 @@ use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::freeze::Freeze;
+use crate::operation::gc::{GcDone, GcPlan, GcPolicy};
+use crate::operation::image_log::Pointer;
+use crate::operation::image_plan::{ImageName, ImagePlan, ImageStory, ImageWish};
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -27,6 +30,7 @@ use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
 use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, KnownRecipe, Records, Recovered, Seen, Sources};
+use crate::ports::image_desk::ImageDesk;
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,6 +195,33 @@ impl Desk for Fake {
 
     fn rebake(&self, _: &[PathBuf], _: u16, _: Option<&Untrusted>) -> Result<(), DeskError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl ImageDesk for Fake {
+    async fn image_story(&self, _: &ImageName) -> Result<ImageStory, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn plan_image(&self, _: &ImageWish) -> Result<ImagePlan, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn change_image(&self, _: &ImagePlan) -> Result<String, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn plan_gc(&self, _: &GcPolicy) -> Result<GcPlan, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn collect(&self, _: &GcPolicy) -> Result<GcDone, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    fn channel_moves(&self) -> Result<Vec<Pointer>, DeskError> {
+        Ok(Vec::new())
     }
 }
 
