@@ -15,6 +15,7 @@ pub mod image_use;
 pub mod lineage;
 pub mod mix;
 pub mod observation;
+pub mod packages;
 pub mod reading;
 pub mod recipe;
 pub mod refresh;

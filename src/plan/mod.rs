@@ -1,6 +1,7 @@
 //! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
 
 pub mod bake;
+pub mod changes;
 pub mod deploy;
 mod drift;
 pub mod estate;

@@ -6,6 +6,7 @@ pub mod aws_desk;
 mod bake_log;
 mod bakery;
 pub mod batch;
+mod changes;
 pub mod cloud;
 pub mod desk;
 pub mod driver;
