@@ -36,6 +36,7 @@ pub fn header() -> Header {
         place: "SIM x10".into(),
         account: Some("123456789012".into()),
         caller: Some("arn:aws:sts::123456789012:assumed-role/release-op/op-1".into()),
+        simulated: false,
         read_only: false,
         credentials_end: Some(NOW.plus(Millis::mins(42))),
         time_scale: 1,
@@ -366,6 +367,7 @@ pub fn deploy_plan() -> Plan {
         timing: Timing::default(),
         window: Millis::mins(60),
         judged: true,
+        analysis: crate::domain::analysis::Analysis::default(),
         baseline: None,
         refresh: None,
         friction: Friction::Reason,
@@ -405,7 +407,7 @@ pub fn rollback_plan() -> Plan {
     }
 }
 
-fn who() -> Who {
+pub fn who() -> Who {
     Who { caller: "arn:aws:sts::123456789012:assumed-role/release-op/op-1".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
 }
 
@@ -437,7 +439,7 @@ fn to_state(to: OperationState, reason: &str, deadline: Option<Millis>) -> Event
 
 fn judged(step: usize, word: VerdictWord, p: f64, errors: u64) -> EventBody {
     let counts = |requests, errors| Counts { requests, errors, p99_ms: Some(412) };
-    EventBody::Judged { step, verdict: Verdict { word, p: Some(p), candidate: counts(1_201, errors), stable: counts(3_604, 9) } }
+    EventBody::Judged { step, verdict: Verdict::of_counts(word, Some(p), counts(1_201, errors), counts(3_604, 9)), evidence: None }
 }
 
 fn canary_events() -> Vec<EventBody> {
@@ -494,6 +496,7 @@ pub fn model_with(view: Option<OperationView>, width: u16, height: u16) -> Model
         let (no, reply) = match effect {
             crate::app::Effect::ReadEstate { no } => (no, Reply::Estate(Ok(Box::new(estate.clone())))),
             crate::app::Effect::ReadOperations { no } => (no, Reply::Operations(Ok(view.clone().into_iter().collect()))),
+            crate::app::Effect::ReadBakes { no } => (no, Reply::Bakes(Ok(Vec::new()))),
             other => panic!("{other:?}"),
         };
         let _ = crate::app::update(&mut model, Message::Reply { no, reply });

@@ -40,7 +40,7 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::SchemaRead { live } => format!("schema {} is live", live.words()),
         EventBody::MigrationStarted => "the migration starts".to_owned(),
         EventBody::MigrationEnded { outcome } => migration_words(outcome),
-        EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::Judged { step, verdict, .. } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Missing { what: Some(what) } => what.clone(),
         EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),

@@ -1,11 +1,13 @@
 //! What needs a person, why an operation waits and what happens next: on the screen of anything that does not simply run.
 
 use super::age::{about, countdown, stepped};
+use super::baking;
 use super::commands::CommandId;
 use super::keymap::Keymap;
 use super::model::Model;
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::bake::BakeView;
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
@@ -121,7 +123,13 @@ pub fn most_urgent(model: &Model) -> Option<Need> {
         let lasting = lasting(model.clock.world.since(since));
         return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}: last known state, actions are off") });
     }
-    stopped(model).or_else(|| unreachable_cloud(model))
+    stopped(model).or_else(|| driverless_bake(model)).or_else(|| unreachable_cloud(model))
+}
+
+fn driverless_bake(model: &Model) -> Option<Need> {
+    let view = model.baking.unfinished().find(|view| is_bake_abandoned(view, model.clock.world))?;
+    let take_over = model.keymap.first(CommandId::TakeOver);
+    Some(Need { fleet: None, text: format!("bake {} has no driver: {take_over} takes it over", baking::name(view)) })
 }
 
 fn stopped(model: &Model) -> Option<Need> {
@@ -144,6 +152,13 @@ fn stopped(model: &Model) -> Option<Need> {
 /// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
 #[must_use]
 pub fn is_abandoned(view: &OperationView, now: WorldTime) -> bool {
+    let waits_for_its_first = view.state() == OperationState::Planned && now.since(view.operation.created_at) < FIRST_DRIVER;
+    !view.driver_alive && !view.state().is_final() && !waits_for_its_first
+}
+
+/// The same of a bake.
+#[must_use]
+pub fn is_bake_abandoned(view: &BakeView, now: WorldTime) -> bool {
     let waits_for_its_first = view.state() == OperationState::Planned && now.since(view.operation.created_at) < FIRST_DRIVER;
     !view.driver_alive && !view.state().is_final() && !waits_for_its_first
 }

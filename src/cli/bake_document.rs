@@ -22,6 +22,7 @@ use crate::operation::work::Work;
 pub(super) struct BakePlanDoc<'a> {
     id: &'a PlanId,
     kind: &'static str,
+    engine: &'static str,
     place: &'a str,
     recipe: &'a str,
     app: &'a str,
@@ -53,6 +54,7 @@ impl<'a> BakePlanDoc<'a> {
         Self {
             id: &plan.id,
             kind: "bake",
+            engine: engine(plan),
             place: &plan.place,
             recipe: &plan.recipe,
             app: &plan.app,
@@ -143,7 +145,7 @@ impl<'a> BakeDoc<'a> {
             fleet: None,
             from: plan.base.as_ref().map(|base| &base.id),
             to: &plan.image_name,
-            strategy: "builder",
+            strategy: engine(plan),
             recipe: &plan.recipe,
             app: &plan.app,
             version: &plan.version,
@@ -168,6 +170,11 @@ impl<'a> BakeDoc<'a> {
             events: None,
         }
     }
+}
+
+/// Who does the work.
+const fn engine(plan: &BakePlan) -> &'static str {
+    if plan.packer.is_some() { "packer" } else { "builder" }
 }
 
 fn parts(view: &BakeView) -> Vec<PartDoc> {

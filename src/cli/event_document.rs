@@ -43,7 +43,7 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::CallEnded { call_no, outcome } => call_ended(*call_no, outcome),
         EventBody::Observed { added, streak } => ("observed", json!({"added_secs": secs(*added), "streak": streak})),
         EventBody::SoakBegan { counts } => ("soak_began", json!({"a": counts.a.map(counted), "b": counts.b.map(counted)})),
-        EventBody::Judged { step, verdict } => ("judged", judged(*step, verdict)),
+        EventBody::Judged { step, verdict, .. } => ("judged", judged(*step, verdict)),
         EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
         EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
         EventBody::SchemaRead { live } => ("schema_read", json!({"schema": live.known(), "why_unknown": why_unknown(live)})),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::analysis::Analysis;
 use super::ids::{AlarmName, FleetName, GroupName, PlaceArn, TargetGroupArn};
 use super::sizes::{beside, share_of};
 use super::text::Untrusted;
@@ -336,6 +337,9 @@ pub struct FleetSpec {
     /// Servers older than this should be recycled.
     #[serde(default)]
     pub max_age: Option<Millis>,
+    /// What its canaries are judged by.
+    #[serde(default)]
+    pub analysis: Analysis,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -369,6 +373,7 @@ impl FleetSpec {
             hold: false,
             alarms: Vec::new(),
             max_age: None,
+            analysis: Analysis::default(),
             source,
             problems: Vec::new(),
         }

@@ -27,7 +27,9 @@ mod scheduled;
 pub mod schema;
 mod shift;
 mod situation;
+mod soak;
 mod traffic;
+mod verdict;
 mod weight;
 
 pub use crate::operation::consequence;

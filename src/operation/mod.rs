@@ -23,6 +23,7 @@ pub mod intent;
 pub mod lease;
 pub mod ledger;
 pub mod notice;
+pub mod packer;
 pub mod plan;
 pub mod progress;
 pub mod proof;

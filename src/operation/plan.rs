@@ -7,6 +7,7 @@ use super::changes::Changes;
 use super::gate::Gate;
 use super::schema::SchemaPlan;
 use super::status::WayBackLevel;
+use crate::domain::analysis::Analysis;
 use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
 use crate::domain::refresh::RefreshPreferences;
@@ -319,8 +320,11 @@ pub struct Plan {
     /// Groups whose scheduled actions stand still from the beginning until everything is given back. What was suspended before is not among them.
     #[serde(default)]
     pub suspends: Vec<GroupName>,
-    /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
+    /// Soaks are judged; otherwise they are only timed.
     pub judged: bool,
+    /// What they are judged by.
+    #[serde(default)]
+    pub analysis: Analysis,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
     pub baseline: Option<Counts>,
     /// How AWS's own engine replaces servers, where it is that which does.

@@ -13,6 +13,7 @@ use super::schema::{MigrationEnd, MigrationOutcome, MigrationStatus, SchemaReadi
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
+use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -35,8 +36,27 @@ pub struct StepStatus {
     pub outcome: Option<StepOutcome>,
     /// In words.
     pub note: String,
-    /// The last verdict over its counts.
+    /// The last verdict.
     pub verdict: Option<Verdict>,
+    /// The looks that were acted on, oldest first.
+    #[serde(default)]
+    pub looks: Vec<LookTaken>,
+    /// What the last of them was made from.
+    #[serde(default)]
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// A look at a step's metrics that was acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookTaken {
+    /// When.
+    pub at: WorldTime,
+    /// Its number, from 1.
+    pub look: u32,
+    /// What it said.
+    pub word: VerdictWord,
+    /// Its score; none without one.
+    pub score: Option<u32>,
 }
 
 /// A call whose outcome is not recorded yet.
@@ -123,6 +143,9 @@ pub struct Progress {
     pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
+    /// When the soak began.
+    #[serde(default)]
+    pub soak_began_at: Option<WorldTime>,
     /// Groups this operation asked to be parked.
     #[serde(default)]
     pub parked: BTreeSet<GroupName>,
@@ -205,6 +228,7 @@ impl Progress {
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
+            soak_began_at: None,
             parked: BTreeSet::new(),
             lower_evidence_at: None,
             missing_since: None,
@@ -275,14 +299,11 @@ impl Progress {
             }
             EventBody::SoakBegan { counts } => {
                 self.soak_counts = Some(counts.clone());
+                self.soak_began_at = Some(event.at);
                 self.observed = Millis::ZERO;
                 self.observe_from(event.at);
             }
-            EventBody::Judged { step, verdict } => {
-                if let Some(status) = self.steps.get_mut(*step) {
-                    status.verdict = Some(verdict.clone());
-                }
-            }
+            EventBody::Judged { step, verdict, evidence } => self.judge(*step, verdict, evidence.as_deref(), event.at),
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
@@ -317,6 +338,18 @@ impl Progress {
         self.steps.get(self.current)?.verdict.as_ref().filter(|verdict| verdict.word == VerdictWord::Fail)
     }
 
+    fn judge(&mut self, step: usize, verdict: &Verdict, evidence: Option<&Evidence>, at: WorldTime) {
+        let Some(status) = self.steps.get_mut(step) else { return };
+        status.verdict = Some(verdict.clone());
+        if let Some(look) = verdict.look {
+            let score = verdict.judgement.as_ref().and_then(|judgement| judgement.score);
+            status.looks.push(LookTaken { at, look, word: verdict.word, score });
+        }
+        if let Some(evidence) = evidence {
+            status.evidence = Some(Box::new(evidence.clone()));
+        }
+    }
+
     fn start_step(&mut self, step: usize, at: WorldTime) {
         self.current = step;
         if let Some(status) = self.steps.get_mut(step) {
@@ -333,6 +366,7 @@ impl Progress {
         self.streak = 0;
         self.last_observed_at = None;
         self.soak_counts = None;
+        self.soak_began_at = None;
         self.lower_evidence_at = None;
         self.gates.clear();
         self.launched.clear();

@@ -363,8 +363,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     });
     let healthy = facts.seen.healthy(plan.from.slot).unwrap_or(0);
     checks.push(Check::new(CheckLevel::Ok, format!("{} has {healthy} healthy, census right", plan.from.group)));
-    let judged = if plan.judged { Check::new(CheckLevel::Ok, "each soak is judged by its error counts") } else { timed_only(plan) };
-    checks.push(judged);
+    checks.extend(super::analysis::checks(facts, plan));
     checks.push(Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"));
     checks.extend(schema::checks(facts, plan));
     checks.extend(guards::scheduled_check(facts));
@@ -375,15 +374,6 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
     checks
-}
-
-fn timed_only(plan: &Plan) -> Check {
-    let promote = if plan.strategy == Strategy::Canary { "; the step before 100% waits for promote" } else { "" };
-    let why = match plan.scope.route {
-        Route::Attached { .. } => "requests and errors are counted for both releases together",
-        Route::Weighted { .. } | Route::None => "nobody counts requests and errors here",
-    };
-    Check::new(CheckLevel::Warning, format!("{why}: soaks are timed only{promote}"))
 }
 
 /// What a share is where there are no weights, and what it cannot be.

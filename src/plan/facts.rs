@@ -332,6 +332,7 @@ pub(super) fn hurried(facts: &Facts<'_>) -> Option<Check> {
 
 /// A plan with everything two kinds of plans have in common.
 pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side) -> Plan {
+    let analysis = super::analysis::of(facts);
     Plan {
         id: crate::domain::ids::PlanId::default(),
         build: facts.setting.build.clone(),
@@ -353,8 +354,8 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         suspends: facts.suspended_by_us(),
         gates: Vec::new(),
         schema: None,
-        // A shared target group counts both releases together, and without one nobody counts.
-        judged: facts.setting.judged && facts.spec.scope().is_weighted(),
+        judged: analysis.is_some(),
+        analysis: analysis.unwrap_or_default(),
         baseline: None,
         refresh: None,
         friction: crate::operation::plan::Friction::Confirm,

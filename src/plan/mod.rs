@@ -1,5 +1,6 @@
 //! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
 
+mod analysis;
 pub mod bake;
 pub mod changes;
 pub mod deploy;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::cloud::Cloud;
 use super::eyes::{Eyes, Watched};
 use super::notifier::Notifier;
 use super::office::Office;
+use super::packer_run::{PackerWriter, SharedSeat};
 use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
 use crate::adapters::owner_program::{OwnerProgram, migration_log};
@@ -87,9 +88,14 @@ fn take<P: Watched>(
         return Err(StoreError::Damaged(format!("operation {id} is of another kind than a moment ago")).into());
     };
     let claimant = Claimant { operation: id.clone(), who: view.operation.by.short(), store: office.store.id().to_owned() };
+    let cloud_writer = office.cloud.writer(view.operation.plan.is_urgent());
+    let packer: Option<SharedSeat> = view.operation.plan.packer().map(|plan| Arc::new(Mutex::new(office.packer_seat(id, plan))));
     let hands = ProcessHands {
-        eyes: Eyes::new(&office.cloud, BakeLog::open(office.store.dir(), id)),
-        write: office.cloud.writer(view.operation.plan.is_urgent()),
+        eyes: Eyes::new(&office.cloud, BakeLog::open(office.store.dir(), id), packer.clone()),
+        write: match packer {
+            Some(seat) => Arc::new(PackerWriter { seat, cloud: cloud_writer }),
+            None => cloud_writer,
+        },
         cloud: office.cloud.clone(),
         store: office.store.clone(),
         operation: view.operation.clone(),

@@ -20,6 +20,7 @@ mod images;
 pub mod launch;
 mod notifier;
 pub mod office;
+mod packer_run;
 mod plain;
 mod proofs;
 mod records;

@@ -251,7 +251,8 @@ fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect
         return paint.rows(area, newest.get(scroll.min(newest.len())..).unwrap_or_default());
     }
     let calls = view.progress.calls;
-    let note = format!("{} calls ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
+    let word = if calls.accepted == 1 { "call" } else { "calls" };
+    let note = format!("{} {word} ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
     let inside = paint.boxed(area, "EVENTS newest first", &note, false);
     let first = scroll.min(newest.len().saturating_sub(usize::from(inside.height)));
     paint.rows(inside, newest.get(first..).unwrap_or_default());

@@ -153,7 +153,7 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 fn verdict_rows(view: &OperationView) -> Vec<Row> {
     let side = |counts: crate::domain::traffic::Counts| format!("{:>7} {:>14}  ", rate(counts), format!("{}/{}", counts.errors, counts.requests));
     let row = |event: &crate::operation::event::Event| {
-        let EventBody::Judged { step, verdict } = &event.body else { return None };
+        let EventBody::Judged { step, verdict, .. } = &event.body else { return None };
         Some(vec![
             piece(format!(" {} ", event.at.clock()), Tone::Dim),
             piece(format!("{:<8}", verdict_word(verdict.word)), verdict_tone(verdict.word)),

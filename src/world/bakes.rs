@@ -187,6 +187,8 @@ impl World {
             machines: look.machines.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.machines_of(&look.operation), now))),
             console: look.console.as_ref().map(|id| self.console_reading(id)),
             image: look.image.as_ref().map(|name| Reading::known(self.made_image(name), now)),
+            // Packer is nobody's here: nothing is made under names.
+            named: (!look.named.is_empty()).then(|| Reading::known(Vec::new(), now)),
             leftovers: look.leftovers.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.leftovers(), now))),
         }
     }
@@ -274,6 +276,9 @@ impl World {
             BuildCall::TerminateInstance { instance } => self.end_machine(instance),
             BuildCall::CreateImage { instance, name, tags } => self.create_image(instance, name, tags),
             BuildCall::TagResource { id, tags } => self.tag_resource(id, tags),
+            BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => {
+                refuse(CloudErrorKind::Unsupported, "the simulated cloud has nothing that Packer could talk to")
+            }
             BuildCall::DeleteVolume { volume: id } | BuildCall::DeleteKeyPair { key_pair: id } | BuildCall::DeleteSecurityGroup { group: id } => {
                 let before = self.bakehouse.strays.len();
                 self.bakehouse.strays.retain(|stray| stray.id != *id);

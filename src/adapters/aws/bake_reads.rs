@@ -62,6 +62,9 @@ impl BakeRead for AwsCloud {
         if look.leftovers {
             sight.leftovers = Some(reading(self.leftovers().await, &mut turned_away));
         }
+        if !look.named.is_empty() {
+            sight.named = Some(reading(self.named(&look.named).await, &mut turned_away));
+        }
         sight.credentials = match turned_away {
             Some(why) => Credentials::Gone { why },
             None => Credentials::Good { until: self.credentials_until() },
@@ -185,6 +188,28 @@ impl AwsCloud {
         left.extend(groups.iter().filter_map(|group| leftover(LeftoverKind::SecurityGroup, group.group_id(), &tags_of(group.tags()))));
         left.sort();
         Ok(left)
+    }
+
+    /// Key pairs and security groups of these names; whose they are is empty where they have no tag of a bake.
+    async fn named(&self, names: &[(LeftoverKind, String)]) -> Result<Vec<Leftover>, CloudError> {
+        let of = |kind| names.iter().filter(move |(of, _)| *of == kind).map(|(_, name)| name.clone()).collect::<Vec<_>>();
+        let among = |name: &str, values: Vec<String>| ec2::Filter::builder().name(name).set_values(Some(values)).build();
+        let bare = |kind, id: Option<&str>, tags: &[ec2::Tag]| {
+            let tags = tags_of(tags);
+            leftover(kind, id, &tags).or_else(|| Some(Leftover { kind, id: id?.to_owned(), operation: "".into(), until: None }))
+        };
+        let (keys, groups) = (of(LeftoverKind::KeyPair), of(LeftoverKind::SecurityGroup));
+        let mut found = Vec::new();
+        if !keys.is_empty() {
+            let ask = || self.shared.ec2.describe_key_pairs().filters(among("key-name", keys.clone())).send();
+            let answer = self.gate.read(KEY_PAIRS, BudgetKey::Ec2Read, ask).await?;
+            found.extend(answer.key_pairs().iter().filter_map(|key| bare(LeftoverKind::KeyPair, key.key_pair_id(), key.tags())));
+        }
+        if !groups.is_empty() {
+            let listed = all(SECURITY_GROUPS, |token| self.security_groups_page(among("group-name", groups.clone()), token)).await?;
+            found.extend(listed.iter().filter_map(|group| bare(LeftoverKind::SecurityGroup, group.group_id(), group.tags())));
+        }
+        Ok(found)
     }
 
     async fn volumes_page(&self, filter: ec2::Filter, token: Option<String>) -> Result<(Vec<ec2::Volume>, Option<String>), CloudError> {

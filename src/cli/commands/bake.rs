@@ -136,7 +136,10 @@ fn plan_text(plan: &BakePlan) -> String {
     if let Some(base) = &plan.base {
         text.push_str(&format!("  base    {} {}\n", base.id, base.name.shown()));
     }
-    text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type)));
+    match &plan.packer {
+        Some(packer) => text.push_str(&format!("  packer  {}\n", escape(&packer.template))),
+        None => text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type))),
+    }
     text.push_str(&format!("  why     {}\n", escape(&plan.because)));
     text.push_str(&format!("  limit   {}\n\n", plan.timing.limit));
     for (index, step) in plan.steps.iter().enumerate() {
