@@ -14,7 +14,7 @@ fn recipe(yard: &Yard) -> String {
     let text = text.replace("debian-12-amd64-*", "ubuntu/*noble*").replace("x86_64", "arm64").replace("2.15.0", "2.18.0");
     let text = text.replace("env = { SITE_ROOT = \"/srv/web\" }\n", "");
     let path = yard.path().join("web.toml");
-    std::fs::write(&path, format!("{text}\n[schema]\nmin = 2\nmax = 3\n")).unwrap();
+    std::fs::write(&path, text.replace("min = 41, max = 43", "min = 2, max = 3")).unwrap();
     path.display().to_string()
 }
 
