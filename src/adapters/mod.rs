@@ -8,6 +8,7 @@ pub mod hook;
 pub mod host;
 pub mod owner_program;
 pub mod packer;
+pub mod prometheus;
 pub mod sim;
 pub mod store;
 

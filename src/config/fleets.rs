@@ -19,7 +19,8 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 22] = [
+const FLEET: [&str; 23] = [
+    "analysis",
     "app",
     "env",
     "slots",
@@ -170,6 +171,7 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         migration_limit: reader.duration(section, "migration_limit", SHORTEST_MIGRATION).unwrap_or(bare.migration_limit),
         hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
         alarms: alarms(reader, section).unwrap_or_default(),
+        analysis: super::analysis::analysis(reader, section).unwrap_or_default(),
         ..bare
     }
 }

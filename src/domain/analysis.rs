@@ -311,6 +311,24 @@ impl Analysis {
     }
 }
 
+/// The authority, with its port, and the path of an address that begins with `http://`.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn http_address(url: &str) -> Result<(String, String), String> {
+    let wrong = || format!("'{}' is no address of Prometheus: expected one such as http://127.0.0.1:9090", super::text::escape(url));
+    let (authority, path) = url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).ok_or_else(wrong)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    let path_is_plain = path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'));
+    if authority.is_empty() || !authority.chars().all(plain) || !path_is_plain {
+        return Err(wrong());
+    }
+    let path = if path.is_empty() { String::new() } else { format!("/{}", path.trim_end_matches('/')) };
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.chars().all(|c| c.is_ascii_digit()));
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    Ok((authority, path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ use crate::domain::reading::Listing;
 use crate::domain::recipe::{Base, Recipe};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeWish, Behind};
+use crate::operation::bake::{ALL_STEPS, BakeAnswer, BakePlan, BakeWish, Behind};
 use crate::operation::packer::PackerPlan;
 use crate::operation::plan::{Check, CheckLevel, Refusal};
 use crate::plan::bake::{BakeFacts, plan, sweep};
@@ -92,11 +92,8 @@ impl Office {
     }
 
     fn bake_history(&self, recipe: &str) -> Result<BTreeMap<&'static str, Millis>, DeskError> {
-        use BakeStepKind as Kind;
-        let kinds =
-            [Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify];
         let mut history = BTreeMap::new();
-        for kind in kinds {
+        for kind in ALL_STEPS {
             if let Some(usual) = self.store.usual(&format!("recipe {recipe}"), &format!("bake {}", kind.title()))? {
                 history.insert(kind.title(), usual);
             }

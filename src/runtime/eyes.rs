@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::bake_log::BakeLog;
 use super::cloud::{Cloud, Urgency};
+use super::gauges::Gauges;
 use super::notifier::Notifier;
 use super::packer_run::SharedSeat;
 use crate::adapters::host;
@@ -33,6 +34,7 @@ pub(super) struct Eyes {
     /// For the look a fast rollback's write waits for: other drivers' reads must not use up what it needs.
     first_look: Arc<dyn CloudRead>,
     bakes: Arc<dyn BakeRead>,
+    gauges: Gauges,
     log: BakeLog,
     packer: Option<SharedSeat>,
     /// When the image was last asked for, and whether it was said not to exist.
@@ -45,6 +47,7 @@ impl Eyes {
             read: cloud.reader(Urgency::Driver),
             first_look: cloud.reader(Urgency::FirstLook),
             bakes: cloud.bake_reader(),
+            gauges: Gauges::new(cloud.metrics_reader()),
             log,
             packer,
             image_asked: None,
@@ -76,7 +79,8 @@ impl Watched for Plan {
         let reader = if depth.is_full() { &eyes.read } else { &eyes.first_look };
         let seen = reader.observe(&operation.plan.scope, depth).await;
         let image_gone = image_gone(eyes, &operation.plan, &seen).await;
-        FleetObservation { image_gone, ..seen }
+        let metrics = eyes.gauges.read(&operation.plan, &seen).await;
+        FleetObservation { image_gone, metrics, ..seen }
     }
 
     fn tell(notifier: &Notifier, kind: NoticeKind, operation: &Operation<Self>, progress: &Progress, at: WorldTime, text: Option<&str>) {

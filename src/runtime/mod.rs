@@ -15,6 +15,7 @@ mod eyes;
 mod freezer;
 mod gates;
 mod gather;
+mod gauges;
 pub mod ground;
 mod images;
 pub mod launch;

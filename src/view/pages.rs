@@ -139,6 +139,10 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
             rows.extend(named(slot, &text, Tone::Plain, columns));
         }
     }
+    if let Some(panel) = super::judge_panel::rows(view, model.look, columns) {
+        rows.extend(panel);
+        rows.extend(super::judge_panel::numbers(view));
+    }
     rows.push(Vec::new());
     let verdicts = verdict_rows(view);
     if verdicts.is_empty() {

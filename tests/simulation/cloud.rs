@@ -88,6 +88,9 @@ impl Sim {
         if !self.script.judged {
             seen.counts = BySlot::default();
         }
+        if let Some(source) = self.script.course.series.filter(|_| depth.is_full()) {
+            seen.metrics = Some(Box::new(source.tells(&self.world, &self.spec, crate::sim::START)));
+        }
         if depth.is_full() {
             self.remember(&seen);
         }

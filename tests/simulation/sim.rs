@@ -122,6 +122,9 @@ impl Sim {
         let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == script.fleet).unwrap();
         script.adjust(&mut chance, &mut spec);
         spec.idle_size = script.course.idle_size.unwrap_or(spec.idle_size);
+        if let Some(source) = script.course.series {
+            spec.analysis = source.analysis();
+        }
         script.bring_about(&mut world);
         let ground = Ground::new(spec.scope());
         if script.shape != Shape::Weighted {
@@ -491,6 +494,7 @@ impl Sim {
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
+            crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
             if kind == OperationKind::Deploy
                 && let Some(secs) = self.roll_back_after.take()

@@ -42,6 +42,8 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
         Some(Kind::Snapshot) => BakeLook { image, ..nothing },
         Some(Kind::Register) => BakeLook { machines: true, image, ..nothing },
         Some(Kind::Gates) => console(MachineRole::Gate),
+        Some(Kind::Share) => BakeLook { image, shares: progress.image.clone(), ..nothing },
+        Some(Kind::Copy) => BakeLook { copies: Some((plan.image_name.clone(), plan.copy_to.clone())), image, ..nothing },
         Some(Kind::Verify) => BakeLook { machines: true, leftovers: true, image, ..nothing },
     }
 }

@@ -6,6 +6,7 @@ mod eyes;
 mod mind;
 mod plans;
 mod run;
+mod series;
 mod shaped;
 mod slips;
 
