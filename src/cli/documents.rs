@@ -46,15 +46,18 @@ pub(super) struct ImageDoc<'a> {
     fleets: &'a [FleetName],
     servers: u32,
     live: bool,
-    schema: SchemaDoc,
+    schema: SchemaDoc<'a>,
     blocked: Option<BlockDoc<'a>>,
     bake: Option<BakeDoc<'a>>,
 }
 
 #[derive(Serialize)]
-struct SchemaDoc {
+struct SchemaDoc<'a> {
     min: Option<u64>,
     max: Option<u64>,
+    /// Why it cannot be read, where its tags are no range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unclear: Option<&'a Untrusted>,
 }
 
 #[derive(Serialize)]
@@ -100,7 +103,7 @@ impl<'a> ImageDoc<'a> {
             fleets,
             servers,
             live,
-            schema: SchemaDoc { min: image.schema.min, max: image.schema.max },
+            schema: SchemaDoc { min: image.schema.min, max: image.schema.max, unclear: image.schema.unclear.as_ref() },
             blocked: image.blocked.as_ref().map(BlockDoc::new),
             bake: image.bake.as_ref().map(BakeDoc::new),
         }

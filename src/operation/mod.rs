@@ -7,6 +7,7 @@ pub mod bake;
 pub mod bake_progress;
 pub mod build_lines;
 pub mod calls;
+pub mod changes;
 pub mod claim;
 pub mod command;
 pub mod consequence;

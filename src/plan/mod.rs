@@ -3,6 +3,7 @@
 mod analysis;
 pub mod bake;
 pub mod behind;
+pub mod changes;
 pub mod deploy;
 mod drift;
 pub mod estate;

@@ -206,7 +206,9 @@ impl Office {
             Intent::Rollback { to, .. } => crate::plan::rollback::plan(&facts, to.as_deref()),
             Intent::Recycle { .. } => crate::plan::rolling::recycle(&facts),
         };
-        Ok(plan?)
+        let plan = plan?;
+        let changes = self.changes_of(&plan, &facts);
+        Ok(Plan { changes, ..plan })
     }
 
     /// How close a look at an opened fleet is: AWS's engine is asked where it may be at work.

@@ -7,6 +7,7 @@ mod bake_log;
 mod bakery;
 mod base_lag;
 pub mod batch;
+mod changes;
 pub mod cloud;
 pub mod desk;
 pub mod driver;

@@ -99,6 +99,9 @@ struct BakeMachine {
     powers_off: bool,
     silent: bool,
     noise: u32,
+    /// The application its script puts on it, and the version.
+    #[serde(default)]
+    app: Option<(String, String)>,
     stopped: Option<Tick>,
     ended: Option<Tick>,
 }
@@ -337,6 +340,7 @@ impl World {
             powers_off: document.contains("qd_power_off"),
             silent: faults.silent && run.role == MachineRole::Builder,
             noise: faults.noise,
+            app: console::app_of(&document),
             stopped: None,
             ended: None,
         };

@@ -30,4 +30,5 @@ mod proxy;
 mod refusals;
 mod rolling;
 mod routes;
+mod schema;
 mod yard;
