@@ -24,7 +24,7 @@ use quarterdeck::world::{DEFAULT_SEED, Scenario};
 struct Yard {
     office: Arc<Office>,
     world: SimCloud,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 async fn yard() -> Yard {
@@ -39,13 +39,20 @@ async fn yard() -> Yard {
         keymap_file: dir.path().join("keymap.toml"),
         theme_file: dir.path().join("theme.toml"),
         views_file: dir.path().join("views.toml"),
+        recipes_dir: dir.path().join("recipes"),
     };
     let ground = Ground::of(&GlobalOptions::default(), &places);
-    let settings =
-        OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, ground, driver_arguments: Vec::new() };
+    let settings = OfficeSettings {
+        fleets_file: dir.path().join("fleets.toml"),
+        read_only: false,
+        time_scale: 1,
+        ground,
+        profile: None,
+        driver_arguments: Vec::new(),
+    };
     let office = Arc::new(Office::new(Cloud::Sim(cloud.clone()), store, settings));
     office.adopt_declared().await.unwrap();
-    Yard { office, world: cloud, _dir: dir }
+    Yard { office, world: cloud, dir }
 }
 
 impl Yard {
@@ -156,6 +163,35 @@ async fn events_that_are_missing_make_a_store_damaged_not_shorter() {
     file.execute("DELETE FROM events WHERE seq = 2", []).unwrap();
     let error = yard.office.operation(&id).unwrap_err();
     assert!(error.to_string().contains("event 2 is missing"), "{error}");
+}
+
+#[tokio::test]
+async fn a_driver_whose_store_was_deleted_leaves_and_people_are_told() {
+    let yard = yard().await;
+    let told = yard.dir.path().join("told");
+    std::fs::write(&yard.office.settings.fleets_file, format!("notify = [\"/bin/sh\", \"-c\", \"cat >> {}\"]\n", told.display())).unwrap();
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let driver = yard.drive_in_background(&id);
+    yard.until(&id, |view| view.progress.calls.accepted >= 4).await;
+    yard.world.set_speed(1.0).unwrap();
+    std::fs::remove_dir_all(yard.office.store.dir()).unwrap();
+    let error = driver.await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("store.sqlite was deleted or replaced while it was in use"), "{error}");
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(told.contains("\"event\":\"failed\"") && told.contains("was deleted or replaced"), "{told}");
+    assert!(!yard.office.store.dir().exists(), "nothing is made anew in its place");
+}
+
+#[tokio::test]
+async fn a_store_that_another_one_took_the_place_of_is_not_written_to() {
+    let yard = yard().await;
+    let id = yard.confirm(deploy("2.14.0")).await;
+    let file = yard.office.store.dir().join("store.sqlite");
+    std::fs::rename(&file, file.with_extension("old")).unwrap();
+    let other = Store::open(yard.office.store.dir()).unwrap();
+    let error = yard.office.store.take_lease(&id).unwrap_err().to_string();
+    assert!(error.contains("was deleted or replaced"), "{error}");
+    assert!(other.operations(10).unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod gate;
 pub mod hook;
 pub mod host;
+pub mod owner_program;
 pub mod packer;
 pub mod prometheus;
 pub mod sim;

@@ -1,6 +1,6 @@
 //! What a person has to have seen: errors and operations that stopped. They stay until they are read.
 
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::ports::desk::DeskError;
@@ -21,6 +21,8 @@ pub struct Alert {
     pub hint: String,
     /// The fleet it is about.
     pub fleet: Option<FleetName>,
+    /// The bake it is about.
+    pub bake: Option<OperationId>,
     /// How often it happened.
     pub times: u32,
     /// Somebody looked.
@@ -49,9 +51,18 @@ impl Inbox {
 
     /// Adds one. The same again is counted, not listed twice, and only the first time makes it unread.
     pub fn add(&mut self, at: WorldTime, text: impl Into<String>, hint: impl Into<String>, fleet: Option<FleetName>) {
+        self.insert(Alert { id: 0, at, text: escape(&text.into()), hint: escape(&hint.into()), fleet, bake: None, times: 1, read: false });
+    }
+
+    /// Adds one about a bake.
+    pub fn add_bake(&mut self, at: WorldTime, text: impl Into<String>, hint: impl Into<String>, bake: OperationId) {
         let (text, hint) = (escape(&text.into()), escape(&hint.into()));
+        self.insert(Alert { id: 0, at, text, hint, fleet: None, bake: Some(bake), times: 1, read: false });
+    }
+
+    fn insert(&mut self, mut alert: Alert) {
         self.count += 1;
-        let mut alert = Alert { id: self.count, at, text, hint, fleet, times: 1, read: false };
+        alert.id = self.count;
         if let Some(position) = self.alerts.iter().position(|known| known.text == alert.text && known.fleet == alert.fleet) {
             let known = self.alerts.remove(position);
             alert.id = known.id;

@@ -1,9 +1,11 @@
 //! What only a bake tells, as plain lines.
 
+use crate::bake::marker::Marker;
 use crate::bake::signal::{Outcome, Part, Said, Signal, TaskOutcome};
-use crate::domain::bake::{Leftover, MachineRole};
+use crate::domain::bake::Leftover;
+use crate::domain::ids::OperationId;
 use crate::domain::text::{Untrusted, escape};
-use crate::operation::bake::BakeEvent;
+use crate::operation::bake::{BakeEvent, BakePlan};
 use crate::operation::work::Work;
 
 /// So many tasks of one look are named on a line.
@@ -19,7 +21,7 @@ pub fn bake_words<P: Work>(plan: &P, event: &BakeEvent) -> Option<String> {
         }
         BakeEvent::MachineGone { id, role } => format!("{} {id} is gone", role.word()),
         BakeEvent::Said { role, signals, .. } => {
-            let mut said: Vec<String> = signals.iter().filter_map(|signal| said_words(plan, *role, signal)).collect();
+            let mut said: Vec<String> = signals.iter().filter_map(|signal| said_words(plan, role.word(), &signal.said)).collect();
             said.extend(tasks_words(signals));
             said.extend(warnings_words(signals));
             return (!said.is_empty()).then(|| escape(&said.join("; ")));
@@ -38,6 +40,15 @@ pub fn bake_words<P: Work>(plan: &P, event: &BakeEvent) -> Option<String> {
         BakeEvent::Kept { id, until } => format!("builder {id} is kept until {}", until.rfc3339()),
     };
     Some(escape(&text))
+}
+
+/// What a marker line of the log says, in words; none if it is not a whole one of this bake.
+#[must_use]
+pub fn marker_words(plan: &BakePlan, line: &str) -> Option<String> {
+    let marker = Marker::find(line, &OperationId::new(&plan.mark))?;
+    let said = Said::from(marker.said);
+    let clock = marker.at.clock();
+    said_words(plan, "the instance", &said).map(|words| escape(&format!("{clock} {words}")))
 }
 
 fn percent_words(percent: Option<u8>) -> String {
@@ -95,9 +106,9 @@ const fn task_word(outcome: TaskOutcome) -> &'static str {
     }
 }
 
-fn said_words<P: Work>(plan: &P, role: MachineRole, signal: &Signal) -> Option<String> {
+fn said_words<P: Work>(plan: &P, who: &str, said: &Said) -> Option<String> {
     let name = |part: Part| plan.part_name(part).unwrap_or_else(|| "?".to_owned());
-    let text = match &signal.said {
+    let text = match said {
         Said::Began { part } => format!("{}: started", name(*part)),
         Said::Ended { part, outcome, exit, took } => {
             let took = took.map_or_else(String::new, |took| format!(" after {took}"));
@@ -105,10 +116,12 @@ fn said_words<P: Work>(plan: &P, role: MachineRole, signal: &Signal) -> Option<S
             format!("{}: {}{took}{exit}", name(*part), outcome_word(*outcome))
         }
         Said::Reason { part, why } => format!("{}: {}", name(*part), why.shown()),
-        Said::Booted => format!("{} has booted", role.word()),
+        Said::Booted => format!("{who} has booted"),
         Said::Lost { lines } => format!("… {lines} lines lost …"),
-        Said::Done { outcome, .. } => format!("{}: all {}", role.word(), outcome_word(*outcome)),
-        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } => return None,
+        Said::Done { outcome, .. } => format!("{who}: all {}", outcome_word(*outcome)),
+        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {
+            return None;
+        }
     };
     Some(text)
 }

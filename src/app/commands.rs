@@ -1,5 +1,6 @@
 //! Every command, once: where it can be pressed, under which name. Footer, help, palette and key map read this table.
 
+use super::bake_sheet::BakeState;
 use super::model::{Model, Screen};
 use super::sheet::{Sheet, Subject};
 
@@ -60,6 +61,9 @@ pub enum CommandId {
     Scope,
     Freeze,
     Choose,
+    Bakes,
+    Bake,
+    Rebake,
 }
 
 /// Where a command can be pressed.
@@ -83,6 +87,10 @@ pub enum Place {
     Sheet,
     /// An opened image.
     Image,
+    /// All bakes.
+    Bakes,
+    /// An opened bake.
+    Bake,
     /// A picker.
     Picker,
     /// The copy menu.
@@ -142,6 +150,8 @@ const EVERYWHERE: &[Place] = &[
     Place::Fleet,
     Place::Page,
     Place::Image,
+    Place::Bakes,
+    Place::Bake,
     Place::Activity,
     Place::Alerts,
     Place::Sources,
@@ -152,16 +162,32 @@ const EVERYWHERE: &[Place] = &[
 ];
 const ACTING: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Alerts];
 const DEPLOYING: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Alerts, Place::Image];
-const VIEWS: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
-const LOOKED_UP: &[Place] =
-    &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help, Place::Sheet];
-const COPIED: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sheet];
+const VIEWS: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Bakes, Place::Bake, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
+const LOOKED_UP: &[Place] = &[
+    Place::Main,
+    Place::Fleet,
+    Place::Page,
+    Place::Image,
+    Place::Bakes,
+    Place::Bake,
+    Place::Activity,
+    Place::Alerts,
+    Place::Sources,
+    Place::Help,
+    Place::Sheet,
+];
+const COPIED: &[Place] =
+    &[Place::Main, Place::Fleet, Place::Page, Place::Image, Place::Bakes, Place::Bake, Place::Activity, Place::Alerts, Place::Sheet];
 const DESCRIBED: &[Place] = &[Place::Main, Place::Fleet, Place::Page];
-const WIDENED: &[Place] = &[Place::Main, Place::Fleet, Place::Activity];
+const WIDENED: &[Place] = &[Place::Main, Place::Fleet, Place::Bake, Place::Activity];
+const STOPPING: &[Place] = &[Place::Main, Place::Fleet, Place::Page, Place::Alerts, Place::Bakes, Place::Bake];
+const BAKING: &[Place] = &[Place::Main, Place::Image, Place::Bakes, Place::Bake];
 const REHEARSING: &[Place] = &[Place::Fleet, Place::Sheet];
-const SEARCHED: &[Place] = &[Place::Main, Place::Activity, Place::Help];
-const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Activity, Place::Alerts, Place::Help];
-const OPENED: &[Place] = &[Place::Fleet, Place::Page, Place::Image, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
+const SEARCHED: &[Place] = &[Place::Main, Place::Bake, Place::Activity, Place::Help];
+const OPENING: &[Place] = &[Place::Main, Place::Image, Place::Bakes, Place::Bake, Place::Activity, Place::Alerts, Place::Help];
+const OPENED: &[Place] =
+    &[Place::Fleet, Place::Page, Place::Image, Place::Bakes, Place::Bake, Place::Activity, Place::Alerts, Place::Sources, Place::Help];
 
 macro_rules! command {
     ($id:ident, $name:literal, $label:literal, $group:ident, $places:expr, $footer:literal, $about:literal) => {
@@ -173,17 +199,27 @@ macro_rules! command {
 pub const COMMANDS: &[Command] = &[
     command!(Deploy, "deploy", "deploy", Change, DEPLOYING, 2, "deploy an image to the fleet"),
     command!(Rollback, "roll_back", "roll back", Change, ACTING, 3, "roll the fleet back to its last known good release"),
-    command!(BackOut, "back_out", "back out", Change, ACTING, 4, "back an unfinished deploy out: traffic to stable now"),
+    command!(BackOut, "back_out", "back out", Change, STOPPING, 4, "back an unfinished deploy out: traffic to stable now; or end a bake"),
     command!(Promote, "promote", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
     command!(Pause, "pause", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
-    command!(TakeOver, "take_over", "take over", Change, ACTING, 4, "start a driver for an operation that has none"),
+    command!(TakeOver, "take_over", "take over", Change, STOPPING, 4, "start a driver for an operation that has none"),
     command!(Recycle, "recycle", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
+    command!(Bake, "bake", "bake", Change, BAKING, 12, "bake an image from a recipe of yours"),
+    command!(Rebake, "rebake", "bake what is behind", Change, &[Place::Bakes], 6, "bake every image anew that is behind its base, in waves"),
     command!(Freeze, "freeze", "freeze", Change, ACTING, 14, "let no new deploy go forward for a while, or lift that"),
     command!(Confirm, "confirm", "yes, do it", Sheet, &[Place::Sheet], 1, "do what the sheet says; enter does nothing there"),
     command!(Cancel, "cancel", "cancel", Sheet, &[Place::Sheet, Place::Picker], 2, "close the sheet or the list; nothing is changed"),
     command!(Reason, "reason", "reason", Sheet, &[Place::Sheet], 3, "type why; it is recorded"),
     command!(Name, "type_name", "type name", Sheet, &[Place::Sheet], 4, "type the fleet's name, where the risk asks for it"),
-    command!(OtherTarget, "other_target", "change", Sheet, &[Place::Sheet], 5, "choose another target of a rollback, another length of a freeze"),
+    command!(
+        OtherTarget,
+        "other_target",
+        "change",
+        Sheet,
+        &[Place::Sheet],
+        5,
+        "another target of a rollback, another length of a freeze, a bake despite an image"
+    ),
     command!(Scope, "scope", "scope", Sheet, &[Place::Sheet], 6, "freeze this fleet, or all of them"),
     command!(PlanAgain, "plan_again", "plan again", Sheet, &[Place::Sheet], 6, "make the plan again from fresh facts"),
     command!(Choose, "choose", "choose", Sheet, &[Place::Picker, Place::Menu], 1, "choose what is under the cursor: an image opens its plan sheet"),
@@ -207,19 +243,28 @@ pub const COMMANDS: &[Command] = &[
     ),
     command!(Rehearse, "rehearse", "rehearse", Look, REHEARSING, 11, "try the way back out up to its first write: changes nothing"),
     command!(Filter, "filter", "filter", Look, SEARCHED, 7, "show only rows that hold a text; !text those that do not; state:canary"),
-    command!(NextMatch, "next_match", "next", Look, SEARCHED, 0, "to the next match; without a filter, to the next that is not as it should be"),
+    command!(
+        NextMatch,
+        "next_match",
+        "next",
+        Look,
+        SEARCHED,
+        0,
+        "to the next match; without a filter, to the next that is not as it should be or warns"
+    ),
     command!(PreviousMatch, "previous_match", "previous", Look, SEARCHED, 0, "to the one before"),
     command!(Sort, "sort", "sort", Look, &[Place::Main], 14, "sort fleets by name, state, way back; images by age or servers"),
     command!(Wide, "wide", "wide", Look, WIDENED, 15, "the pane over the whole width, servers by name, long lines whole; and back"),
     command!(Describe, "describe", "describe", Look, DESCRIBED, 15, "how the fleet is set up: groups, route, steps, alarms, releases"),
     command!(Log, "log", "log", Look, DESCRIBED, 15, "every event and call of the fleet's operation"),
     command!(Metrics, "metrics", "metrics", Look, DESCRIBED, 15, "requests, errors and verdicts of the fleet's operation"),
-    command!(Follow, "follow", "follow", Look, &[Place::Activity], 0, "stay on this event, or follow the newest again"),
-    command!(NextPane, "next_pane", "pane", Look, &[Place::Main], 8, "to the next pane"),
+    command!(Follow, "follow", "follow", Look, &[Place::Bake, Place::Activity], 8, "stay on this event or line, or follow the newest again"),
+    command!(NextPane, "next_pane", "pane", Look, &[Place::Main, Place::Bakes], 8, "to the next pane"),
     command!(ImagesPane, "images_pane", "images", Look, &[Place::Main], 0, "to the images"),
     command!(FleetsPane, "fleets_pane", "fleets", Look, &[Place::Main], 0, "to the fleets"),
     command!(OperationsPane, "operations_pane", "operations", Look, &[Place::Main], 0, "to the operations at work"),
     command!(ActivityPane, "activity_pane", "events", Look, &[Place::Main], 0, "to the newest events"),
+    command!(Bakes, "bakes", "bakes", Look, VIEWS, 13, "bakes and recipes: what is baked, and what is behind its base"),
     command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
     command!(Sources, "sources", "sources", Look, VIEWS, 0, "where everything comes from and how old it is, the call budget, settings"),
@@ -270,6 +315,8 @@ const fn of_view(screens: &[Screen]) -> Place {
         [.., Screen::Fleet(_)] => Place::Fleet,
         [.., Screen::Page(..)] => Place::Page,
         [.., Screen::Image(_)] => Place::Image,
+        [.., Screen::Bakes] => Place::Bakes,
+        [.., Screen::Bake(_) | Screen::BakeLog(_)] => Place::Bake,
         [.., Screen::Activity] => Place::Activity,
         [.., Screen::Alerts] => Place::Alerts,
         [.., Screen::Sources] => Place::Sources,
@@ -293,9 +340,13 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
     let Some(sheet) = &model.sheet else { return true };
     match id {
         CommandId::Name => sheet.needs_name(),
-        CommandId::OtherTarget => super::sheet_keys::is_rollback(sheet) || puts_freeze(sheet),
+        CommandId::OtherTarget => {
+            super::sheet_keys::is_rollback(sheet)
+                || puts_freeze(sheet)
+                || matches!(&sheet.subject, Subject::Bake(order) if order.force || matches!(order.state, BakeState::Reuse { .. }))
+        }
         CommandId::Scope => puts_freeze(sheet),
-        CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. }),
+        CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. } | Subject::Bake(_)),
         CommandId::Rehearse => super::sheet_keys::is_rollback(sheet),
         _ => true,
     }

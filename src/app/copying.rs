@@ -1,5 +1,7 @@
 //! The copy menu: what of this place can be put into the clipboard.
 
+use super::bake_log;
+use super::baking;
 use super::events;
 use super::lines::event_line;
 use super::model::{Model, Pane, Screen};
@@ -9,6 +11,7 @@ use super::timeline;
 use crate::domain::group::Health;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::{escape, shell_word};
+use crate::operation::bake::BakeView;
 use crate::operation::calls::planned_calls;
 use crate::operation::event::Event;
 use crate::operation::plan::Plan;
@@ -17,6 +20,9 @@ use crate::operation::status::FleetStatus;
 
 /// Most servers whose session line is offered.
 const SERVERS: usize = 5;
+
+/// Most lines of a log that are offered.
+const LOG_LINES: usize = 200;
 
 /// Something that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,7 @@ pub fn menu(model: &Model) -> Option<CopyMenu> {
         (Some(sheet), _) => of_sheet(sheet),
         (None, Screen::Activity) => of_activity(model),
         (None, Screen::Main) if model.pane == Pane::Activity => of_activity(model),
+        (None, Screen::Bakes | Screen::Bake(_) | Screen::BakeLog(_)) => baking::in_front(model).map(|view| of_bake(model, view)).unwrap_or_default(),
         (None, Screen::Alerts) => of_alerts(model),
         (None, Screen::Image(id)) => of_image(model, id),
         (None, Screen::Main) if model.pane == Pane::Images => model.image.as_ref().map(|id| of_image(model, id)).unwrap_or_default(),
@@ -113,6 +120,23 @@ fn of_activity(model: &Model) -> Vec<Copyable> {
     items
 }
 
+fn of_bake(model: &Model, view: &BakeView) -> Vec<Copyable> {
+    let id = &view.operation.id;
+    let mut items = vec![item("operation", id.to_string()), item("command: watch", format!("qd watch {id}"))];
+    items.push(item("command: abort", format!("qd abort {id}")));
+    items.extend(view.progress.image.as_ref().map(|image| item("image id", image.to_string())));
+    items.push(item("image name", &view.operation.plan.image_name));
+    let log = &model.baking.log;
+    if bake_log::shown(model).is_some() && log.log.lines() > 0 {
+        let line = |at: usize| log.log.line(at).map(|text| text.shown()).unwrap_or_default();
+        let end = log.line() + 1;
+        let last: Vec<String> = (end.saturating_sub(LOG_LINES)..end).map(line).collect();
+        items.insert(0, item("this line", line(log.line())));
+        items.insert(1, lines("the lines up to it", last.join("\n")));
+    }
+    items
+}
+
 fn of_alerts(model: &Model) -> Vec<Copyable> {
     let line = |alert: &super::alert::Alert| format!("{} {} ({})", alert.at.clock(), alert.text, alert.hint);
     let Some(selected) = model.selected_alert() else { return Vec::new() };
@@ -124,6 +148,8 @@ fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
     match &sheet.subject {
         Subject::Plan { intent, .. } => sheet.plan().map(|plan| of_plan(plan, &intent.command(&plan.to.label()))).unwrap_or_default(),
         Subject::Freeze(freezing) => vec![item("command", freezing.command())],
+        Subject::Bake(order) => vec![item("command", order.command())],
+        Subject::Rebake(rebake) => vec![item("command", rebake.command())],
         Subject::Command(errand) => vec![item("command", errand.ask.command(&errand.operation))],
         Subject::Batch(batch) => {
             let fleets: Vec<String> = batch.orders().iter().map(|(intent, _)| shell_word(intent.fleet().as_str())).collect();

@@ -1,9 +1,12 @@
 //! What the screen wants from outside, as values. Nothing happens until the runtime does it.
 
+use std::path::PathBuf;
+
 use super::sheet::Errand;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
+use crate::operation::bake::BakePlan;
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
@@ -28,6 +31,54 @@ pub enum Effect {
     ReadOperations {
         /// The request.
         no: u64,
+    },
+    /// Read bakes and their events from the store.
+    ReadBakes {
+        /// The request.
+        no: u64,
+    },
+    /// Read what the log of a bake has from this byte on.
+    ReadBakeLog {
+        /// The request.
+        no: u64,
+        /// The bake.
+        id: OperationId,
+        /// From here, in bytes.
+        from: u64,
+    },
+    /// Read the recipes, and which images are behind their base.
+    ReadRecipes {
+        /// The request.
+        no: u64,
+    },
+    /// Make the plan of a bake; changes nothing.
+    PlanBake {
+        /// The request.
+        no: u64,
+        /// The recipe.
+        file: PathBuf,
+        /// Also if there is an image of the same inputs.
+        force: bool,
+    },
+    /// Confirm the plan of a bake. Only `y` on a sheet makes this.
+    BeginBake {
+        /// The request.
+        no: u64,
+        /// The plan the person read.
+        plan: Box<BakePlan>,
+        /// Why.
+        reason: Option<Untrusted>,
+    },
+    /// Bake what is behind its base anew, in waves. Only `y` on a sheet makes this.
+    Rebake {
+        /// The request.
+        no: u64,
+        /// The recipes.
+        recipes: Vec<PathBuf>,
+        /// So many at once.
+        wave: u16,
+        /// Why.
+        reason: Option<Untrusted>,
     },
     /// Read what the screen stands on: files, environment, the call budget.
     ReadSources {
@@ -155,6 +206,8 @@ impl Effect {
                 | Self::CommandMany { .. }
                 | Self::Freeze { .. }
                 | Self::Unfreeze { .. }
+                | Self::BeginBake { .. }
+                | Self::Rebake { .. }
         )
     }
 }

@@ -36,6 +36,7 @@ pub fn header() -> Header {
         place: "SIM x10".into(),
         account: Some("123456789012".into()),
         caller: Some("arn:aws:sts::123456789012:assumed-role/release-op/op-1".into()),
+        simulated: false,
         read_only: false,
         credentials_end: Some(NOW.plus(Millis::mins(42))),
         time_scale: 1,
@@ -67,6 +68,7 @@ fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {
             tags: [("qd:app", app.to_owned()), ("qd:version", version.to_owned()), ("qd:commit", format!("c{}", version.replace('.', "")))]
                 .map(|(key, value)| (key.to_owned(), value.as_str().into()))
                 .into(),
+            origin: crate::domain::image::ImageOrigin::default(),
         },
         fleets: Vec::new(),
         servers: 0,
@@ -87,7 +89,7 @@ fn baking(mut status: ImageStatus) -> ImageStatus {
 }
 
 fn blocked(mut status: ImageStatus) -> ImageStatus {
-    status.image.blocked = Some(Block { reason: "CVE-2026-1181".into(), by: Some("op-2".into()), at: None });
+    status.image.blocked = Some(Block { reason: "CVE-2026-1181".into(), by: Some("op-2".into()), at: None, inherited_from: None });
     status
 }
 
@@ -376,6 +378,7 @@ pub fn deploy_plan() -> Plan {
         suspends: Vec::new(),
         source: None,
         gates: Vec::new(),
+        schema: None,
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),
@@ -403,7 +406,7 @@ pub fn rollback_plan() -> Plan {
     }
 }
 
-fn who() -> Who {
+pub fn who() -> Who {
     Who { caller: "arn:aws:sts::123456789012:assumed-role/release-op/op-1".into(), user: "ada".into(), host: "bastion-1".into(), from: None }
 }
 
@@ -492,6 +495,7 @@ pub fn model_with(view: Option<OperationView>, width: u16, height: u16) -> Model
         let (no, reply) = match effect {
             crate::app::Effect::ReadEstate { no } => (no, Reply::Estate(Ok(Box::new(estate.clone())))),
             crate::app::Effect::ReadOperations { no } => (no, Reply::Operations(Ok(view.clone().into_iter().collect()))),
+            crate::app::Effect::ReadBakes { no } => (no, Reply::Bakes(Ok(Vec::new()))),
             other => panic!("{other:?}"),
         };
         let _ = crate::app::update(&mut model, Message::Reply { no, reply });

@@ -1,5 +1,8 @@
 //! What a key does.
 
+use super::bake_log;
+use super::bake_sheet;
+use super::baking::{self, BakesPane};
 use super::batch;
 use super::commands::{self, CommandId, Place};
 use super::copying;
@@ -18,7 +21,7 @@ use super::prospects::{ask_of, commanded, hindrance};
 use super::rows;
 use super::sheet::{Sheet, Subject};
 use super::sheet_keys;
-use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::time::BootTime;
 use crate::operation::intent::Intent;
 
@@ -91,8 +94,7 @@ fn go(model: &mut Model, target: Target) -> Vec<Effect> {
         }
         Target::Image(image) => {
             sheet_keys::leave(model);
-            open_image(model, image);
-            Vec::new()
+            open_image(model, image)
         }
         Target::View(name) => {
             sheet_keys::leave(model);
@@ -160,11 +162,16 @@ pub fn open_menu(model: &mut Model) {
     }
 }
 
-/// Shows one image.
-fn open_image(model: &mut Model, image: ImageId) {
+/// Shows one image; one that is still being baked by its bake.
+fn open_image(model: &mut Model, image: ImageId) -> Vec<Effect> {
+    let bake = model.baking.of_image(&image).filter(|view| !view.state().is_final()).map(|view| view.operation.id.clone());
+    if let Some(id) = bake {
+        return open_bake(model, id);
+    }
     model.fleet = image::fleet(model, &image).cloned().or_else(|| model.fleet.take());
     model.image = Some(image.clone());
     go_to(model, Screen::Image(image));
+    Vec::new()
 }
 
 /// The list on the screen, if it is filtered: escape widens it again before it leaves.
@@ -179,7 +186,13 @@ fn clear_filter(model: &mut Model, list: List) {
 
 fn edit_filter(model: &mut Model, list: List, key: Key) {
     match model.filters.of_mut(list).press(key) {
-        Edited::Done => model.typing = None,
+        Edited::Done => {
+            model.typing = None;
+            if list == List::Log && !model.filters.log.text().is_empty() {
+                // Who follows the end wants the newest match.
+                bake_log::jump(model, model.baking.log.at.is_none());
+            }
+        }
         Edited::Left => {
             model.typing = None;
             clear_filter(model, list);
@@ -199,6 +212,16 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Rollback => return rollback(model),
         CommandId::Mark => mark(model),
         CommandId::Rehearse => return rehearse(model),
+        CommandId::BackOut | CommandId::TakeOver if baking::is_open(model) => bake_sheet::open_errand(model, id),
+        CommandId::Bake => return bake(model),
+        CommandId::Rebake => bake_sheet::open_rebake(model),
+        CommandId::Bakes => {
+            if model.baking.views.is_empty() {
+                model.baking.pane = BakesPane::Recipes;
+            }
+            show(model, Screen::Bakes);
+            return polling::due(model);
+        }
         CommandId::BackOut if several(model) => {
             if let Some(batch) = batch::back_outs(model) {
                 return sheet_keys::open_batch(model, batch);
@@ -230,6 +253,10 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         }
         CommandId::OnlyMine => model.shown.mine = !model.shown.mine,
         CommandId::Copy => open_menu(model),
+        CommandId::NextPane if model.screen() == &Screen::Bakes => {
+            let other = if model.baking.pane == BakesPane::Bakes { BakesPane::Recipes } else { BakesPane::Bakes };
+            model.baking.pane = other;
+        }
         CommandId::NextPane => moving::focus(model, moving::next_pane(model)),
         CommandId::ImagesPane => moving::focus(model, Pane::Images),
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
@@ -344,6 +371,16 @@ fn back(model: &mut Model) {
 
 fn open(model: &mut Model) -> Vec<Effect> {
     match model.screen() {
+        Screen::Bakes => return open_listed(model),
+        Screen::Bake(id) => {
+            let log = Screen::BakeLog(id.clone());
+            go_to(model, log);
+            return Vec::new();
+        }
+        Screen::BakeLog(_) => {
+            back(model);
+            return Vec::new();
+        }
         Screen::Help => return rows::selected_command(model).map(|command| run_below(model, command.id)).unwrap_or_default(),
         Screen::Activity => {
             let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
@@ -354,12 +391,14 @@ fn open(model: &mut Model) -> Vec<Effect> {
             return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
         }
         Screen::Main if model.pane == Pane::Images => {
-            if let Some(image) = model.image.clone() {
-                open_image(model, image);
-            }
-            return Vec::new();
+            return model.image.clone().map(|image| open_image(model, image)).unwrap_or_default();
         }
         _ => {}
+    }
+    let baked = model.selected_alert().filter(|_| model.screen() == &Screen::Alerts).and_then(|alert| alert.bake.clone());
+    if let Some(id) = baked {
+        model.inbox.mark_read();
+        return open_bake(model, id);
     }
     let Some(fleet) = model.acting_fleet().cloned() else {
         // What is about no fleet is about a source.
@@ -372,6 +411,47 @@ fn open(model: &mut Model) -> Vec<Effect> {
         model.inbox.mark_read();
     }
     open_fleet(model, fleet)
+}
+
+/// Shows a bake and reads its log.
+pub fn open_bake(model: &mut Model, id: OperationId) -> Vec<Effect> {
+    model.baking.selected = Some(id.clone());
+    if model.screen() != &Screen::Bake(id.clone()) {
+        go_to(model, Screen::Bake(id));
+    }
+    bake_log::settle(model);
+    polling::due(model)
+}
+
+/// Opens the bake under the cursor, or the newest one of the recipe under it.
+fn open_listed(model: &mut Model) -> Vec<Effect> {
+    let found = match model.baking.pane {
+        BakesPane::Bakes => model.baking.chosen(),
+        BakesPane::Recipes => {
+            let recipe = model.baking.chosen_recipe().and_then(|known| known.recipe.as_ref().ok());
+            recipe.and_then(|recipe| model.baking.of_recipe(&recipe.name))
+        }
+    };
+    match found.map(|view| view.operation.id.clone()) {
+        Some(id) => open_bake(model, id),
+        None => {
+            model.notice = Some(format!("Nothing was baked of it from here yet: {} bakes it", model.keymap.first(CommandId::Bake)));
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the sheet of a new bake; where no recipe is in front, the recipes.
+fn bake(model: &mut Model) -> Vec<Effect> {
+    if let Some(effects) = bake_sheet::open(model) {
+        return effects;
+    }
+    if model.screen() != &Screen::Bakes {
+        go_to(model, Screen::Bakes);
+    }
+    model.baking.pane = BakesPane::Recipes;
+    model.notice = Some(format!("Choose a recipe: {} bakes it", model.keymap.first(CommandId::Bake)));
+    polling::due(model)
 }
 
 /// Shows a fleet and reads it closely.

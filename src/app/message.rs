@@ -1,8 +1,10 @@
 //! Everything that can happen to the screen.
 
+use super::baking::Lane;
 use super::key::Key;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::time::BootTime;
+use crate::operation::bake::{BakeAnswer, BakeView};
 use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
@@ -30,6 +32,8 @@ pub enum Message {
     },
     /// Time passed.
     Tick,
+    /// Nothing else happens: what can be done in small pieces goes on.
+    Work,
     /// What became of something the person asked for and nothing waits for.
     Told(String),
     /// The store has something new.
@@ -54,6 +58,16 @@ pub enum Reply {
     Fleet(FleetName, Result<Box<FleetDetail>, DeskError>),
     /// Operations, newest first.
     Operations(Result<Vec<OperationView>, DeskError>),
+    /// Bakes, newest first.
+    Bakes(Result<Vec<BakeView>, DeskError>),
+    /// What the log of a bake has from this byte on.
+    BakeLog(OperationId, u64, Result<Vec<u8>, DeskError>),
+    /// Recipes, and which images are behind their base.
+    Recipes(Result<Box<Lane>, DeskError>),
+    /// The plan of a bake, or what makes one needless.
+    BakePlanned(Result<BakeAnswer, DeskError>),
+    /// A confirmed bake's operation.
+    BakeBegun(Result<OperationId, DeskError>),
     /// What the screen stands on.
     Sources(Result<Box<Sources>, DeskError>),
     /// A plan.

@@ -5,7 +5,13 @@
 
 pub mod age;
 pub mod alert;
+#[cfg(test)]
+pub(crate) mod bake_fixture;
 pub mod bake_lines;
+pub mod bake_log;
+pub mod bake_replies;
+pub mod bake_sheet;
+pub mod baking;
 pub mod batch;
 pub mod colours;
 pub mod commands;

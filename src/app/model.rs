@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
 use super::alert::Inbox;
+use super::baking::Baking;
 use super::colours;
 use super::commands::CommandId;
 use super::copying::CopyMenu;
@@ -59,6 +60,12 @@ pub enum Screen {
     Page(FleetName, Page),
     /// One image: where it comes from, where it runs, what it changes.
     Image(ImageId),
+    /// All bakes, and which images are behind their base.
+    Bakes,
+    /// One bake: its steps and its log.
+    Bake(OperationId),
+    /// The log of a bake over the whole screen.
+    BakeLog(OperationId),
     /// Events of all operations.
     Activity,
     /// Errors and operations that stopped.
@@ -114,6 +121,8 @@ pub enum List {
     Activity,
     /// Commands, in the help.
     Help,
+    /// Lines of a bake's log: none is hidden, they are jumped to.
+    Log,
 }
 
 /// What each list is filtered by.
@@ -127,6 +136,8 @@ pub struct Filters {
     pub activity: Field,
     /// Commands.
     pub help: Field,
+    /// What is searched in the log of a bake.
+    pub log: Field,
 }
 
 impl Filters {
@@ -138,6 +149,7 @@ impl Filters {
             List::Fleets => &self.fleets,
             List::Activity => &self.activity,
             List::Help => &self.help,
+            List::Log => &self.log,
         }
     }
 
@@ -148,6 +160,7 @@ impl Filters {
             List::Fleets => &mut self.fleets,
             List::Activity => &mut self.activity,
             List::Help => &mut self.help,
+            List::Log => &mut self.log,
         }
     }
 }
@@ -275,6 +288,8 @@ pub struct Model {
     pub operations: Vec<OperationView>,
     /// Operations were read at least once.
     pub operations_read: bool,
+    /// Bakes and recipes.
+    pub baking: Baking,
     /// Errors and operations that stopped.
     pub inbox: Inbox,
     /// The last answer to a key, until the next key.
@@ -338,6 +353,7 @@ impl Model {
             sources: None,
             operations: Vec::new(),
             operations_read: false,
+            baking: Baking::default(),
             inbox: Inbox::default(),
             notice: None,
             credentials_gone: None,
@@ -378,6 +394,7 @@ impl Model {
             (Screen::Main, Pane::Activity) => Some(List::Activity),
             (Screen::Activity, _) => Some(List::Activity),
             (Screen::Help, _) => Some(List::Help),
+            (Screen::Bake(_) | Screen::BakeLog(_), _) => Some(List::Log),
             _ => None,
         }
     }
@@ -415,6 +432,7 @@ impl Model {
             Some(Screen::Fleet(name) | Screen::Page(name, _)) => Some(name),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
             Some(Screen::Image(id)) => super::image::fleet(self, id),
+            Some(Screen::Bakes | Screen::Bake(_) | Screen::BakeLog(_)) => None,
             _ => self.fleet.as_ref(),
         }
     }

@@ -1,5 +1,7 @@
 //! Moving the cursor, in whatever list has it.
 
+use super::bake_log;
+use super::baking;
 use super::commands::CommandId;
 use super::events;
 use super::image;
@@ -38,6 +40,8 @@ fn move_by(model: &mut Model, by: isize) {
         Screen::Alerts => move_alert(model, by),
         Screen::Sources => scroll(model, by, PAGE_LINES),
         Screen::Page(..) => scroll(model, by, PAGE_LINES),
+        Screen::Bakes => baking::move_by(model, by),
+        Screen::Bake(_) | Screen::BakeLog(_) => bake_log::move_by(model, by),
         Screen::Activity => move_event(model, by),
         Screen::Help => move_command(model, by),
         Screen::Image(id) => model.fleet = image::fleet_at_offset(model, id, by),
@@ -105,6 +109,9 @@ pub const fn next_pane(model: &Model) -> Pane {
 
 /// Stays on the event that is the newest now, or follows the newest again.
 pub fn follow(model: &mut Model) {
+    if bake_log::shown(model).is_some() {
+        return bake_log::follow(model);
+    }
     let newest = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq));
     model.event = if model.event.is_some() { None } else { newest };
     model.notice = Some(if model.event.is_none() { "Following the newest event" } else { "Staying on this event" }.to_owned());
@@ -171,6 +178,7 @@ pub fn focus(model: &mut Model, pane: Pane) {
 /// Goes to the next fleet or image that passes the filter, round the end; without a filter, to the next fleet that is not as it should be.
 pub fn next_match(model: &mut Model, backwards: bool) {
     match model.screen() {
+        Screen::Bake(_) | Screen::BakeLog(_) => bake_log::jump(model, backwards),
         Screen::Main => next_row(model, backwards),
         Screen::Activity => next_event(model, backwards),
         _ => move_by(model, if backwards { -1 } else { 1 }),

@@ -1,11 +1,13 @@
 //! What needs a person, why an operation waits and what happens next: on the screen of anything that does not simply run.
 
 use super::age::{about, countdown, stepped};
+use super::baking;
 use super::commands::CommandId;
 use super::keymap::Keymap;
 use super::model::Model;
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::bake::BakeView;
 use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
@@ -69,6 +71,10 @@ fn next(view: &OperationView, now: WorldTime, keymap: &Keymap) -> String {
     match view.state() {
         OperationState::Planned => "Next: its driver takes the lease; if none does, it ends with nothing changed".to_owned(),
         OperationState::Running => running_next(view, keymap),
+        OperationState::Holding if !plan.kind.backs_out() => {
+            let until = left.map_or_else(String::new, |left| format!("{} in {left}: ", plan.kind.at_deadline()));
+            format!("{until}it goes on by itself once what it holds for is put right; {roll_back} and {deploy} take the wheel")
+        }
         OperationState::Holding => match left {
             Some(left) => format!("Backs out in {left} unless {promote} promotes, {back_out} backs out now, or {pause} pauses"),
             None => format!("Stays so until {promote} promotes, {back_out} backs out, or {pause} pauses"),
@@ -117,7 +123,13 @@ pub fn most_urgent(model: &Model) -> Option<Need> {
         let lasting = lasting(model.clock.world.since(since));
         return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}: last known state, actions are off") });
     }
-    stopped(model).or_else(|| unreachable_cloud(model))
+    stopped(model).or_else(|| driverless_bake(model)).or_else(|| unreachable_cloud(model))
+}
+
+fn driverless_bake(model: &Model) -> Option<Need> {
+    let view = model.baking.unfinished().find(|view| is_bake_abandoned(view, model.clock.world))?;
+    let take_over = model.keymap.first(CommandId::TakeOver);
+    Some(Need { fleet: None, text: format!("bake {} has no driver: {take_over} takes it over", baking::name(view)) })
 }
 
 fn stopped(model: &Model) -> Option<Need> {
@@ -125,7 +137,11 @@ fn stopped(model: &Model) -> Option<Need> {
     let urgency = |view: &&OperationView| (rank(view, now), view.progress.deadline.map_or(i64::MAX, |deadline| deadline.0));
     let view = model.operations.iter().filter(|view| rank(view, now) < 9).min_by_key(urgency)?;
     let operation = &view.operation;
-    let left = view.progress.deadline.map(|deadline| format!(", backs out in {}", countdown(deadline.since(model.clock.world)))).unwrap_or_default();
+    let left = view
+        .progress
+        .deadline
+        .map(|deadline| format!(", {} in {}", operation.plan.kind.at_deadline(), countdown(deadline.since(model.clock.world))))
+        .unwrap_or_default();
     let what = match rank(view, now) {
         3 => format!("has no driver: {} takes it over", model.keymap.first(CommandId::TakeOver)),
         _ => format!("{}{left}: {}", state_word(view.state()).to_uppercase(), view.progress.reason),
@@ -136,6 +152,13 @@ fn stopped(model: &Model) -> Option<Need> {
 /// Nobody drives it, though somebody should. One that was just confirmed has no driver yet.
 #[must_use]
 pub fn is_abandoned(view: &OperationView, now: WorldTime) -> bool {
+    let waits_for_its_first = view.state() == OperationState::Planned && now.since(view.operation.created_at) < FIRST_DRIVER;
+    !view.driver_alive && !view.state().is_final() && !waits_for_its_first
+}
+
+/// The same of a bake.
+#[must_use]
+pub fn is_bake_abandoned(view: &BakeView, now: WorldTime) -> bool {
     let waits_for_its_first = view.state() == OperationState::Planned && now.since(view.operation.created_at) < FIRST_DRIVER;
     !view.driver_alive && !view.state().is_final() && !waits_for_its_first
 }

@@ -1,5 +1,6 @@
 //! When to ask again: a pure function of the clocks and of what is on the screen.
 
+use super::bake_log;
 use super::effect::Effect;
 use super::model::{Model, Screen, is_at_work};
 use crate::domain::time::Millis;
@@ -18,6 +19,10 @@ const WITHOUT_CREDENTIALS: Millis = Millis::secs(5);
 const DRIVERS: Millis = Millis::secs(3);
 /// Between looks at files, environment and budget, while they are on the screen.
 const SOURCES: Millis = Millis::secs(5);
+/// Between readings of the log of an opened bake, a file of this host: also one that is over may have got its last lines since.
+const LOG: Millis = Millis::secs(1);
+/// Between looks at recipes and at what is behind its base, while they are on the screen.
+const RECIPES: Millis = Millis::secs(60);
 /// A key asks for a fresh reading at most this often.
 pub const SOONEST: Millis = Millis::secs(2);
 
@@ -37,7 +42,37 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     if model.requests.operations.is_due(model.clock.boot, DRIVERS) && model.operations.iter().any(|view| !view.state().is_final()) {
         effects.extend(read_operations(model));
     }
+    if model.requests.bakes.is_due(model.clock.boot, DRIVERS) && model.baking.unfinished().next().is_some() {
+        effects.extend(read_bakes(model));
+    }
+    if model.requests.bake_log.is_due(model.clock.boot, LOG) {
+        effects.extend(read_log(model));
+    }
+    if model.requests.recipes.is_due(model.clock.boot, RECIPES) && model.screen() == &Screen::Bakes {
+        effects.push(read_recipes(model));
+    }
     effects
+}
+
+/// Reads what is new in the log of the opened bake.
+pub fn read_log(model: &mut Model) -> Option<Effect> {
+    let id = bake_log::shown(model)?.clone();
+    let from = model.baking.log.log.bytes().len() as u64;
+    Some(Effect::ReadBakeLog { no: model.requests.begin(model.clock.boot, |requests| &mut requests.bake_log), id, from })
+}
+
+/// Reads recipes, and which images are behind their base.
+pub fn read_recipes(model: &mut Model) -> Effect {
+    Effect::ReadRecipes { no: model.requests.begin(model.clock.boot, |requests| &mut requests.recipes) }
+}
+
+/// Reads bakes; while a reading is under way, once more after it.
+pub fn read_bakes(model: &mut Model) -> Option<Effect> {
+    if model.requests.bakes.is_open(model.clock.boot) {
+        model.requests.bakes.ask_again();
+        return None;
+    }
+    Some(Effect::ReadBakes { no: model.requests.begin(model.clock.boot, |requests| &mut requests.bakes) })
 }
 
 /// Whether what the screen stands on is on it: asked for, or because there is nothing else to show.

@@ -1,5 +1,7 @@
 //! Whether a command can be pressed now, or the reason why not. Disabled is shown with its reason, never hidden.
 
+use super::bake_sheet;
+use super::baking::{self, BakesPane};
 use super::commands::CommandId;
 use super::model::{Model, Pane, Screen};
 use super::rows;
@@ -19,6 +21,9 @@ pub const TOO_OLD: Millis = Millis::mins(2);
 #[must_use]
 pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
+        CommandId::BackOut | CommandId::TakeOver if baking::is_open(model) => may_act(model).or_else(|| bake_sheet::hindrance(model, id)),
+        CommandId::Bake => may_act(model).or_else(|| bake_sheet::no_recipe(model)),
+        CommandId::Rebake => may_act(model).or_else(|| bake_sheet::nothing_behind(model)),
         CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver | CommandId::Freeze
             if has_marks(model) =>
         {
@@ -41,7 +46,9 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
 
 fn nothing_to_open(model: &Model) -> Option<String> {
     match model.screen() {
-        Screen::Help | Screen::Alerts => None,
+        Screen::Help | Screen::Alerts | Screen::Bake(_) | Screen::BakeLog(_) => None,
+        Screen::Bakes if model.baking.pane == BakesPane::Bakes => model.baking.chosen().is_none().then(|| "no bake is listed".to_owned()),
+        Screen::Bakes => None,
         Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),

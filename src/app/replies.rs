@@ -1,6 +1,8 @@
 //! What answers change. An error never clears rows: it lets them age.
 
 use super::age::Aged;
+use super::bake_replies;
+use super::baking;
 use super::batch::{self, LineState};
 use super::commands::CommandId;
 use super::effect::Effect;
@@ -33,6 +35,7 @@ pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
         Reply::ExecutedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Begun)),
         Reply::CommandedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Answered)),
         Reply::Rehearsed(fleet, result) => rehearsed(model, no, &fleet, result),
+        about_bakes => return bake_replies::take(model, no, about_bakes),
     }
     Vec::new()
 }
@@ -99,7 +102,7 @@ fn sources(model: &mut Model, no: u64, result: Result<Box<Sources>, DeskError>) 
 }
 
 /// Missing credentials switch actions off; everything else is only noted.
-fn note_failure(model: &mut Model, what: &str, error: &DeskError, fleet: Option<FleetName>) {
+pub(super) fn note_failure(model: &mut Model, what: &str, error: &DeskError, fleet: Option<FleetName>) {
     if error.is_credentials() && model.credentials_gone.is_none() {
         model.credentials_gone = Some(model.clock.world);
     }
@@ -266,7 +269,7 @@ fn executed(model: &mut Model, no: u64, result: Result<OperationId, DeskError>) 
 }
 
 /// The sheet on the screen is the one whose `y` this answers.
-fn is_waited_for(model: &mut Model, no: u64) -> bool {
+pub(super) fn is_waited_for(model: &mut Model, no: u64) -> bool {
     let believed = model.requests.end(no, |requests| &mut requests.send).believed;
     believed && model.sheet.as_ref().is_some_and(|sheet| sheet.sending == Sending::Sent)
 }
@@ -274,13 +277,13 @@ fn is_waited_for(model: &mut Model, no: u64) -> bool {
 fn started(model: &mut Model, waited_for: bool, id: &OperationId) -> Vec<Effect> {
     model.notice = Some(format!("{id} started. It goes on without this screen"));
     let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
-    if let Some(sheet) = model.sheet.take_if(|_| waited_for) {
-        effects.extend(keys::open_fleet(model, sheet.fleet().clone()));
+    if let Some(fleet) = model.sheet.take_if(|_| waited_for).and_then(|sheet| sheet.fleet().cloned()) {
+        effects.extend(keys::open_fleet(model, fleet));
     }
     effects
 }
 
-fn refused(model: &mut Model, waited_for: bool, what: &str, error: &DeskError) {
+pub(super) fn refused(model: &mut Model, waited_for: bool, what: &str, error: &DeskError) {
     match &mut model.sheet {
         Some(sheet) if waited_for => sheet.sending = Sending::Failed(Problem::from(error)),
         _ => model.notice = Some(format!("{what}: {error}")),
@@ -292,7 +295,9 @@ fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> V
     let waited_for = is_waited_for(model, no);
     match result {
         Ok(answer) => {
-            if waited_for && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_) | Subject::Freeze(_))) {
+            if waited_for
+                && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_) | Subject::Freeze(_) | Subject::Rebake(_)))
+            {
                 model.sheet = None;
             }
             model.notice = Some(answer);
@@ -300,12 +305,14 @@ fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> V
         }
         Err(error) => refused(model, waited_for, "not done", &error),
     }
-    polling::read_operations(model).into_iter().collect()
+    polling::read_operations(model).into_iter().chain(polling::read_bakes(model)).collect()
 }
 
 /// Operations that go on when the screen is left, for the last line.
 #[must_use]
 pub fn going_on(model: &Model) -> Vec<String> {
     let at_work = model.operations.iter().filter(|view| is_at_work(view.state()));
-    at_work.map(|view| format!("{} {} ({})", view.operation.plan.fleet, view.operation.word(), view.operation.id)).collect()
+    let rollouts = at_work.map(|view| format!("{} {} ({})", view.operation.plan.fleet, view.operation.word(), view.operation.id));
+    let bakes = model.baking.unfinished().map(|view| format!("bake {} ({})", baking::name(view), view.operation.id));
+    rollouts.chain(bakes).collect()
 }

@@ -72,6 +72,12 @@ pub struct Requests {
     pub fleet: Lane,
     /// Operations.
     pub operations: Lane,
+    /// Bakes.
+    pub bakes: Lane,
+    /// The log of the opened bake.
+    pub bake_log: Lane,
+    /// Recipes, and which images are behind their base.
+    pub recipes: Lane,
     /// What the screen stands on.
     pub sources: Lane,
     /// Plans.

@@ -1,5 +1,6 @@
 //! The plan sheet: what is about to happen, and what a person has to do before `y` counts.
 
+use super::bake_sheet::{BakeOrder, BakeState, Rebake};
 use super::batch::Batch;
 use super::commands::CommandId;
 use super::field::Field;
@@ -7,8 +8,9 @@ use super::freezing::Freezing;
 use super::keymap::Keymap;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{BootTime, Millis};
+use crate::operation::bake::BakePlan;
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Plan};
@@ -36,6 +38,8 @@ pub enum Ask {
     Command(CommandKind),
     /// It gets a driver, because it has none.
     TakeOver,
+    /// A bake is to end, and what it made to be removed.
+    Abort,
 }
 
 impl Ask {
@@ -45,6 +49,7 @@ impl Ask {
         match self {
             Self::Command(kind) => format!("qd {} {operation}", kind.word()),
             Self::TakeOver => format!("qd drive {operation} --take-over"),
+            Self::Abort => format!("qd abort {operation}"),
         }
     }
 }
@@ -56,8 +61,10 @@ pub struct Errand {
     pub operation: OperationId,
     /// What people call it.
     pub word: String,
-    /// Its fleet.
-    pub fleet: FleetName,
+    /// Its fleet; none for bakes.
+    pub fleet: Option<FleetName>,
+    /// What it is about: its fleet, or what it bakes.
+    pub about: String,
     /// What is asked.
     pub ask: Ask,
     /// What was on the screen when the sheet opened.
@@ -84,6 +91,10 @@ pub enum Subject {
     Batch(Box<Batch>),
     /// A freeze that is put or lifted.
     Freeze(Box<Freezing>),
+    /// A new bake.
+    Bake(Box<BakeOrder>),
+    /// Everything that is behind its base, baked anew.
+    Rebake(Box<Rebake>),
 }
 
 /// How far a rehearsal on a sheet is.
@@ -163,28 +174,40 @@ impl Sheet {
         Self::open(Subject::Plan { intent, state: PlanState::Making }, now)
     }
 
-    /// The fleet it is about.
+    /// The fleet it is about; none for what is about bakes.
     #[must_use]
-    pub const fn fleet(&self) -> &FleetName {
+    pub const fn fleet(&self) -> Option<&FleetName> {
         match &self.subject {
-            Subject::Plan { intent, .. } => intent.fleet(),
-            Subject::Command(errand) => &errand.fleet,
-            Subject::Batch(batch) => &batch.lead,
-            Subject::Freeze(freezing) => &freezing.fleet,
+            Subject::Plan { intent, .. } => Some(intent.fleet()),
+            Subject::Command(errand) => errand.fleet.as_ref(),
+            Subject::Batch(batch) => Some(&batch.lead),
+            Subject::Freeze(freezing) => Some(&freezing.fleet),
+            Subject::Bake(_) | Subject::Rebake(_) => None,
+        }
+    }
+
+    /// What it is about, in a word or two.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match &self.subject {
+            Subject::Command(errand) => errand.about.clone(),
+            Subject::Bake(order) => escape(&order.name),
+            Subject::Rebake(rebake) => format!("{} images", rebake.due.len()),
+            Subject::Plan { .. } | Subject::Batch(_) | Subject::Freeze(_) => self.fleet().map(ToString::to_string).unwrap_or_default(),
         }
     }
 
     /// What has to be typed where the risk asks for it: the fleet's name, or how many there are.
     #[must_use]
     pub fn word_wanted(&self) -> String {
-        if let Subject::Batch(batch) = &self.subject { batch.wanted() } else { self.fleet().to_string() }
+        if let Subject::Batch(batch) = &self.subject { batch.wanted() } else { self.about() }
     }
 
     /// It was typed.
     #[must_use]
     pub fn is_word_typed(&self) -> bool {
         let typed = self.typed.text().trim();
-        if let Subject::Batch(batch) = &self.subject { batch.is_typed(typed) } else { typed == self.fleet().as_str() }
+        if let Subject::Batch(batch) = &self.subject { batch.is_typed(typed) } else { typed == self.about() }
     }
 
     /// The plan, once it is made.
@@ -192,7 +215,22 @@ impl Sheet {
     pub fn plan(&self) -> Option<&Plan> {
         match &self.subject {
             Subject::Plan { state: PlanState::Made(plan), .. } => Some(plan),
-            Subject::Plan { .. } | Subject::Command(_) | Subject::Batch(_) | Subject::Freeze(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The plan of a bake, once it is made.
+    #[must_use]
+    pub fn bake_plan(&self) -> Option<&BakePlan> {
+        match &self.subject {
+            Subject::Bake(order) => {
+                if let BakeState::Made(plan) = &order.state {
+                    Some(plan)
+                } else {
+                    None
+                }
+            }
+            _ => None,
         }
     }
 
@@ -204,6 +242,8 @@ impl Sheet {
             Subject::Command(errand) => Some(&errand.friction),
             Subject::Batch(batch) => Some(&batch.friction),
             Subject::Freeze(freezing) => Some(&freezing.friction),
+            Subject::Bake(order) => Some(&order.friction).filter(|_| matches!(order.state, BakeState::Made(_))),
+            Subject::Rebake(rebake) => Some(&rebake.friction),
         }
     }
 
@@ -234,12 +274,11 @@ impl Sheet {
             (Sending::Not, Subject::Batch(batch)) if batch.is_planning() => "plans are still being made",
             (Sending::Not, Subject::Batch(batch)) if batch.ready() == 0 => "there is nothing to confirm",
             (Sending::Sent, _) => "it is on its way: waiting for the answer",
-            (Sending::Failed(_), Subject::Plan { .. }) => {
+            (Sending::Not, Subject::Bake(order)) => return order.hurdle(keymap),
+            (Sending::Failed(_), Subject::Plan { .. } | Subject::Bake(_)) => {
                 return Some(format!("press {} to plan again, then {}", key(CommandId::PlanAgain), key(CommandId::Confirm)));
             }
-            (Sending::Failed(_), Subject::Command(_) | Subject::Batch(_) | Subject::Freeze(_)) => {
-                "close this sheet and look again before you repeat it"
-            }
+            (Sending::Failed(_), _) => "close this sheet and look again before you repeat it",
             (Sending::Not, Subject::Plan { state: PlanState::Making, .. }) => "the plan is still being made",
             (Sending::Not, Subject::Plan { state: PlanState::Failed(_), .. }) => "there is no plan to confirm",
             (Sending::Not, _) => return None,

@@ -1,5 +1,6 @@
 //! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
 
+use super::bake_sheet::{self, BakeState};
 use super::batch::{BATCH, Batch, BatchKind};
 use super::commands::{CommandId, Place};
 use super::effect::Effect;
@@ -18,6 +19,7 @@ use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Plan};
 use crate::operation::record::OperationView;
+use crate::operation::schema::no_way_out;
 use crate::ports::desk::Seen;
 
 /// Takes a key that was read at `at` while a sheet is open.
@@ -77,7 +79,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Cancel => close(model),
         CommandId::Reason => edit(model, Entry::Reason),
         CommandId::Name => edit(model, Entry::Name),
-        CommandId::OtherTarget => other_target(model),
+        CommandId::OtherTarget => return other_target(model),
         CommandId::Scope => refreeze(model, |freezing| freezing.all = !freezing.all),
         CommandId::Copy => keys::open_menu(model),
         other => moving::travel(model, other),
@@ -149,11 +151,13 @@ fn refreeze(model: &mut Model, change: impl Fn(&mut Freezing)) {
     }
 }
 
-fn other_target(model: &mut Model) {
+fn other_target(model: &mut Model) -> Vec<Effect> {
     refreeze(model, Freezing::other_length);
-    let Some(sheet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent) else { return };
-    model.requests.plan.forget();
-    keys::open_picker(model, sheet.fleet().clone(), Purpose::RollbackTarget);
+    if let Some(fleet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent).and_then(|sheet| sheet.fleet().cloned()) {
+        model.requests.plan.forget();
+        keys::open_picker(model, fleet, Purpose::RollbackTarget);
+    }
+    bake_sheet::toggle_force(model)
 }
 
 /// Opens a sheet and asks for its plan.
@@ -169,7 +173,7 @@ fn make_plan(model: &mut Model, intent: Intent) -> Effect {
 /// Makes the plan again; what was typed stays.
 fn plan_again(model: &mut Model) -> Vec<Effect> {
     let Some(sheet) = &mut model.sheet else { return Vec::new() };
-    let Subject::Plan { intent, state } = &mut sheet.subject else { return Vec::new() };
+    let Subject::Plan { intent, state } = &mut sheet.subject else { return bake_sheet::plan_again(model) };
     if sheet.sending == Sending::Sent || *state == PlanState::Making {
         return Vec::new();
     }
@@ -225,6 +229,14 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
         Subject::Plan { intent, state: PlanState::Made(plan) } => {
             Some(Effect::Execute { no, intent: intent.clone(), plan: plan.clone(), reason, typed })
         }
+        Subject::Bake(order) => match &order.state {
+            BakeState::Made(plan) => Some(Effect::BeginBake { no, plan: plan.clone(), reason }),
+            _ => None,
+        },
+        Subject::Rebake(rebake) => {
+            let recipes = rebake.due.iter().map(|(file, _)| file.clone()).collect();
+            Some(Effect::Rebake { no, recipes, wave: rebake.wave, reason })
+        }
         Subject::Plan { .. } | Subject::Batch(_) => None,
         Subject::Freeze(freezing) => {
             let fleet = freezing.scope().cloned();
@@ -238,6 +250,7 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
             let operation = errand.operation.clone();
             Some(match errand.ask {
                 Ask::Command(kind) => Effect::Command { no, operation, kind, seen: errand.seen, reason, typed },
+                Ask::Abort => Effect::Command { no, operation, kind: CommandKind::BackOut, seen: errand.seen, reason, typed },
                 Ask::TakeOver => Effect::TakeOver { no, operation },
             })
         }
@@ -250,7 +263,8 @@ pub fn errand(view: &OperationView, ask: Ask, keymap: &Keymap) -> Option<Errand>
     Some(Errand {
         operation: operation.id.clone(),
         word: operation.word().to_owned(),
-        fleet: operation.plan.fleet.clone(),
+        fleet: Some(operation.plan.fleet.clone()),
+        about: operation.plan.fleet.to_string(),
         ask,
         seen: Seen { step: view.progress.current, last_event: view.last_event()? },
         friction: friction(view, ask),
@@ -261,7 +275,7 @@ pub fn errand(view: &OperationView, ask: Ask, keymap: &Keymap) -> Option<Errand>
 /// A back-out passes a freeze and says so.
 pub fn past_freezes(model: &Model, mut errand: Errand) -> Errand {
     if errand.ask == Ask::Command(CommandKind::BackOut) {
-        let freezes = model.fleet_status(&errand.fleet).map_or(&[][..], |status| &status.freezes);
+        let freezes = errand.fleet.as_ref().and_then(|fleet| model.fleet_status(fleet)).map_or(&[][..], |status| &status.freezes);
         let held = freezes.iter().filter(|freeze| freeze.until > model.clock.world);
         errand.effects.extend(held.map(|freeze| format!("skips the freeze: {}", freeze.described())));
     }
@@ -272,6 +286,7 @@ fn friction(view: &OperationView, ask: Ask) -> Friction {
     let Ask::Command(kind) = ask else { return Friction::Confirm };
     let typed = |because: &str| Friction::Typed { because: because.to_owned() };
     match kind {
+        CommandKind::BackOut if let Some(why) = no_way_out(&view.operation.plan, &view.progress) => typed(&why),
         CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
         CommandKind::Promote if view.state() == OperationState::Waiting => typed("the fast way back ends with the window"),
         CommandKind::Promote if view.progress.failed_verdict().is_some() => typed("the judge fails this step"),

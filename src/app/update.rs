@@ -1,5 +1,6 @@
 //! The one function that changes the model.
 
+use super::bake_log;
 use super::effect::Effect;
 use super::keys;
 use super::listing;
@@ -17,8 +18,15 @@ pub use super::replies::going_on;
 #[must_use]
 pub fn start(model: &mut Model) -> Vec<Effect> {
     let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
+    effects.extend(polling::read_bakes(model));
     effects.extend(polling::due(model));
     effects
+}
+
+/// Whether there is something to go on with while nothing else happens: [`Message::Work`].
+#[must_use]
+pub fn has_work(model: &Model) -> bool {
+    model.baking.log.has_work()
 }
 
 /// Takes a message in and says what to do.
@@ -26,6 +34,7 @@ pub fn start(model: &mut Model) -> Vec<Effect> {
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     let effects = take(model, message);
     listing::settle(model);
+    bake_log::settle(model);
     effects
 }
 
@@ -33,7 +42,11 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Key { key, at } => keys::press(model, key, at),
         Message::Tick => polling::due(model),
-        Message::StoreChanged(_) => polling::read_operations(model).into_iter().collect(),
+        Message::Work => {
+            bake_log::work(model);
+            Vec::new()
+        }
+        Message::StoreChanged(_) => polling::read_operations(model).into_iter().chain(polling::read_bakes(model)).collect(),
         Message::Reply { no, reply } => replies::take(model, no, reply),
         Message::Told(text) => {
             model.notice = Some(text);

@@ -2,6 +2,8 @@
 
 use memchr::{memchr_iter, memmem};
 
+use super::console::remark;
+use super::signal::Said;
 use crate::domain::text::Untrusted;
 
 /// A log that grows at its end.
@@ -61,6 +63,13 @@ impl Log {
         Some(Untrusted::new(String::from_utf8_lossy(last)))
     }
 
+    /// Whether a line warns or tells of an error.
+    #[must_use]
+    pub fn warns(&self, line: usize) -> bool {
+        let text = |raw: &[u8]| matches!(remark(&String::from_utf8_lossy(raw)), Some(Said::Warning | Said::Error));
+        self.raw(line).is_some_and(text)
+    }
+
     /// Where a line begins, in bytes.
     #[must_use]
     pub fn offset_of(&self, line: usize) -> Option<u64> {
@@ -77,11 +86,17 @@ impl Log {
 /// A search that goes on in small pieces, so that nobody waits for it, and goes on when the log has grown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    needle: Vec<u8>,
-    /// Whether capitals matter: they do where the needle has one.
-    exact: bool,
+    wanted: Wanted,
     next_line: usize,
     hits: Vec<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Lines with this text; `exact` where capitals matter.
+    Text { needle: Vec<u8>, exact: bool },
+    /// Lines that warn or tell of an error.
+    Remarks,
 }
 
 impl Search {
@@ -89,7 +104,19 @@ impl Search {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let exact = text.chars().any(char::is_uppercase);
-        Self { needle: text.as_bytes().to_vec(), exact, next_line: 0, hits: Vec::new() }
+        Self { wanted: Wanted::Text { needle: text.as_bytes().to_vec(), exact }, next_line: 0, hits: Vec::new() }
+    }
+
+    /// A search for lines that warn or tell of an error.
+    #[must_use]
+    pub const fn remarks() -> Self {
+        Self { wanted: Wanted::Remarks, next_line: 0, hits: Vec::new() }
+    }
+
+    /// All lines that have ended were looked at.
+    #[must_use]
+    pub const fn is_over(&self, log: &Log) -> bool {
+        self.next_line >= log.whole_lines()
     }
 
     /// Looks at about so many bytes more. True when all lines that have ended were looked at.
@@ -97,14 +124,19 @@ impl Search {
         let whole = log.whole_lines();
         let Some(&start) = log.starts.get(self.next_line).filter(|_| self.next_line < whole) else { return true };
         let after = log.starts.partition_point(|at| *at <= start.saturating_add(bytes)).saturating_sub(1).clamp(self.next_line + 1, whole);
-        let end = log.starts.get(after).copied().unwrap_or(log.bytes.len());
-        let piece = log.bytes.get(start..end).unwrap_or_default();
-        let lowered = (!self.exact).then(|| piece.to_ascii_lowercase());
-        for found in memmem::find_iter(lowered.as_deref().unwrap_or(piece), &self.needle) {
-            let line = log.line_at((start + found) as u64);
-            if self.hits.last() != Some(&line) {
-                self.hits.push(line);
+        match &self.wanted {
+            Wanted::Text { needle, exact } => {
+                let end = log.starts.get(after).copied().unwrap_or(log.bytes.len());
+                let piece = log.bytes.get(start..end).unwrap_or_default();
+                let lowered = (!exact).then(|| piece.to_ascii_lowercase());
+                for found in memmem::find_iter(lowered.as_deref().unwrap_or(piece), needle) {
+                    let line = log.line_at((start + found) as u64);
+                    if self.hits.last() != Some(&line) {
+                        self.hits.push(line);
+                    }
+                }
             }
+            Wanted::Remarks => self.hits.extend((self.next_line..after).filter(|line| log.warns(*line))),
         }
         self.next_line = after;
         after == whole

@@ -5,13 +5,14 @@ use serde_json::{Number, Value};
 
 use super::event_document::event_document;
 use super::json::{moment, secs};
+use super::step_document::{DriverDoc, StepDoc, StepStatusDoc};
 use crate::bake::signal::Outcome;
 use crate::domain::bake::{BaseImage, MachineRole};
 use crate::domain::ids::{ImageId, OperationId, PlanId};
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
-use crate::operation::bake::{BakePlan, BakeView, Behind};
-use crate::operation::event::{OperationState, StepOutcome};
+use crate::domain::time::{Millis, WorldTime};
+use crate::operation::bake::{BakePlan, BakeStep, BakeView, Behind};
+use crate::operation::event::OperationState;
 use crate::operation::plan::Check;
 use crate::operation::progress::CallTally;
 use crate::operation::work::Work;
@@ -21,6 +22,7 @@ use crate::operation::work::Work;
 pub(super) struct BakePlanDoc<'a> {
     id: &'a PlanId,
     kind: &'static str,
+    engine: &'static str,
     place: &'a str,
     recipe: &'a str,
     app: &'a str,
@@ -48,14 +50,11 @@ struct PlannedStep<'a> {
 
 impl<'a> BakePlanDoc<'a> {
     pub(super) fn new(plan: &'a BakePlan) -> Self {
-        let step = |(index, step): (usize, &'a crate::operation::bake::BakeStep)| PlannedStep {
-            index: index + 1,
-            name: &step.title,
-            expected_secs: secs(step.expected),
-        };
+        let step = |(index, step): (usize, &'a BakeStep)| PlannedStep { index: index + 1, name: &step.title, expected_secs: secs(step.expected) };
         Self {
             id: &plan.id,
             kind: "bake",
+            engine: engine(plan),
             place: &plan.place,
             recipe: &plan.recipe,
             app: &plan.app,
@@ -68,7 +67,7 @@ impl<'a> BakePlanDoc<'a> {
             provisioners: &plan.provisioners,
             gates: plan.gates.iter().map(|gate| gate.name.as_str()).collect(),
             steps: plan.steps.iter().enumerate().map(step).collect(),
-            expected_secs: secs(crate::domain::time::Millis(plan.steps.iter().map(|step| step.expected.0).sum())),
+            expected_secs: secs(Millis(plan.steps.iter().map(|step| step.expected.0).sum())),
             limit_secs: secs(plan.timing.limit),
             checks: &plan.checks,
             as_of: moment(plan.as_of),
@@ -110,33 +109,6 @@ pub(super) struct BakeDoc<'a> {
     events: Option<Vec<Value>>,
 }
 
-#[derive(Serialize)]
-struct StepDoc<'a> {
-    index: usize,
-    of: usize,
-    name: Option<&'a str>,
-    waiting_for: Option<&'a str>,
-    until: Option<String>,
-}
-
-#[derive(Serialize)]
-struct DriverDoc<'a> {
-    host: Option<&'a Untrusted>,
-    pid: Option<u32>,
-    alive: bool,
-}
-
-#[derive(Serialize)]
-struct StepStatusDoc<'a> {
-    index: usize,
-    name: &'a str,
-    outcome: Option<StepOutcome>,
-    note: &'a str,
-    started_at: Option<String>,
-    ended_at: Option<String>,
-    expected_secs: Number,
-}
-
 /// A part of the builder's work, as its console told it.
 #[derive(Serialize)]
 struct PartDoc {
@@ -167,14 +139,13 @@ impl<'a> BakeDoc<'a> {
     /// The bake alone.
     pub(super) fn without_events(view: &'a BakeView, now: WorldTime) -> Self {
         let (plan, progress) = (&view.operation.plan, &view.progress);
-        let holder = view.lease.as_ref().map(|lease| lease.holder.as_ref());
         Self {
             id: &view.operation.id,
             kind: "bake",
             fleet: None,
             from: plan.base.as_ref().map(|base| &base.id),
             to: &plan.image_name,
-            strategy: "builder",
+            strategy: engine(plan),
             recipe: &plan.recipe,
             app: &plan.app,
             version: &plan.version,
@@ -183,15 +154,15 @@ impl<'a> BakeDoc<'a> {
             state: progress.state,
             state_reason: &progress.reason,
             since: moment(progress.since),
-            step: step(view),
+            step: StepDoc::new(view),
             percent: plan.percent(progress, now),
             eta_secs: plan.eta(progress, now).map(secs),
-            driver: holder.map(|holder| DriverDoc { host: holder.map(|of| &of.host), pid: holder.map(|of| of.pid), alive: view.driver_alive }),
+            driver: DriverDoc::of(view),
             by: format!("{}@{}", view.operation.by.user.raw(), view.operation.by.host.raw()),
             reason: view.operation.reason.as_ref(),
             created_at: moment(view.operation.created_at),
             plan: &plan.id,
-            steps: steps(view),
+            steps: StepStatusDoc::all(view, plan.steps.iter().map(|step| Some(step.expected))),
             parts: parts(view),
             gates: gates(view),
             last_lines: &progress.last_lines,
@@ -201,30 +172,9 @@ impl<'a> BakeDoc<'a> {
     }
 }
 
-fn step(view: &BakeView) -> StepDoc<'_> {
-    let (plan, progress) = (&view.operation.plan, &view.progress);
-    StepDoc {
-        index: (progress.current + 1).min(plan.steps.len()),
-        of: plan.steps.len(),
-        name: plan.steps.get(progress.current).or_else(|| plan.steps.last()).map(|step| step.title.as_str()),
-        waiting_for: (!progress.state.is_final()).then_some(progress.reason.as_str()),
-        until: None,
-    }
-}
-
-fn steps(view: &BakeView) -> Vec<StepStatusDoc<'_>> {
-    let planned = view.operation.plan.steps.iter().zip(&view.progress.steps).enumerate();
-    planned
-        .map(|(index, (step, status))| StepStatusDoc {
-            index: index + 1,
-            name: &step.title,
-            outcome: status.outcome,
-            note: &status.note,
-            started_at: status.started_at.map(moment),
-            ended_at: status.ended_at.map(moment),
-            expected_secs: secs(step.expected),
-        })
-        .collect()
+/// Who does the work.
+const fn engine(plan: &BakePlan) -> &'static str {
+    if plan.packer.is_some() { "packer" } else { "builder" }
 }
 
 fn parts(view: &BakeView) -> Vec<PartDoc> {

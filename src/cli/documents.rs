@@ -59,6 +59,7 @@ struct BlockDoc<'a> {
     reason: &'a Untrusted,
     by: Option<&'a Untrusted>,
     at: Option<String>,
+    inherited_from: Option<&'a ImageId>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +100,7 @@ impl<'a> ImageDoc<'a> {
 
 impl<'a> BlockDoc<'a> {
     fn new(block: &'a Block) -> Self {
-        Self { reason: &block.reason, by: block.by.as_ref(), at: block.at.map(moment) }
+        Self { reason: &block.reason, by: block.by.as_ref(), at: block.at.map(moment), inherited_from: block.inherited_from.as_ref() }
     }
 }
 
@@ -189,6 +190,7 @@ struct WayBackDoc<'a> {
     image: Option<&'a ImageId>,
     seconds: Option<Number>,
     blockers: &'a [String],
+    passed_over: &'a [String],
     proved: bool,
     proved_at: Option<String>,
     stale: bool,
@@ -334,6 +336,7 @@ impl<'a> WayBackDoc<'a> {
             image: target.map(|target| &target.image),
             seconds: way.expected.map(secs),
             blockers: &way.blockers,
+            passed_over: &way.passed_over,
             proved: way.proved,
             proved_at: way.proved_at.map(moment),
             stale: way.stale,

@@ -7,6 +7,8 @@ use crate::app::lines::event_text;
 use crate::domain::ids::OperationId;
 use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
+use crate::domain::schema::LiveSchema;
+use crate::domain::text::Untrusted;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
 use crate::operation::work::Work;
@@ -45,6 +47,9 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::Judged { step, verdict, evidence } => ("judged", judged(*step, verdict, evidence.as_deref())),
         EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
         EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
+        EventBody::SchemaRead { live } => ("schema_read", json!({"schema": live.known(), "why_unknown": why_unknown(live)})),
+        EventBody::MigrationStarted => ("migration_started", json!({})),
+        EventBody::MigrationEnded { outcome } => ("migration_ended", json!({"end": outcome.end, "said": outcome.said})),
         EventBody::Launched { instances } => ("launched", json!({"instances": instances})),
         EventBody::Missing { what } => ("missing", json!({"what": what})),
         EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
@@ -61,6 +66,11 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::SupersededBy { operation } => ("superseded_by", json!({"by_operation": operation})),
         EventBody::Noted { text } => ("noted", json!({"note": text})),
     }
+}
+
+/// Why the live schema is not known, where somebody asked.
+fn why_unknown(live: &LiveSchema) -> Option<&Untrusted> {
+    if let LiveSchema::Unknown(why) = live { Some(why) } else { None }
 }
 
 fn call_ended(call_no: u64, outcome: &CallOutcome) -> (&'static str, Value) {

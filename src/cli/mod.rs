@@ -21,6 +21,7 @@ mod parse;
 mod plan_document;
 mod plan_text;
 mod screen_document;
+mod step_document;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,18 @@
 //! The JSON document of an operation.
 
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::bake_document::BakeDoc;
 use super::event_document::event_document;
-use super::json::{moment, secs};
+use super::json::moment;
+use super::step_document::{DriverDoc, StepDoc, StepStatusDoc};
 use crate::domain::ids::{FleetName, ImageId, OperationId, PlanId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::bake::BakeView;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
-use crate::operation::event::{OperationState, StepOutcome};
+use crate::operation::event::OperationState;
 use crate::operation::plan::OperationKind;
 use crate::operation::plan::Side;
 use crate::operation::progress::CallTally;
@@ -45,33 +46,6 @@ pub(super) struct OperationDoc<'a> {
     events: Option<Vec<Value>>,
 }
 
-#[derive(Serialize)]
-struct StepDoc<'a> {
-    index: usize,
-    of: usize,
-    name: Option<&'a str>,
-    waiting_for: Option<&'a str>,
-    until: Option<String>,
-}
-
-#[derive(Serialize)]
-struct DriverDoc<'a> {
-    host: Option<&'a Untrusted>,
-    pid: Option<u32>,
-    alive: bool,
-}
-
-#[derive(Serialize)]
-struct StepStatusDoc<'a> {
-    index: usize,
-    name: &'a str,
-    outcome: Option<StepOutcome>,
-    note: &'a str,
-    started_at: Option<String>,
-    ended_at: Option<String>,
-    expected_secs: Option<Number>,
-}
-
 impl<'a> OperationDoc<'a> {
     /// The operation with all its events.
     pub(super) fn new(view: &'a OperationView) -> Self {
@@ -95,13 +69,13 @@ impl<'a> OperationDoc<'a> {
             state: progress.state,
             state_reason: &progress.reason,
             since: moment(progress.since),
-            step: step(view),
-            driver: driver(view),
+            step: StepDoc::new(view),
+            driver: DriverDoc::of(view),
             by: format!("{}@{}", view.operation.by.user.raw(), view.operation.by.host.raw()),
             reason: view.operation.reason.as_ref(),
             created_at: moment(view.operation.created_at),
             plan: &plan.id,
-            steps: steps(view),
+            steps: StepStatusDoc::all(view, plan.steps.iter().map(|step| step.expected)),
             calls: progress.calls,
             traffic_on_target_at: progress.traffic_on_target_at.map(moment),
             superseded_by: progress.superseded_by.as_ref(),
@@ -171,37 +145,4 @@ impl<'a> DamagedDoc<'a> {
 /// The version as it came, or the image's id.
 pub(super) fn raw_label(side: &Side) -> &str {
     side.version.as_ref().map_or_else(|| side.image.as_str(), Untrusted::raw)
-}
-
-fn step(view: &OperationView) -> StepDoc<'_> {
-    let (plan, progress) = (&view.operation.plan, &view.progress);
-    let waits = !progress.state.is_final() && !progress.reason.is_empty();
-    StepDoc {
-        index: (progress.current + 1).min(plan.steps.len()),
-        of: plan.steps.len(),
-        name: plan.steps.get(progress.current).or_else(|| plan.steps.last()).map(|step| step.title.as_str()),
-        waiting_for: waits.then_some(progress.reason.as_str()),
-        until: progress.deadline.map(moment),
-    }
-}
-
-fn driver(view: &OperationView) -> Option<DriverDoc<'_>> {
-    let lease = view.lease.as_ref()?;
-    let holder = lease.holder.as_ref();
-    Some(DriverDoc { host: holder.map(|holder| &holder.host), pid: holder.map(|holder| holder.pid), alive: view.driver_alive })
-}
-
-fn steps(view: &OperationView) -> Vec<StepStatusDoc<'_>> {
-    let planned = view.operation.plan.steps.iter().zip(&view.progress.steps).enumerate();
-    planned
-        .map(|(index, (step, status))| StepStatusDoc {
-            index: index + 1,
-            name: &step.title,
-            outcome: status.outcome,
-            note: &status.note,
-            started_at: status.started_at.map(moment),
-            ended_at: status.ended_at.map(moment),
-            expected_secs: step.expected.map(secs),
-        })
-        .collect()
 }

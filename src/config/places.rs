@@ -67,6 +67,8 @@ pub struct Places {
     pub theme_file: PathBuf,
     /// `views.toml`.
     pub views_file: PathBuf,
+    /// `recipes`, the directory of the recipes that the screen offers.
+    pub recipes_dir: PathBuf,
 }
 
 impl Places {
@@ -83,7 +85,8 @@ impl Places {
         let keymap_file = fleets_file.with_file_name("keymap.toml");
         let theme_file = fleets_file.with_file_name("theme.toml");
         let views_file = fleets_file.with_file_name("views.toml");
-        Ok(Self { state_dir, scope, fleets_file, keymap_file, theme_file, views_file })
+        let recipes_dir = fleets_file.with_file_name("recipes");
+        Ok(Self { state_dir, scope, fleets_file, keymap_file, theme_file, views_file, recipes_dir })
     }
 }
 

@@ -44,6 +44,16 @@ impl<'t> Reader<'t> {
         self.text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
     }
 
+    /// The text as a document; none where it is no TOML, which is a mistake of its own.
+    pub(super) fn document(&mut self) -> Option<Spanned<DeTable<'t>>> {
+        let parsed = DeTable::parse(self.text);
+        if let Err(error) = &parsed {
+            let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            self.mistake(&error.span().unwrap_or(0..0), what);
+        }
+        parsed.ok()
+    }
+
     /// One more mistake.
     pub(super) fn mistake(&mut self, span: &Range<usize>, what: impl AsRef<str>) {
         self.mistakes.push((self.line(span.start), escape(what.as_ref())));

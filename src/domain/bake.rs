@@ -212,6 +212,10 @@ pub struct BakeLook {
     pub image: Option<String>,
     /// Everything with a bake's tags, of any operation.
     pub leftovers: bool,
+    /// Key pairs and security groups of these names, whatever tags they have.
+    pub named: Vec<(LeftoverKind, String)>,
+    /// What Packer said after so many things that were heard of it; none where it is not listened to.
+    pub packer: Option<u64>,
 }
 
 /// What an instance's console holds: the last 64 KB of what it ever printed; or what the bake's log holds of it that was not heard yet.
@@ -240,12 +244,14 @@ pub struct BakeSight {
     pub image: Option<Reading<Option<MadeImage>>>,
     /// Everything with a bake's tags. Known only if every listing was complete.
     pub leftovers: Option<Reading<Vec<Leftover>>>,
+    /// What has a name that was asked for; whose operation is empty where it has no tag that says one.
+    pub named: Option<Reading<Vec<Leftover>>>,
 }
 
 impl BakeSight {
     /// A look in which nothing was asked for.
     #[must_use]
     pub fn empty(at: WorldTime) -> Self {
-        Self { at, credentials: Credentials::default(), base: None, machines: None, console: None, image: None, leftovers: None }
+        Self { at, credentials: Credentials::default(), base: None, machines: None, console: None, image: None, leftovers: None, named: None }
     }
 }

@@ -1,5 +1,7 @@
 //! The calls of a bake that change the cloud: instances, images, and what belongs to them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::bake::MachineRole;
@@ -73,10 +75,23 @@ pub enum BuildCall {
         /// Its id.
         group: String,
     },
+    /// `packer build` on the driver's host, in a process group of its own: it goes on when its driver dies. Where it was started already nothing is
+    /// started again.
+    RunPacker {
+        /// The template, by its path among the plan's files.
+        template: String,
+        /// The values of its variables.
+        variables: BTreeMap<String, String>,
+    },
+    /// A signal to Packer's process group.
+    EndPacker {
+        /// It is killed; else it is asked to stop, and removes what it made.
+        at_once: bool,
+    },
 }
 
 impl BuildCall {
-    /// AWS's name of the call.
+    /// AWS's name of the call, or what Packer is told.
     #[must_use]
     pub const fn aws_name(&self) -> &'static str {
         match self {
@@ -88,6 +103,8 @@ impl BuildCall {
             Self::DeleteVolume { .. } => "DeleteVolume",
             Self::DeleteKeyPair { .. } => "DeleteKeyPair",
             Self::DeleteSecurityGroup { .. } => "DeleteSecurityGroup",
+            Self::RunPacker { .. } => "packer build",
+            Self::EndPacker { .. } => "packer stop",
         }
     }
 
@@ -102,6 +119,8 @@ impl BuildCall {
                 let tags: Vec<String> = tags.iter().map(|(key, value)| escape(&format!("{key}={value}"))).collect();
                 format!("{} on {}", tags.join(", "), escape(id))
             }
+            Self::RunPacker { template, .. } => escape(template),
+            Self::EndPacker { at_once } => if *at_once { "at once" } else { "removes what it made" }.to_owned(),
             Self::DeleteVolume { volume: id } | Self::DeleteKeyPair { key_pair: id } | Self::DeleteSecurityGroup { group: id } => escape(id),
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use super::build_call::{BuildCall, RunInstance};
 use super::fleet::RoutePlace;
 use super::ids::{GroupName, ImageId, InstanceId, RefreshId, TargetGroupArn, TemplateId};
+pub use super::image_call::ImageCall;
 use super::refresh::RefreshPreferences;
 use super::sizes::Sizes;
 use super::text::Untrusted;
@@ -134,6 +135,11 @@ pub enum CloudCall {
         /// Which.
         what: Box<BuildCall>,
     },
+    /// A call of an image's life: never a driver's.
+    Image {
+        /// Which.
+        what: Box<ImageCall>,
+    },
 }
 
 impl CloudCall {
@@ -154,6 +160,7 @@ impl CloudCall {
             Self::Tag { .. } => "CreateOrUpdateTags",
             Self::Untag { .. } => "DeleteTags",
             Self::Build { what } => what.aws_name(),
+            Self::Image { what } => what.aws_name(),
         }
     }
 
@@ -184,6 +191,7 @@ impl CloudCall {
             Self::Tag { groups, tags } => format!("{} on {}", keys(tags.iter().map(|(key, _)| key)), names(groups)),
             Self::Untag { groups, keys: gone } => format!("{} off {}", keys(gone.iter()), names(groups)),
             Self::Build { what } => what.summary(),
+            Self::Image { what } => what.summary(),
         }
     }
 }

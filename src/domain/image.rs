@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ImageId;
+pub use super::schema::SchemaRange;
+use super::tags::{TagKeys, first};
 use super::text::Untrusted;
 use super::time::{Millis, WorldTime};
 
@@ -33,15 +35,18 @@ pub struct Block {
     pub by: Option<Untrusted>,
     /// When.
     pub at: Option<WorldTime>,
+    /// The image it was made from that is blocked, where nobody blocked this one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<ImageId>,
 }
 
-/// The database schemas an image works with, both ends included; an open end is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchemaRange {
-    /// The oldest schema.
-    pub min: Option<u64>,
-    /// The newest schema.
-    pub max: Option<u64>,
+impl Block {
+    /// Why, and through which image where it was not blocked itself.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let reason = self.reason.shown();
+        self.inherited_from.as_ref().map_or_else(|| reason.clone(), |base| format!("made from {base}, which is blocked: {reason}"))
+    }
 }
 
 /// How far a running bake is.
@@ -53,6 +58,31 @@ pub struct BakeProgress {
     pub step: Untrusted,
     /// Expected time to the end.
     pub eta: Option<Millis>,
+}
+
+/// A snapshot that an image stands on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ImageSnapshot {
+    /// Its id.
+    pub id: String,
+    /// The size of the volume it was taken of: what is stored is at most that.
+    pub gib: Option<u32>,
+}
+
+/// What the cloud itself knows of an image's making and keeping, besides its tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageOrigin {
+    /// The account that owns it, where that is told.
+    pub owner: Option<Untrusted>,
+    /// The image it was made from, by the cloud's own record.
+    pub source: Option<ImageId>,
+    /// The snapshots it stands on.
+    pub snapshots: Vec<ImageSnapshot>,
+    /// The cloud refuses to remove it.
+    pub protected: bool,
+    /// Everybody may launch it.
+    pub public: bool,
 }
 
 /// One machine image. Images without our tags are listed too, with what can be known.
@@ -85,9 +115,27 @@ pub struct Image {
     /// All its tags, as they were told.
     #[serde(default)]
     pub tags: BTreeMap<String, Untrusted>,
+    /// What the cloud itself knows of it.
+    #[serde(default)]
+    pub origin: ImageOrigin,
 }
 
 impl Image {
+    /// Reads what its tags say of it.
+    pub fn read_tags(&mut self, keys: &TagKeys) {
+        let told = |keys: &[String]| first(keys, &self.tags).filter(|value| !value.raw().is_empty()).cloned();
+        // The tag blocks by being there, whatever it says: a reason that nobody gave is still a block.
+        let blocked = first(&keys.blocked, &self.tags).map(|reason| Block {
+            reason: reason.clone(),
+            by: told(&keys.blocked_by),
+            at: first(&keys.blocked_at, &self.tags).and_then(|at| WorldTime::parse(at.raw())),
+            inherited_from: None,
+        });
+        let (app, version, stage, base) = (told(&keys.app), told(&keys.version), told(&keys.stage), told(&keys.base));
+        let schema = SchemaRange::of_tags(first(&keys.schema_min, &self.tags), first(&keys.schema_max, &self.tags));
+        (self.app, self.version, self.stage, self.base, self.schema, self.blocked) = (app, version, stage, base, schema, blocked);
+    }
+
     /// The version, or the id where there is none: what a person would type.
     #[must_use]
     pub fn label(&self) -> String {

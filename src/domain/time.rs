@@ -121,6 +121,12 @@ impl WorldTime {
         Millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads RFC 3339; none for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.trim().parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
     /// RFC 3339 with the zone, to the second.
     #[must_use]
     pub fn rfc3339(self) -> String {

@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use super::soak::soak;
 use super::{Move, Step, WantedCall};
-use super::{foreign, gates};
+use super::{foreign, gates, schema};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::WeightStep;
 use crate::domain::ids::InstanceId;
@@ -31,6 +31,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
             None => template(situation).into(),
         },
+        StepKind::Migrate => schema::migrate(situation),
         StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done(format!("one server is healthy {}", situation.apart())).into()),
         StepKind::FullSize => {
             let (need, apart) = (situation.progress.need, situation.apart());
@@ -311,8 +312,7 @@ fn fails_its_share(situation: &Situation<'_>) -> Option<Move> {
         return Some(Move::BackOut { why: format!("no server of {group} is healthy any more{}", situation.for_want_of()) });
     }
     let wanted = situation.size_for(share);
-    let since = situation.progress.last_observed_at.filter(|_| situation.progress.streak == 0);
-    let long = since.is_some_and(|since| situation.now.since(since) >= situation.plan.timing.launch_limit);
+    let long = situation.bad_for().is_some_and(|span| span >= situation.plan.timing.launch_limit);
     (healthy < wanted && long)
         .then(|| Move::BackOut { why: format!("only {healthy} of {wanted} servers of {group} stay healthy{}", situation.for_want_of()) })
 }
@@ -378,7 +378,7 @@ fn wait_for_stable(situation: &Situation<'_>, good: bool) -> Step {
         let healthy = situation.healthy(situation.to().slot).unwrap_or(0);
         format!("{healthy} of {} servers are healthy at 100%{}", situation.progress.need, situation.for_want_of())
     };
-    if !good && situation.waited() >= timing.launch_limit {
+    if !good && situation.bad_for().is_some_and(|span| span >= timing.launch_limit) {
         return Step { events, then: Move::hold(why) };
     }
     Step { events, then: Move::wait(why, timing.period_soak) }

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 
 use super::answer::{Answer, Reading};
+use super::schema::recorded;
 use super::{Decision, WantedCall};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
@@ -19,10 +20,17 @@ use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
 use crate::operation::notice::NoticeKind;
 use crate::operation::record::{Appended, Operation};
+use crate::operation::schema::{HookKind, HookOutcome, HookRun, MigrationEnd, MigrationOutcome};
 use crate::operation::work::{Driven, Scene, Standing, Work};
 
 /// Credentials that end sooner than this are worth telling.
 const CREDENTIALS_SHORT: Millis = Millis::mins(15);
+
+/// So many turns in a row without a rest, and one is taken whatever was decided: no mistake in a decision, and no read that goes on showing what a
+/// call has changed, makes a driver ask the cloud as fast as it answers. The longest row there is a reason for has half as many.
+const MOST_TURNS: u32 = 20;
+/// How long that rest is.
+const PACE: Millis = Millis::secs(5);
 
 /// How a nap ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +99,12 @@ pub trait Hands: Send {
     /// How the gate that was started last ended, once it has; told once.
     async fn gate_ended(&mut self) -> Option<GateOutcome>;
 
+    /// Starts a program of the fleet's owner, unless `lease` has run short; whether it was started.
+    async fn start_hook(&mut self, run: &HookRun, lease: &Lease) -> bool;
+
+    /// How the program that was started last ended, once it has; told once.
+    async fn hook_ended(&mut self) -> Option<HookOutcome>;
+
     /// Lets real time pass.
     async fn sleep(&mut self, span: Millis);
 
@@ -99,6 +113,14 @@ pub trait Hands: Send {
 
     /// Has people told who are not looking; nothing waits for it. `text` where the state's own reason is not what it is about.
     fn tell(&mut self, _kind: NoticeKind, _progress: &<Self::Work as Work>::Progress, _at: WorldTime, _text: Option<&str>) {}
+
+    /// It turned so often without a rest that it is made to take one.
+    fn spins(&mut self, _progress: &<Self::Work as Work>::Progress) {}
+
+    /// Why nobody can go on with what this driver leaves, if the record itself is gone: people are told who would otherwise find nothing.
+    fn record_lost(&self) -> Option<String> {
+        None
+    }
 
     /// Sleeps towards `until`, at most until `renew_at`, and looks whether somebody wants something or has taken the lease.
     async fn nap(&mut self, until: WorldTime, renew_at: BootTime) -> Result<Nap, Self::Error>;
@@ -120,6 +142,10 @@ pub struct Driver<H: Hands> {
     retire: Option<OperationId>,
     /// The gate that this driver lets run.
     gate: Option<usize>,
+    /// The program about the database that this driver lets run.
+    hook: Option<HookKind>,
+    /// Turns since it last rested.
+    turns: u32,
     /// The end of credentials that people were told of.
     told_end: Option<WorldTime>,
     /// Since when what was borrowed stood still, as people were told.
@@ -144,6 +170,8 @@ impl<H: Hands> Driver<H> {
             clock: now,
             retire: None,
             gate: None,
+            hook: None,
+            turns: 0,
             told_end: None,
             told_overdue: None,
         }
@@ -154,6 +182,16 @@ impl<H: Hands> Driver<H> {
     /// # Errors
     /// The lease is lost, or the store failed: somebody else goes on.
     pub async fn run(mut self) -> Result<(OperationState, Option<OperationId>), H::Error> {
+        let ended = self.drive().await;
+        if ended.is_err()
+            && let Some(why) = self.hands.record_lost()
+        {
+            self.hands.tell(NoticeKind::Failed, &self.progress, self.now, Some(&why));
+        }
+        ended
+    }
+
+    async fn drive(&mut self) -> Result<(OperationState, Option<OperationId>), H::Error> {
         let (host, pid) = self.hands.process();
         self.append(&[EventBody::DriverStarted { epoch: self.lease.epoch, host, pid }]).await?;
         // Somebody may have started this driver to stop the operation: that comes before everything.
@@ -162,9 +200,10 @@ impl<H: Hands> Driver<H> {
         self.outwait_lowering().await?;
         while !self.progress.state().is_final() {
             self.turn().await?;
+            self.keep_pace().await?;
         }
         self.hands.release_lease().await?;
-        Ok((self.progress.state(), self.retire))
+        Ok((self.progress.state(), self.retire.take()))
     }
 
     /// A driver before us may have died between sending a call and hearing its answer. Its call is given time to arrive, then the world is looked at.
@@ -206,13 +245,25 @@ impl<H: Hands> Driver<H> {
         }
         let seen = self.hands.look(self.operation.plan.look(&self.progress, &self.claimant)).await;
         self.clock = self.hands.world_now().await.unwrap_or_else(|| H::Work::seen_at(&seen));
-        self.now = self.clock.max(self.now);
+        // Between its look and now this process may have stood still: nothing was observed meanwhile.
+        self.now = self.clock.min(H::Work::seen_at(&seen)).max(self.now);
         self.tell_credentials(&seen);
         self.tell_overdue();
         match self.decide(&seen) {
             Ok(decision) => self.carry_out(decision).await,
             Err(broken) => self.stop_in_place(&broken).await,
         }
+    }
+
+    async fn keep_pace(&mut self) -> Result<(), H::Error> {
+        self.turns += 1;
+        if self.turns <= MOST_TURNS {
+            return Ok(());
+        }
+        self.hands.spins(&self.progress);
+        self.rest(PACE).await?;
+        self.turns = 0;
+        Ok(())
     }
 
     /// People are told once of each end that comes near without newer credentials.
@@ -247,9 +298,10 @@ impl<H: Hands> Driver<H> {
         match decision.call {
             Some(wanted) => self.make_call(wanted).await,
             None if decision.wait == Millis::ZERO => Ok(()),
-            None => match decision.gate {
-                Some(run) => self.watch_gate(run, decision.wait).await,
-                None => self.rest(decision.wait).await,
+            None => match (decision.gate, decision.hook) {
+                (Some(run), _) => self.watch_gate(run, decision.wait).await,
+                (None, Some(run)) => self.watch_hook(run, decision.wait).await,
+                (None, None) => self.rest(decision.wait).await,
             },
         }
     }
@@ -337,10 +389,46 @@ impl<H: Hands> Driver<H> {
                 self.gate = None;
                 return self.append(&[EventBody::GateEnded { gate, outcome }]).await;
             }
-            if self.hands.nap(until, self.renew_at()).await? != Nap::Part {
-                return Ok(());
+            match self.hands.nap(until, self.renew_at()).await? {
+                Nap::Part => self.keep_lease().await?,
+                Nap::News => return Ok(()),
+                Nap::Over => {
+                    self.turns = 0;
+                    return Ok(());
+                }
             }
-            self.keep_lease().await?;
+        }
+    }
+
+    /// Lets the program run and waits for what it says, at most for `wait` of world time. The intent of a migration is durable before it is started:
+    /// whoever goes on after this driver knows that it was.
+    async fn watch_hook(&mut self, run: HookRun, wait: Millis) -> Result<(), H::Error> {
+        if self.hook != Some(run.kind) {
+            if run.kind == HookKind::Migration {
+                if !self.lease.covers_a_call(self.hands.boot_now()) {
+                    self.renew_lease().await?;
+                }
+                self.append(&[EventBody::MigrationStarted]).await?;
+            }
+            if !self.hands.start_hook(&run, &self.lease).await {
+                return self.append(&not_started(run.kind)).await;
+            }
+            self.hook = Some(run.kind);
+        }
+        let until = self.clock.plus(wait);
+        loop {
+            if let Some(outcome) = self.hands.hook_ended().await {
+                self.hook = None;
+                return self.append(&[recorded(run.kind, &outcome)]).await;
+            }
+            match self.hands.nap(until, self.renew_at()).await? {
+                Nap::Part => self.keep_lease().await?,
+                Nap::News => return Ok(()),
+                Nap::Over => {
+                    self.turns = 0;
+                    return Ok(());
+                }
+            }
         }
     }
 
@@ -348,14 +436,28 @@ impl<H: Hands> Driver<H> {
     async fn rest(&mut self, wait: Millis) -> Result<(), H::Error> {
         let (until, began) = (self.clock.plus(wait), self.hands.boot_now());
         self.hands.rests(self.now).await;
-        while self.hands.nap(until, self.renew_at()).await? == Nap::Part {
-            self.keep_lease().await?;
+        loop {
+            match self.hands.nap(until, self.renew_at()).await? {
+                Nap::News => return Ok(()),
+                Nap::Over => break,
+                Nap::Part => self.keep_lease().await?,
+            }
             // A clock that was set back meanwhile comes to `until` much later, and nobody sets this one.
             if self.hands.boot_now().since(began) >= wait {
-                return Ok(());
+                break;
             }
         }
+        self.turns = 0;
         Ok(())
+    }
+}
+
+/// This process stood still until its lease ran short: somebody else may be at work by now.
+fn not_started(kind: HookKind) -> Vec<EventBody> {
+    let said = "not started: the lease ran short while its intent was recorded";
+    match kind {
+        HookKind::Schema => Vec::new(),
+        HookKind::Migration => vec![EventBody::MigrationEnded { outcome: MigrationOutcome { end: MigrationEnd::NotStarted, said: said.into() } }],
     }
 }
 

@@ -24,6 +24,7 @@ mod retire;
 mod rollback;
 mod rolling;
 mod scheduled;
+pub mod schema;
 mod shift;
 mod situation;
 mod soak;
@@ -44,6 +45,7 @@ use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::{MEANWHILE, Progress};
+use crate::operation::schema::{HookKind, HookRun};
 
 /// What a step wants to happen.
 enum Move {
@@ -53,6 +55,8 @@ enum Move {
     Wait { why: String, period: Millis },
     /// Let this gate be run, and look again after a while.
     Gate { run: GateRun, period: Millis },
+    /// Let this program of the fleet's owner be run, and look again after a while.
+    Hook { run: HookRun, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
@@ -186,9 +190,11 @@ fn forward(situation: &Situation<'_>) -> Step {
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
     let mut decision = Decision { events: gone::noted(situation).into_iter().chain(step.events).collect(), ..Decision::default() };
-    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, step.then)));
+    let wanted = schema::guarded(situation, step.then);
+    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, wanted)));
     if situation.progress.state == OperationState::Holding
         && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
+        && !is_question(&then)
     {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         // Time that passed in a hold soaks nothing.
@@ -210,6 +216,18 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
             decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
             decision.gate = Some(run);
         }
+        // A hold ends at its deadline, whatever is asked meanwhile.
+        Move::Hook { .. } if situation.progress.deadline.is_some_and(|deadline| situation.now >= deadline) => {
+            start_backing_out(situation, &mut decision, format!("held until its deadline: {}", situation.progress.reason));
+        }
+        Move::Hook { run, period } => {
+            decision.wait = period;
+            decision.waiting_for = match run.kind {
+                HookKind::Schema => "the live schema is asked for".to_owned(),
+                HookKind::Migration => "the migration runs".to_owned(),
+            };
+            decision.hook = Some(run);
+        }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),
         Move::Stand { why, meanwhile } => stand(situation, &mut decision, why, meanwhile),
@@ -218,6 +236,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
     }
     decision
+}
+
+/// Asking for the live schema ends no hold: the answer may.
+const fn is_question(then: &Move) -> bool {
+    matches!(then, Move::Hook { run: HookRun { kind: HookKind::Schema, .. }, .. })
 }
 
 fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOutcome, note: String) {
@@ -248,29 +271,36 @@ fn hold(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhi
     decision.wait = situation.plan.timing.period_soak;
     decision.waiting_for.clone_from(&why);
     match situation.progress.deadline {
-        Some(deadline) if holding && situation.now >= deadline => {
-            start_backing_out(situation, decision, format!("held until its deadline: {why}"));
-        }
+        Some(deadline) if holding && situation.now >= deadline => held_too_long(situation, decision, format!("held until its deadline: {why}")),
         Some(deadline) if holding => {
             decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: Some(deadline) });
             }
         }
-        // A deploy that only stood still until now holds for something else: that has a deadline.
-        None if holding && situation.plan.kind != OperationKind::Deploy => {
+        // One that only stood still until now holds for something else: that has a deadline.
+        None if holding && situation.plan.kind == OperationKind::Retire => {
             decision.call = meanwhile;
             if situation.progress.reason != why {
                 decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline: None });
             }
         }
         _ => {
-            // Only a deploy has something to go back to by itself.
-            let backs_out = situation.plan.kind.backs_out();
-            let deadline = backs_out.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
+            // A retire holds up nobody: whatever comes next takes the wheel from it.
+            let ends = situation.plan.kind != OperationKind::Retire;
+            let deadline = ends.then(|| situation.now.plus(situation.plan.timing.hold_deadline));
             decision.events.push(EventBody::StateChanged { to: OperationState::Holding, reason: why, deadline });
         }
     }
+}
+
+/// A deploy has something to go back to by itself. A way back has not: it lets go of the fleet as it is, so that another one can be planned from there.
+fn held_too_long(situation: &Situation<'_>, decision: &mut Decision, why: String) {
+    if situation.plan.kind.backs_out() {
+        return start_backing_out(situation, decision, why);
+    }
+    let reason = format!("{why}. What is left is left as it is");
+    decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason, deadline: None });
 }
 
 fn stand(situation: &Situation<'_>, decision: &mut Decision, why: String, meanwhile: Option<WantedCall>) {

@@ -5,8 +5,14 @@ use super::{Move, Step, deploy, rollback};
 use crate::domain::fleet::Route;
 use crate::domain::sizes::Sizes;
 
-/// Servers of something else leave the slot; those of the release, if it has any, leave with them.
+/// Servers of something else leave the slot; those of the release, if it has any, leave with them. Whoever gave it traffic meanwhile has to say
+/// what is to serve: what is in there is neither what this goes back to nor what it goes away from.
 pub(super) fn empty(situation: &Situation<'_>) -> Step {
+    let to = situation.to();
+    if situation.is_let_in(to.slot) && situation.waited() >= situation.plan.timing.settle {
+        let then = Move::hold(format!("another hand gave {} traffic: it is emptied once that is taken back", to.group));
+        return Step { events: situation.no_evidence(), then };
+    }
     situation.park(situation.to().slot, situation.from().slot, 0)
 }
 

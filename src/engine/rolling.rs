@@ -7,7 +7,7 @@ use super::credentials;
 use super::deploy::{blind, claim, make_version};
 use super::refresh::Standing;
 use super::situation::{Situation, threshold};
-use super::{Move, Step};
+use super::{Move, Step, schema};
 use crate::domain::call::CloudCall;
 use crate::domain::refresh::{InstanceRefresh, RefreshStatus};
 use crate::operation::claim::{STABLE_KEY, stable_value};
@@ -33,7 +33,8 @@ fn taken(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::Claim if situation.seen.is_complete() => claim(situation),
         StepKind::Version if situation.seen.is_complete() => version(situation).into(),
-        StepKind::Claim | StepKind::Version => blind(situation),
+        StepKind::Migrate if situation.seen.is_complete() => schema::migrate(situation),
+        StepKind::Claim | StepKind::Version | StepKind::Migrate => blind(situation),
         StepKind::Refresh => refresh(situation),
         StepKind::Bake => bake(situation),
         StepKind::Stable => stable(situation),
@@ -69,6 +70,9 @@ pub(super) fn back_out(situation: &Situation<'_>) -> Step {
     let Some(good) = situation.from().template_version else {
         return Move::Fail { why: "there is no numbered template version to go back to".to_owned() }.into();
     };
+    if let Some(wait) = schema::still_runs(situation) {
+        return wait.into();
+    }
     if situation.plan.kind == OperationKind::Recycle {
         let stopped = situation.stop_refresh(good);
         return stopped.unwrap_or_else(|| unclaimed(situation, "AWS stopped; fresh servers stay").into());
@@ -150,10 +154,7 @@ fn going_on(situation: &Situation<'_>, refresh: &InstanceRefresh) -> Move {
 fn ended(situation: &Situation<'_>, refresh: &InstanceRefresh, version: u64) -> Move {
     let why = refresh.rollback_reason.as_ref().or(refresh.reason.as_ref()).map_or_else(|| "no reason told".to_owned(), |why| why.shown());
     match &refresh.status {
-        RefreshStatus::RollbackSuccessful => match unclaimed(situation, "") {
-            Move::Done { .. } => Move::RolledBack { why: format!("AWS rolled the refresh back by itself: {why}") },
-            other => other,
-        },
+        RefreshStatus::RollbackSuccessful => rolled_back(situation, &why),
         RefreshStatus::Failed => Move::BackOut { why: format!("the instance refresh failed: {why}") },
         RefreshStatus::RollbackFailed => Move::BackOut { why: format!("AWS's own rollback failed: {why}") },
         RefreshStatus::Cancelled if situation.progress.promoted => match situation.plan.refresh.clone() {
@@ -165,6 +166,20 @@ fn ended(situation: &Situation<'_>, refresh: &InstanceRefresh, version: u64) -> 
     }
 }
 
+/// AWS goes back to what the group launches at that moment. Another hand may have changed that meanwhile, and put it right since.
+fn rolled_back(situation: &Situation<'_>, why: &str) -> Move {
+    let good = situation.from().template_version;
+    let strangers = good.and_then(|good| Some(situation.seen.strangers(situation.to().slot, good)?.len()));
+    match strangers {
+        None if good.is_some() => Move::wait("what the servers run cannot be read", situation.plan.timing.period_moving),
+        Some(1..) => Move::BackOut { why: format!("AWS rolled the refresh back ({why}), and servers run something else than before") },
+        _ => match unclaimed(situation, "") {
+            Move::Done { .. } => Move::RolledBack { why: format!("AWS rolled the refresh back by itself: {why}") },
+            other => other,
+        },
+    }
+}
+
 /// Servers of the new version, seen for the first time.
 fn launched(situation: &Situation<'_>, version: u64) -> Option<EventBody> {
     let group = situation.group(situation.to().slot)?;
@@ -173,9 +188,10 @@ fn launched(situation: &Situation<'_>, version: u64) -> Option<EventBody> {
     (situation.plan.kind == OperationKind::Deploy && !new.is_empty()).then_some(EventBody::Launched { instances: new })
 }
 
-/// More than twice what is wanted plus two: servers die as fast as they come, and AWS's engine would try for an hour.
+/// More than twice what is wanted plus two: servers die as fast as they come, and AWS's engine would try for an hour, or for ever once its refresh
+/// is over. Policies may want more by now than when it began.
 fn crash_loop(situation: &Situation<'_>) -> Option<Move> {
-    let (launched, wanted) = (situation.progress.launched.len(), situation.progress.need);
+    let (launched, wanted) = (situation.progress.launched.len(), situation.progress.need.max(wanted(situation)));
     let loops = launched > 2 * wanted as usize + 2;
     loops.then(|| Move::BackOut { why: format!("{launched} servers were launched to get {wanted}: they do not stay") })
 }
@@ -191,15 +207,25 @@ fn bake(situation: &Situation<'_>) -> Step {
             let then = match refresh.status {
                 RefreshStatus::Successful => Move::done("AWS's bake time is over"),
                 RefreshStatus::Baking | RefreshStatus::InProgress | RefreshStatus::Pending => {
-                    Move::wait(format!("AWS bakes; it goes back by itself at trouble: {}", refresh.words()), period)
+                    let wait = || Move::wait(format!("AWS bakes; it goes back by itself at trouble: {}", refresh.words()), period);
+                    fails(situation).unwrap_or_else(wait)
                 }
                 _ => ended(situation, refresh, version),
             };
-            Step { events: situation.noticed(refresh), then }
+            Step { events: situation.noticed(refresh).into_iter().chain(launched(situation, version)).collect(), then }
         }
         Standing::Foreign(other) => Move::hold(format!("another hand's instance refresh {} is {}", other.id, other.words())).into(),
         Standing::None => Move::wait("the instance refresh is not read back", period).into(),
     }
+}
+
+/// What was released does not stay, or serves nothing: AWS's engine, which is done with it or nearly so, would let it. Where there is but one server
+/// it may be gone for a moment, and is launched anew.
+fn fails(situation: &Situation<'_>) -> Option<Move> {
+    let slot = situation.to().slot;
+    let dead = situation.plan.kind == OperationKind::Deploy && situation.healthy(slot) == Some(0) && wanted(situation) > 1;
+    let of_dead = || dead.then(|| Move::BackOut { why: format!("no server of {} is healthy any more", situation.to().group) });
+    crash_loop(situation).or_else(of_dead)
 }
 
 /// Servers the group is asked to keep: AWS's engine keeps them, whatever a policy makes of that number meanwhile.
@@ -223,10 +249,13 @@ fn stable(situation: &Situation<'_>) -> Step {
     let timing = &situation.plan.timing;
     let good = is_good(situation);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
-        let events = situation.count_apart(timing.stable_gap, good).into_iter().collect();
+        let new = situation.to_version().and_then(|version| launched(situation, version));
+        let events = new.into_iter().chain(situation.count_apart(timing.stable_gap, good)).collect();
         let then = if good {
             Move::wait(format!("all healthy, seen {} of {HEALTHY_OBSERVATIONS} times", situation.progress.streak), timing.period_soak)
-        } else if situation.waited() >= timing.launch_limit {
+        } else if let Some(out) = fails(situation) {
+            out
+        } else if situation.bad_for().is_some_and(|span| span >= timing.launch_limit) {
             Move::hold(unsettled(situation))
         } else {
             Move::wait(unsettled(situation), timing.period_soak)

@@ -110,6 +110,12 @@ impl Situation<'_> {
         self.progress.step_started_at.map_or(Millis::ZERO, |since| self.now.since(since))
     }
 
+    /// For how long no look was good; none while they are.
+    pub(super) fn bad_for(&self) -> Option<Millis> {
+        let since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
+        since.map(|since| self.now.since(since))
+    }
+
     /// How long the last weight change has had to spread; none if this operation changed none.
     pub(super) fn since_written(&self) -> Option<Millis> {
         Some(self.now.since(self.progress.written_at?))

@@ -120,8 +120,7 @@ impl Situation<'_> {
     /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name.
     pub(super) fn may_shift_blind(&self, target: Slot) -> bool {
         let typed = matches!(self.plan.friction, Friction::Typed { .. });
-        let unknown_since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
-        let long = unknown_since.is_some_and(|since| self.now.since(since) >= self.plan.timing.unknown_health);
+        let long = self.bad_for().is_some_and(|span| span >= self.plan.timing.unknown_health);
         long && (typed || self.serves_already(target))
     }
 

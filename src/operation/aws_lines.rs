@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::build_lines::build_line;
+use super::image_lines::image_line;
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::RoutePlace;
 use crate::domain::ids::{GroupName, ImageId, TemplateId};
@@ -46,6 +47,7 @@ pub fn aws_line(call: &CloudCall) -> String {
         }
         CloudCall::ResumeProcesses { group, processes } => format!("{} --scaling-processes {}", scaling("resume-processes", group), words(processes)),
         CloudCall::Build { what } => build_line(what),
+        CloudCall::Image { what } => image_line(what),
         // The claim names the operation that holds the fleet: by hand nobody does.
         CloudCall::Tag { .. } | CloudCall::Untag { .. } => format!("# {}: a note of Quarterdeck's own, not needed by hand", call.summary()),
     }
@@ -115,7 +117,8 @@ fn words(all: &[String]) -> String {
     all.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The actions go back as they were read, with other weights. What is not a forward was never read in full: it has to be filled in.
+/// The actions go back as they were read, with other weights. What is not a forward was never read in full: the line reads it itself and changes
+/// nothing but the weights. A client secret is never told: it is kept.
 fn weights(place: &RoutePlace, actions: &RouteActions) -> String {
     let arn = shell_word(place.arn().as_str());
     let command = match place {
@@ -125,7 +128,18 @@ fn weights(place: &RoutePlace, actions: &RouteActions) -> String {
     let all: Option<Vec<Value>> = actions.0.iter().map(forward).collect();
     match all {
         Some(all) => format!("{command} {}", shell_word(&Value::from(all).to_string())),
-        None => format!("# {command} …: take its other actions from describe-rules, and only change the weights"),
+        None => {
+            let (read, query) = match place {
+                RoutePlace::Rule(_) => (format!("describe-rules --rule-arns {arn}"), "Rules[0].Actions"),
+                RoutePlace::Listener(_) => (format!("describe-listeners --listener-arns {arn}"), "Listeners[0].DefaultActions"),
+            };
+            let kept = "(.[].AuthenticateOidcConfig | select(.).UseExistingClientSecret)=true".to_owned();
+            let weighed = actions.forwards().map(|(group, weight)| {
+                format!("(.[].ForwardConfig.TargetGroups[]? | select(.TargetGroupArn=={}).Weight)={weight}", json!(group.as_str()))
+            });
+            let filter = std::iter::once(kept).chain(weighed).collect::<Vec<_>>().join(" | ");
+            format!("{command} \"$(aws elbv2 {read} --query '{query}' --output json | jq -c {})\"", shell_word(&filter))
+        }
     }
 }
 
@@ -171,7 +185,13 @@ mod tests {
         assert_eq!(sent[0]["ForwardConfig"]["TargetGroups"][1], json!({ "TargetGroupArn": "arn:tg/b", "Weight": 25 }));
         assert_eq!(sent[0]["ForwardConfig"]["TargetGroupStickinessConfig"]["DurationSeconds"], 60);
         let login = RouteAction::Other { kind: "authenticate-oidc".into(), fingerprint: String::new() };
-        assert!(call(vec![login, forward]).starts_with("# aws elbv2 modify-rule"), "what was not read must not be written back");
+        let line = call(vec![login, forward]);
+        let read = "\"$(aws elbv2 describe-rules --rule-arns arn:rule/1 --query 'Rules[0].Actions' --output json | jq -c '";
+        assert!(
+            line.starts_with(&format!("aws elbv2 modify-rule --rule-arn arn:rule/1 --actions {read}")),
+            "what was not read is not made up: {line}"
+        );
+        assert!(line.contains(r#"select(.TargetGroupArn=="arn:tg/b").Weight)=25"#), "{line}");
     }
 
     #[test]

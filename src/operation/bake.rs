@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::command::Who;
 use super::event::{Event, EventBody};
 use super::gate::Gate;
+use super::packer::PackerPlan;
 use super::plan::{Check, hex_digest};
 use super::record::OperationView;
 use super::work::Work;
@@ -227,6 +228,9 @@ pub struct BakePlan {
     pub timing: BakeTiming,
     /// How long a builder on which something failed is kept to be looked at; none: it is removed like any other.
     pub keep_on_failure: Option<Millis>,
+    /// Packer's template, where that does the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packer: Option<PackerPlan>,
     /// An image of these inputs that another bake left unfinished: it is gone on with.
     pub adopted: Option<ImageId>,
     /// Why it is baked although there may be an image: for people.

@@ -8,6 +8,7 @@ use super::bake::{BakeEvent, BakePlan};
 use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome};
 use super::gate::GateOutcome;
+use super::packer::PackerMemory;
 use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus};
 use super::work::Standing;
 use crate::bake::signal::{Outcome, Part, Said, Signal};
@@ -16,6 +17,9 @@ use crate::domain::call::{BuildCall, CallReply, CloudCall, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
+
+/// So often something is asked to go that something else hangs on, or whose call had no answer.
+const REMOVALS: u32 = 6;
 
 /// What is known of an instance of a bake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +136,7 @@ impl Told {
                     self.parts.entry(*part).or_default().outcome.get_or_insert(*outcome);
                 }
             }
-            Said::Error | Said::Instance { .. } | Said::Image { .. } => {}
+            Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {}
         }
     }
 }
@@ -162,6 +166,9 @@ pub struct BakeProgress {
     pub image_asked_at: Option<WorldTime>,
     /// The image, once the cloud told its id.
     pub image: Option<ImageId>,
+    /// Packer's run, where it does the work.
+    #[serde(default)]
+    pub packer: PackerMemory,
     /// How much of its snapshot is there.
     pub image_percent: Option<u8>,
     /// It can be launched.
@@ -210,6 +217,7 @@ impl BakeProgress {
             told: BTreeMap::new(),
             image_asked_at: plan.adopted.as_ref().map(|_| at),
             image: plan.adopted.clone(),
+            packer: PackerMemory::default(),
             image_percent: None,
             image_available: false,
             tagged: BTreeMap::new(),
@@ -269,6 +277,7 @@ impl BakeProgress {
                 let told = self.told.entry(*role).or_default();
                 signals.iter().for_each(|signal| told.hear(signal, at));
                 (told.at, told.until, told.number) = (Some(at), *until, *number);
+                signals.iter().for_each(|signal| self.hear_packer(&signal.said, at));
             }
             BakeEvent::ImageSeen { image, percent, available } => {
                 self.image = Some(image.clone());
@@ -281,6 +290,16 @@ impl BakeProgress {
                 self.last_lines.clone_from(last_lines);
             }
             BakeEvent::Kept { id, until } => self.kept = Some((id.clone(), *until)),
+        }
+    }
+
+    /// What only Packer says.
+    fn hear_packer(&mut self, said: &Said, at: WorldTime) {
+        match said {
+            Said::Made { kind, name } => drop(self.packer.made.insert(name.clone(), *kind)),
+            Said::Image { id, .. } => drop(self.packer.images.insert(id.clone())),
+            Said::Began { part: Part::Snapshot } => drop(self.image_asked_at.get_or_insert(at)),
+            _ => {}
         }
     }
 
@@ -321,7 +340,6 @@ impl BakeProgress {
 
     fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
         let Some(ended) = self.in_flight.take() else { return };
-        self.note_removal(&ended.call);
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
@@ -333,6 +351,16 @@ impl BakeProgress {
                 self.remember(&ended.call, None, at);
             }
             CallOutcome::Refused { kind, message } => self.refused(&ended.call, *kind, message, at),
+        }
+        let again = match outcome {
+            CallOutcome::Accepted(_) => false,
+            // What something else still hangs on, an instance that is on its way out, is asked to go again.
+            CallOutcome::Refused { kind, .. } => *kind == CloudErrorKind::Conflict && self.refusals < REMOVALS,
+            // What is still listed after that may never have heard of it.
+            CallOutcome::Unknown { .. } => self.calls.unknown <= u64::from(REMOVALS),
+        };
+        if !again {
+            self.note_removal(&ended.call);
         }
     }
 
@@ -371,11 +399,17 @@ impl BakeProgress {
                     self.image = Some(image);
                 }
             }
-            BuildCall::TagResource { tags, .. } => {
-                if reply.is_some() {
-                    self.tagged.extend(tags.iter().cloned());
+            BuildCall::TagResource { id, tags } => {
+                let own = self.image.as_ref().is_some_and(|image| image.as_str() == id) || self.memory_of(&InstanceId::new(id)).is_some();
+                match (reply, own) {
+                    (Some(_), true) => self.tagged.extend(tags.iter().cloned()),
+                    (Some(_), false) => drop(self.packer.tagged.insert(id.clone())),
+                    (None, _) => {}
                 }
             }
+            BuildCall::RunPacker { .. } => self.packer.asked_at = Some(at),
+            BuildCall::EndPacker { at_once: false } => self.packer.stopped_at = Some(at),
+            BuildCall::EndPacker { at_once: true } => self.packer.killed_at = Some(at),
             BuildCall::DeleteVolume { .. } | BuildCall::DeleteKeyPair { .. } | BuildCall::DeleteSecurityGroup { .. } => {}
         }
     }

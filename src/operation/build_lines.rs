@@ -24,6 +24,11 @@ pub fn build_line(call: &BuildCall) -> String {
         BuildCall::TerminateInstance { instance } => format!("aws ec2 terminate-instances --instance-ids {}", shell_word(instance.as_str())),
         BuildCall::DeleteVolume { volume } => format!("aws ec2 delete-volume --volume-id {}", shell_word(volume)),
         BuildCall::DeleteKeyPair { key_pair } => format!("aws ec2 delete-key-pair --key-pair-id {}", shell_word(key_pair)),
+        BuildCall::RunPacker { template, variables } => {
+            let options: Vec<String> = variables.iter().map(|(name, value)| format!("-var {} ", shell_word(&format!("{name}={value}")))).collect();
+            format!("packer build {}{}", options.concat(), shell_word(template))
+        }
+        BuildCall::EndPacker { at_once } => format!("kill -{} -- -PROCESS_GROUP_OF_PACKER", if *at_once { "KILL" } else { "INT" }),
         BuildCall::DeleteSecurityGroup { group } => format!("aws ec2 delete-security-group --group-id {}", shell_word(group)),
     }
 }

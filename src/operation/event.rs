@@ -6,12 +6,14 @@ use super::bake::{BakeEvent, BakePlan};
 use super::command::{CommandKind, Who};
 use super::gate::GateOutcome;
 use super::plan::Plan;
+use super::schema::MigrationOutcome;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{InstanceId, OperationId};
 pub use crate::domain::judgement::VerdictWord;
 use crate::domain::judgement::{Evidence, Judgement};
 use crate::domain::refresh::InstanceRefresh;
+use crate::domain::schema::LiveSchema;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::Counts;
@@ -246,6 +248,18 @@ pub enum EventBody {
         gate: usize,
         /// How.
         outcome: GateOutcome,
+    },
+    /// The program that knows was asked for the live schema.
+    SchemaRead {
+        /// What it said.
+        live: LiveSchema,
+    },
+    /// The migration is about to be started: durable before it is.
+    MigrationStarted,
+    /// The migration ended.
+    MigrationEnded {
+        /// How.
+        outcome: MigrationOutcome,
     },
     /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
     Launched {

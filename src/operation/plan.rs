@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::gate::Gate;
+use super::schema::SchemaPlan;
 use super::status::WayBackLevel;
 use crate::domain::analysis::Analysis;
 use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
@@ -48,6 +49,12 @@ impl OperationKind {
     #[must_use]
     pub const fn backs_out(self) -> bool {
         matches!(self, Self::Deploy | Self::Recycle)
+    }
+
+    /// What it does once it has held until its deadline, in words.
+    #[must_use]
+    pub const fn at_deadline(self) -> &'static str {
+        if self.backs_out() { "backs out" } else { "gives up" }
     }
 }
 
@@ -116,6 +123,8 @@ pub enum StepKind {
     Refresh,
     /// AWS's engine watches what it replaced.
     Bake,
+    /// The fleet's own program migrates its database, before the release gets its first server.
+    Migrate,
     /// One candidate server at weight 0, healthy three times.
     OneBox,
     /// The candidate at full size, weight 0.
@@ -304,6 +313,9 @@ pub struct Plan {
     /// What looks at the candidate before it gets traffic.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// What is known of the schema of the fleet's database; none where neither fleet nor images say anything of one.
+    #[serde(default)]
+    pub schema: Option<SchemaPlan>,
     /// Groups whose scheduled actions stand still from the beginning until everything is given back. What was suspended before is not among them.
     #[serde(default)]
     pub suspends: Vec<GroupName>,
@@ -356,7 +368,7 @@ impl Plan {
     pub fn sealed(mut self) -> Self {
         let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
         let identity = format!(
-            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}{}",
+            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}{}{}",
             self.kind,
             self.fleet.as_str(),
             self.scope,
@@ -373,6 +385,7 @@ impl Plan {
             self.strategy.word(),
             self.build,
             self.refresh.as_ref().map_or_else(String::new, |refresh| format!("|{}", refresh.words())),
+            self.schema.as_ref().map_or_else(String::new, |schema| format!("|{:?}|{:?}", schema.migration, schema.one_way)),
         );
         self.id = PlanId::new(hex_digest(identity.as_bytes(), 4));
         self

@@ -9,6 +9,7 @@ use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::gate::GateOutcome;
 use super::plan::Plan;
+use super::schema::{MigrationEnd, MigrationOutcome, MigrationStatus, SchemaReading};
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
@@ -153,6 +154,12 @@ pub struct Progress {
     /// Gates that ended in this step, by their numbers.
     #[serde(default)]
     pub gates: BTreeMap<usize, GateOutcome>,
+    /// What the program that knows said of the live schema last.
+    #[serde(default)]
+    pub schema: Option<SchemaReading>,
+    /// The migration, once it was begun.
+    #[serde(default)]
+    pub migration: Option<MigrationStatus>,
     /// Since when the cloud says that something of the plan is not there.
     #[serde(default)]
     pub missing_since: Option<WorldTime>,
@@ -226,6 +233,8 @@ impl Progress {
             lower_evidence_at: None,
             missing_since: None,
             gates: BTreeMap::new(),
+            schema: None,
+            migration: None,
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
@@ -264,7 +273,10 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::DriverStarted { .. } => self.taken_over = true,
+            EventBody::DriverStarted { .. } => {
+                self.taken_over = true;
+                self.lose_migration();
+            }
             EventBody::Planned { .. }
             | EventBody::BakePlanned { .. }
             | EventBody::Bake { .. }
@@ -274,6 +286,9 @@ impl Progress {
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
                 self.calls.intended += 1;
+                if let Some(reading) = &mut self.schema {
+                    reading.used = true;
+                }
                 self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
             }
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
@@ -291,6 +306,9 @@ impl Progress {
             EventBody::Judged { step, verdict, evidence } => self.judge(*step, verdict, evidence.as_deref(), event.at),
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
+            EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
+            EventBody::MigrationStarted => self.migration = Some(MigrationStatus { started_at: event.at, outcome: None, lost: false }),
+            EventBody::MigrationEnded { outcome } => self.end_migration(outcome),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
@@ -354,6 +372,30 @@ impl Progress {
         self.launched.clear();
         self.claims = 0;
         self.promoted = false;
+        self.doubt_schema();
+    }
+
+    /// The driver that began it is gone: what was known of the schema before says nothing any more.
+    fn lose_migration(&mut self) {
+        if let Some(migration) = self.migration.as_mut().filter(|migration| migration.is_open()) {
+            migration.lost = true;
+            self.doubt_schema();
+        }
+    }
+
+    fn end_migration(&mut self, outcome: &MigrationOutcome) {
+        match self.migration.as_mut().filter(|_| outcome.end != MigrationEnd::NotStarted) {
+            Some(migration) => migration.outcome = Some(outcome.clone()),
+            None => self.migration = None,
+        }
+        self.doubt_schema();
+    }
+
+    /// The live schema is asked for again before anything depends on it.
+    const fn doubt_schema(&mut self) {
+        if let Some(reading) = &mut self.schema {
+            reading.fresh = false;
+        }
     }
 
     /// From the first reading on, observed time counts towards the second; nothing does after one that says otherwise.
@@ -487,6 +529,7 @@ impl Progress {
             self.last_observed_at = None;
             self.streak = 0;
             self.refusals = 0;
+            self.doubt_schema();
         }
         self.state = to;
         reason.clone_into(&mut self.reason);

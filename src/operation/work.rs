@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::progress::{CallInFlight, StepStatus};
 use super::record::Operation;
 use crate::bake::signal::Part;
+use crate::domain::call::CloudCall;
 use crate::domain::ids::OperationId;
 use crate::domain::observation::Credentials;
 use crate::domain::text::Untrusted;
@@ -192,7 +193,7 @@ pub trait Driven: Work {
     }
 
     /// How long a call of that operation that is in the air has to be given.
-    fn outlasts(&self, _call: &crate::domain::call::CloudCall) -> Millis {
+    fn outlasts(&self, _call: &CloudCall) -> Millis {
         Millis::ZERO
     }
 }

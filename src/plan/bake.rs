@@ -1,5 +1,7 @@
 //! From a recipe and facts to the plan of a bake, to an image that is there already, or to a refusal.
 
+mod packer;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -12,7 +14,7 @@ use crate::domain::bake::{BaseImage, GATES_KEY, KEY_KEY};
 use crate::domain::ids::{OperationId, PlanId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
-use crate::domain::recipe::{Base, Builder, Engine, Recipe};
+use crate::domain::recipe::{Base, Builder, Recipe};
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::bake::{BakeAnswer, BakePlan, BakeStep, BakeStepKind, BakeTiming, BakeWish};
@@ -45,12 +47,7 @@ pub struct BakeFacts<'a> {
 /// A guard refuses, with what would lift it.
 pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusal> {
     let recipe = &wish.recipe;
-    if let Engine::Packer(_) = recipe.engine {
-        return Err(Refusal::new(
-            "this recipe is Packer's, which `qd bake` does not run yet",
-            "run `packer build` yourself, or use `engine = \"builder\"`",
-        ));
-    }
+    let packer = packer::plan(wish)?;
     let version = version(wish)?;
     let base = base(recipe, facts)?;
     let key = content_key(&base.id, recipe, &wish.files, &version);
@@ -77,10 +74,10 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
     let timing = BakeTiming { limit: recipe.time_limit, ..BakeTiming::default() }.scaled(facts.setting.time_scale);
     let life = Millis(recipe.time_limit.0 * 2).plus(timing.spare_life);
     let order = Order { recipe, version: &version, operation: &mark, time_to_live: life };
-    let user_data = render::builder(order, &wish.files).map_err(unrenderable)?;
+    let user_data = if packer.is_some() { None } else { Some(render::builder(order, &wish.files).map_err(unrenderable)?) };
     let self_test = render::self_test(order).map_err(unrenderable)?;
     let because = because(wish, adopted.copied(), &known, &key);
-    let checks = checks(&base, &user_data, recipe);
+    let checks = checks(&base, user_data.as_ref(), recipe);
     let plan = BakePlan {
         id: PlanId::default(),
         build: facts.setting.build.clone(),
@@ -90,15 +87,16 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
         mark: mark.as_str().to_owned(),
         image_name: name,
         builder: recipe.builder.clone(),
-        user_data: STANDARD.encode(&user_data.bytes),
+        user_data: user_data.map(|data| STANDARD.encode(&data.bytes)).unwrap_or_default(),
         self_test: self_test.map(|data| STANDARD.encode(&data.bytes)),
         provisioners: recipe.provisioners.iter().map(|provisioner| provisioner.name.clone()).collect(),
         kinds: recipe.kinds(),
         gates: recipe.gates.clone(),
         tags: tags(recipe, &version, &key, &base),
-        steps: steps(adopted.is_some(), facts.history),
+        steps: steps(adopted.is_some(), packer.is_some(), facts.history),
         timing,
         keep_on_failure: wish.keep_on_failure,
+        packer,
         adopted: adopted.map(|image| image.id.clone()),
         because,
         checks,
@@ -135,6 +133,7 @@ pub fn sweep(setting: &Setting, place: &str, as_of: WorldTime) -> BakePlan {
         steps: vec![BakeStep { kind: step, title: step.title().to_owned(), expected: step.guess() }],
         timing: BakeTiming::default().scaled(setting.time_scale),
         keep_on_failure: None,
+        packer: None,
         adopted: None,
         because: "what bakes left past its time to live is removed".to_owned(),
         checks: Vec::new(),
@@ -225,7 +224,7 @@ fn tags(recipe: &Recipe, version: &str, key: &str, base: &BaseImage) -> BTreeMap
     tags
 }
 
-fn steps(adopts: bool, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep> {
+fn steps(adopts: bool, packer: bool, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep> {
     use BakeStepKind as Kind;
     let all: &[Kind] = if adopts {
         &[Kind::Sweep, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify]
@@ -236,14 +235,17 @@ fn steps(adopts: bool, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep
         let expected = history.get(kind.title()).copied().unwrap_or_else(|| kind.guess());
         BakeStep { kind: *kind, title: kind.title().to_owned(), expected }
     };
-    all.iter().map(step).collect()
+    // What must not be in the image is its template's own matter.
+    all.iter().filter(|kind| !(packer && **kind == Kind::Seal)).map(step).collect()
 }
 
-fn checks(base: &BaseImage, user_data: &UserData, recipe: &Recipe) -> Vec<Check> {
+fn checks(base: &BaseImage, user_data: Option<&UserData>, recipe: &Recipe) -> Vec<Check> {
     let age = base.created_at.map_or_else(String::new, |at| format!(", made {}", at.rfc3339()));
     let mut checks = vec![Check::new(CheckLevel::Ok, format!("base {} {} of {}{age}", base.id, base.name.shown(), base.owner.shown()))];
-    let how = if user_data.is_compressed() { ", compressed" } else { "" };
-    checks.push(Check::new(CheckLevel::Ok, format!("user data {} of {} bytes{how}", user_data.bytes.len(), render::MOST_BYTES)));
+    if let Some(user_data) = user_data {
+        let how = if user_data.is_compressed() { ", compressed" } else { "" };
+        checks.push(Check::new(CheckLevel::Ok, format!("user data {} of {} bytes{how}", user_data.bytes.len(), render::MOST_BYTES)));
+    }
     if recipe.gates.is_empty() {
         checks.push(Check::new(CheckLevel::Warning, "no gates: the image stays unverified, and fleets with `require_verified` refuse it"));
     }

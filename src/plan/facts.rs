@@ -8,6 +8,7 @@ use crate::domain::ids::{ImageId, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{FleetObservation, GroupPolicies, TargetGroupFacts, TemplateData};
 use crate::domain::release::Release;
+use crate::domain::schema::LiveSchema;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -87,6 +88,8 @@ pub struct Facts<'a> {
     pub history: FleetHistory,
     /// The freezes that hold for it.
     pub freezes: &'a [Freeze],
+    /// The schema of its database, as the program that knows said just now.
+    pub live_schema: LiveSchema,
     /// World time.
     pub now: WorldTime,
 }
@@ -350,6 +353,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         window: facts.spec.window.scaled(facts.setting.time_scale),
         suspends: facts.suspended_by_us(),
         gates: Vec::new(),
+        schema: None,
         judged: analysis.is_some(),
         analysis: analysis.unwrap_or_default(),
         baseline: None,

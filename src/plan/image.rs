@@ -46,10 +46,7 @@ fn none_usable(images: &[Image], spec: &FleetSpec, found: &[&Image], arch: Optio
     let Some(image) = found.first() else { return unknown(images, spec, wanted) };
     let label = image.label();
     if let Some(block) = &image.blocked {
-        return Refusal::new(
-            format!("{label} ({}) is blocked: {}", image.id, block.reason.shown()),
-            "choose another image, or have the block lifted",
-        );
+        return Refusal::new(format!("{label} ({}) is blocked: {}", image.id, block.words()), "choose another image, or have the block lifted");
     }
     if !fits(image, arch) {
         let (has, runs) = (image.arch.as_ref().map_or_else(String::new, Untrusted::shown), arch.map_or_else(String::new, Untrusted::shown));

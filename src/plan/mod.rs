@@ -17,6 +17,7 @@ pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
 pub mod rolling;
+mod schema;
 mod target;
 pub mod way_back;
 

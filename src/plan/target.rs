@@ -5,6 +5,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
+use crate::domain::schema::LiveSchema;
 use crate::operation::ledger::{KnownRelease, LedgerEntry, known_releases};
 
 /// The images as they were listed.
@@ -14,17 +15,19 @@ pub(super) struct Images<'a> {
     pub listed: &'a [Image],
     /// One that is not listed does not exist.
     pub complete: bool,
+    /// The schema that is live.
+    pub schema: &'a LiveSchema,
 }
 
 impl Images<'_> {
-    fn find(&self, id: &ImageId) -> Option<&Image> {
+    pub(super) fn find(&self, id: &ImageId) -> Option<&Image> {
         self.listed.iter().find(|image| image.id == *id)
     }
 
     /// Why nobody may go back to what runs this image, whatever the path.
     pub(super) fn forbidden(&self, release: &Release) -> Option<String> {
         let block = self.find(&release.image)?.blocked.as_ref()?;
-        Some(format!("image of {} is blocked: {}", release.label(), block.reason.shown()))
+        Some(format!("image of {} is blocked: {}", release.label(), block.words()))
     }
 
     /// Why the image cannot be launched any more; none also where nobody can tell.
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn an_image_no_incomplete_listing_shows_is_not_gone() {
         let release = stable(1).release;
-        assert_eq!(Images { listed: &[], complete: false }.gone(&release), None);
-        assert!(Images { listed: &[], complete: true }.gone(&release).is_some());
+        assert_eq!(Images { listed: &[], complete: false, schema: &LiveSchema::Unasked }.gone(&release), None);
+        assert!(Images { listed: &[], complete: true, schema: &LiveSchema::Unasked }.gone(&release).is_some());
     }
 }

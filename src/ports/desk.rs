@@ -1,6 +1,7 @@
 //! What screen and command line ask of everything behind them: facts, plans, operations. Neither knows cloud or store.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 
@@ -35,6 +36,8 @@ pub struct Header {
     pub account: Option<Untrusted>,
     /// The caller, once known.
     pub caller: Option<Untrusted>,
+    /// The cloud is simulated: nobody signs in to it.
+    pub simulated: bool,
     /// Nothing can be changed from here.
     pub read_only: bool,
     /// When the credentials end, where that is told.
@@ -135,6 +138,15 @@ pub struct BudgetLevel {
     pub left: f64,
 }
 
+/// A recipe that is kept where the screen finds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownRecipe {
+    /// Its file.
+    pub file: PathBuf,
+    /// What it says; or what is wrong with it, a line for each mistake.
+    pub recipe: Result<Box<Recipe>, String>,
+}
+
 /// Everything behind the screen.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -190,16 +202,6 @@ pub trait Desk: Send + Sync {
 
     /// Lifts the freeze of a fleet, or of all; the one that was lifted, if there was one.
     async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError>;
-}
-
-/// What only the command line asks.
-#[async_trait]
-pub trait Records: Desk {
-    /// One operation by its id.
-    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
-
-    /// One operation by its id, of whichever kind.
-    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError>;
 
     /// Bakes with their events, newest first: all that are not finished, and of the finished ones the newest `finished`.
     fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, DeskError>;
@@ -215,6 +217,22 @@ pub trait Records: Desk {
 
     /// The log of a bake from this byte on, as far as its driver kept it: at most a mebibyte; nothing where there is no more.
     fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError>;
+
+    /// The recipes this person keeps in `recipes/` beside `fleets.toml`, in the order of their names; no network.
+    fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError>;
+
+    /// Starts baking those of these recipes anew whose newest image is behind its base, so many at once, in a process of its own.
+    fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError>;
+}
+
+/// What only the command line asks.
+#[async_trait]
+pub trait Records: Desk {
+    /// One operation by its id.
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
+
+    /// One operation by its id, of whichever kind.
+    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError>;
 
     /// Operations whose record is damaged, newest first: all that are not finished, and those among the newest `finished` of the others.
     fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError>;

@@ -7,3 +7,4 @@ pub mod desk;
 pub mod metrics;
 pub mod notify;
 pub mod packer;
+pub mod schema;

@@ -1,10 +1,12 @@
 //! The desk over AWS for the screen: it is there before the first call, with the rows of the store that was used last.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use super::bake_log::kept_log;
 use super::cloud::Cloud;
 use super::office::Office;
 use super::wiring::Wiring;
@@ -12,8 +14,10 @@ use crate::adapters::aws::{AwsCloud, AwsSettings};
 use crate::adapters::host;
 use crate::adapters::store::{Store, StoreBudget};
 use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::recipe::Recipe;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
@@ -24,7 +28,7 @@ use crate::operation::sighting::Sighting;
 use crate::operation::status::Estate;
 use crate::plan::estate::estate;
 use crate::ports::cloud::CloudRead;
-use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen, Sources};
+use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, KnownRecipe, Seen, Sources};
 
 /// The desk over AWS. Connecting waits for the first question that needs the network.
 pub struct AwsDesk {
@@ -129,6 +133,7 @@ impl Desk for AwsDesk {
                 place: self.wiring.said_region(),
                 account: None,
                 caller: None,
+                simulated: false,
                 read_only: self.wiring.options.read_only,
                 credentials_end: None,
                 time_scale: self.wiring.time_scale,
@@ -206,5 +211,34 @@ impl Desk for AwsDesk {
 
     async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
         self.office().await?.unfreeze(fleet, reason).await
+    }
+
+    fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, DeskError> {
+        self.store().map_or_else(|| Ok(Vec::new()), |store| Ok(store.bakes(finished)?))
+    }
+
+    async fn plan_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
+        self.office().await?.plan_bake(wish).await
+    }
+
+    async fn begin_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        self.office().await?.begin_bake(plan, reason).await
+    }
+
+    async fn behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
+        self.office().await?.behind(recipes).await
+    }
+
+    fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
+        self.store().map_or_else(|| Ok(Vec::new()), |store| kept_log(store, id, from))
+    }
+
+    fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
+        self.wiring.ground().recipes()
+    }
+
+    fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {
+        let office = self.office.get().ok_or_else(|| DeskError::other("the account is not known yet", "wait for the first reading and try again"))?;
+        office.rebake(recipes, wave, reason)
     }
 }

@@ -1,12 +1,16 @@
 //! What only bakes ask of an office: their plans, their begin, the sweep, and which images are behind their base.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::bake_log::{BakeLog, read_from};
+use super::bake_log::kept_log;
+use super::cloud::{Cloud, Urgency};
 use super::launch::start_driver;
 use super::office::Office;
+use super::packer_run::{PROGRAM, PackerSeat};
+use crate::adapters::packer::found;
 use crate::adapters::store::NewOperation;
-use crate::domain::bake::BaseImage;
+use crate::domain::bake::{BakeLook, BaseImage, Leftover};
 use crate::domain::ids::{ImageId, OperationId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
@@ -14,6 +18,8 @@ use crate::domain::recipe::{Base, Recipe};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeWish, Behind};
+use crate::operation::packer::PackerPlan;
+use crate::operation::plan::{Check, CheckLevel, Refusal};
 use crate::plan::bake::{BakeFacts, plan, sweep};
 use crate::ports::desk::DeskError;
 
@@ -21,13 +27,44 @@ impl Office {
     pub(super) async fn plan_a_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
         let as_of = self.read_clock().await?;
         let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
-        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
-        Ok(plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?)
+        let mut answer = plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?;
+        if let BakeAnswer::Bake(plan) = &mut answer
+            && let Err(refusal) = self.runs_packer(plan)
+        {
+            plan.checks.push(Check::new(CheckLevel::Warning, refusal.reason));
+        }
+        Ok(answer)
+    }
+
+    /// Packer is needed where the work is begun, and something that it can talk to.
+    fn runs_packer(&self, plan: &BakePlan) -> Result<(), Refusal> {
+        if plan.packer.is_none() {
+            return Ok(());
+        }
+        if matches!(self.cloud, Cloud::Sim(_)) {
+            let why = "Packer talks to AWS itself, and the simulated cloud has nothing that it could talk to: here such a bake is only planned";
+            return Err(Refusal::new(why, "bake it on AWS; on the simulated cloud use a recipe with provisioners, which its builder plays"));
+        }
+        match found(Path::new(PROGRAM)) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::new("packer is not on this host", "install Packer where qd runs, in a directory of PATH")),
+        }
+    }
+
+    /// Packer's run of a bake of this store. It looks for credentials itself: in the environment, and by the profile that was named.
+    pub(super) fn packer_seat(&self, id: &OperationId, plan: &PackerPlan) -> PackerSeat {
+        let mut environment = BTreeMap::new();
+        if let Some(profile) = &self.settings.profile {
+            environment.insert("AWS_PROFILE".to_owned(), profile.clone());
+        }
+        PackerSeat::new(self.store.dir(), id, plan.clone(), environment)
     }
 
     pub(super) async fn begin_a_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
         self.may_write()?;
+        self.runs_packer(plan)?;
         let new = NewOperation { plan: plan.clone(), by: self.who().await, reason, at: self.now() };
         let id = self.store.create_other(&new)?;
         let child = start_driver(self, &id);
@@ -38,9 +75,9 @@ impl Office {
     /// Removes what bakes left past its time to live, if there is any; the operation that does.
     pub(super) async fn sweep_bakes(&self) -> Result<Option<OperationId>, DeskError> {
         let as_of = self.read_clock().await?;
-        let look = crate::domain::bake::BakeLook { leftovers: true, ..crate::domain::bake::BakeLook::default() };
+        let look = BakeLook { leftovers: true, ..BakeLook::default() };
         let seen = self.cloud.bake_reader().observe_bake(&look).await;
-        let past = |left: &&crate::domain::bake::Leftover| left.until.is_some_and(|until| until < as_of);
+        let past = |left: &&Leftover| left.until.is_some_and(|until| until < as_of);
         let any = seen.leftovers.as_ref().and_then(|left| left.value()).is_some_and(|left| left.iter().any(|left| past(&left)));
         if !any {
             return Ok(None);
@@ -68,7 +105,7 @@ impl Office {
     }
 
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
-        let images = self.cloud.reader(super::cloud::Urgency::Opened).images().await?;
+        let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
@@ -98,8 +135,7 @@ impl Office {
     }
 
     pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
-        let path = BakeLog::path(self.store.dir(), id);
-        read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
+        kept_log(&self.store, id, from)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The desk over an office: what screen and command line ask, answered from one cloud and its store.
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
@@ -7,17 +8,20 @@ use async_trait::async_trait;
 
 use super::cloud::{Cloud, Urgency};
 use super::gather::{records, unknown_fleet};
-use super::launch::{log_end, log_path, start_driver};
+use super::launch::{log_end, log_path, start_driver, start_rebake};
 use super::office::Office;
 use super::proofs::begin_now;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, StoreError};
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::recipe::Recipe;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::answer::asked_before;
 use crate::operation::any::AnyView;
-use crate::operation::command::{Command, CommandKind};
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
+use crate::operation::command::{Command, CommandKind, Ruling, rule};
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::freeze::Freeze;
 use crate::operation::intent::Intent;
@@ -28,7 +32,7 @@ use crate::operation::sighting::Sighting;
 use crate::operation::status::{Estate, FleetStatus};
 use crate::plan::estate::{closer, estate, looked_at};
 use crate::plan::rollback::rolls_back_already;
-use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, Seen, Sources};
+use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, KnownRecipe, Seen, Sources};
 
 /// How long a driver may take to show up before its operation is given up.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +49,7 @@ impl Desk for Office {
             place: self.place(),
             account: identity.map(|identity| identity.account.as_str().into()),
             caller: identity.map(|identity| identity.caller.clone()),
+            simulated: matches!(self.cloud, Cloud::Sim(_)),
             read_only: self.settings.read_only,
             credentials_end: self.cloud.credentials_until().or_else(|| self.told_credentials_end()),
             time_scale: self.settings.time_scale,
@@ -74,6 +79,7 @@ impl Desk for Office {
             return self.estate_of(&seen);
         }
         let seen = self.look_around().await?;
+        self.ask_schemas(&seen.specs).await;
         let mut estate = self.estate_of(&seen)?;
         if self.prove_standbys(&seen, &estate).await {
             estate = self.estate_of(&seen)?;
@@ -119,8 +125,8 @@ impl Desk for Office {
     ) -> Result<String, DeskError> {
         self.may_write()?;
         let view = self.store.any_operation(operation)?;
-        if let crate::operation::command::Ruling::Refuse(why) = crate::operation::command::rule(view.state(), kind) {
-            let before = crate::operation::answer::asked_before(view.obeyed(), kind);
+        if let Ruling::Refuse(why) = rule(view.state(), kind) {
+            let before = asked_before(view.obeyed(), kind);
             return Err(Refusal::new(format!("{operation} cannot {}: {why}{before}", kind.word()), format!("look at it: `qd op {operation}`")).into());
         }
         let command = Command {
@@ -177,6 +183,35 @@ impl Desk for Office {
 
     async fn unfreeze(&self, fleet: Option<&FleetName>, reason: Option<Untrusted>) -> Result<Option<Freeze>, DeskError> {
         self.lift_freeze(fleet, reason).await
+    }
+
+    fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, DeskError> {
+        Ok(self.store.bakes(finished)?)
+    }
+
+    async fn plan_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
+        self.plan_a_bake(wish).await
+    }
+
+    async fn begin_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
+        self.begin_a_bake(plan, reason).await
+    }
+
+    async fn behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
+        self.images_behind(recipes).await
+    }
+
+    fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
+        self.read_bake_log(id, from)
+    }
+
+    fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
+        self.settings.ground.recipes()
+    }
+
+    fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {
+        self.may_write()?;
+        start_rebake(self, recipes, wave, reason)
     }
 }
 

@@ -1,14 +1,15 @@
 //! What this process stands on: where credentials, region and files come from, as far as that is told without asking the cloud.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::store::Store;
 use crate::cli::GlobalOptions;
-use crate::config::{Places, StoreScope};
+use crate::config::{Places, StoreScope, recipe};
 use crate::domain::text::escape;
 use crate::operation::plan::CheckLevel;
-use crate::ports::desk::{DeskError, Finding, Sources};
+use crate::ports::desk::{DeskError, Finding, KnownRecipe, Sources};
 
 /// Where AWS tools look for a credential besides a profile: the variable, and what it stands for.
 const ELSEWHERE: [(&str, &str); 4] = [
@@ -51,6 +52,28 @@ impl Ground {
             None => Vec::new(),
         };
         Ok(Sources { findings: self.findings(store), budget, sign_in: self.sign_in() })
+    }
+
+    /// The recipes in the person's own directory; one that is wrong says so in its place.
+    ///
+    /// # Errors
+    /// The directory is there and cannot be read.
+    pub fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
+        let dir = &self.places.recipes_dir;
+        let unreadable = |error: std::io::Error| DeskError::other(format!("{} cannot be read: {error}", shown(dir)), "check its permissions");
+        let entries = match std::fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        files.retain(|file| file.extension().is_some_and(|end| end == "toml"));
+        files.sort();
+        let known = |file: PathBuf| {
+            let recipe = recipe::load(&file).map(|loaded| Box::new(loaded.recipe)).map_err(|error| error.message);
+            KnownRecipe { file, recipe }
+        };
+        Ok(files.into_iter().map(known).collect())
     }
 
     /// What brings credentials back.

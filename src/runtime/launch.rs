@@ -3,12 +3,13 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Child, Command, Stdio};
 
 use super::office::Office;
 use crate::domain::ids::OperationId;
-use crate::domain::text::escape;
+use crate::domain::text::{Untrusted, escape};
 use crate::ports::desk::DeskError;
 
 /// The end of a log that is quoted when a driver did not come up.
@@ -37,6 +38,31 @@ pub fn start_driver(office: &Office, id: &OperationId) -> Result<Child, DeskErro
         .current_dir("/")
         .spawn()
         .map_err(|error| cannot("it cannot be started", &error))
+}
+
+/// Starts baking what is behind its base, in waves: it goes on without the screen, and says in a log file what it does.
+///
+/// # Errors
+/// The program cannot be started, or its log cannot be made.
+pub fn start_rebake(office: &Office, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {
+    let log = open_log(&office.store.dir().join("bakes").join("behind.log"))?;
+    let errors = log.try_clone().map_err(|error| cannot("its log cannot be made", &error))?;
+    let mut child = Command::new(this_program()?)
+        .args(&office.settings.driver_arguments)
+        .args(["bake", "--behind", "--yes", "--wave", &wave.to_string()])
+        .args(reason.map(|reason| format!("--reason={}", reason.raw())))
+        .arg("--")
+        .args(recipes.iter().map(|file| absolute(file).unwrap_or_else(|_| file.clone())))
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .current_dir("/")
+        .process_group(0)
+        .spawn()
+        .map_err(|error| cannot("it cannot be started", &error))?;
+    // Its end is for the system to know: what it bakes is on the record.
+    std::thread::spawn(move || child.wait());
+    Ok(())
 }
 
 /// This very program, also after an upgrade put another one in its place or took it away: a rollback must not wait for a restart of the screen.

@@ -8,12 +8,10 @@ use crate::adapters::store::NewEntry;
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::recipe::Recipe;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::any::AnyView;
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::claim::{claim_on, was_stable};
 use crate::operation::damage::{DamagedOperation, RawOperation};
 use crate::operation::freeze::Freeze;
@@ -31,26 +29,6 @@ impl Records for Office {
 
     fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError> {
         Ok(self.store.any_operation(id)?)
-    }
-
-    fn bakes(&self, finished: usize) -> Result<Vec<BakeView>, DeskError> {
-        Ok(self.store.bakes(finished)?)
-    }
-
-    async fn plan_bake(&self, wish: &BakeWish) -> Result<BakeAnswer, DeskError> {
-        self.plan_a_bake(wish).await
-    }
-
-    async fn begin_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
-        self.begin_a_bake(plan, reason).await
-    }
-
-    async fn behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
-        self.images_behind(recipes).await
-    }
-
-    fn bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
-        self.read_bake_log(id, from)
     }
 
     fn damaged(&self, finished: usize) -> Result<Vec<DamagedOperation>, DeskError> {
@@ -249,6 +227,7 @@ impl Office {
         findings.push(policies(gathered.policies.as_deref()));
         findings.extend(super::gates::examine_scheduled(&spec, gathered.policies.as_deref()));
         findings.extend(super::gates::examine_alarms(&spec, &gathered.seen));
+        findings.extend(self.examine_schema(&spec).await);
         findings.push(finding(CheckLevel::Ok, "permissions", permissions(&spec)));
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)

@@ -10,13 +10,15 @@
 
 use ratatui::layout::Rect;
 
+use super::bake;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
 use super::words;
 use crate::app::age::{about, stepped};
+use crate::app::baking;
 use crate::app::commands::{self, Command, CommandId, Group};
 use crate::app::lines::route_words;
-use crate::app::model::{Model, Screen, is_at_work};
+use crate::app::model::{List, Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::rows;
@@ -54,7 +56,7 @@ pub fn place(model: &Model, paint: &Paint<'_>, wide: bool) -> Row {
         parts.push(paint::plain(format!("account {}", account.shown())));
     }
     parts.push(caller(model));
-    parts.push(credentials(model));
+    parts.extend(credentials(model));
     parts.push(data_age(model));
     if wide {
         parts.extend(other_ages(model));
@@ -95,17 +97,18 @@ fn short_caller(caller: &Untrusted) -> String {
     short.map_or_else(|| shown.clone(), str::to_owned)
 }
 
-fn credentials(model: &Model) -> Row {
+/// Until when they last; nothing where nobody signs in and none is about to end.
+fn credentials(model: &Model) -> Option<Row> {
     let (end, now) = (model.header.credentials_end, model.clock.world);
     match end.filter(|end| *end <= now) {
-        Some(end) => return toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad),
-        None if model.credentials_gone.is_some() => return toned("creds GONE", Tone::Bad),
+        Some(end) => return Some(toned(format!("creds EXPIRED {} ago", stepped(now.since(end))), Tone::Bad)),
+        None if model.credentials_gone.is_some() => return Some(toned("creds GONE", Tone::Bad)),
         None => {}
     }
-    let Some(end) = end else { return toned("creds ?", Tone::Dim) };
+    let Some(end) = end else { return (!model.header.simulated).then(|| toned("creds end ?", Tone::Dim)) };
     let left = end.since(now);
     let tone = if left.as_secs() < 900 { Tone::Waits } else { Tone::Plain };
-    toned(format!("creds {}", about(left)), tone)
+    Some(toned(format!("creds {}", about(left)), tone))
 }
 
 fn data_age(model: &Model) -> Row {
@@ -130,7 +133,7 @@ fn other_ages(model: &Model) -> Option<Row> {
 
 fn totals(model: &Model) -> Row {
     let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-    let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count();
+    let at_work = model.operations.iter().filter(|view| is_at_work(view.state())).count() + model.baking.unfinished().count();
     let mut words = Vec::new();
     if model.estate.is_some() {
         words.push(count(model.fleets().len(), "fleet"));
@@ -180,7 +183,8 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     }
     if let Some(sheet) = model.sheet_in_front() {
         let what = match &sheet.subject {
-            Subject::Plan { .. } => "plan".to_owned(),
+            Subject::Plan { .. } | Subject::Bake(_) => "plan".to_owned(),
+            Subject::Rebake(_) => "bake anew".to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
             Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
             Subject::Batch(batch) => {
@@ -188,7 +192,8 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
                 return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
             }
         };
-        return paint::plain(format!(" fleets {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.fleet()));
+        let place = if sheet.fleet().is_some() { "fleets" } else { "bakes" };
+        return paint::plain(format!(" {place} {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.about()));
     }
     if let Some(picker) = &model.picker {
         return paint::plain(format!(" fleets {crumb} {} {crumb} {}", picker.fleet, super::picker::asks(picker)));
@@ -201,6 +206,9 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
             crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
         )),
         Screen::Page(name, page) => paint::plain(format!(" fleets {crumb} {name} {crumb} {}", page.word())),
+        Screen::Bakes => paint::plain(" bakes and recipes"),
+        Screen::Bake(id) => bake::crumbs(model, id, paint),
+        Screen::BakeLog(id) => bake::crumbs(model, id, paint),
         Screen::Activity => paint::plain(" activity"),
         Screen::Alerts => paint::plain(" alerts"),
         Screen::Sources => paint::plain(" sources and settings"),
@@ -256,7 +264,7 @@ pub fn notice(model: &Model) -> Row {
         return vec![
             piece(" / ", Tone::Key),
             piece(format!("{text}_"), Tone::Strong),
-            piece("  enter keep, esc clear   !not  state:canary", Tone::Dim),
+            piece(if list == List::Log { "  enter jump, esc clear" } else { "  enter keep, esc clear   !not  state:canary" }, Tone::Dim),
         ];
     }
     model.notice.as_ref().map_or_else(Vec::new, |text| toned(format!(" {text}"), Tone::Strong))
@@ -299,8 +307,16 @@ fn footer_item(model: &Model, command: &Command) -> Vec<Piece> {
     vec![piece(model.keymap.first(command.id), Tone::Key), piece(format!(" {}  ", label(model, command)), Tone::Plain)]
 }
 
-/// The key that pauses is called by what it does now.
+/// A key is called by what it does here and now.
 fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
     let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
-    if command.id == CommandId::Pause && paused() { "resume" } else { command.label }
+    match command.id {
+        CommandId::Pause if paused() => "resume",
+        CommandId::BackOut if baking::is_open(model) => "abort",
+        CommandId::Filter if model.list() == Some(List::Log) => "search",
+        CommandId::Wide if model.list() == Some(List::Log) => "wrap",
+        CommandId::Open if matches!(model.screen(), Screen::Bake(_)) => "full log",
+        CommandId::Open if matches!(model.screen(), Screen::BakeLog(_)) => "steps",
+        _ => command.label,
+    }
 }

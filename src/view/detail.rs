@@ -192,6 +192,7 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
         if matches!(view.state(), OperationState::Holding | OperationState::Paused | OperationState::Failed) { Tone::Waits } else { Tone::Strong };
     rows.extend(text::wrap(&outlook.why, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::toned(format!(" {line}"), tone)));
     rows.extend(text::wrap(&outlook.next, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::plain(format!(" {line}"))));
+    rows.extend(judge_panel::culprit(model, view));
     if view.driver_alive && !view.state().is_final() {
         rows.push(paint::toned(format!(" Safe to close this screen: {} drives it", driver(view)), Tone::Dim));
     }
@@ -251,7 +252,8 @@ fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect
         return paint.rows(area, newest.get(scroll.min(newest.len())..).unwrap_or_default());
     }
     let calls = view.progress.calls;
-    let note = format!("{} calls ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
+    let word = if calls.accepted == 1 { "call" } else { "calls" };
+    let note = format!("{} {word} ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown);
     let inside = paint.boxed(area, "EVENTS newest first", &note, false);
     let first = scroll.min(newest.len().saturating_sub(usize::from(inside.height)));
     paint.rows(inside, newest.get(first..).unwrap_or_default());
@@ -269,6 +271,10 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
         let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
+    }
+    for newer in &status.way_back.passed_over {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("passed over: {newer}")), columns.saturating_sub(2));
         rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
     }
     if let Some(rehearsal) = &status.way_back.rehearsal {

@@ -79,12 +79,12 @@ fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: us
         named("name", image.name.shown(), Tone::Plain),
         named("state", state, tone),
         named("made", made, Tone::Plain),
-        named("for", format!("{}, schema {}", or_unknown(&image.arch), image::schema_words(image.schema)), Tone::Plain),
+        named("for", format!("{}, schema {}", or_unknown(&image.arch), image.schema.words()), Tone::Plain),
     ];
     if let Some(block) = &image.blocked {
         let by = block.by.as_ref().map(|by| format!(" by {}", by.shown())).unwrap_or_default();
         let at = block.at.map(|at| format!(" {}", ago(Some(at)))).unwrap_or_default();
-        let text = escape(&format!("{}{by}{at}", block.reason.shown()));
+        let text = escape(&format!("{}{by}{at}", block.words()));
         let lines = text::wrap(&text, columns.saturating_sub(12));
         rows.extend(lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { "blocked" } else { "" }, line, Tone::Bad)));
     }

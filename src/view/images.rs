@@ -10,6 +10,7 @@
 
 use ratatui::layout::Rect;
 
+use super::bake;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
@@ -18,7 +19,8 @@ use crate::app::listing::ImageSort;
 use crate::app::model::{Model, Pane};
 use crate::app::rows;
 use crate::domain::image::ImageState;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, escape};
+use crate::operation::bake::BakeView;
 use crate::operation::status::ImageStatus;
 
 /// Draws the pane.
@@ -32,7 +34,10 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let fleet = rows::linked_fleet(model);
     let columns = Columns::of(usize::from(inside.width));
     paint.row(inside, 0, &columns.head());
-    let list = paint::lines(inside, 1, inside.height);
+    let baking = baking_rows(model, paint, usize::from(inside.width));
+    let above = u16::try_from(baking.len()).unwrap_or(0).min(inside.height / 3);
+    paint.rows(paint::lines(inside, 1, above), &baking);
+    let list = paint::lines(inside, 1 + above, inside.height);
     if shown.is_empty() {
         return paint.row(list, 0, &empty(model));
     }
@@ -50,6 +55,19 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             paint.cursor(list, line);
         }
     }
+}
+
+/// Bakes of the app whose image is not listed yet.
+fn baking_rows(model: &Model, paint: &Paint<'_>, width: usize) -> Vec<Row> {
+    let row = |view: &BakeView| {
+        let (sign, tone) = bake::sign(view, paint.glyphs);
+        let age = words::made(Some(view.operation.created_at), model.clock.world);
+        let far = bake::far(model, view);
+        let room = width.saturating_sub(2 + 5 + text::width(&far) + 1);
+        let version = text::left(&escape(&view.operation.plan.version), room, paint.glyphs.cut);
+        vec![piece(format!("{sign} {version}{} {far}", text::right(&age, 4, paint.glyphs.cut)), tone)]
+    };
+    model.baking.imageless(model, rows::images_app(model)).map(row).collect()
 }
 
 /// Every image with the note that belongs to it.
@@ -76,7 +94,7 @@ fn note(model: &Model, status: &ImageStatus) -> Option<Row> {
     if let Some(block) = &status.image.blocked {
         let by = block.by.as_ref().map(|by| format!(", by {}", by.shown())).unwrap_or_default();
         let at = block.at.map(|at| format!(" {} ago", words::made(Some(at), model.clock.world))).unwrap_or_default();
-        return Some(paint::toned(format!("    {}{by}{at}", block.reason.shown()), Tone::Bad));
+        return Some(paint::toned(format!("    {}{by}{at}", block.words()), Tone::Bad));
     }
     if status.live || status.servers == 0 {
         return None;

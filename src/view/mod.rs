@@ -4,6 +4,10 @@
 
 mod activity;
 mod alerts;
+mod bake;
+mod bake_log;
+mod bake_sheet;
+mod bakes;
 mod bars;
 mod batch;
 mod chrome;
@@ -122,6 +126,9 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
         Screen::Page(name, page) => pages::draw(model, name, *page, paint, body),
         Screen::Image(id) => image::draw(model, id, paint, body),
+        Screen::Bakes => bakes::draw(model, paint, body),
+        Screen::Bake(id) => bake::draw(model, id, paint, body),
+        Screen::BakeLog(id) => bake::draw_log(model, id, paint, body),
         Screen::Activity => activity::draw(model, paint, body),
         Screen::Sources => sources::draw(model, paint, body),
         Screen::Alerts => alerts::draw(model, paint, body),

@@ -66,7 +66,7 @@ pub fn list(model: &Model, picker: &Picker, paint: &mut Paint<'_>, area: Rect) {
 fn about(status: &ImageStatus) -> String {
     let image = &status.image;
     let (state, _) = images::state(status);
-    let blocked = image.blocked.as_ref().map(|block| format!(": {}", block.reason.shown())).unwrap_or_default();
+    let blocked = image.blocked.as_ref().map(|block| format!(": {}", block.words())).unwrap_or_default();
     let base = image.base.as_ref().map_or_else(|| "?".to_owned(), Untrusted::shown);
     format!(" {} {}{blocked}  base {base}", image.id, state)
 }

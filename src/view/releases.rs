@@ -74,7 +74,7 @@ pub fn words(known: &KnownRelease) -> (String, Tone) {
 
 /// Blocked, gone, marked bad: in the order in which it matters; empty if nothing is known against it.
 fn against(known: &KnownRelease, image: Option<&Image>) -> String {
-    let blocked = image.and_then(|image| image.blocked.as_ref()).map(|block| format!("BLOCKED: {}", block.reason.shown()));
+    let blocked = image.and_then(|image| image.blocked.as_ref()).map(|block| format!("BLOCKED: {}", block.words()));
     let gone = image.map(|image| image.state).is_none_or(|state| state != ImageState::Available).then(|| "GONE: not listed any more".to_owned());
     let marked = || {
         let mark = known.marked.as_ref()?;

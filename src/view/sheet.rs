@@ -24,7 +24,8 @@ use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
 pub fn draw(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect) {
-    let note = sheet.plan().map(|plan| format!("plan {}", plan.id)).unwrap_or_default();
+    let id = sheet.plan().map(|plan| &plan.id).or_else(|| sheet.bake_plan().map(|plan| &plan.id));
+    let note = id.map(|id| format!("plan {id}")).unwrap_or_default();
     let inside = paint.boxed(area, &sheet_text::title(sheet), &note, true);
     contents(model, sheet, paint, inside);
 }
@@ -37,8 +38,10 @@ pub fn contents(model: &Model, sheet: &Sheet, paint: &mut Paint<'_>, area: Rect)
     let upper = sheet_text::rows(sheet, model, paint, usize::from(area.width));
     let room = usize::from(upper_height);
     let first = sheet.scroll.min(upper.len().saturating_sub(room));
-    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..upper.len().min(first + room)).unwrap_or_default());
     let hidden = upper.len().saturating_sub(first + room);
+    // The last line is drawn with the note at its end, and only once.
+    let whole = room.saturating_sub(usize::from(hidden > 0));
+    paint.rows(paint::lines(area, 0, upper_height), upper.get(first..upper.len().min(first + whole)).unwrap_or_default());
     if hidden > 0 && upper_height > 0 {
         let down = model.keymap.first(CommandId::Down);
         let note = paint::toned(if area.width < 60 { format!("+{hidden} {down}") } else { format!(" {hidden} more below: {down} ") }, Tone::Key);
@@ -55,6 +58,10 @@ fn lower_rows(sheet: &Sheet, keymap: &Keymap, columns: usize) -> Vec<Row> {
     }
     let mut rows: Vec<Row> = Vec::new();
     let several = matches!(sheet.subject, Subject::Batch(_));
+    if let Some(one_way) = sheet.plan().and_then(|plan| plan.schema.as_ref()?.one_way.as_ref()) {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("ONE WAY: {}", one_way.sentence())), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!(" {line}"), Tone::Bad)));
+    }
     if let Some(Friction::Typed { because }) = sheet.friction().filter(|_| !several) {
         rows.push(paint::toned(format!(" Dangerous: {because}"), Tone::Bad));
     }

@@ -1,5 +1,6 @@
 //! What a plan sheet says: from, to, how, in which steps, with which calls, what was checked, what else it stops.
 
+use super::bake_sheet;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
@@ -37,18 +38,22 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         }
         Subject::Command(errand) => errand_rows(errand, columns),
         Subject::Freeze(freezing) => freeze_rows(freezing, model, columns),
+        Subject::Bake(order) => bake_sheet::rows(order, model, paint, columns),
+        Subject::Rebake(rebake) => bake_sheet::rebake_rows(rebake, paint, columns),
         Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
 
 /// The sheet's title.
 pub fn title(sheet: &Sheet) -> String {
-    let fleet = sheet.fleet();
+    let fleet = sheet.about();
     match &sheet.subject {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Bake(_) => format!("BAKE {fleet}"),
+        Subject::Rebake(_) => format!("BAKE {fleet} ANEW"),
         Subject::Freeze(freezing) => {
             let scope = freezing.scope().map_or_else(|| "ALL FLEETS".to_owned(), ToString::to_string);
             format!("{} {scope}", if freezing.lifts.is_some() { "UNFREEZE" } else { "FREEZE" })
@@ -72,9 +77,12 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             Ask::Command(CommandKind::Promote) => "promote now",
             Ask::Command(CommandKind::BackOut) => "back out now",
             Ask::TakeOver => "take over now",
+            Ask::Abort => "abort now",
         },
         Subject::Freeze(freezing) if freezing.lifts.is_some() => "lift it now",
         Subject::Freeze(_) => "freeze now",
+        Subject::Bake(_) => "bake now",
+        Subject::Rebake(_) => "bake them now",
         Subject::Batch(batch) => match batch.kind {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
@@ -90,6 +98,7 @@ pub const fn verb(ask: Ask) -> &'static str {
         Ask::Command(CommandKind::Promote) => "promote",
         Ask::Command(CommandKind::BackOut) => "back out",
         Ask::TakeOver => "take over",
+        Ask::Abort => "abort",
     }
 }
 
@@ -118,7 +127,7 @@ fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
 }
 
 /// A named text over as many lines as it takes: what a person has to read is never cut.
-fn wrapped(name: &str, text: &str, tone: Tone, columns: usize) -> Vec<Row> {
+pub(super) fn wrapped(name: &str, text: &str, tone: Tone, columns: usize) -> Vec<Row> {
     let room = columns.saturating_sub(NAMES + 2);
     let lines = text::wrap(&crate::domain::text::escape(text), room);
     lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { name } else { "" }, line, tone)).collect()
@@ -275,7 +284,7 @@ fn freeze_rows(freezing: &Freezing, model: &Model, columns: usize) -> Vec<Row> {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.fleet);
+    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.about);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));

@@ -11,12 +11,14 @@
 
 use std::collections::BTreeMap;
 
+use super::bake;
 use super::dots;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use super::words;
 use crate::app::age::about;
+use crate::app::baking;
 use crate::app::lines;
 use crate::app::model::{Model, is_at_work};
 use crate::app::rows;
@@ -50,8 +52,9 @@ fn title(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
         piece(format!("{target}{back}"), tone),
         piece(proof, Tone::Dim),
     ];
-    if !status.way_back.blockers.is_empty() {
-        row.push(piece(format!(": {}", status.way_back.blockers.join("; ")), Tone::Waits));
+    let against: Vec<&str> = status.way_back.blockers.iter().chain(&status.way_back.passed_over).map(String::as_str).collect();
+    if !against.is_empty() {
+        row.push(piece(format!(": {}", against.join("; ")), Tone::Waits));
     }
     row
 }
@@ -103,6 +106,10 @@ pub const fn role(group: &GroupStatus) -> &'static str {
 pub fn operations(model: &Model, paint: &Paint<'_>) -> Row {
     let mut parts: Vec<(String, Tone)> =
         model.operations.iter().filter(|view| is_at_work(view.state())).map(|view| operation_part(view, paint)).collect();
+    parts.extend(model.baking.unfinished().map(|view| {
+        let (sign, tone) = bake::sign(view, paint.glyphs);
+        (format!("{sign} bake {} {}", baking::name(view), bake::far(model, view)), tone)
+    }));
     parts.extend(model.images().iter().filter_map(bake_part));
     let mut row = paint::toned(" OPS  ", Tone::Dim);
     if parts.is_empty() {

@@ -12,7 +12,10 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{activity, alerts, chrome, copying, first, help, image, judge, pages, palette, picker, sheet, sheet_text, sources, strip, words};
+use super::{
+    activity, alerts, bake, bakes, chrome, copying, first, help, image, judge, pages, palette, picker, sheet, sheet_text, sources, strip, words,
+};
+use crate::app::baking;
 use crate::app::model::{Model, Screen};
 use crate::app::needs;
 use crate::app::rows;
@@ -72,6 +75,8 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let lines = image::lines(model, id, paint);
             paint.rows(area, &lines);
         }
+        Screen::Bakes => bakes::list(model, paint, area),
+        Screen::Bake(id) | Screen::BakeLog(id) => bake::draw_lines(model, id, paint, area),
         Screen::Activity => activity::list(model, paint, area),
         Screen::Alerts => alerts::list(model, paint, area, 2),
         Screen::Help => help::list(model, paint, area),
@@ -99,6 +104,10 @@ fn head(model: &Model) -> Row {
             format!("  image {}", crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label()))
         }
         (None, Screen::Page(name, page)) => format!("  {name} {}", page.word()),
+        (None, Screen::Bakes) => "  bakes".to_owned(),
+        (None, Screen::Bake(id) | Screen::BakeLog(id)) => {
+            model.baking.view(id).map_or_else(|| format!("  bake {id}"), |view| format!("  bake {}", baking::name(view)))
+        }
         (None, Screen::Activity) => "  activity".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
         (None, Screen::Sources) => "  sources".to_owned(),

@@ -16,12 +16,15 @@ use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Row, piece};
 use super::theme::Tone;
-use super::{activity, bars, judge, main_view, strip, words};
+use super::{activity, bake, bars, judge, main_view, strip, words};
 use crate::app::age::about;
+use crate::app::baking;
 use crate::app::commands::CommandId;
 use crate::app::model::{Model, Pane, is_at_work};
 use crate::app::{needs, rows};
+use crate::operation::bake::BakeView;
 use crate::operation::record::OperationView;
+use crate::operation::work::Work;
 
 /// Draws it.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
@@ -110,6 +113,7 @@ fn selected(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 
 fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {
     let mut rows: Vec<Row> = rows::unfinished(model).map(|view| operation_row(model, view, paint)).collect();
+    rows.extend(model.baking.unfinished().map(|view| bake_row(model, view, paint)));
     for status in model.images() {
         if let Some(bake) = &status.image.bake {
             let eta = bake.eta.map(|eta| format!("eta {}", about(eta))).unwrap_or_default();
@@ -122,6 +126,18 @@ fn operation_rows(model: &Model, paint: &Paint<'_>) -> Vec<Row> {
         rows.push(paint::toned(if model.operations_read { " nothing is at work" } else { " not read yet" }, Tone::Dim));
     }
     rows
+}
+
+fn bake_row(model: &Model, view: &BakeView, paint: &Paint<'_>) -> Row {
+    let (plan, progress) = (&view.operation.plan, &view.progress);
+    let (sign, tone) = bake::sign(view, paint.glyphs);
+    let bar = bars::progress(u32::from(plan.percent(progress, model.clock.world)), 35, paint.glyphs);
+    let name = format!("bake {}", baking::name(view));
+    let step = plan.step_title(progress.current).unwrap_or_default();
+    vec![
+        piece(format!(" {sign} {name:<25} {bar} {}/{}  ", progress.current + 1, plan.steps.len()), tone),
+        piece(format!("{step}  {}", bake::far(model, view)), Tone::Plain),
+    ]
 }
 
 fn operation_row(model: &Model, view: &OperationView, paint: &Paint<'_>) -> Row {

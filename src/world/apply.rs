@@ -103,6 +103,7 @@ impl World {
             }),
             CloudCall::Untag { groups, keys } => self.tag(groups, |found| found.retain(|key, _| !keys.contains(key))),
             CloudCall::Build { what } => self.build(what),
+            CloudCall::Image { what } => self.live(what),
         }
     }
 

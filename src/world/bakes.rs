@@ -3,33 +3,32 @@
 //! Nothing has to happen at any tick for them: where an instance is in its life and what it printed follow from when it was launched, what its user
 //! data says and the faults the world was given.
 
+mod console;
+
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::apply::{Refusal, not_found, refuse};
 use super::state::{Behaviour, ImageRecord, Tick, Vigour};
 use super::{ACCOUNT, World, draw};
-use crate::bake::marker::{Marker, MarkerSays, part_word};
-use crate::bake::signal::{Outcome, Part};
+use crate::bake::marker::part_word;
+use crate::bake::signal::Part;
 use crate::domain::bake::{
     BakeLook, BakeSight, BaseImage, Console, Leftover, LeftoverKind, Machine, MachineRole, MachineState, MadeImage, OPERATION_KEY, ROLE_KEY,
-    STAGE_KEY, UNTIL_KEY,
+    UNTIL_KEY,
 };
 use crate::domain::build_call::{BuildCall, RunInstance};
 use crate::domain::call::{CallReply, CloudErrorKind};
-use crate::domain::ids::{ImageId, InstanceId, OperationId};
+use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::image::{Image, ImageState, SchemaRange};
+use crate::domain::image_use::{CloudUse, UsedBy};
 use crate::domain::observation::Credentials;
 use crate::domain::reading::Reading;
 use crate::domain::recipe::{Base, BaseQuery};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 
-/// A console keeps this much of what was printed last.
-pub const CONSOLE_BYTES: usize = 64 * 1024;
 /// From the launch to the first line of the script.
 const BOOT: Tick = 25;
 /// From its last line until the instance has stopped.
@@ -185,6 +184,8 @@ impl World {
             machines: look.machines.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.machines_of(&look.operation), now))),
             console: look.console.as_ref().map(|id| self.console_reading(id)),
             image: look.image.as_ref().map(|name| Reading::known(self.made_image(name), now)),
+            // Packer is nobody's here: nothing is made under names.
+            named: (!look.named.is_empty()).then(|| Reading::known(Vec::new(), now)),
             leftovers: look.leftovers.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.leftovers(), now))),
         }
     }
@@ -202,6 +203,12 @@ impl World {
         let mut all: Vec<Leftover> = left.chain(self.bakehouse.strays.iter().cloned()).collect();
         all.sort();
         all
+    }
+
+    /// The images that instances of bakes run.
+    pub(super) fn builders(&self) -> Vec<CloudUse> {
+        let there = self.bakehouse.machines.iter().filter(|(_, machine)| machine.is_there(self.tick));
+        there.map(|(id, machine)| CloudUse { image: machine.image.clone(), by: UsedBy::Instance(id.clone()) }).collect()
     }
 
     /// How many instances of bakes are there at all, by whoever made them.
@@ -236,13 +243,7 @@ impl World {
     /// Everything a machine has printed until now, or until it stopped; the last 64 KB of it.
     fn console(&self, machine: &BakeMachine) -> Vec<u8> {
         let until = machine.ended.map_or(self.tick, |ended| ended.min(self.tick)).min(machine.stopped.unwrap_or(Tick::MAX));
-        if machine.silent {
-            return Vec::new();
-        }
-        let mut page = Page { world: self, machine, until, text: String::new(), number: 0 };
-        page.print();
-        let cut = page.text.len().saturating_sub(CONSOLE_BYTES);
-        page.text.into_bytes().split_off(cut)
+        if machine.silent { Vec::new() } else { console::printed(self, machine, until) }
     }
 
     fn made_image(&self, name: &str) -> Option<MadeImage> {
@@ -272,6 +273,9 @@ impl World {
             BuildCall::TerminateInstance { instance } => self.end_machine(instance),
             BuildCall::CreateImage { instance, name, tags } => self.create_image(instance, name, tags),
             BuildCall::TagResource { id, tags } => self.tag_resource(id, tags),
+            BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => {
+                refuse(CloudErrorKind::Unsupported, "the simulated cloud has nothing that Packer could talk to")
+            }
             BuildCall::DeleteVolume { volume: id } | BuildCall::DeleteKeyPair { key_pair: id } | BuildCall::DeleteSecurityGroup { group: id } => {
                 let before = self.bakehouse.strays.len();
                 self.bakehouse.strays.retain(|stray| stray.id != *id);
@@ -290,12 +294,12 @@ impl World {
         if self.spare == Some(0) {
             return refuse(CloudErrorKind::Conflict, "InsufficientInstanceCapacity: there is no capacity for this instance type");
         }
-        let document = run.user_data.as_deref().map(decoded).unwrap_or_default();
+        let document = run.user_data.as_deref().map(console::decoded).unwrap_or_default();
         let word = draw::bits(self.seed, self.tick, draw::fnv(run.token.as_bytes()));
         let id = InstanceId::new(format!("i-0{word:016x}"));
         let faults = &self.bakehouse.faults;
         let failing = if run.role == MachineRole::Builder { faults.failing.map(Part::Provisioner) } else { faults.failing_gate.map(Part::Gate) };
-        let parts = parts_of(&document);
+        let parts = console::parts_of(&document);
         let length = |part: Part| draw::between(self.seed, self.tick, "part", &part_word(part).unwrap_or_default(), 20, 60);
         let machine = BakeMachine {
             token: run.token.clone(),
@@ -303,7 +307,7 @@ impl World {
             image: run.image.clone(),
             root_device: run.root_device.clone(),
             tags: tags_of(&run.tags),
-            mark: mark_of(&document),
+            mark: console::mark_of(&document),
             parts: parts.into_iter().map(|(part, fails)| (part, length(part), fails || Some(part) == failing)).collect(),
             powers_off: document.contains("qd_power_off"),
             silent: faults.silent && run.role == MachineRole::Builder,
@@ -357,6 +361,7 @@ impl World {
         let snapshot = if faults.slow_snapshots { SLOW } else { draw::between(self.seed, now, "snapshot", name, 60, 120) };
         let image = image_of(&id, name, &base, self.now(), tags_of(tags));
         let behaviour = Behaviour { vigour: Vigour::Sound, error_ppm: 2_000, p99_ms: 180 };
+        self.keep_snapshots(&image);
         self.images.insert(id.clone(), ImageRecord { image, behaviour, bake: None });
         self.bakehouse.making.insert(id.clone(), Making { began: now, ends: now + snapshot, fails: faults.failing_images });
         Ok(CallReply { image: Some(id), ..CallReply::default() })
@@ -365,7 +370,7 @@ impl World {
     fn tag_resource(&mut self, id: &str, tags: &[(String, String)]) -> Result<CallReply, Refusal> {
         if let Some(record) = self.images.get_mut(&ImageId::new(id)) {
             record.image.tags.extend(tags_of(tags));
-            record.image.stage = record.image.tags.get(STAGE_KEY).cloned();
+            super::life::retag(&mut record.image);
             return Ok(CallReply::default());
         }
         self.machine(&InstanceId::new(id))?.tags.extend(tags_of(tags));
@@ -386,83 +391,6 @@ impl World {
     }
 }
 
-/// The console of a machine while it is written.
-struct Page<'a> {
-    world: &'a World,
-    machine: &'a BakeMachine,
-    until: Tick,
-    text: String,
-    number: u64,
-}
-
-impl Page<'_> {
-    fn print(&mut self) {
-        let mut at = self.machine.launched + 5;
-        self.line(at, "[    0.000000] Linux version 6.8.0-1020-aws");
-        at = self.machine.launched + BOOT;
-        self.line(
-            at,
-            "cloud-init[901]: Cloud-init v. 24.1.3 finished at Wed, 01 Jan 2025 03:00:25 +0000. Datasource DataSourceEc2Local. Up 25 seconds",
-        );
-        if !self.machine.parts.is_empty() {
-            self.mark(at, MarkerSays::Booted);
-        }
-        let mut failed = false;
-        let mut ends = Vec::new();
-        for (part, length, fails) in &self.machine.parts {
-            if failed {
-                self.mark(at, MarkerSays::Ended { part: *part, outcome: Outcome::Skipped, exit: None, took: Millis::ZERO });
-                ends.push((*part, Outcome::Skipped));
-                continue;
-            }
-            self.mark(at, MarkerSays::Began(*part));
-            self.chatter(at, *length, *part, *fails);
-            at += length;
-            failed = *fails;
-            let outcome = if *fails { Outcome::Failed } else { Outcome::Succeeded };
-            let took = Millis::secs(length.unsigned_abs());
-            self.mark(at, MarkerSays::Ended { part: *part, outcome, exit: Some(i32::from(*fails)), took });
-            ends.push((*part, outcome));
-        }
-        if !self.machine.parts.is_empty() {
-            let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
-            self.mark(at + 1, MarkerSays::Done { outcome, parts: ends });
-        }
-    }
-
-    /// What the part's own program prints.
-    fn chatter(&mut self, from: Tick, length: Tick, part: Part, fails: bool) {
-        let word = part_word(part).unwrap_or_default();
-        if matches!(part, Part::Provisioner(_)) {
-            // As `sh -x` tells of the only command that a simulated builder knows.
-            self.line(from, &format!("+ sleep {length}"));
-        }
-        for second in (0..length).step_by(4) {
-            self.line(from + second, &format!("{word}: working, {second} of {length} s"));
-        }
-        for number in 0..self.machine.noise {
-            self.line(from + length - 1, &format!("{word}: line {number} of much that is printed and of no use to anybody who looks for a marker"));
-        }
-        if fails {
-            self.line(from + length - 1, &format!("{word}: ERROR: this part was made to fail"));
-        }
-    }
-
-    fn line(&mut self, at: Tick, text: &str) {
-        if at <= self.until {
-            self.text.push_str(text);
-            self.text.push_str("\r\n");
-        }
-    }
-
-    fn mark(&mut self, at: Tick, said: MarkerSays) {
-        self.number += 1;
-        let operation = OperationId::new(self.machine.mark.clone());
-        let marker = Marker { operation, number: self.number, at: self.world.moment(at), said };
-        self.line(at, &marker.line());
-    }
-}
-
 fn percent(making: &Making, now: Tick) -> u8 {
     let part = (now - making.began).max(0) * 100 / (making.ends - making.began).max(1);
     u8::try_from(part.min(100)).unwrap_or(100)
@@ -473,23 +401,24 @@ fn tags_of(tags: &[(String, String)]) -> BTreeMap<String, Untrusted> {
 }
 
 fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
-    let tag = |key: &str| tags.get(key).cloned();
-    let number = |key: &str| tags.get(key).and_then(|value| value.raw().parse().ok());
-    Image {
+    let mut image = Image {
         id: id.clone(),
         name: name.into(),
-        app: tag("qd:app"),
-        version: tag("qd:version"),
-        stage: tag(STAGE_KEY),
+        app: None,
+        version: None,
+        stage: None,
         created_at: Some(at),
-        base: tag("qd:base").or_else(|| Some(base.as_str().into())),
+        base: None,
         arch: Some("arm64".into()),
         state: ImageState::Available,
-        schema: SchemaRange { min: number("qd:schema-min"), max: number("qd:schema-max") },
+        schema: SchemaRange::default(),
         blocked: None,
         bake: None,
         tags,
-    }
+        origin: super::life::origin(id, Some(base)),
+    };
+    super::life::retag(&mut image);
+    image
 }
 
 fn matches(known: &BaseImage, base: &Base) -> bool {
@@ -515,36 +444,6 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
         (Some((wanted, rest)), Some((found, left))) => wanted == found && fits(rest, left),
         (None, Some(_)) | (Some(_), None) => false,
     }
-}
-
-fn decoded(user_data: &str) -> String {
-    let bytes = STANDARD.decode(user_data).unwrap_or_default();
-    let mut document = String::new();
-    match std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut document) {
-        Ok(_) => document,
-        Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
-    }
-}
-
-/// What the markers of a rendered script name.
-fn mark_of(document: &str) -> String {
-    let after = document.split_once("QD_OPERATION=").map_or("", |(_, after)| after);
-    after.chars().take_while(|c| !c.is_whitespace()).collect()
-}
-
-/// The parts a rendered script runs, in order. A shell part whose command is only `false` fails.
-fn parts_of(document: &str) -> Vec<(Part, bool)> {
-    let all = [Part::Artifact, Part::Seal].into_iter().chain((0..64).map(Part::Provisioner)).chain((0..64).map(Part::Gate));
-    let words: BTreeMap<String, Part> = all.filter_map(|part| Some((part_word(part)?, part))).collect();
-    let lines = document.lines().filter_map(|line| line.trim().strip_prefix("qd_part "));
-    let named = lines.filter_map(|line| words.get(line.split(' ').next()?).copied());
-    let fails = document.lines().any(|line| line.trim() == "false");
-    let mut parts: Vec<(Part, bool)> = named.map(|part| (part, false)).collect();
-    let first = parts.iter_mut().find(|(part, _)| matches!(part, Part::Provisioner(_)));
-    if let Some((_, failing)) = first {
-        *failing = fails;
-    }
-    parts
 }
 
 #[cfg(test)]

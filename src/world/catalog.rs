@@ -6,7 +6,7 @@ use super::scenario::Scenario;
 use super::state::{Behaviour, ImageRecord, Tick, Vigour};
 use super::{World, draw};
 use crate::domain::ids::ImageId;
-use crate::domain::image::{Block, Image, ImageState, SchemaRange};
+use crate::domain::image::{Image, ImageOrigin, ImageState, SchemaRange};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 
@@ -63,6 +63,7 @@ pub(super) fn stock(world: &mut World) {
     world.images.insert(base_id.clone(), base);
     for line in CATALOG {
         let record = record(world, &line, &base_id);
+        world.keep_snapshots(&record.image);
         world.images.insert(record.image.id.clone(), record);
     }
 }
@@ -83,6 +84,7 @@ fn base_image(start: WorldTime) -> ImageRecord {
         blocked: None,
         bake: None,
         tags: BTreeMap::new(),
+        origin: ImageOrigin { owner: Some("099720109477".into()), public: true, ..ImageOrigin::default() },
     };
     ImageRecord { image, behaviour: Behaviour { vigour: Vigour::Sound, error_ppm: 1_000_000, p99_ms: 10 }, bake: None }
 }
@@ -91,21 +93,28 @@ fn record(world: &World, Line(app, version, hours, p99_ms, kind): &Line, base: &
     let bake = (*kind == Kind::Baking).then_some(BAKE);
     let created = bake.map_or_else(|| world.start.minus(Millis::mins(hours * 60)), |(began, _)| world.moment(began));
     let commit = draw::fnv(format!("commit {app} {version}").as_bytes()) & 0x0fff_ffff;
-    let image = Image {
-        id: image_id(app, version),
+    let id = image_id(app, version);
+    let mut tags = tags(app, version, commit, base);
+    if *kind == Kind::Blocked {
+        tags.extend(block(created));
+    }
+    let mut image = Image {
+        origin: super::life::origin(&id, Some(base)),
+        id,
         name: Untrusted::new(format!("{app}-{version}-arm64-{commit:07x}")),
-        app: Some((*app).into()),
-        version: Some((*version).into()),
-        stage: Some("verified".into()),
+        app: None,
+        version: None,
+        stage: None,
         created_at: Some(created),
-        base: Some(base.as_str().into()),
+        base: None,
         arch: Some("arm64".into()),
         state: ImageState::Available,
         schema: SchemaRange::default(),
-        blocked: (*kind == Kind::Blocked).then(|| block(created)),
+        blocked: None,
         bake: None,
-        tags: tags(app, version, commit, base),
+        tags,
     };
+    super::life::retag(&mut image);
     ImageRecord { image, behaviour: behaviour(world.scenario, *kind, *p99_ms, *hours), bake }
 }
 
@@ -116,9 +125,11 @@ fn tags(app: &str, version: &str, commit: u64, base: &ImageId) -> BTreeMap<Strin
     all.into_iter().map(|(key, value)| (format!("qd:{key}"), value.into())).collect()
 }
 
-fn block(created: WorldTime) -> Block {
-    let at = Some(created.plus(Millis::mins(60 * 40)));
-    Block { reason: "openssl of the base is vulnerable".into(), by: Some("security".into()), at }
+/// The tags of an image that somebody blocked.
+fn block(created: WorldTime) -> [(String, Untrusted); 3] {
+    let at = created.plus(Millis::mins(60 * 40)).rfc3339();
+    [("qd:blocked", "openssl of the base is vulnerable"), ("qd:blocked-by", "security"), ("qd:blocked-at", &at)]
+        .map(|(key, value)| (key.to_owned(), value.into()))
 }
 
 /// Under `flapping` the images of the last three days flap.

@@ -154,6 +154,41 @@ pub enum Disturbance {
         /// The process.
         process: String,
     },
+    /// Somebody writes a tag of an image by hand, or takes it away.
+    TagImage {
+        /// The image.
+        image: ImageId,
+        /// The tag.
+        key: String,
+        /// Its value; none takes it away.
+        value: Option<String>,
+    },
+    /// Somebody shares an image with another account.
+    ShareImage {
+        /// The image.
+        image: ImageId,
+        /// The account.
+        account: String,
+    },
+    /// Somebody shares a snapshot with another account.
+    ShareSnapshot {
+        /// The snapshot.
+        snapshot: String,
+        /// The account.
+        account: String,
+    },
+    /// Somebody registers another image on the snapshots of one.
+    RegisterTwin {
+        /// The image.
+        image: ImageId,
+        /// The other's id.
+        twin: ImageId,
+    },
+    /// From now on the last page of every listing about images is lost, or not any more.
+    LosePages {
+        /// Whether it is.
+        lost: bool,
+    },
     /// Somebody deregisters an image.
     RemoveImage {
         /// The image.
@@ -289,6 +324,14 @@ impl World {
             Disturbance::RestoreImage { record } => self.images.insert(record.image.id.clone(), *record).is_none(),
             Disturbance::RestoreTemplateVersion { template, version, data } => {
                 self.templates.get_mut(&template).map(|found| found.versions.insert(version, *data)).is_some()
+            }
+            Disturbance::TagImage { image, key, value } => self.tag_image_by_hand(&image, &key, value.as_deref()),
+            Disturbance::ShareImage { image, account } => self.share(&image, &account),
+            Disturbance::ShareSnapshot { snapshot, account } => self.share_snapshot(&snapshot, &account),
+            Disturbance::RegisterTwin { image, twin } => self.register_twin(&image, &twin),
+            Disturbance::LosePages { lost } => {
+                self.lose_pages(lost);
+                true
             }
             Disturbance::RemoveImage { image } => self.images.remove(&image).is_some(),
             Disturbance::StartRefresh { group, template: DesiredTemplate { id, version: PinnedVersion::Number(number) }, preferences, strategy } => {

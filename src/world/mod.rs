@@ -15,6 +15,7 @@ mod disturb;
 pub mod draw;
 mod hardship;
 mod harm;
+mod life;
 mod read;
 mod refresh;
 #[cfg(test)]
@@ -87,6 +88,9 @@ pub struct World {
     /// What bakes made here.
     #[serde(default)]
     bakehouse: Bakehouse,
+    /// What there is of images besides the images.
+    #[serde(default)]
+    room: life::Room,
     /// Calls so far, for the request ids; the log itself may have been taken away.
     call_count: u64,
     calls: Vec<LoggedCall>,
@@ -134,6 +138,7 @@ impl World {
             outage: None,
             accidents: true,
             bakehouse: Bakehouse::default(),
+            room: life::Room::default(),
             call_count: 0,
             calls: Vec::new(),
         };

@@ -5,8 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod double;
 mod ends;
 mod kills;
 mod mill;
+mod packer;
 mod plans;
 mod program;

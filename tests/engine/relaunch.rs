@@ -6,6 +6,7 @@ use quarterdeck::domain::group::PinnedVersion;
 use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::sizes::Sizes;
+use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::consequence::{self, Consequence};
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::{Friction, StepKind};
@@ -48,6 +49,40 @@ fn a_slot_that_got_traffic_again_is_not_emptied() {
     bench.later(21);
     bench.weights(50, 50);
     assert!(bench.call().unwrap_err().contains("is not out of the traffic"));
+}
+
+#[test]
+fn a_slot_that_keeps_the_traffic_another_hand_gave_it_calls_a_person_and_goes_on_once_that_is_taken_back() {
+    let mut bench = Bench::relaunch();
+    bench.weights(0, 100);
+    assert!(bench.call().unwrap_err().contains("is not out of the traffic"), "it may be an old reading");
+    bench.later(60);
+    let held = bench.turn();
+    assert_eq!((bench.state(), held.wait), (OperationState::Holding, bench.plan.timing.period_soak));
+    assert!(bench.progress.reason.contains("another hand gave web-prod-b traffic"), "{}", bench.progress.reason);
+    assert_eq!(bench.progress.deadline, Some(bench.now.plus(bench.plan.timing.hold_deadline)));
+    bench.weights(100, 0);
+    bench.later(15);
+    let goes_on = bench.turn();
+    assert_eq!(bench.state(), OperationState::Running);
+    assert!(goes_on.wait > Millis::ZERO, "between what it holds for and what it goes on with time passes");
+    assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "web-prod-b".into(), sizes: Sizes::all(0) }));
+}
+
+#[test]
+fn a_way_back_that_held_until_its_deadline_lets_go_of_the_fleet_as_it_is() {
+    let mut bench = Bench::relaunch();
+    bench.weights(0, 100);
+    bench.turn();
+    bench.later(60);
+    bench.turn();
+    bench.later(bench.plan.timing.hold_deadline.as_secs() - 1);
+    assert!(bench.turn().call.is_none());
+    assert_eq!(bench.state(), OperationState::Holding);
+    bench.later(1);
+    assert!(bench.turn().call.is_none(), "what serves is left alone");
+    assert_eq!(bench.state(), OperationState::Failed);
+    assert!(bench.progress.reason.contains("held until its deadline: another hand gave web-prod-b traffic"), "{}", bench.progress.reason);
 }
 
 #[test]

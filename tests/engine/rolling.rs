@@ -22,6 +22,7 @@ use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Operation, OperationView};
 use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
+use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, Scenario, World};
 
 const START: WorldTime = WorldTime(1_780_000_000_000);
@@ -98,6 +99,7 @@ impl Stage {
             policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: self.world.now(),
         })
     }
@@ -216,6 +218,7 @@ fn plan_of_web(world: &World) -> Plan {
         policies: Some(Vec::new()),
         history: FleetHistory::default(),
         freezes: &[],
+        live_schema: quarterdeck::domain::schema::LiveSchema::default(),
         now: START,
     };
     quarterdeck::plan::deploy::plan(&facts, "2.14.0", None).unwrap()
@@ -330,6 +333,63 @@ fn a_bake_that_goes_red_ends_rolled_back() {
     assert!(stage.world.disturb(Disturbance::RefreshAlarm { group: "legacy-prod".into(), why: "alarm legacy-p99".to_owned() }));
     stage.until_state(OperationState::RolledBack);
     assert_eq!(stage.versions(), [2; 6]);
+}
+
+/// Somebody has the group launch this version.
+fn launches(stage: &mut Stage, version: PinnedVersion) {
+    assert!(stage.world.disturb(Disturbance::ChangeTemplate { group: "legacy-prod".into(), version }));
+}
+
+#[test]
+fn what_aws_rolled_back_to_something_else_is_brought_back_to_what_ran_before() {
+    let mut stage = Stage::deploy();
+    stage.until("baking", |stage| stage.progress.refresh.seen.as_ref().is_some_and(|refresh| refresh.status == RefreshStatus::Baking));
+    assert!(stage.world.disturb(Disturbance::RefreshAlarm { group: "legacy-prod".into(), why: "alarm legacy-5xx".to_owned() }));
+    stage.until("turned round", |stage| stage.versions().contains(&2));
+    launches(&mut stage, PinnedVersion::Number(1));
+    stage.until("rolled back by AWS", |stage| {
+        stage.world.refreshes(&"legacy-prod".into()).unwrap().iter().all(|refresh| refresh.status == RefreshStatus::RollbackSuccessful)
+    });
+    assert!(stage.versions().contains(&1), "servers of what the group launched at that moment");
+    launches(&mut stage, PinnedVersion::Number(2));
+    stage.until_state(OperationState::BackedOut);
+    assert_eq!((stage.versions(), stage.pinned(), stage.is_unclaimed()), (vec![2; 6], PinnedVersion::Number(2), true));
+}
+
+/// The deployed image behaves like this from now on.
+fn turns(stage: &mut Stage, vigour: Vigour) {
+    let image = stage.plan.to.image.clone();
+    assert!(stage.world.disturb(Disturbance::ChangeVigour { image, vigour }));
+}
+
+#[test]
+fn a_release_of_which_nothing_works_any_more_is_backed_out_at_once_also_while_aws_bakes_and_after_that() {
+    let bakes = |stage: &Stage| stage.plan.steps[stage.progress.current].kind == StepKind::Bake;
+    let settles = |stage: &Stage| stage.plan.steps[stage.progress.current].kind == StepKind::Stable;
+    for (what, is_there) in [("baking", &bakes as &dyn Fn(&Stage) -> bool), ("settling", &settles)] {
+        let mut stage = Stage::deploy();
+        stage.until(what, is_there);
+        turns(&mut stage, Vigour::NeverHealthy);
+        let began = stage.world.now();
+        stage.until_state(OperationState::BackingOut);
+        let took = stage.world.now().since(began);
+        assert!(took < Millis::mins(3), "{what}: it took {took}: {}", stage.progress.reason);
+        stage.until_state(OperationState::BackedOut);
+        assert_eq!((stage.versions(), stage.pinned()), (vec![2; 6], PinnedVersion::Number(2)), "{what}");
+    }
+}
+
+#[test]
+fn one_server_that_is_lost_after_ten_minutes_calls_nobody() {
+    let mut stage = Stage::deploy();
+    stage.until("settling", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Stable);
+    stage.progress.step_started_at = Some(stage.world.now().minus(Millis::mins(20)));
+    let server = stage.world.group(&"legacy-prod".into()).unwrap().instances[0].id.clone();
+    assert!(stage.world.disturb(Disturbance::KillInstance { group: "legacy-prod".into(), instance: server }));
+    stage.until("it is replaced and stable", |stage| {
+        assert_ne!(stage.progress.state, OperationState::Holding, "{}", stage.progress.reason);
+        stage.progress.state == OperationState::Succeeded
+    });
 }
 
 #[test]
@@ -530,6 +590,22 @@ fn unreadable_refreshes_are_waited_for_and_nothing_is_asked_meanwhile() {
             decide(&Situation { plan: &stage.plan, progress: &progress, seen: &seen, now: stage.world.now(), claimant: &claimant }).unwrap();
         assert!(decision.call.is_none() && decision.wait > Millis::ZERO, "{decision:?}");
     }
+}
+
+#[test]
+fn no_refresh_begins_while_what_the_group_launches_cannot_be_read() {
+    let mut stage = Stage::deploy();
+    stage.until("about to ask", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Refresh);
+    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+    let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
+    let next = |seen: &FleetObservation| {
+        let (plan, progress) = (&stage.plan, &stage.progress);
+        decide(&Situation { plan, progress, seen, now: stage.world.now(), claimant: &claimant }).unwrap()
+    };
+    assert!(matches!(next(&seen).call.map(|wanted| wanted.call), Some(CloudCall::StartInstanceRefresh { .. })));
+    *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
+    let blind = next(&seen);
+    assert!(blind.call.is_none() && blind.wait > Millis::ZERO, "another hand may have changed what AWS would go back to: {blind:?}");
 }
 
 #[test]

@@ -156,5 +156,6 @@ pub const fn call_word(call: &quarterdeck::domain::call::CloudCall) -> &'static 
         CloudCall::Tag { .. } => "tag",
         CloudCall::Untag { .. } => "untag",
         CloudCall::Build { .. } => "bake",
+        CloudCall::Image { .. } => "image",
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! What an invariant means depends on how traffic reaches the fleet (`shape`): without weights S1 is the number of servers that work, S2 is who
 //! is let in, S4 is being taken off or ended, S15 is a number of servers, and for one group never more than a zone's worth of them at once. S16
-//! is not checked: images have no schema ranges that anything decides on yet.
+//! is in `database`, with the database it is about.
 
 mod calls;
 mod one_group;
@@ -241,9 +241,9 @@ impl Checker {
         }
     }
 
-    /// What the hand that changed weights would put back: everything on the stable group.
-    pub fn all_on_stable(&self) -> Vec<(TargetGroupArn, u32)> {
-        Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == self.stable { 100 } else { 0 }))).collect()
+    /// Weights with everything on this group.
+    pub fn all_on(&self, all: Slot) -> Vec<(TargetGroupArn, u32)> {
+        Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == all { 100 } else { 0 }))).collect()
     }
 
     /// Another hand set weights, and nobody has put that right yet.

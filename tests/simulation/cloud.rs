@@ -320,6 +320,7 @@ impl Sim {
                 self.totals.one("call of a driver that is not at work any more");
             }
             self.checker.call(&self.world, &arrival)?;
+            self.runs_on_what_is_live(&before, &self.store.records[flight.at], &flight.call, flight.intended)?;
             let record = &self.store.records[flight.at];
             let scene = Scene::new(&before, record, self.clock);
             if stale {

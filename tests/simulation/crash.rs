@@ -8,6 +8,7 @@ use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
 
+use crate::IS_WHOLE;
 use crate::aimed::Want;
 use crate::chance::Chance;
 use crate::guarded::Guards;
@@ -117,6 +118,7 @@ impl Course {
                 promotes: false,
                 recycles,
                 guards: Guards::default(),
+                database: None,
                 operations,
                 swarm,
                 course: crate::aimed::Course { wants, ..crate::aimed::Course::default() },
@@ -172,8 +174,8 @@ fn check(course: Course, sim: &Sim, cell: &str) {
 
 #[test]
 fn a_driver_may_die_around_every_effect_of_every_operation() {
-    let (mut cells, mut died) = (0, 0);
-    for course in Course::ALL {
+    let (mut cells, mut left_out, mut died) = (0, 0, 0);
+    for (nth_course, course) in Course::ALL.into_iter().enumerate() {
         let undisturbed = course.run(None).unwrap_or_else(|broke| panic!("{course:?}: {broke}"));
         check(course, &undisturbed, &format!("{course:?}"));
         let turned = course.turns_by().is_none_or(|call| undisturbed.totals.get(&format!("call {call}")) == 1);
@@ -181,7 +183,11 @@ fn a_driver_may_die_around_every_effect_of_every_operation() {
         let calls = calls(&undisturbed, course.kind());
         assert!(calls >= 2, "{course:?} makes {calls} calls");
         for call_no in 0..calls {
-            for point in Point::ALL {
+            for (nth, point) in Point::ALL.into_iter().enumerate() {
+                if !IS_WHOLE && !(nth_course + call_no as usize + nth).is_multiple_of(Point::ALL.len()) {
+                    left_out += 1;
+                    continue;
+                }
                 let cell = format!("{course:?}, call {call_no}, {point:?}");
                 let sim = course.run(Some((call_no, point))).unwrap_or_else(|broke| panic!("{cell}: {broke}"));
                 check(course, &sim, &cell);
@@ -190,6 +196,6 @@ fn a_driver_may_die_around_every_effect_of_every_operation() {
             }
         }
     }
-    println!("{cells} cells of the crash matrix, {died} drivers died");
+    println!("{cells} cells of the crash matrix, {died} drivers died, {left_out} cells are left to an optimised build");
     assert_eq!(died, cells, "every cell kills its driver");
 }

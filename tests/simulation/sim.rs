@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
+use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
+use quarterdeck::domain::schema::SchemaRange;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
@@ -21,6 +23,7 @@ use crate::chance::Chance;
 use crate::checks::{Checker, Moment, refreshed_twice};
 use crate::cloud::Spell;
 use crate::coverage;
+use crate::database::Database;
 use crate::fault::{Fault, Phase};
 use crate::guarded::plant_secret;
 use crate::person::Act;
@@ -82,6 +85,9 @@ pub struct Sim {
     standing: u64,
     judged_ends: usize,
     pub witness: Witness,
+    pub database: Database,
+    /// The schemas each image works with, where there is a database.
+    pub ranges: BTreeMap<ImageId, SchemaRange>,
     /// Nothing new goes forward until then.
     pub frozen_until: WorldTime,
     /// The listing of images that was planned from was not whole.
@@ -165,11 +171,14 @@ impl Sim {
             standing: 0,
             judged_ends: 0,
             witness,
+            database: Database::default(),
+            ranges: BTreeMap::new(),
             frozen_until: START,
             listing_cut: false,
             diary: Vec::new(),
             planted: None,
         };
+        sim.found_database();
         let adopted = sim.running(Slot::A);
         sim.store.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
         sim.plan_act(Act::Wish, 0, 0);
@@ -424,7 +433,7 @@ impl Sim {
         let paused = self.store.records[at].progress.state == OperationState::Paused;
         let record = &self.store.records[at];
         let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(_)));
+        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(Relief::Traffic | Relief::Strangers(_))));
         if takes_back && record.progress.reason.contains("run another release") {
             let strangers = Relief::Strangers(record.operation.plan.to.slot);
             self.plan_act(Act::Relieve(strangers), 10, 600);
@@ -432,6 +441,7 @@ impl Sim {
             self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
         }
         self.somebody_promotes(at);
+        self.somebody_decides(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }
@@ -446,13 +456,13 @@ impl Sim {
         }
     }
 
-    /// What the hand that moved traffic would put back: all of it on the stable group.
+    /// What the hand that moved traffic would put back: all of it on the stable group, or where it was while that group is launched anew.
     pub fn put_right(&self) -> Vec<Disturbance> {
-        let stable = self.checker.stable;
+        let stable = self.active().and_then(Record::empties_for).unwrap_or(self.checker.stable);
         let group = |slot| self.ground.group(slot).clone();
         match self.ground.route() {
             Route::Weighted { place, .. } => {
-                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on_stable() }]
+                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on(stable) }]
             }
             _ if self.ground.is_one_group() => Vec::new(),
             Route::Attached { target_group } => vec![
@@ -524,6 +534,7 @@ fn bound(record: &Record) -> Millis {
         plan.refresh.as_ref().map_or(Millis::ZERO, |refresh| refreshed_twice(plan).times(2).plus(Millis::secs(u64::from(refresh.bake_secs))));
     waits
         .plus(GATE_LIMIT.times(plan.gates.len() as u64))
+        .plus(if plan.schema.is_some() { Millis::mins(30) } else { Millis::ZERO })
         .plus(refreshes)
         .plus(holds)
         .plus(LAUNCH.times(3))

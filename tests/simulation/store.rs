@@ -1,6 +1,7 @@
 //! The store as the real one works, in memory: every write is one transaction that begins with the lease's epoch, and what an event brings
 //! about is written with it. `src/adapters/store` is what it mirrors.
 
+use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::ids::OperationId;
 use quarterdeck::domain::release::Release;
 use quarterdeck::domain::time::{BootTime, WorldTime};
@@ -10,7 +11,7 @@ use quarterdeck::operation::command::{Command, Who};
 use quarterdeck::operation::event::{Event, EventBody};
 use quarterdeck::operation::lease::{Holder, HolderProcess, LEASE_LIFE, Lease};
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
-use quarterdeck::operation::plan::{OperationKind, Plan};
+use quarterdeck::operation::plan::{OperationKind, Plan, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Appended, Operation, OperationView};
 
@@ -54,6 +55,14 @@ impl Record {
 
     pub fn kind(&self) -> OperationKind {
         self.operation.plan.kind
+    }
+
+    /// Where traffic has to be while a way back empties and launches its target anew.
+    pub fn empties_for(&self) -> Option<Slot> {
+        let plan = &self.operation.plan;
+        let step = plan.steps.get(self.progress.current).map(|step| step.kind);
+        let empties = self.kind() == OperationKind::Rollback && matches!(step, Some(StepKind::EmptySlot | StepKind::Template));
+        empties.then_some(plan.from.slot)
     }
 
     pub fn epoch(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! Python environments of tests, made once per machine and requirements file.
+//! Python environments for tests, made once per machine and list of packages: that of the AWS test endpoint, and others.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,15 +18,16 @@ pub fn scratch() -> Result<PathBuf, String> {
     Ok(dir)
 }
 
-/// The Python interpreter with everything the AWS test endpoint needs.
+/// The Python interpreter with everything the endpoint needs; the first caller installs, the others wait.
 pub fn python() -> Result<PathBuf, String> {
-    python_with(&sources().join("requirements.txt"))
+    let list = sources().join("requirements.txt");
+    let text = fs::read_to_string(&list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
+    python_with("venv", &text)
 }
 
-/// The Python interpreter with everything of a list installed; the first caller installs, the others wait.
-pub fn python_with(list: &Path) -> Result<PathBuf, String> {
-    let text = fs::read_to_string(list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
-    let dir = scratch()?.join(format!("venv-{}", digest(&text)));
+/// The Python interpreter with the packages of this list installed, once per machine and list.
+pub fn python_with(name: &str, requirements: &str) -> Result<PathBuf, String> {
+    let dir = scratch()?.join(format!("{name}-{}", digest(requirements)));
     let done = dir.join("complete");
     // The lock goes with its file handle, so a killed test run cannot leave it behind.
     let lock_path = dir.with_extension("lock");
@@ -34,7 +35,9 @@ pub fn python_with(list: &Path) -> Result<PathBuf, String> {
     lock.lock().map_err(|e| format!("cannot lock {}: {e}", lock_path.display()))?;
     let python = dir.join("bin/python");
     if !done.exists() {
-        install(&dir, &python, list)?;
+        let list = dir.with_extension("txt");
+        fs::write(&list, requirements).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
+        install(&dir, &python, &list)?;
         fs::write(&done, "").map_err(|e| format!("cannot write {}: {e}", done.display()))?;
     }
     Ok(python)
@@ -51,11 +54,11 @@ fn install(dir: &Path, python: &Path, list: &Path) -> Result<(), String> {
     let _ = fs::remove_dir_all(dir);
     run(
         Command::new("python3").args(["-m", "venv"]).arg(dir),
-        "this test needs Python 3.11 or newer with its venv module: install python3 and python3-venv",
+        "the tests need Python 3.11 or newer with its venv module: install python3 and python3-venv",
     )?;
     run(
         Command::new(python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(list),
-        &format!("this test needs the packages of {}: pip could not install them", list.display()),
+        "the tests need the Python packages of their requirements.txt: pip could not install them",
     )
 }
 

@@ -124,6 +124,8 @@ fn build_parameters(call: &BuildCall) -> Vec<(String, String)> {
         BuildCall::DeleteVolume { volume } => vec![("VolumeId", volume)],
         BuildCall::DeleteKeyPair { key_pair } => vec![("KeyPairId", key_pair)],
         BuildCall::DeleteSecurityGroup { group } => vec![("GroupId", group)],
+        // Nothing of these arrives at AWS.
+        BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => vec![("Action", call.aws_name())],
     };
     named.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
@@ -171,6 +173,7 @@ fn parameters(call: &CloudCall) -> (Vec<(String, String)>, bool) {
             (each.collect(), true)
         }
         CloudCall::Build { what } => (build_parameters(what), false),
+        CloudCall::Image { what } => panic!("no operation means {}: it is a call of an image's life", what.aws_name()),
         CloudCall::Untag { groups, keys } => {
             let all = groups.iter().flat_map(|group| keys.iter().map(move |key| (group, key)));
             (all.zip(1..).flat_map(|((group, key), at)| tagged(at, group.as_str(), key, None)).collect(), true)

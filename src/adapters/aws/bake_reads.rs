@@ -7,7 +7,7 @@ use aws_sdk_ec2::types as ec2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::images::{read_state, read_time};
+use super::images::read_state;
 use super::pages::{all, gather};
 use super::{AwsCloud, wall_clock};
 use crate::domain::bake::{
@@ -21,6 +21,7 @@ use crate::domain::observation::Credentials;
 use crate::domain::reading::{Listing, Reading};
 use crate::domain::recipe::Base;
 use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
 use crate::ports::bake::BakeRead;
 use crate::ports::budget::BudgetKey;
 
@@ -60,6 +61,9 @@ impl BakeRead for AwsCloud {
         }
         if look.leftovers {
             sight.leftovers = Some(reading(self.leftovers().await, &mut turned_away));
+        }
+        if !look.named.is_empty() {
+            sight.named = Some(reading(self.named(&look.named).await, &mut turned_away));
         }
         sight.credentials = match turned_away {
             Some(why) => Credentials::Gone { why },
@@ -186,6 +190,28 @@ impl AwsCloud {
         Ok(left)
     }
 
+    /// Key pairs and security groups of these names; whose they are is empty where they have no tag of a bake.
+    async fn named(&self, names: &[(LeftoverKind, String)]) -> Result<Vec<Leftover>, CloudError> {
+        let of = |kind| names.iter().filter(move |(of, _)| *of == kind).map(|(_, name)| name.clone()).collect::<Vec<_>>();
+        let among = |name: &str, values: Vec<String>| ec2::Filter::builder().name(name).set_values(Some(values)).build();
+        let bare = |kind, id: Option<&str>, tags: &[ec2::Tag]| {
+            let tags = tags_of(tags);
+            leftover(kind, id, &tags).or_else(|| Some(Leftover { kind, id: id?.to_owned(), operation: "".into(), until: None }))
+        };
+        let (keys, groups) = (of(LeftoverKind::KeyPair), of(LeftoverKind::SecurityGroup));
+        let mut found = Vec::new();
+        if !keys.is_empty() {
+            let ask = || self.shared.ec2.describe_key_pairs().filters(among("key-name", keys.clone())).send();
+            let answer = self.gate.read(KEY_PAIRS, BudgetKey::Ec2Read, ask).await?;
+            found.extend(answer.key_pairs().iter().filter_map(|key| bare(LeftoverKind::KeyPair, key.key_pair_id(), key.tags())));
+        }
+        if !groups.is_empty() {
+            let listed = all(SECURITY_GROUPS, |token| self.security_groups_page(among("group-name", groups.clone()), token)).await?;
+            found.extend(listed.iter().filter_map(|group| bare(LeftoverKind::SecurityGroup, group.group_id(), group.tags())));
+        }
+        Ok(found)
+    }
+
     async fn volumes_page(&self, filter: ec2::Filter, token: Option<String>) -> Result<(Vec<ec2::Volume>, Option<String>), CloudError> {
         let ask = || self.shared.ec2.describe_volumes().filters(filter.clone()).set_next_token(token.clone()).send();
         let answer = self.gate.read(VOLUMES, BudgetKey::Ec2Read, ask).await?;
@@ -208,7 +234,7 @@ fn tags_of(tags: &[ec2::Tag]) -> BTreeMap<String, Untrusted> {
 }
 
 fn leftover(kind: LeftoverKind, id: Option<&str>, tags: &BTreeMap<String, Untrusted>) -> Option<Leftover> {
-    let until = tags.get(UNTIL_KEY).and_then(|until| read_time(until.raw()));
+    let until = tags.get(UNTIL_KEY).and_then(|until| WorldTime::parse(until.raw()));
     Some(Leftover { kind, id: id?.to_owned(), operation: tags.get(OPERATION_KEY)?.clone(), until })
 }
 
@@ -217,7 +243,7 @@ fn read_base(image: &ec2::Image) -> BaseImage {
         id: ImageId::new(image.image_id().unwrap_or_default()),
         name: image.name().unwrap_or_default().into(),
         owner: image.owner_id().unwrap_or_default().into(),
-        created_at: image.creation_date().and_then(read_time),
+        created_at: image.creation_date().and_then(WorldTime::parse),
         arch: image.architecture().map_or("?", |arch| arch.as_str()).into(),
         root_device: image.root_device_name().map(Untrusted::from),
     }

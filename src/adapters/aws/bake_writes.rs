@@ -40,6 +40,9 @@ impl AwsWriter {
                 let answer = gate.write(api, KEY, sent, ec2.delete_key_pair().key_pair_id(key_pair).send()).await?;
                 done(api, answer.request_id())
             }
+            BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => {
+                Err(CloudError::new(CloudErrorKind::Unsupported, api, "not sent: this is no call of AWS"))
+            }
             BuildCall::DeleteSecurityGroup { group } => {
                 let answer = gate.write(api, KEY, sent, ec2.delete_security_group().group_id(group).send()).await?;
                 done(api, answer.request_id())

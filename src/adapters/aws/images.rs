@@ -8,9 +8,9 @@ use super::AwsCloud;
 use super::pages::gather;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::ids::ImageId;
-use crate::domain::image::{Block, Image, ImageState, SchemaRange};
+use crate::domain::image::{Image, ImageOrigin, ImageSnapshot, ImageState, SchemaRange};
 use crate::domain::reading::Listing;
-use crate::domain::tags::{TagKeys, first};
+use crate::domain::tags::TagKeys;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::ports::budget::BudgetKey;
@@ -64,27 +64,39 @@ impl AwsCloud {
 fn read_image(image: &ec2::Image, keys: &TagKeys) -> Image {
     let tags: BTreeMap<String, Untrusted> =
         image.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().into()))).collect();
-    let tagged = |keys: &[String]| first(keys, &tags).filter(|value| !value.raw().is_empty()).cloned();
-    let number = |keys: &[String]| first(keys, &tags).and_then(|value| value.raw().trim().parse().ok());
-    Image {
+    let mut read = Image {
         id: ImageId::new(image.image_id().unwrap_or_default()),
         name: image.name().unwrap_or_default().into(),
-        app: tagged(&keys.app),
-        version: tagged(&keys.version),
-        stage: tagged(&keys.stage),
-        created_at: image.creation_date().and_then(read_time),
-        base: tagged(&keys.base),
+        app: None,
+        version: None,
+        stage: None,
+        created_at: image.creation_date().and_then(WorldTime::parse),
+        base: None,
         arch: image.architecture().map(|arch| arch.as_str().into()),
         state: read_state(image.state()),
-        schema: SchemaRange { min: number(&keys.schema_min), max: number(&keys.schema_max) },
-        // The tag blocks by being there, whatever it says: a reason that nobody gave is still a block.
-        blocked: first(&keys.blocked, &tags).map(|reason| Block {
-            reason: reason.clone(),
-            by: tagged(&keys.blocked_by),
-            at: first(&keys.blocked_at, &tags).and_then(|at| read_time(at.raw())),
-        }),
+        schema: SchemaRange::default(),
+        blocked: None,
         bake: None,
-        tags: tags.clone(),
+        tags,
+        origin: read_origin(image),
+    };
+    read.read_tags(keys);
+    read
+}
+
+fn read_origin(image: &ec2::Image) -> ImageOrigin {
+    let volumes = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs());
+    let snapshot = |volume: &ec2::EbsBlockDevice| {
+        let gib = volume.volume_size().and_then(|gib| u32::try_from(gib).ok());
+        Some(ImageSnapshot { id: volume.snapshot_id()?.to_owned(), gib })
+    };
+    ImageOrigin {
+        owner: image.owner_id().map(Untrusted::from),
+        source: image.source_image_id().filter(|id| !id.is_empty()).map(ImageId::new),
+        snapshots: volumes.filter_map(snapshot).collect(),
+        // `disabled` is the only word that means it can be removed: after switching it off there may be a day of cooldown.
+        protected: image.deregistration_protection().is_some_and(|word| !word.is_empty() && word != "disabled"),
+        public: image.public().unwrap_or(false),
     }
 }
 
@@ -97,10 +109,6 @@ pub(super) const fn read_state(state: Option<&ec2::ImageState>) -> ImageState {
         // Disabled too: it exists and cannot be launched.
         _ => ImageState::Unknown,
     }
-}
-
-pub(super) fn read_time(text: &str) -> Option<WorldTime> {
-    text.trim().parse::<jiff::Timestamp>().ok().map(|at| WorldTime(at.as_millisecond()))
 }
 
 #[cfg(test)]
@@ -127,7 +135,7 @@ mod tests {
             .build();
         let image = read_image(&image, &TagKeys::default());
         assert_eq!((image.app, image.version, image.arch), (Some("web".into()), Some("2.14.0".into()), Some("arm64".into())));
-        assert_eq!(image.schema, SchemaRange { min: Some(41), max: None });
+        assert_eq!((image.schema.words().as_str(), image.schema.min), ("?", None), "what one tag says is not half of a range");
         assert_eq!(image.created_at.map(WorldTime::rfc3339).as_deref(), Some("2026-05-04T03:02:01Z"));
         assert_eq!(image.blocked.and_then(|block| block.at).map(WorldTime::rfc3339).as_deref(), Some("2026-05-05T00:00:00Z"));
         assert_eq!(image.state, ImageState::Available);

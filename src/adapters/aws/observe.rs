@@ -16,7 +16,7 @@ use crate::domain::traffic::{RouteActions, TargetHealth};
 const NOT_ASKED: &str = "not asked";
 
 impl AwsCloud {
-    /// Looks as deep as asked.
+    /// Looks as deep as asked. It shows how things were when it began, at the latest.
     pub(super) async fn look(&self, scope: &Scope, depth: Depth) -> FleetObservation {
         let full = depth.is_full();
         let mut seen = FleetObservation::blind(scope, wall_clock(), NOT_ASKED);
@@ -29,7 +29,6 @@ impl AwsCloud {
             self.read_refreshes(scope, depth),
             async { if full { Some(self.read_alarms(&scope.alarms).await) } else { None } },
         );
-        seen.at = wall_clock();
         seen.credentials = match locked(&self.shared.turned_away).take() {
             Some(why) => Credentials::Gone { why },
             None => Credentials::Good { until: self.credentials_until() },

@@ -356,6 +356,7 @@ fn blind_bake(look: &BakeLook, error: &SimError) -> BakeSight {
         console: look.console.as_ref().map(|_| Reading::unknown(why.as_str())),
         image: look.image.as_ref().map(|_| Reading::unknown(why.as_str())),
         leftovers: look.leftovers.then(|| Reading::unknown(why.as_str())),
+        named: (!look.named.is_empty()).then(|| Reading::unknown(why.as_str())),
         ..BakeSight::empty(WorldTime(0))
     }
 }

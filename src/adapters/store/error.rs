@@ -1,6 +1,6 @@
 //! What can go wrong with a store, as a sentence and a hint.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::escape;
@@ -12,6 +12,10 @@ use crate::ports::desk::DeskError;
 /// How to go on when a store cannot be used any more: what is needed of it is in the cloud.
 const START_ANEW: &str = "print what can still be read (`qd ops --all --json`), move the file away, and take its fleets over from the cloud: `qd fleet adopt NAME` \
      begins a new ledger, `qd rollback NAME` works without one";
+
+/// The same where there is nothing left to read.
+const START_WITHOUT: &str = "put the file back from a copy, or take its fleets over from the cloud: `qd fleet adopt NAME` begins a new ledger, \
+     `qd rollback NAME` works without one";
 
 /// A store that did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +30,9 @@ pub enum StoreError {
         /// There is no room left.
         full: bool,
     },
+    /// The file that is open was deleted, or another one is in its place.
+    #[error("{} was deleted or replaced while it was in use: nothing more is written, and nothing more is done", escape(&.0.display().to_string()))]
+    Swept(PathBuf),
     /// Another operation holds the fleet.
     #[error("the fleet is held by operation {0}")]
     Held(OperationId),
@@ -107,6 +114,7 @@ impl From<StoreError> for DeskError {
         );
         let hint = match &error {
             StoreError::Place { hint, .. } => hint.clone(),
+            StoreError::Swept(_) => START_WITHOUT.to_owned(),
             StoreError::Held(id) => format!("look at it: `qd op {id}`"),
             StoreError::Under(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Frozen { freeze, .. } => freeze.remedy(),

@@ -36,6 +36,8 @@ const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Store {
     connection: Mutex<Connection>,
     dir: PathBuf,
+    /// The file that is open, which may not be the one in `dir` any more.
+    opened: Option<place::FileId>,
     id: String,
     shared: bool,
 }
@@ -69,7 +71,7 @@ impl Store {
             }
             other => other?,
         };
-        Ok(Self { connection: Mutex::new(connection), dir: dir.to_owned(), id, shared })
+        Ok(Self { connection: Mutex::new(connection), dir: dir.to_owned(), opened: place::file_id(&path), id, shared })
     }
 
     /// The store's id, as claims name it.
@@ -93,8 +95,9 @@ impl Store {
     /// Rises when this or another process wrote something a viewer would want to see; budget and snapshots do not count.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be read, or is not there any more.
     pub fn version(&self) -> Result<u64, StoreError> {
+        self.is_there()?;
         let changes: i64 = self.read(|connection| connection.prepare_cached("SELECT changes FROM version")?.query_row([], |row| row.get(0)))?;
         Ok(u64::try_from(changes).unwrap_or(0))
     }
@@ -138,7 +141,19 @@ impl Store {
         }
     }
 
+    /// Whether the file that is open is still the one people find. An open file can be written for as long as one likes after it was deleted, or
+    /// another one put in its place: nobody else would ever read what is written there, and whoever opens the store anew would drive the same
+    /// fleets beside this process.
+    ///
+    /// # Errors
+    /// It was deleted or replaced.
+    pub fn is_there(&self) -> Result<(), StoreError> {
+        let path = self.dir.join("store.sqlite");
+        if place::file_id(&path) == self.opened { Ok(()) } else { Err(StoreError::Swept(path)) }
+    }
+
     fn transact<T>(&self, work: &impl Fn(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.is_there()?;
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| self.sql(error))?;
         let done = work(&transaction)?;

@@ -9,6 +9,14 @@ use super::StoreError;
 /// File systems on which SQLite's write-ahead log does not work between hosts: NFS, SMB, CIFS, AFS, Ceph, Lustre.
 const NETWORK_FILE_SYSTEMS: [u64; 7] = [0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x5346_414F, 0x00C3_6400, 0x0BD0_0BD0];
 
+/// A file, whatever its name: its device and its number there.
+pub(super) type FileId = (u64, u64);
+
+/// The file that has this name now; none if there is none.
+pub(super) fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 /// Makes the directory if it is missing, and refuses one that cannot be trusted.
 pub(super) fn prepare(dir: &Path) -> Result<(), StoreError> {
     refuse_symlink(dir)?;

@@ -18,9 +18,9 @@ use crate::domain::ids::OperationId;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::any::AnyView;
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
+use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
-use crate::operation::event::OperationState;
+use crate::operation::event::{OperationState, StepOutcome};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::work::Work;
 use crate::ports::desk::{DeskError, Records, Seen};
@@ -136,16 +136,17 @@ fn plan_text(plan: &BakePlan) -> String {
     if let Some(base) = &plan.base {
         text.push_str(&format!("  base    {} {}\n", base.id, base.name.shown()));
     }
-    text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type)));
+    match &plan.packer {
+        Some(packer) => text.push_str(&format!("  packer  {}\n", escape(&packer.template))),
+        None => text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type))),
+    }
     text.push_str(&format!("  why     {}\n", escape(&plan.because)));
     text.push_str(&format!("  limit   {}\n\n", plan.timing.limit));
     for (index, step) in plan.steps.iter().enumerate() {
         text.push_str(&format!("  {} {:<18} ~{}\n", index + 1, step.title, about(step.expected)));
         let under: Vec<String> = match step.kind {
-            crate::operation::bake::BakeStepKind::Provision => plan.provisioners.iter().map(|name| escape(name)).collect(),
-            crate::operation::bake::BakeStepKind::Gates => {
-                plan.gates.iter().map(|gate| format!("{} ({})", escape(&gate.name), gate.check.word())).collect()
-            }
+            BakeStepKind::Provision => plan.provisioners.iter().map(|name| escape(name)).collect(),
+            BakeStepKind::Gates => plan.gates.iter().map(|gate| format!("{} ({})", escape(&gate.name), gate.check.word())).collect(),
             _ => Vec::new(),
         };
         for name in under {
@@ -347,10 +348,10 @@ fn steps(view: &BakeView, now: WorldTime) -> Table {
         };
         let sign = match (status.outcome, status.started_at) {
             (Some(outcome), _) => match outcome {
-                crate::operation::event::StepOutcome::Success => "done",
-                crate::operation::event::StepOutcome::Warning => "warning",
-                crate::operation::event::StepOutcome::Skipped => "skipped",
-                crate::operation::event::StepOutcome::Failed => "FAILED",
+                StepOutcome::Success => "done",
+                StepOutcome::Warning => "warning",
+                StepOutcome::Skipped => "skipped",
+                StepOutcome::Failed => "FAILED",
             },
             (None, Some(_)) if !progress.state.is_final() => "now",
             (None, _) if progress.state.is_final() => "will not be run",

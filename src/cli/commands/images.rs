@@ -63,7 +63,7 @@ fn text(estate: &Estate, images: &[&ImageStatus], width: Option<usize>) -> Strin
 
 fn state(image: &Image) -> String {
     if let Some(block) = &image.blocked {
-        return format!("blocked: {}", block.reason.shown());
+        return format!("blocked: {}", block.words());
     }
     if let Some(bake) = &image.bake {
         return format!("baking {}%: {}", bake.percent, bake.step.shown());

@@ -10,6 +10,7 @@ use super::bake;
 use crate::app::age::about;
 use crate::app::lines::{event_line, verdict_words};
 use crate::domain::ids::OperationId;
+use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::operation::any::AnyView;
 use crate::operation::bake::BakeView;
@@ -160,6 +161,7 @@ fn text(view: &OperationView, now: WorldTime, width: Option<usize>) -> String {
         text.push_str(&format!("        {} refused ({}): {}\n", refused.api, refused.kind.word(), refused.message.shown()));
     }
     text.push_str(&format!("\nSTEPS\n{}", steps(view, now).render(width)));
+    text.push_str(&migration(view));
     text.push_str("\nLAST EVENTS\n");
     let lines: Vec<String> = view.events.iter().filter_map(|event| event_line(plan, event)).collect();
     for line in lines.iter().skip(lines.len().saturating_sub(LAST_EVENTS)) {
@@ -168,12 +170,19 @@ fn text(view: &OperationView, now: WorldTime, width: Option<usize>) -> String {
     text
 }
 
+/// The end of the migration's log, line by line.
+fn migration(view: &OperationView) -> String {
+    let Some(outcome) = view.progress.migration.as_ref().and_then(|migration| migration.outcome.as_ref()) else { return String::new() };
+    let lines: String = outcome.said.raw().lines().map(|line| format!("  {}\n", escape(line))).collect();
+    format!("\nMIGRATION, the end of its log\n{lines}")
+}
+
 fn state_words(view: &OperationView, now: WorldTime) -> String {
     let progress = &view.progress;
     let since = age(now, progress.since);
     let reason = if progress.reason.is_empty() { String::new() } else { format!(": {}", progress.reason) };
     let then = match (progress.state, progress.deadline) {
-        (OperationState::Holding, Some(at)) => format!("; backs out at {} (in {})", at.clock(), at.since(now)),
+        (OperationState::Holding, Some(at)) => format!("; {} at {} (in {})", view.operation.plan.kind.at_deadline(), at.clock(), at.since(now)),
         (_, Some(at)) => format!("; until {} (in {})", at.clock(), at.since(now)),
         (OperationState::Holding | OperationState::Paused, None) => "; until a person says how to go on".to_owned(),
         _ => String::new(),

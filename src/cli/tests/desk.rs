@@ -1,6 +1,7 @@
 //! A desk that pretends, and a place to see what was printed.
 
 use std::io::{Cursor, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -23,7 +24,7 @@ use crate::operation::plan::{CheckLevel, Plan, Refusal};
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
-use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, Records, Recovered, Seen, Sources};
+use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, KnownRecipe, Records, Recovered, Seen, Sources};
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,17 +162,6 @@ impl Desk for Fake {
         self.note(Asked::Unfreeze(fleet.cloned()));
         Ok(Some(fixture::freeze(fleet.map(FleetName::as_str), Millis::mins(60))))
     }
-}
-
-#[async_trait]
-impl Records for Fake {
-    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
-        if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
-    }
-
-    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError> {
-        self.operation(id).map(|view| AnyView::Rollout(Box::new(view)))
-    }
 
     fn bakes(&self, _: usize) -> Result<Vec<BakeView>, DeskError> {
         Ok(Vec::new())
@@ -191,6 +181,25 @@ impl Records for Fake {
 
     fn bake_log(&self, _: &OperationId, _: u64) -> Result<Vec<u8>, DeskError> {
         Ok(Vec::new())
+    }
+
+    fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
+        Ok(Vec::new())
+    }
+
+    fn rebake(&self, _: &[PathBuf], _: u16, _: Option<&Untrusted>) -> Result<(), DeskError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Records for Fake {
+    fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
+        if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
+    }
+
+    fn any_operation(&self, id: &OperationId) -> Result<AnyView, DeskError> {
+        self.operation(id).map(|view| AnyView::Rollout(Box::new(view)))
     }
 
     fn damaged(&self, _: usize) -> Result<Vec<DamagedOperation>, DeskError> {

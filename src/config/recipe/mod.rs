@@ -10,8 +10,6 @@ mod tests;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::DeTable;
-
 use self::collect::Collector;
 use super::error::ConfigError;
 use super::files::{read, shown};
@@ -26,7 +24,7 @@ const TIME_LIMIT: Millis = Millis::mins(60);
 /// A bake that had less could not even launch a builder.
 const SHORTEST_TIME: Millis = Millis::mins(5);
 /// The placeholders of Packer's variables.
-const PLACEHOLDERS: [&str; 5] = ["version", "base", "image_name", "operation", "expires_at"];
+const PLACEHOLDERS: [&str; 6] = ["version", "base", "image_name", "operation", "expires_at", "region"];
 
 /// A recipe and everything it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,18 +52,12 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
 /// Every mistake with its line.
 pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let mut reader = Reader::new(path, text);
-    let document = match DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            reader.mistake(&span, error.message().lines().collect::<Vec<_>>().join(", "));
-            reader.finish()?;
-            return Err(ConfigError::new(format!("{} cannot be read", shown(path)), "write it as TOML"));
-        }
-    };
-    let top = Section { name: "top level".to_owned(), table: document.get_ref(), span: 0..0 };
     let mut files = Collector::new(path.parent().unwrap_or(Path::new(".")));
-    let recipe = recipe(&mut reader, &mut files, &top);
+    let document = reader.document();
+    let recipe = document.as_ref().and_then(|document| {
+        let top = Section { name: "top level".to_owned(), table: document.get_ref(), span: 0..0 };
+        recipe(&mut reader, &mut files, &top)
+    });
     reader.finish()?;
     // Whoever came to nothing has said why.
     let recipe = recipe.ok_or_else(|| ConfigError::new(format!("{} is no recipe", shown(path)), "look at the examples in assets/recipes"))?;

@@ -8,7 +8,7 @@ use crate::bake::signal::{Outcome, Part};
 use crate::domain::bake::{MachineRole, MachineState};
 use crate::domain::ids::{ImageId, InstanceId, OperationId};
 use crate::domain::recipe::{GateCheck, ImageGate};
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 use crate::operation::bake::hook_of;
 use crate::operation::event::{EventBody, StepOutcome};
@@ -22,7 +22,7 @@ pub(super) fn next(scene: &Bake<'_>) -> Move {
     let ended = &scene.progress.gates;
     if let Some((number, outcome)) = ended.iter().find(|(_, outcome)| !outcome.passed) {
         let name = plan.gates.get(*number).map_or("?", |gate| gate.name.as_str());
-        return Move::fail(format!("gate {} does not let the image pass: {}", crate::domain::text::escape(name), outcome.said.shown()));
+        return Move::fail(format!("gate {} does not let the image pass: {}", escape(name), outcome.said.shown()));
     }
     let Some((number, gate)) = plan.gates.iter().enumerate().find(|(number, _)| !ended.contains_key(number)) else {
         return Move::done(format!("{} of {} passed", ended.len(), plan.gates.len()));

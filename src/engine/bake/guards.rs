@@ -2,7 +2,7 @@
 
 use super::{Bake, operation_tag};
 use crate::bake::signal::Outcome;
-use crate::domain::bake::{MachineRole, MachineState};
+use crate::domain::bake::{Leftover, MachineRole, MachineState};
 use crate::domain::build_call::BuildCall;
 use crate::domain::call::CloudCall;
 use crate::domain::ids::InstanceId;
@@ -29,9 +29,12 @@ pub(super) fn check(scene: &Bake<'_>, call: &CloudCall) -> Result<(), Broken> {
             if may_go(scene, id) { Ok(()) } else { Err(broken("B1", format!("{id} is not of this bake and its time is not over"))) }
         }
         BuildCall::CreateImage { instance, .. } => sealed(scene, instance),
+        BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } if scene.plan.packer.is_some() => Ok(()),
+        BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => Err(broken("B1", "a program would be run that the plan does not name")),
         BuildCall::TagResource { id, .. } => {
             let image = scene.progress.image.as_ref().is_some_and(|image| image.as_str() == id);
-            if image || is_own(scene, &InstanceId::new(id)) { Ok(()) } else { Err(broken("B1", format!("{id} is not of this bake"))) }
+            let named = scene.seen.named.as_ref().and_then(|named| named.value()).is_some_and(|named| named.iter().any(|left| left.id == *id));
+            if image || named || is_own(scene, &InstanceId::new(id)) { Ok(()) } else { Err(broken("B1", format!("{id} is not of this bake"))) }
         }
     }
 }
@@ -48,7 +51,7 @@ fn is_own(scene: &Bake<'_>, instance: &InstanceId) -> bool {
 fn may_go(scene: &Bake<'_>, id: &str) -> bool {
     let listed = scene.seen.leftovers.as_ref().and_then(|left| left.value());
     let own = operation_tag(scene.claimant);
-    let past = |left: &&crate::domain::bake::Leftover| left.operation.raw() == own || left.until.is_some_and(|until| until < scene.now);
+    let past = |left: &&Leftover| left.operation.raw() == own || left.until.is_some_and(|until| until < scene.now);
     listed.is_some_and(|listed| listed.iter().filter(past).any(|left| left.id == id))
 }
 

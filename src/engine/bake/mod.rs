@@ -10,12 +10,14 @@ mod forward;
 mod gates;
 mod guards;
 mod machines;
+mod packer;
 mod sights;
 mod tags;
 
 pub use guards::Broken;
 
-use crate::domain::bake::{BakeLook, BakeSight, MachineRole};
+use crate::bake::signal::Part;
+use crate::domain::bake::{BakeLook, MachineRole};
 use crate::domain::build_call::BuildCall;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::observation::Credentials;
@@ -28,7 +30,8 @@ use crate::operation::decision::{Decision, WantedCall};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::notice::{self, NoticeKind};
-use crate::operation::work::{Driven, Scene};
+use crate::operation::packer::BakeSeen;
+use crate::operation::work::{Driven, Scene, Work};
 
 /// What a bake is decided from.
 pub type Bake<'a> = Scene<'a, BakePlan>;
@@ -78,18 +81,18 @@ pub fn operation_tag(claimant: &Claimant) -> String {
 
 impl Driven for BakePlan {
     type Look = BakeLook;
-    type Seen = BakeSight;
+    type Seen = BakeSeen;
     type Broken = Broken;
 
     fn look(&self, progress: &BakeProgress, claimant: &Claimant) -> BakeLook {
         sights::look(self, progress, claimant)
     }
 
-    fn seen_at(seen: &BakeSight) -> WorldTime {
+    fn seen_at(seen: &BakeSeen) -> WorldTime {
         seen.at
     }
 
-    fn credentials(seen: &BakeSight) -> &Credentials {
+    fn credentials(seen: &BakeSeen) -> &Credentials {
         &seen.credentials
     }
 
@@ -211,6 +214,7 @@ fn fail(scene: &Bake<'_>, decision: &mut Decision, why: &str) {
     let step = scene.progress.current;
     let last_lines = match scene.plan.steps.get(step).map(|step| step.kind) {
         Some(BakeStepKind::Provision | BakeStepKind::Seal) => console::last_lines(scene),
+        Some(_) if scene.seen.packer.is_some() => console::last_lines(scene),
         _ => Vec::new(),
     };
     decision.events.push(EventBody::Bake { what: BakeEvent::Failing { why: why.to_owned(), last_lines } });
@@ -222,7 +226,9 @@ fn fail(scene: &Bake<'_>, decision: &mut Decision, why: &str) {
 fn ended(scene: &Bake<'_>) -> EventBody {
     let progress = scene.progress;
     let kept = progress.kept.as_ref().map_or_else(String::new, |(id, until)| format!("; builder {id} is kept until {}", until.rfc3339()));
-    let image = progress.image.as_ref().map_or_else(String::new, |image| format!("; image {image} is kept, it is not verified"));
+    // Packer takes its own image away when it is stopped.
+    let there = !scene.seen.image.as_ref().is_some_and(|image| matches!(image.value(), Some(None)));
+    let image = progress.image.as_ref().filter(|_| there).map_or_else(String::new, |image| format!("; image {image} is kept, it is not verified"));
     match (&progress.failure, &progress.aborted_by) {
         (Some(why), _) => state(OperationState::Failed, format!("{why}{image}{kept}")),
         (None, Some(by)) => state(OperationState::BackedOut, format!("aborted by {by}; nothing of it is left{image}")),
@@ -259,8 +265,8 @@ impl Bake<'_> {
     }
 
     /// What a part of the work is called.
-    fn part(&self, part: crate::bake::signal::Part) -> String {
-        crate::operation::work::Work::part_name(self.plan, part).unwrap_or_else(|| "?".to_owned())
+    fn part(&self, part: Part) -> String {
+        self.plan.part_name(part).unwrap_or_else(|| "?".to_owned())
     }
 
     /// The client token of an instance: its operation's and its own.

@@ -7,16 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 
+use crate::app::baking::Lane;
 use crate::app::message::Reply;
+use crate::app::model::Problem;
 use crate::app::sheet::{Ask, Errand};
 use crate::app::{Effect, Message};
+use crate::config::recipe::load;
 use crate::domain::text::Untrusted;
+use crate::operation::bake::BakeWish;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::ports::desk::{Desk, DeskError};
 use crate::runtime::batch::{Order, roll_back};
 
-/// Finished operations that are read besides those at work.
+/// Finished operations, and finished bakes, that are read besides those at work.
 const FINISHED: usize = 20;
 
 /// Asks the desk on the workers.
@@ -50,6 +54,32 @@ impl Asker {
                 self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });
             }
             Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED) }),
+            Effect::ReadBakes { no } => self.spawn(no, Reply::Bakes, async move { desk.bakes(FINISHED) }),
+            Effect::ReadBakeLog { no, id, from } => {
+                let name = id.clone();
+                self.spawn(no, move |result| Reply::BakeLog(name.clone(), from, result), async move { desk.bake_log(&id, from) });
+            }
+            Effect::ReadRecipes { no } => self.spawn(no, Reply::Recipes, async move { lane(&*desk).await.map(Box::new) }),
+            Effect::PlanBake { no, file, force } => self.spawn(no, Reply::BakePlanned, async move {
+                let loaded = load(&file).map_err(DeskError::from)?;
+                let wish = BakeWish { recipe: loaded.recipe, files: loaded.files, version: None, force, keep_on_failure: None };
+                desk.plan_bake(&wish).await
+            }),
+            Effect::BeginBake { no, plan, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::BakeBegun, async move {
+                    let _guard = guard;
+                    desk.begin_bake(&plan, reason).await
+                });
+            }
+            Effect::Rebake { no, recipes, wave, reason } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    desk.rebake(&recipes, wave, reason.as_ref())?;
+                    Ok(format!("{} images are baked anew, {wave} at a time. It goes on without this screen", recipes.len()))
+                });
+            }
             Effect::ReadSources { no } => self.spawn(no, Reply::Sources, async move { desk.sources().map(Box::new) }),
             Effect::MakePlan { no, intent } => self.spawn(no, Reply::Planned, async move { desk.plan(&intent).await.map(Box::new) }),
             Effect::Execute { no, intent, plan, reason, typed } => {
@@ -126,8 +156,8 @@ impl Asker {
 
     fn command_many(&self, no: u64, errands: Vec<Errand>, reason: Option<&Untrusted>) {
         for errand in errands {
-            let Ask::Command(kind) = errand.ask else { continue };
-            let (desk, guard, reason, fleet) = (Arc::clone(&self.desk), self.begin_sending(), reason.cloned(), errand.fleet.clone());
+            let (Ask::Command(kind), Some(fleet)) = (errand.ask, errand.fleet) else { continue };
+            let (desk, guard, reason) = (Arc::clone(&self.desk), self.begin_sending(), reason.cloned());
             self.spawn(no, move |result| Reply::CommandedOne(fleet.clone(), result), async move {
                 let _guard = guard;
                 desk.command(&errand.operation, kind, errand.seen, reason, None).await
@@ -163,6 +193,17 @@ impl Asker {
         self.sending.fetch_add(1, Ordering::SeqCst);
         SendingGuard(Arc::clone(&self.sending))
     }
+}
+
+/// The recipes that are kept, and how far the newest image of each is behind its base.
+async fn lane(desk: &dyn Desk) -> Result<Lane, DeskError> {
+    let recipes = desk.recipes()?;
+    let right: Vec<_> = recipes.iter().filter_map(|known| known.recipe.as_ref().ok()).map(|recipe| (**recipe).clone()).collect();
+    let (behind, problem) = match desk.behind(&right).await {
+        Ok(behind) => (behind, None),
+        Err(error) => (Vec::new(), Some(Problem::from(&error))),
+    };
+    Ok(Lane { recipes, behind, problem })
 }
 
 /// Counts itself out when the answer is there, or will never be.

@@ -12,6 +12,7 @@ use rustix::process::{Signal, kill_current_process_group};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::ask::Asker;
@@ -137,6 +138,8 @@ impl Ui {
             () = sleep_until(next_frame), if self.dirty => return self.draw(),
             Some(message) = self.data.recv() => self.take(message)?,
             _ = ticks.tick() => self.take(Message::Tick)?,
+            // Last of all, and only after whatever else wants to happen had its turn.
+            () = yield_now(), if app::update::has_work(&self.model) => self.take(Message::Work)?,
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The screen as a person uses it: press keys, read what is there.
 
+mod bakes;
 mod big;
 mod cursor;
 mod finding;
@@ -18,6 +19,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use crate::app::message::Reply;
+use crate::app::update::has_work;
 use crate::app::{Effect, Key, Message, Model, fixture, update};
 use crate::domain::time::Millis;
 use crate::operation::plan::Plan;
@@ -98,6 +100,18 @@ impl Session {
         let shown = self.screen();
         assert!(!shown.contains(text), "did not expect {text:?} on\n{shown}");
         self
+    }
+
+    /// Goes on with whatever is done in pieces, until it is over.
+    pub fn finish_work(&mut self) -> &mut Self {
+        while has_work(&self.model) {
+            self.take(Message::Work);
+        }
+        self
+    }
+
+    pub fn clone_model(&self) -> Model {
+        self.model.clone()
     }
 
     pub fn screen(&self) -> String {

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Session, frame, ground};
+use super::{Session, bakes, frame, ground};
 use crate::app::message::Reply;
-use crate::app::{Effect, Message, Model, fixture};
+use crate::app::{Effect, Message, Model, bake_fixture, fixture, fixture_slow};
 use crate::domain::time::Millis;
 use crate::view::paint::Paint;
 
@@ -52,6 +52,8 @@ fn staged() -> Vec<(&'static str, Model)> {
         ("main_holding", scene(Some(fixture::holding()), "").model),
         ("fleet_canary", scene(Some(fixture::canary()), "enter").model),
         ("fleet_holding", read(fixture::holding())),
+        ("fleet_judged", read(fixture_slow::slow())),
+        ("fleet_judged_metrics", scene(Some(fixture_slow::slow()), "enter m").model),
         ("fleet_paused", scene(Some(fixture::paused()), "enter").model),
         ("fleet_rollback", scene(Some(fixture::rollback()), "enter").model),
         ("fleet_idle", scene(None, "enter").model),
@@ -89,6 +91,16 @@ fn staged() -> Vec<(&'static str, Model)> {
         ("help_over_sheet", planned(scene(Some(fixture::canary()), "R ?"), fixture::rollback_plan())),
         ("sheet_freeze", scene(None, "F v").model),
         ("main_frozen", frozen(scene(Some(fixture::canary()), "").model)),
+        ("bakes", bakes::list(vec![bake_fixture::at_work(), bake_fixture::failed(), bake_fixture::succeeded()]).model),
+        ("bakes_none", bakes::list(Vec::new()).model),
+        ("bake", bakes::opened(bake_fixture::at_work()).model),
+        ("bake_failed", bakes::opened(bake_fixture::failed()).model),
+        ("bake_done", bakes::opened(bake_fixture::succeeded()).model),
+        ("bake_log_searched", bakes::searched("w enter").model),
+        ("main_baking", bake_fixture::model(vec![bake_fixture::at_work()])),
+        ("sheet_bake", bakes::planned().model),
+        ("sheet_rebake", bakes::list(Vec::new()).press("U").clone_model()),
+        ("sheet_abort", bakes::opened(bake_fixture::at_work()).press("A").clone_model()),
         ("fleet_frozen", frozen(scene(None, "enter").model)),
     ]
 }

@@ -55,7 +55,7 @@ impl Checker {
             CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. } => Err("an attachment in a fleet with weights".to_owned()),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
-            CloudCall::Build { what } => Err(format!("S11: {} in a rollout", what.aws_name())),
+            CloudCall::Build { .. } | CloudCall::Image { .. } => Err(format!("S11: {} in a rollout", arrival.logged.call.aws_name())),
         }
     }
 

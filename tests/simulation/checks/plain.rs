@@ -37,7 +37,7 @@ impl Checker {
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::CreateTemplateVersion { template, .. } if *template == record.operation.plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
-            CloudCall::Build { what } => Err(format!("S11: {} in a rollout", what.aws_name())),
+            CloudCall::Build { .. } | CloudCall::Image { .. } => Err(format!("S11: {} in a rollout", arrival.logged.call.aws_name())),
             CloudCall::SetWeights { .. } => Err("S11: weights are written in a fleet that has none".to_owned()),
             CloudCall::StartInstanceRefresh { .. } | CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => {
                 Err("S11: an instance refresh in a fleet of two groups".to_owned())
