@@ -126,21 +126,21 @@ fn chart(series: Option<&Series>, (low, high): (f64, f64), cells: usize, ascii: 
     format!("{}{drawn}", " ".repeat(cells.saturating_sub(shown.len())))
 }
 
-/// `JUDGE 61  pass >=75  hold 61-74  fail <=60   88 > 79 > 61   data 3/3  look 2/2`.
+/// `JUDGE 61  pass 75+  hold 61-74  fail 0-60   scores 88 79 61   data 3/3  look 2/2`.
 #[must_use]
-pub fn score_line(judgement: &Judgement, analysis: &Analysis, earlier: &[&LookTaken], look: Option<(u32, u32)>, ascii: bool) -> String {
+pub fn score_line(judgement: &Judgement, analysis: &Analysis, earlier: &[&LookTaken], look: Option<(u32, u32)>) -> String {
     let score = |score: Option<u32>| score.map_or_else(|| "?".to_owned(), |score| score.to_string());
-    let (at_least, at_most, then) = if ascii { (">=", "<=", ">") } else { ("≥", "≤", "▸") };
-    let between = format!("{}-{}", analysis.marginal + 1, analysis.pass.saturating_sub(1));
+    let (pass, marginal) = (analysis.pass, analysis.marginal);
     let history: Vec<String> = earlier.iter().map(|look| score(look.score)).collect();
-    let history = if history.len() > 1 { format!("   {}", history.join(&format!(" {then} "))) } else { String::new() };
+    let history = if history.len() > 1 { format!("   scores {}", history.join(" ")) } else { String::new() };
     let look = look.map(|(look, of)| format!("  look {look}/{of}")).unwrap_or_default();
-    let (with_data, asked) = (judgement.with_data, judgement.asked);
     format!(
-        "JUDGE {}  pass {at_least}{}  hold {between}  fail {at_most}{}{history}   data {with_data}/{asked}{look}",
+        "JUDGE {}  pass {pass}+  hold {}-{}  fail 0-{marginal}{history}   data {}/{}{look}",
         score(judgement.score),
-        analysis.pass,
-        analysis.marginal
+        marginal + 1,
+        pass.saturating_sub(1),
+        judgement.with_data,
+        judgement.asked,
     )
 }
 

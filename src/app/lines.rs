@@ -3,6 +3,7 @@
 use super::bake_lines::bake_words;
 use super::needs::state_word;
 use crate::domain::ids::PlanId;
+use crate::domain::judgement::JudgedBy;
 use crate::domain::schema::LiveSchema;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
@@ -83,6 +84,9 @@ pub fn step_name<P: Work>(plan: &P, step: usize) -> String {
 /// A verdict with the numbers it was made from: `judge pass, p 0.412: canary 3/1200 errors, base 9/3600`.
 #[must_use]
 pub fn verdict_words(verdict: &Verdict) -> String {
+    if let Some(judgement) = verdict.judgement.as_ref().filter(|judgement| judgement.findings.iter().any(|found| found.by == JudgedBy::MannWhitney)) {
+        return format!("judge {}: {}", verdict_word(verdict.word), judgement.why);
+    }
     let (canary, base) = (counts_words(verdict.candidate), counts_words(verdict.stable));
     format!("judge {}, p {}: canary {canary}, base {base}", verdict_word(verdict.word), verdict.p_words())
 }

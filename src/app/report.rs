@@ -141,7 +141,7 @@ mod tests {
     fn a_post_mortem_says_who_what_when_and_how_long() {
         let text = markdown(&fixture_slow::slow());
         for expected in [
-            "# deploy op-3: web-prod 2.13.2 -\\> 2.14.0",
+            "# canary op-3: web-prod 2.13.2 -\\> 2.14.0",
             "- who: ada@bastion-1",
             "- why: cart badge fix",
             "first bad sign",

@@ -20,7 +20,6 @@ use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
 const FLEET: [&str; 23] = [
-    "analysis",
     "app",
     "env",
     "slots",
@@ -43,6 +42,7 @@ const FLEET: [&str; 23] = [
     "migration",
     "migration_limit",
     "hold",
+    "analysis",
 ];
 /// What one question to CloudWatch can name.
 const MOST_ALARMS: usize = 100;

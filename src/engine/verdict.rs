@@ -37,12 +37,17 @@ pub(super) fn look(situation: &Situation<'_>, step: WeightStep) -> Option<Looked
     if !compares_series(situation, step) {
         return by_counts(situation, step, ends);
     }
-    let early = by_counts(situation, step, false).filter(|looked| looked.verdict.word == VerdictWord::Fail);
+    let early = by_counts(situation, step, false).filter(|looked| fails_everything(&looked.verdict));
     match (early, due(situation, step)) {
         (Some(failed), _) => Some(failed),
         (None, Some(look)) => Some(acted_on(evidence(situation, step, look, true)?)),
         (None, None) => None,
     }
+}
+
+/// Errors alone are past their critical bounds: no series could make up for them.
+fn fails_everything(verdict: &Verdict) -> bool {
+    verdict.judgement.as_ref().is_some_and(|judgement| judgement.findings.iter().any(|finding| finding.critical))
 }
 
 fn status<'a>(situation: &'a Situation<'_>) -> Option<&'a StepStatus> {

@@ -46,3 +46,34 @@ pub fn digest(evidence: &Evidence) -> String {
 const fn float(count: u64) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::analysis::{Analysis, MetricName};
+    use crate::domain::judgement::SeriesPair;
+    use crate::domain::reading::Reading;
+    use crate::domain::series::{Finite, Point, Series};
+    use crate::domain::time::WorldTime;
+
+    #[test]
+    fn evidence_that_was_written_and_read_has_the_same_digest() {
+        // Numbers with all their digits: one that comes back a last digit off would be other evidence.
+        let point = |at: i32| Point { at: WorldTime(i64::from(at)), value: Finite::new(f64::from(at).sqrt().exp() / 3.0) };
+        let series = Reading::known(Series((1..400).map(point).collect()), WorldTime(9));
+        let evidence = Evidence {
+            analysis: Analysis::default(),
+            since: WorldTime(0),
+            until: WorldTime(400),
+            look: 1,
+            looks: 1,
+            confidence: sequence::confidence(3),
+            count_level: Finite::new(1.0 / 3.0e4).unwrap(),
+            counts: None,
+            earlier: Vec::new(),
+            series: vec![SeriesPair { metric: MetricName::new("p99").unwrap(), candidate: series.clone(), stable: series }],
+        };
+        let read: Evidence = serde_json::from_str(&serde_json::to_string(&evidence).unwrap()).unwrap();
+        assert_eq!(digest(&read), digest(&evidence));
+    }
+}

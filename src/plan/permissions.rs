@@ -83,6 +83,9 @@ pub fn needed(spec: &FleetSpec) -> Permissions {
     if !spec.alarms.is_empty() {
         looking.push("cloudwatch:DescribeAlarms");
     }
+    if spec.analysis.metrics.iter().any(|metric| metric.measure.is_of_load_balancer()) {
+        changing.push("cloudwatch:GetMetricData");
+    }
     match (&spec.route, &spec.groups) {
         (Route::Weighted { place: RoutePlace::Rule(_), .. }, _) => changing.push("elasticloadbalancing:ModifyRule"),
         (Route::Weighted { place: RoutePlace::Listener(_), .. }, _) => changing.push("elasticloadbalancing:ModifyListener"),

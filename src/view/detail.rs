@@ -195,6 +195,7 @@ fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
         if matches!(view.state(), OperationState::Holding | OperationState::Paused | OperationState::Failed) { Tone::Waits } else { Tone::Strong };
     rows.extend(text::wrap(&outlook.why, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::toned(format!(" {line}"), tone)));
     rows.extend(text::wrap(&outlook.next, columns.saturating_sub(2)).into_iter().take(2).map(|line| paint::plain(format!(" {line}"))));
+    rows.extend(judge_panel::culprit(model, view));
     if view.driver_alive && !view.state().is_final() {
         rows.push(paint::toned(format!(" Safe to close this screen: {} drives it", driver(view)), Tone::Dim));
     }

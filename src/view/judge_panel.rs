@@ -1,7 +1,7 @@
 //! The judge's panel: canary and base of every metric on one scale, the difference with its limit, and the scores so far.
 //!
 //! ```text
-//! JUDGE 61  pass ≥75  hold 61-74  fail ≤60   88 ▸ 61   data 3/3  look 2/2
+//! JUDGE 61  pass 75+  hold 61-74  fail 0-60   scores 88 61   data 3/3  look 2/2
 //!            CANARY                BASE                     DELTA LIMIT
 //! errors      1.84%                0.21%                     x8.8  x1.0 HIGH
 //! p99           412 ▃▃▃▄▃▃▄▄▄▃▃▃     398 ▃▃▃▃▃▃▃▃▃▃▃▃       +3.5%  +20% pass
@@ -10,8 +10,9 @@
 use super::paint::{self, Row, piece};
 use super::theme::Tone;
 use crate::app::judging::{MetricLine, looks_upto, metric_lines, score_line};
-use crate::app::model::Look;
+use crate::app::model::{Look, Model};
 use crate::domain::judgement::{Evidence, Grade, Judgement, VerdictWord};
+use crate::domain::traffic::TargetState;
 use crate::operation::record::OperationView;
 
 /// Cells of a chart.
@@ -40,7 +41,7 @@ fn panel(
     let (progress, plan) = (&view.progress, &view.operation.plan);
     let looks = looks_upto(&progress.steps, progress.current);
     let of = evidence.map(|evidence| evidence.looks);
-    let score = score_line(judgement, &plan.analysis, &looks, taken.zip(of), look.ascii);
+    let score = score_line(judgement, &plan.analysis, &looks, taken.zip(of));
     let mut rows = vec![vec![piece(format!(" {score}"), super::judge::verdict_tone(word))]];
     rows.push(paint::toned(format!(" {:<11}{:>8} {:<12} {:>8} {:<12} {:>9} {:>6}", "", "CANARY", "", "BASE", "", "DELTA", "LIMIT"), Tone::Dim));
     rows.extend(metric_lines(judgement, evidence, CELLS, look.ascii).into_iter().map(|line| row(line, columns)));
@@ -65,6 +66,20 @@ fn row(line: MetricLine, columns: usize) -> Row {
         row.push(piece(format!("  {}", line.numbers), Tone::Dim));
     }
     row
+}
+
+/// The one server of the candidate that fails its checks while the others pass: what is wrong may be wrong with it alone.
+pub fn culprit(model: &Model, view: &OperationView) -> Option<Row> {
+    let plan = &view.operation.plan;
+    view.progress.failed_verdict()?;
+    let states = &model.detail_of(&plan.fleet)?.value.target_states;
+    let group = model.fleet_status(&plan.fleet)?.groups.iter().find(|group| group.name == plan.to.group)?;
+    let of = |state| group.instances.iter().filter(move |server| states.get(&server.id) == Some(&state));
+    let (bad, good) = (of(TargetState::Unhealthy), of(TargetState::Healthy).count());
+    let [server] = bad.collect::<Vec<_>>()[..] else { return None };
+    let zone = server.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
+    let text = format!(" {} in {zone} stands out: it alone fails its checks, {good} others of {} pass", server.id, group.name);
+    (good > 0).then(|| paint::toned(text, Tone::Waits))
 }
 
 /// Every number behind the last judgement, a line a metric.

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::{Session, bakes, frame, ground};
 use crate::app::message::Reply;
-use crate::app::{Effect, Message, Model, bake_fixture, fixture};
+use crate::app::{Effect, Message, Model, bake_fixture, fixture, fixture_slow};
 use crate::domain::time::Millis;
 use crate::view::paint::Paint;
 
@@ -52,6 +52,8 @@ fn staged() -> Vec<(&'static str, Model)> {
         ("main_holding", scene(Some(fixture::holding()), "").model),
         ("fleet_canary", scene(Some(fixture::canary()), "enter").model),
         ("fleet_holding", read(fixture::holding())),
+        ("fleet_judged", read(fixture_slow::slow())),
+        ("fleet_judged_metrics", scene(Some(fixture_slow::slow()), "enter m").model),
         ("fleet_paused", scene(Some(fixture::paused()), "enter").model),
         ("fleet_rollback", scene(Some(fixture::rollback()), "enter").model),
         ("fleet_idle", scene(None, "enter").model),
