@@ -569,3 +569,64 @@ fn the_age_of_a_server_is_asked_once() {
         assert_eq!(actions(&aws.calls()).iter().filter(|action| **action == "DescribeInstances").count(), 1);
     });
 }
+
+/// A target group's metric as CloudWatch gets it from a load balancer: one value a minute, the newest a minute ago.
+fn put_metric(endpoint: &Endpoint, name: &str, target_group: &str, values: &[f64]) {
+    let place = text(endpoint, "/fleets/web-prod/rule");
+    let load_balancer = place.rsplit_once(":listener-rule/").unwrap().1.rsplitn(3, '/').nth(2).unwrap().to_owned();
+    let target_group = target_group.rsplit_once(':').unwrap().1;
+    let minute = quarterdeck::adapters::host::wall_now().0 / 60_000;
+    for (age, value) in (2_i64..).zip(values.iter().rev()) {
+        let at = quarterdeck::domain::time::WorldTime((minute - age) * 60_000 + 1_000).rfc3339();
+        let fields = [
+            ("Namespace", "AWS/ApplicationELB"),
+            ("MetricData.member.1.MetricName", name),
+            ("MetricData.member.1.Dimensions.member.1.Name", "TargetGroup"),
+            ("MetricData.member.1.Dimensions.member.1.Value", target_group),
+            ("MetricData.member.1.Dimensions.member.2.Name", "LoadBalancer"),
+            ("MetricData.member.1.Dimensions.member.2.Value", &load_balancer),
+            ("MetricData.member.1.Timestamp", &at),
+            ("MetricData.member.1.Value", &value.to_string()),
+        ];
+        let (status, body) = endpoint.aws("cloudwatch", "PutMetricData", &fields);
+        assert_eq!(status, 200, "{body}");
+    }
+}
+
+#[test]
+fn series_of_both_target_groups_are_read_in_one_call() {
+    use quarterdeck::domain::analysis::{Analysis, Measure, Metric, MetricName};
+    use quarterdeck::domain::metrics::MetricsAsk;
+    use quarterdeck::domain::time::{Millis, WorldTime};
+    use quarterdeck::ports::metrics::Metrics;
+
+    inside("series_of_both_target_groups_are_read_in_one_call", async |aws| {
+        let cloud = connect(aws).await;
+        let pair = pair(aws, "web-prod");
+        let name = |text: &str| MetricName::new(text).unwrap();
+        let metrics = vec![Metric::new(name("errors"), Measure::Errors), Metric::new(name("p99"), Measure::LatencyP99)];
+        let now = quarterdeck::adapters::host::wall_now();
+        let since = now.minus(Millis::mins(30));
+        let ask = MetricsAsk { scope: pair.scope(), analysis: Analysis { metrics, ..Analysis::default() }, since };
+        let b = pair.target_groups.b.as_str();
+        put_metric(aws, "RequestCount", b, &[500.0, 600.0, 700.0]);
+        put_metric(aws, "HTTPCode_Target_5XX_Count", b, &[3.0]);
+        put_metric(aws, "TargetResponseTime", b, &[0.2, 0.25, 0.5]);
+
+        aws.clear_calls();
+        let seen = cloud.measure(&ask).await;
+        assert_eq!(actions(&aws.calls()), ["GetMetricData"], "both groups and all metrics in one call");
+        let latency = seen.series(&name("p99"), Slot::B).unwrap().value().unwrap();
+        assert_eq!(latency.values().collect::<Vec<_>>(), [200.0, 250.0, 500.0]);
+        assert!(latency.newest().is_some_and(|newest| newest <= now && now.since(newest) <= Millis::mins(2)), "{latency:?}");
+        let counts = seen.counts.unwrap();
+        let all = counts.b.value().unwrap().between(since, WorldTime(i64::MAX));
+        assert_eq!((all.requests, all.errors), (1_800, 3));
+        assert_eq!(counts.a.value().unwrap().between(since, WorldTime(i64::MAX)).requests, 0, "nothing happened there, and that was told");
+
+        aws.fault(Fault::new(FaultKind::Throttle, "cloudwatch", "GetMetricData").times(9));
+        let seen = cloud.measure(&ask).await;
+        assert!(seen.series(&name("p99"), Slot::B).unwrap().value().is_none(), "what could not be read is unknown");
+        assert!(seen.counts.unwrap().b.value().is_none());
+    });
+}

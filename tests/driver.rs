@@ -42,8 +42,14 @@ async fn yard() -> Yard {
         recipes_dir: dir.path().join("recipes"),
     };
     let ground = Ground::of(&GlobalOptions::default(), &places);
-    let settings =
-        OfficeSettings { fleets_file: dir.path().join("fleets.toml"), read_only: false, time_scale: 1, ground, driver_arguments: Vec::new() };
+    let settings = OfficeSettings {
+        fleets_file: dir.path().join("fleets.toml"),
+        read_only: false,
+        time_scale: 1,
+        ground,
+        profile: None,
+        driver_arguments: Vec::new(),
+    };
     let office = Arc::new(Office::new(Cloud::Sim(cloud.clone()), store, settings));
     office.adopt_declared().await.unwrap();
     Yard { office, world: cloud, dir }

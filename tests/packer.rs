@@ -25,7 +25,7 @@ fn template(dir: &Path, script: &str) -> PathBuf {
 }
 
 fn order(template: PathBuf) -> PackerOrder {
-    PackerOrder { directory: template.parent().unwrap().to_owned(), template, variables: [].into() }
+    PackerOrder { directory: template.parent().unwrap().to_owned(), template, variables: [].into(), environment: [].into() }
 }
 
 fn packer(dir: &Path) -> PackerProcess {
@@ -53,7 +53,7 @@ fn whole(run: &mut PackerProcess) -> (Vec<Said>, String, PackerEnd) {
     let (mut stream, mut from) = (PackerStream::default(), 0);
     let (mut signals, end) = read(run, &mut stream, &mut from, "");
     let end = end.unwrap();
-    signals.extend(stream.end(end.is_success()));
+    signals.extend(stream.end(end.status()));
     (signals.into_iter().map(|signal| signal.said).collect(), String::from_utf8_lossy(stream.log().bytes()).into_owned(), end)
 }
 
@@ -218,7 +218,7 @@ mod amazon {
             run.start(&example(endpoint, dir)).unwrap();
             let (said, log, end) = whole(&mut run);
             assert_eq!((end, said.last()), (PackerEnd::Exited(1), Some(&done(Outcome::Failed))), "{log}");
-            let failed = Said::Ended { part: Part::Launch, outcome: Outcome::Failed, exit: None, took: None };
+            let failed = Said::Ended { part: Part::Launch, outcome: Outcome::Failed, exit: Some(1), took: None };
             assert!(said.contains(&failed) && log.contains("InvalidSubnetID.NotFound"), "{said:?}\n{log}");
             assert_eq!(left(endpoint), "0 instances, 0 groups, 0 keys");
         });

@@ -1,6 +1,7 @@
 //! People's own programs as processes, with a time limit. Notify hooks run one at a time on a thread of their own; nothing waits for them but the
 //! end of the driver.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -89,30 +90,55 @@ pub(super) struct Told {
     end: String,
     /// The beginning of what it printed.
     pub(super) output: Untrusted,
+    /// The beginning of what it printed on its standard output alone.
+    pub(super) stdout: Untrusted,
 }
 
 /// Runs a program to its end, or to `limit`, or until it is not wanted any more. An error says how it failed and what it printed.
 pub(super) fn run(arguments: &[String], document: &str, limit: Duration, unwanted: &AtomicBool) -> Result<Told, String> {
-    let mut child = start(arguments)?;
+    let mut child = spawn(command(arguments)?.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let output = collected(&mut child);
     feed(&mut child, document);
     let ended = wait(&mut child, limit, unwanted);
     // Whatever it left behind goes with it: a hook that starts something of its own has to detach it.
     end_group(&child);
-    let output = Untrusted::new(output.recv_timeout(Duration::from_millis(500)).unwrap_or_default());
-    match ended {
-        Some(status) if status.success() => Ok(Told { end: "told".to_owned(), output }),
-        Some(status) => Err(format!("it failed ({status}){}", printed(&output))),
-        None => Err(format!("it did not end in {}s and was ended{}", limit.as_secs_f32(), printed(&output))),
+    let [stdout, stderr] = output.recv_timeout(Duration::from_millis(500)).unwrap_or_default();
+    let both: Vec<&str> = [stdout.as_str(), stderr.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+    let output = Untrusted::new(both.join("\n"));
+    match verdict(ended, limit) {
+        None => Ok(Told { end: "told".to_owned(), output, stdout: stdout.into() }),
+        Some(failed) => Err(format!("{failed}{}", printed(&output))),
     }
 }
 
-fn start(arguments: &[String]) -> Result<Child, String> {
+/// The same for a program whose output goes to a log, both ends of it, and which stays as it is when nobody waits for it any more.
+pub(super) fn run_logged(arguments: &[String], document: &str, limit: Duration, log: &File) -> Result<(), String> {
+    let end = || log.try_clone().map(Stdio::from).map_err(|error| format!("its log cannot be written ({error})"));
+    let mut child = spawn(command(arguments)?.stdout(end()?).stderr(end()?))?;
+    feed(&mut child, document);
+    let ended = wait(&mut child, limit, &AtomicBool::new(false));
+    verdict(ended, limit).map_or(Ok(()), Err)
+}
+
+/// How it failed; none if it did not.
+fn verdict(ended: Option<ExitStatus>, limit: Duration) -> Option<String> {
+    match ended {
+        Some(status) if status.success() => None,
+        Some(status) => Some(format!("it failed ({status})")),
+        None => Some(format!("it did not end in {}s and was ended", limit.as_secs_f32())),
+    }
+}
+
+fn command(arguments: &[String]) -> Result<Command, String> {
     let (program, arguments) = arguments.split_first().ok_or("it names no program")?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir("/").process_group(0);
     command.envs(PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped());
+    Ok(command)
+}
+
+fn spawn(command: &mut Command) -> Result<Child, String> {
     command.spawn().map_err(|error| format!("it cannot be started ({error})"))
 }
 
@@ -128,15 +154,12 @@ fn feed(child: &mut Child, document: &str) {
 }
 
 /// The beginning of what it prints, once both ends are closed; the rest is read and dropped.
-fn collected(child: &mut Child) -> Receiver<String> {
+fn collected(child: &mut Child) -> Receiver<[String; 2]> {
     let (done, output) = channel();
     let ends: [Option<Box<dyn Read + Send>>; 2] =
         [child.stdout.take().map(|end| Box::new(end) as _), child.stderr.take().map(|end| Box::new(end) as _)];
-    let threads: Vec<_> = ends.into_iter().flatten().map(|end| std::thread::spawn(move || beginning(end))).collect();
-    std::thread::spawn(move || {
-        let texts: Vec<String> = threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|text| !text.is_empty()).collect();
-        done.send(texts.join("\n"))
-    });
+    let threads = ends.map(|end| end.map(|end| std::thread::spawn(move || beginning(end))));
+    std::thread::spawn(move || done.send(threads.map(|thread| thread.and_then(|thread| thread.join().ok()).unwrap_or_default())));
     output
 }
 

@@ -6,7 +6,9 @@ pub mod budget;
 pub mod gate;
 pub mod hook;
 pub mod host;
+pub mod owner_program;
 pub mod packer;
+pub mod prometheus;
 pub mod sim;
 pub mod store;
 

@@ -84,7 +84,7 @@ impl PackerProcess {
         }
         command.arg(&order.template).current_dir(&order.directory).process_group(0);
         // It asks nobody for a newer release. Everything else of the environment is its own: it is where it finds its credentials.
-        command.env("CHECKPOINT_DISABLE", "1").stdin(Stdio::null()).stdout(stream).stderr(errors);
+        command.env("CHECKPOINT_DISABLE", "1").envs(&order.environment).stdin(Stdio::null()).stdout(stream).stderr(errors);
         Ok(command)
     }
 }
@@ -150,8 +150,9 @@ fn private(path: &Path) -> Result<File, String> {
     made.map_err(|error| format!("{} cannot be written: {error}", escape(&path.display().to_string())))
 }
 
-/// The program's path, if it is there.
-fn found(program: &Path) -> Option<PathBuf> {
+/// The program's path, if it is there: as it is named with a `/`, else as it is looked for.
+#[must_use]
+pub fn found(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
     }

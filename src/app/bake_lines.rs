@@ -119,7 +119,9 @@ fn said_words<P: Work>(plan: &P, who: &str, said: &Said) -> Option<String> {
         Said::Booted => format!("{who} has booted"),
         Said::Lost { lines } => format!("… {lines} lines lost …"),
         Said::Done { outcome, .. } => format!("{who}: all {}", outcome_word(*outcome)),
-        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } => return None,
+        Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {
+            return None;
+        }
     };
     Some(text)
 }

@@ -73,9 +73,8 @@ fn news(model: &Model, view: &BakeView) -> Option<(OperationId, String, String)>
         return Some((id.clone(), format!("bake {name} has no driver any more, nothing goes on"), hint));
     }
     let ended = view.state().is_final() && known.is_some_and(|known| known.state() != view.state());
-    let open = model.keymap.first(CommandId::Open);
     let text = || format!("bake {name} {}: {}", state_word(view.state()), view.progress.reason);
-    ended.then(|| (id.clone(), text(), format!("{open} opens its steps and its log")))
+    ended.then(|| (id.clone(), text(), format!("`qd op {id}` keeps its steps")))
 }
 
 /// A log comes in pieces: the next one is asked for at once until there is no more.

@@ -8,6 +8,7 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, VerdictWord};
 use crate::operation::record::OperationView;
+use crate::operation::schema::MigrationEnd;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,11 @@ impl Kind {
             EventBody::CallIntended { .. } | EventBody::CallEnded { .. } => Self::Call,
             EventBody::Judged { .. } | EventBody::GateStarted { .. } | EventBody::GateEnded { .. } => Self::Judge,
             EventBody::Planned { .. } | EventBody::BakePlanned { .. } | EventBody::Promoted { .. } | EventBody::CommandAnswered { .. } => Self::Human,
-            EventBody::Missing { .. } | EventBody::AlarmsRead { .. } | EventBody::NeedRaised { .. } | EventBody::RefreshSeen { .. } => Self::Health,
+            EventBody::Missing { .. }
+            | EventBody::AlarmsRead { .. }
+            | EventBody::NeedRaised { .. }
+            | EventBody::RefreshSeen { .. }
+            | EventBody::SchemaRead { .. } => Self::Health,
             _ => Self::Step,
         }
     }
@@ -76,6 +81,8 @@ pub const fn is_remarkable(body: &EventBody) -> bool {
         EventBody::Judged { verdict, .. } => matches!(verdict.word, VerdictWord::Fail),
         EventBody::GateEnded { outcome, .. } => !outcome.passed,
         EventBody::AlarmsRead { against } => against.is_some(),
+        EventBody::SchemaRead { live } => live.known().is_none(),
+        EventBody::MigrationEnded { outcome } => !matches!(outcome.end, MigrationEnd::Succeeded),
         _ => false,
     }
 }

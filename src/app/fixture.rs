@@ -367,6 +367,7 @@ pub fn deploy_plan() -> Plan {
         timing: Timing::default(),
         window: Millis::mins(60),
         judged: true,
+        analysis: crate::domain::analysis::Analysis::default(),
         baseline: None,
         refresh: None,
         friction: Friction::Reason,
@@ -377,6 +378,7 @@ pub fn deploy_plan() -> Plan {
         suspends: Vec::new(),
         source: None,
         gates: Vec::new(),
+        schema: None,
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),
@@ -436,7 +438,7 @@ fn to_state(to: OperationState, reason: &str, deadline: Option<Millis>) -> Event
 
 fn judged(step: usize, word: VerdictWord, p: f64, errors: u64) -> EventBody {
     let counts = |requests, errors| Counts { requests, errors, p99_ms: Some(412) };
-    EventBody::Judged { step, verdict: Verdict { word, p: Some(p), candidate: counts(1_201, errors), stable: counts(3_604, 9) } }
+    EventBody::Judged { step, verdict: Verdict::of_counts(word, Some(p), counts(1_201, errors), counts(3_604, 9)), evidence: None }
 }
 
 fn canary_events() -> Vec<EventBody> {

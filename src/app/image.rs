@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::rows;
 use crate::domain::ids::{FleetName, ImageId};
-use crate::domain::image::{Image, SchemaRange};
+use crate::domain::image::Image;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::status::{FleetStatus, ImageStatus};
 
@@ -96,7 +96,7 @@ pub fn differences(old: &Image, new: &Image) -> Vec<Difference> {
         ("version".to_owned(), text(&old.version), text(&new.version)),
         ("base".to_owned(), text(&old.base), text(&new.base)),
         ("architecture".to_owned(), text(&old.arch), text(&new.arch)),
-        ("schema".to_owned(), Some(schema_words(old.schema)), Some(schema_words(new.schema))),
+        ("schema".to_owned(), Some(old.schema.words()), Some(new.schema.words())),
     ];
     let known = [&old.version, &old.base, &new.version, &new.base];
     let keys: std::collections::BTreeSet<&String> = old.tags.keys().chain(new.tags.keys()).collect();
@@ -108,17 +108,6 @@ pub fn differences(old: &Image, new: &Image) -> Vec<Difference> {
         }
     }
     all.into_iter().filter(|(_, old, new)| old != new).map(|(what, old, new)| Difference { what, old, new }).collect()
-}
-
-/// The database schemas an image works with: `41 to 43`, `from 41`, `any`.
-#[must_use]
-pub fn schema_words(schema: SchemaRange) -> String {
-    match (schema.min, schema.max) {
-        (None, None) => "any".to_owned(),
-        (Some(min), None) => format!("from {min}"),
-        (None, Some(max)) => format!("up to {max}"),
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-    }
 }
 
 #[cfg(test)]

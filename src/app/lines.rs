@@ -3,6 +3,7 @@
 use super::bake_lines::bake_words;
 use super::needs::state_word;
 use crate::domain::ids::PlanId;
+use crate::domain::schema::LiveSchema;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
@@ -11,6 +12,7 @@ use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, Ste
 use crate::operation::gate::GateOutcome;
 use crate::operation::plan::Plan;
 use crate::operation::record::OperationView;
+use crate::operation::schema::{MigrationEnd, MigrationOutcome};
 use crate::operation::work::Work;
 
 /// An event as a line with its time of day: `HH:MM:SS  step 3/7 weight 25%: …`. None for events that say nothing to a person.
@@ -34,7 +36,11 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::CallEnded { call_no, outcome } => format!("call {call_no} {}", outcome_words(outcome)),
         EventBody::GateStarted { gate } => format!("gate {} looks at {}", gate_name(plan, *gate), plan.target()),
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
-        EventBody::Judged { step, verdict } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
+        EventBody::SchemaRead { live: LiveSchema::Unknown(why) } => format!("the live schema is unknown: {}", why.shown()),
+        EventBody::SchemaRead { live } => format!("schema {} is live", live.words()),
+        EventBody::MigrationStarted => "the migration starts".to_owned(),
+        EventBody::MigrationEnded { outcome } => migration_words(outcome),
+        EventBody::Judged { step, verdict, .. } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),
         EventBody::Missing { what: Some(what) } => what.clone(),
         EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
@@ -123,6 +129,17 @@ fn gate_name<P: Work>(plan: &P, gate: usize) -> String {
 fn planned_words<P: Work>(plan: &P, id: &PlanId, by: &Who, reason: Option<&Untrusted>) -> String {
     let why = reason.map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();
     format!("{} planned by {}: {}, plan {id}{why}", plan.kind_word(), by.short(), plan.headline())
+}
+
+/// How a migration ended, with the last line it printed.
+fn migration_words(outcome: &MigrationOutcome) -> String {
+    let end = match outcome.end {
+        MigrationEnd::Succeeded => "the migration is done",
+        MigrationEnd::Failed => "the migration failed",
+        MigrationEnd::NotStarted => "the migration was not started",
+    };
+    let last = outcome.said.raw().lines().rev().find(|line| !line.trim().is_empty());
+    last.map_or_else(|| end.to_owned(), |last| format!("{end}: {}", escape(last)))
 }
 
 fn gate_words(outcome: &GateOutcome) -> String {

@@ -21,8 +21,11 @@ pub mod events;
 pub mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+pub(crate) mod fixture_slow;
 pub mod freezing;
 pub mod image;
+pub mod judging;
 pub mod key;
 pub mod keymap;
 mod keys;
@@ -37,10 +40,12 @@ pub mod polling;
 pub mod prospects;
 pub mod query;
 mod replies;
+pub mod report;
 pub mod requests;
 pub mod rows;
 pub mod sheet;
 mod sheet_keys;
+pub mod suspects;
 pub mod timeline;
 pub mod update;
 pub mod views;

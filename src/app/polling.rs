@@ -19,10 +19,8 @@ const WITHOUT_CREDENTIALS: Millis = Millis::secs(5);
 const DRIVERS: Millis = Millis::secs(3);
 /// Between looks at files, environment and budget, while they are on the screen.
 const SOURCES: Millis = Millis::secs(5);
-/// Between readings of a bake's log while it is baked.
-const LOG_BUSY: Millis = Millis::secs(1);
-/// Between readings of it when the bake is over.
-const LOG_QUIET: Millis = Millis::secs(30);
+/// Between readings of the log of an opened bake, a file of this host: also one that is over may have got its last lines since.
+const LOG: Millis = Millis::secs(1);
 /// Between looks at recipes and at what is behind its base, while they are on the screen.
 const RECIPES: Millis = Millis::secs(60);
 /// A key asks for a fresh reading at most this often.
@@ -47,18 +45,13 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     if model.requests.bakes.is_due(model.clock.boot, DRIVERS) && model.baking.unfinished().next().is_some() {
         effects.extend(read_bakes(model));
     }
-    if model.requests.bake_log.is_due(model.clock.boot, log_period(model)) {
+    if model.requests.bake_log.is_due(model.clock.boot, LOG) {
         effects.extend(read_log(model));
     }
     if model.requests.recipes.is_due(model.clock.boot, RECIPES) && model.screen() == &Screen::Bakes {
         effects.push(read_recipes(model));
     }
     effects
-}
-
-fn log_period(model: &Model) -> Millis {
-    let view = bake_log::shown(model).and_then(|id| model.baking.view(id));
-    if view.is_some_and(|view| view.state().is_final()) { LOG_QUIET } else { LOG_BUSY }
 }
 
 /// Reads what is new in the log of the opened bake.

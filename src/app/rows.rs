@@ -145,7 +145,7 @@ pub fn newest_first(view: &OperationView) -> Vec<(usize, &Event)> {
     let mut judged: Option<(usize, VerdictWord)> = None;
     let mut told = Vec::new();
     for (at, event) in view.events.iter().enumerate().rev().filter(|(_, event)| is_telling(&event.body)) {
-        if let EventBody::Judged { step, verdict } = &event.body
+        if let EventBody::Judged { step, verdict, .. } = &event.body
             && judged.replace((*step, verdict.word)) == Some((*step, verdict.word))
         {
             continue;
@@ -260,7 +260,7 @@ mod tests {
         }
         let told: Vec<VerdictWord> = newest_first(&view)
             .into_iter()
-            .filter_map(|(_, event)| if let EventBody::Judged { step: 4, verdict } = &event.body { Some(verdict.word) } else { None })
+            .filter_map(|(_, event)| if let EventBody::Judged { step: 4, verdict, .. } = &event.body { Some(verdict.word) } else { None })
             .collect();
         assert_eq!(told, [VerdictWord::Fail, VerdictWord::Pass, VerdictWord::Fail]);
     }

@@ -19,6 +19,7 @@ use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{Friction, Plan};
 use crate::operation::record::OperationView;
+use crate::operation::schema::no_way_out;
 use crate::ports::desk::Seen;
 
 /// Takes a key that was read at `at` while a sheet is open.
@@ -285,6 +286,7 @@ fn friction(view: &OperationView, ask: Ask) -> Friction {
     let Ask::Command(kind) = ask else { return Friction::Confirm };
     let typed = |because: &str| Friction::Typed { because: because.to_owned() };
     match kind {
+        CommandKind::BackOut if let Some(why) = no_way_out(&view.operation.plan, &view.progress) => typed(&why),
         CommandKind::Pause | CommandKind::Resume | CommandKind::BackOut => Friction::Confirm,
         CommandKind::Promote if view.state() == OperationState::Waiting => typed("the fast way back ends with the window"),
         CommandKind::Promote if view.progress.failed_verdict().is_some() => typed("the judge fails this step"),

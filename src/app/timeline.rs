@@ -33,7 +33,7 @@ fn line(view: &OperationView, event: &Event) -> Option<String> {
 }
 
 /// Text that stays text in Markdown: what came from outside makes no link, no heading and no HTML.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in escape(text).chars() {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '&' | '~' | '!') {

@@ -6,9 +6,12 @@
 use super::console::remark;
 use super::log::Log;
 use super::signal::{Outcome, Part, Said, Signal};
+use crate::domain::bake::LeftoverKind;
 use crate::domain::ids::ImageId;
 use crate::domain::time::WorldTime;
 
+/// So much of an error is its reason.
+const LONGEST_REASON: usize = 300;
 /// What the amazon-ebs builder says when it begins something, with what that is. The first that a line begins with counts.
 const SAYINGS: [(&str, Part); 21] = [
     ("Prevalidating", Part::ResolveBase),
@@ -44,6 +47,10 @@ pub struct PackerStream {
     /// Packer has said an error in the part that runs.
     erred: bool,
     failed: bool,
+    /// The part it failed in, once that was told.
+    failed_in: Option<Part>,
+    /// Why it failed, as far as it has said.
+    why: Option<String>,
 }
 
 impl PackerStream {
@@ -70,20 +77,37 @@ impl PackerStream {
         signals
     }
 
-    /// Packer has ended: what it began is over. `success` is how its process ended; a stream that tells of a failed build is not outvoted by it.
-    pub fn end(&mut self, success: bool) -> Vec<Signal> {
+    /// Packer has ended: what it began is over. `exit` is its status, none where it was killed; a stream that tells of a failed build is not outvoted
+    /// by it.
+    pub fn end(&mut self, exit: Option<i32>) -> Vec<Signal> {
         let mut signals = Vec::new();
         if !self.open.is_empty() {
             signals.extend(self.read(b"\n"));
         }
-        let outcome = if success && !self.failed { Outcome::Succeeded } else { Outcome::Failed };
+        let outcome = if exit == Some(0) && !self.failed { Outcome::Succeeded } else { Outcome::Failed };
         let offset = self.log.bytes().len() as u64;
-        if let Some(part) = self.current.take() {
+        let mut say = |said| signals.push(Signal { offset, at: None, said });
+        let (current, exit_code) = (self.current.take(), exit.filter(|status| *status != 0));
+        if let Some(part) = current {
             // A bake that failed cleans up as well as any.
             let outcome = if part == Part::CleanUp && !self.erred { Outcome::Succeeded } else { outcome };
-            signals.push(Signal { offset, at: None, said: Said::Ended { part, outcome, exit: None, took: None } });
+            if outcome == Outcome::Failed {
+                self.failed_in.get_or_insert(part);
+            }
+            say(Said::Ended { part, outcome, exit: exit_code, took: None });
         }
-        signals.push(Signal { offset, at: None, said: Said::Done { outcome, parts: Vec::new() } });
+        if outcome == Outcome::Failed {
+            // What fails before anything began is the template itself.
+            let part = self.failed_in.unwrap_or(Part::ResolveBase);
+            if self.failed_in.is_none() {
+                say(Said::Ended { part, outcome, exit: exit_code, took: None });
+            }
+            let killed = exit.is_none().then(|| "it was killed; what it had made is removed by its tags".to_owned());
+            if let Some(why) = killed.or_else(|| self.why.take()) {
+                say(Said::Reason { part, why: why.into() });
+            }
+        }
+        say(Said::Done { outcome, parts: Vec::new() });
         signals
     }
 
@@ -114,7 +138,9 @@ impl PackerStream {
             }
             "error" => {
                 self.failed = true;
-                self.say(&unescaped(data), at, &[Said::Error], signals);
+                let text = unescaped(data);
+                self.why = Some(sentence(&text));
+                self.say(&text, at, &[Said::Error], signals);
             }
             "error-count" => self.failed |= data.trim() != "0",
             _ => {}
@@ -123,13 +149,16 @@ impl PackerStream {
 
     /// What Packer says to people. What a provisioner writes to its error output comes as an error although nothing has failed.
     fn ui(&mut self, how: &str, text: &str, at: Option<WorldTime>, signals: &mut Vec<Signal>) {
+        if how == "error" && self.current != Some(Part::Provision) && !text.trim().is_empty() {
+            self.why.get_or_insert_with(|| sentence(text));
+        }
         for line in text.split('\n') {
             let named = line.strip_prefix("==> ").or_else(|| line.strip_prefix("    ")).and_then(|rest| rest.split_once(": "));
             let plain = named.map_or(line, |(_, said)| said).trim_start();
             let mut said = Vec::new();
             if how == "say" || how == "message" {
                 said.extend(self.began(plain));
-                said.extend(instance(plain));
+                said.extend(instance(plain).or_else(|| made(plain)).or_else(|| plain.strip_prefix("AMI: ").and_then(own_image)));
             }
             if how == "error" && self.current == Some(Part::Provision) {
                 said.extend(remark(plain));
@@ -160,6 +189,9 @@ impl PackerStream {
         // What goes to its clean-up without an image, or after an error, has failed in the part it was in; the reason is said at the very end.
         let failed = *part == Part::CleanUp && (self.erred || before.is_some_and(|before| before < Part::Snapshot));
         self.failed |= failed;
+        if failed {
+            self.failed_in = self.failed_in.or(before);
+        }
         self.erred = false;
         let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
         let ended = before.map(|part| Said::Ended { part, outcome, exit: None, took: None });
@@ -176,6 +208,26 @@ fn image(text: &str) -> Option<Said> {
 /// `Instance ID: i-0abc`.
 fn instance(text: &str) -> Option<Said> {
     text.strip_prefix("Instance ID: ").map(|id| Said::Instance { id: id.trim().into() })
+}
+
+/// `ami-0abc`, as it is told when it is asked for.
+fn own_image(id: &str) -> Option<Said> {
+    id.starts_with("ami-").then(|| Said::Image { id: ImageId::new(id.trim()), region: String::new() })
+}
+
+/// What Packer makes for its builder without tags of ours.
+fn made(text: &str) -> Option<Said> {
+    let kinds = [
+        ("Creating temporary keypair: ", LeftoverKind::KeyPair),
+        ("Creating temporary security group for this instance: ", LeftoverKind::SecurityGroup),
+    ];
+    kinds.into_iter().find_map(|(saying, kind)| Some(Said::Made { kind, name: text.strip_prefix(saying)?.trim().to_owned() }))
+}
+
+/// An error of several lines in one, cut to what people read.
+fn sentence(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(|line| line.trim().trim_start_matches("==> ")).filter(|line| !line.is_empty()).collect();
+    lines.join("; ").chars().take(LONGEST_REASON).collect()
 }
 
 fn unescaped(text: &str) -> String {
@@ -202,10 +254,10 @@ mod tests {
         1700000006,amazon-ebs,artifact,0,builder-id,mitchellh.amazonebs\n\
         1700000006,amazon-ebs,artifact,0,id,eu-west-1:ami-0d%!(PACKER_COMMA)us-east-1:ami-0c\n";
 
-    fn read(text: &str, success: bool) -> (Vec<Said>, String) {
+    fn read(text: &str, exit: Option<i32>) -> (Vec<Said>, String) {
         let mut stream = PackerStream::default();
         let mut signals = stream.read(text.as_bytes());
-        signals.extend(stream.end(success));
+        signals.extend(stream.end(exit));
         let log = String::from_utf8(stream.log().bytes().to_vec()).unwrap();
         (signals.into_iter().map(|signal| signal.said).collect(), log)
     }
@@ -216,7 +268,7 @@ mod tests {
 
     #[test]
     fn packer_s_stream_tells_the_same_parts_as_a_builder() {
-        let (said, log) = read(STREAM, true);
+        let (said, log) = read(STREAM, Some(0));
         let image = |id: &str, region: &str| Said::Image { id: id.into(), region: region.to_owned() };
         assert_eq!(
             said,
@@ -246,7 +298,7 @@ mod tests {
         let text = "1700000000,,ui,say,==> amazon-ebs: Launching a source AWS instance...\n\
             1700000001,,ui,error,==> amazon-ebs: Error launching source instance: InsufficientInstanceCapacity\n\
             1700000001,,error-count,1\n1700000001,,ui,error,\\n==> Some builds didn't complete successfully\n1700000001,amazon-ebs,error,no capacity\n";
-        let (said, log) = read(text, true);
+        let (said, log) = read(text, Some(0));
         assert_eq!(said.last(), Some(&Said::Done { outcome: Outcome::Failed, parts: vec![] }));
         assert!(said.contains(&Said::Error) && said.contains(&ended(Part::Launch, Outcome::Failed)), "{said:?}");
         assert!(log.contains("no capacity") && log.contains("==> Some builds didn't complete"), "{log}");
@@ -254,8 +306,8 @@ mod tests {
 
     #[test]
     fn what_is_no_machine_readable_line_is_a_line_of_the_log() {
-        let (said, log) = read("panic: runtime error\n", false);
-        assert_eq!((said.len(), log.as_str()), (1, "panic: runtime error\n"));
+        let (said, log) = read("panic: runtime error\n", Some(1));
+        assert_eq!((said.len(), log.as_str()), (2, "panic: runtime error\n"));
     }
 
     proptest! {
@@ -277,7 +329,7 @@ mod tests {
             for kind in ["ui,say,", "ui,error,", "artifact,0,id,", "error-count,", "error,", ""] {
                 stream.read(format!("1,x,{kind}{data}\n").as_bytes());
             }
-            let is_over = matches!(stream.end(true).last(), Some(Signal { said: Said::Done { .. }, .. }));
+            let is_over = matches!(stream.end(Some(0)).last(), Some(Signal { said: Said::Done { .. }, .. }));
             prop_assert!(is_over);
         }
     }

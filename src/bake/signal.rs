@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::bake::LeftoverKind;
 use crate::domain::ids::ImageId;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -66,8 +67,15 @@ pub enum Said {
     Image {
         /// Its id.
         id: ImageId,
-        /// Its region.
+        /// Its region; empty where it is not told.
         region: String,
+    },
+    /// Something besides instances was made for the bake, and may have no tags.
+    Made {
+        /// What it is.
+        kind: LeftoverKind,
+        /// Its name.
+        name: String,
     },
     /// Lines that were numbered did not arrive: what they said is not known.
     Lost {

@@ -22,6 +22,7 @@ use crate::operation::work::Work;
 pub(super) struct BakePlanDoc<'a> {
     id: &'a PlanId,
     kind: &'static str,
+    engine: &'static str,
     place: &'a str,
     recipe: &'a str,
     app: &'a str,
@@ -33,6 +34,8 @@ pub(super) struct BakePlanDoc<'a> {
     adopts: Option<&'a ImageId>,
     provisioners: &'a [String],
     gates: Vec<&'a str>,
+    share_with: &'a [String],
+    copy_to: &'a [String],
     steps: Vec<PlannedStep<'a>>,
     expected_secs: Number,
     limit_secs: Number,
@@ -53,6 +56,7 @@ impl<'a> BakePlanDoc<'a> {
         Self {
             id: &plan.id,
             kind: "bake",
+            engine: engine(plan),
             place: &plan.place,
             recipe: &plan.recipe,
             app: &plan.app,
@@ -64,6 +68,8 @@ impl<'a> BakePlanDoc<'a> {
             adopts: plan.adopted.as_ref(),
             provisioners: &plan.provisioners,
             gates: plan.gates.iter().map(|gate| gate.name.as_str()).collect(),
+            share_with: &plan.share_with,
+            copy_to: &plan.copy_to,
             steps: plan.steps.iter().enumerate().map(step).collect(),
             expected_secs: secs(Millis(plan.steps.iter().map(|step| step.expected.0).sum())),
             limit_secs: secs(plan.timing.limit),
@@ -143,7 +149,7 @@ impl<'a> BakeDoc<'a> {
             fleet: None,
             from: plan.base.as_ref().map(|base| &base.id),
             to: &plan.image_name,
-            strategy: "builder",
+            strategy: engine(plan),
             recipe: &plan.recipe,
             app: &plan.app,
             version: &plan.version,
@@ -168,6 +174,11 @@ impl<'a> BakeDoc<'a> {
             events: None,
         }
     }
+}
+
+/// Who does the work.
+const fn engine(plan: &BakePlan) -> &'static str {
+    if plan.packer.is_some() { "packer" } else { "builder" }
 }
 
 fn parts(view: &BakeView) -> Vec<PartDoc> {

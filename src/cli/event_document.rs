@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use super::json::{moment, secs};
 use crate::app::lines::event_text;
 use crate::domain::ids::OperationId;
+use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
+use crate::domain::schema::LiveSchema;
+use crate::domain::text::Untrusted;
 use crate::domain::traffic::Counts;
 use crate::operation::event::{CallOutcome, Event, EventBody, Verdict};
 use crate::operation::work::Work;
@@ -41,9 +44,12 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::CallEnded { call_no, outcome } => call_ended(*call_no, outcome),
         EventBody::Observed { added, streak } => ("observed", json!({"added_secs": secs(*added), "streak": streak})),
         EventBody::SoakBegan { counts } => ("soak_began", json!({"a": counts.a.map(counted), "b": counts.b.map(counted)})),
-        EventBody::Judged { step, verdict } => ("judged", judged(*step, verdict)),
+        EventBody::Judged { step, verdict, evidence } => ("judged", judged(*step, verdict, evidence.as_deref())),
         EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
         EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
+        EventBody::SchemaRead { live } => ("schema_read", json!({"schema": live.known(), "why_unknown": why_unknown(live)})),
+        EventBody::MigrationStarted => ("migration_started", json!({})),
+        EventBody::MigrationEnded { outcome } => ("migration_ended", json!({"end": outcome.end, "said": outcome.said})),
         EventBody::Launched { instances } => ("launched", json!({"instances": instances})),
         EventBody::Missing { what } => ("missing", json!({"what": what})),
         EventBody::LowerEvidence { found } => ("lower_evidence", json!({"found": found})),
@@ -60,6 +66,11 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::SupersededBy { operation } => ("superseded_by", json!({"by_operation": operation})),
         EventBody::Noted { text } => ("noted", json!({"note": text})),
     }
+}
+
+/// Why the live schema is not known, where somebody asked.
+fn why_unknown(live: &LiveSchema) -> Option<&Untrusted> {
+    if let LiveSchema::Unknown(why) = live { Some(why) } else { None }
 }
 
 fn call_ended(call_no: u64, outcome: &CallOutcome) -> (&'static str, Value) {
@@ -85,9 +96,21 @@ pub(super) fn refresh_document(refresh: &InstanceRefresh) -> Value {
     })
 }
 
-fn judged(step: usize, verdict: &Verdict) -> Value {
+/// A verdict; where it was acted on, with the look's number, its evidence and that one's digest, from which `qd judge` makes it again.
+fn judged(step: usize, verdict: &Verdict, evidence: Option<&Evidence>) -> Value {
     let (candidate, stable) = (counted(verdict.candidate), counted(verdict.stable));
-    json!({"step": step + 1, "verdict": verdict.word, "p": verdict.p, "candidate": candidate, "stable": stable})
+    let (judgement, look, digest) = (&verdict.judgement, verdict.look, &verdict.digest);
+    json!({
+        "step": step + 1,
+        "verdict": verdict.word,
+        "p": verdict.p,
+        "candidate": candidate,
+        "stable": stable,
+        "judgement": judgement,
+        "look": look,
+        "digest": digest,
+        "evidence": evidence,
+    })
 }
 
 fn counted(counts: Counts) -> Value {

@@ -192,7 +192,7 @@ impl Watcher {
     }
 
     fn is_news(&mut self, event: &Event) -> bool {
-        let EventBody::Judged { step, verdict } = &event.body else { return true };
+        let EventBody::Judged { step, verdict, .. } = &event.body else { return true };
         self.judged.replace((*step, verdict.word)) != Some((*step, verdict.word))
     }
 

@@ -39,7 +39,7 @@ pub use screen_document::{screen_document, word as screen_word};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;
-use commands::{act, bake, doctor, fleet, fleets, freeze, images, ledger, ops, steer, watch};
+use commands::{act, bake, doctor, fleet, fleets, freeze, images, ledger, ops, report, steer, suspects, watch};
 use failure::{Failure, report_failure, sentence};
 
 /// Runs a command that asks the desk, and says how it ended. What went wrong is on standard error by then.
@@ -70,6 +70,8 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
         Command::Abort(args) => bake::abort(desk, args, out).await,
         Command::Ops(args) => ops::list(desk, args, out),
         Command::Op(args) => ops::show(desk, args, out),
+        Command::Suspects(args) => suspects::run(desk, args, out),
+        Command::Report(args) => report::run(desk, args, out),
         Command::Watch(args) => watch::events(desk, args, out).await,
         Command::Wait(args) => watch::end(desk, args, out).await,
         Command::Pause(args) => steer::run(desk, CommandKind::Pause, args, out).await,
@@ -85,7 +87,7 @@ async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Re
             Some(_) => Err(Failure::Usage("a driver is started by the program itself, not from here".to_owned())),
             None => watch::recover(desk, args.json, out).await,
         },
-        Command::Keys(_) | Command::Recipe(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => {
+        Command::Judge(_) | Command::Keys(_) | Command::Recipe(_) | Command::Sim(_) | Command::Completions(_) | Command::Man(_) => {
             Err(Failure::Usage("this needs no desk".to_owned()))
         }
     }

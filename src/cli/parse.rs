@@ -11,12 +11,15 @@ use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
 use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
 use super::commands::images::ImagesArgs;
+use super::commands::judge::JudgeArgs;
 use super::commands::keys::KeysCommand;
 use super::commands::ledger::LedgerArgs;
 use super::commands::ops::{OpArgs, OpsArgs};
 use super::commands::recipe::RecipeCommand;
+use super::commands::report::ReportArgs;
 use super::commands::sim::SimCommand;
 use super::commands::steer::SteerArgs;
+use super::commands::suspects::SuspectsArgs;
 use super::commands::watch::{DriveArgs, WaitArgs, WatchArgs};
 use super::exit::Exit;
 use super::login::{ASKED, session};
@@ -63,6 +66,12 @@ pub enum Command {
     Ops(OpsArgs),
     /// One operation and its events
     Op(OpArgs),
+    /// What changed in the last hours, against the moment something went wrong
+    Suspects(SuspectsArgs),
+    /// The post-mortem of an operation, as Markdown
+    Report(ReportArgs),
+    /// Judge recorded evidence again
+    Judge(JudgeArgs),
     /// Print what an operation does until it is over
     Watch(WatchArgs),
     /// Wait until an operation is over
@@ -111,6 +120,8 @@ pub enum Work {
     Sim(SimCommand),
     /// The key map: [`super::commands::keys::run`].
     Keys(KeysCommand),
+    /// Evidence: [`super::commands::judge::run`].
+    Judge(JudgeArgs),
     /// A recipe: [`super::commands::recipe::run`].
     Recipe(RecipeCommand),
     /// A command that asks the desk: [`super::run`].
@@ -125,6 +136,7 @@ impl Invocation {
             None => Work::Screen,
             Some(Command::Sim(command)) => Work::Sim(command.clone()),
             Some(Command::Keys(command)) => Work::Keys(command.clone()),
+            Some(Command::Judge(args)) => Work::Judge(args.clone()),
             Some(Command::Recipe(command)) => Work::Recipe(command.clone()),
             Some(Command::Drive(DriveArgs { operation: Some(id), take_over: false, .. })) => Work::Driver(OperationId::new(id)),
             Some(command) => Work::Ask(command.clone()),

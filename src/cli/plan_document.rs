@@ -6,8 +6,11 @@ use serde_json::Number;
 use super::json::{moment, secs};
 use super::operation_document::raw_label;
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlaceArn, PlanId};
+use crate::domain::schema::{LiveSchema, SchemaRange};
+use crate::domain::text::Untrusted;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::plan::{Check, Friction, OperationKind, Plan, Side};
+use crate::operation::schema::{OneWay, SchemaPlan};
 
 /// `deploy --plan --json` and `rollback --plan --json`.
 #[derive(Serialize)]
@@ -30,6 +33,8 @@ pub(super) struct PlanDoc<'a> {
     calls: Vec<PlannedCall>,
     checks: &'a [Check],
     differences: &'a [String],
+    schema: Option<SchemaDoc<'a>>,
+    one_way: Option<&'a OneWay>,
     friction: &'a Friction,
     supersedes: Option<&'a OperationId>,
     as_of: String,
@@ -42,6 +47,37 @@ struct SideDoc<'a> {
     slot: &'static str,
     group: &'a GroupName,
     template_version: Option<u64>,
+}
+
+/// The schema of the fleet's database, where anything is said of one.
+#[derive(Serialize)]
+struct SchemaDoc<'a> {
+    live: Option<u64>,
+    why_unknown: Option<&'a Untrusted>,
+    from: RangeDoc<'a>,
+    to: RangeDoc<'a>,
+    migration: Option<&'a [String]>,
+}
+
+#[derive(Serialize)]
+struct RangeDoc<'a> {
+    min: Option<u64>,
+    max: Option<u64>,
+    unclear: Option<&'a Untrusted>,
+}
+
+impl<'a> SchemaDoc<'a> {
+    fn new(schema: &'a SchemaPlan) -> Self {
+        let why_unknown = if let LiveSchema::Unknown(why) = &schema.live { Some(why) } else { None };
+        let (from, to) = (RangeDoc::new(&schema.from), RangeDoc::new(&schema.to));
+        Self { live: schema.live.known(), why_unknown, from, to, migration: schema.migration.as_ref().map(|migration| migration.run.as_slice()) }
+    }
+}
+
+impl<'a> RangeDoc<'a> {
+    const fn new(range: &'a SchemaRange) -> Self {
+        Self { min: range.min, max: range.max, unclear: range.unclear.as_ref() }
+    }
 }
 
 #[derive(Serialize)]
@@ -72,6 +108,8 @@ impl<'a> PlanDoc<'a> {
             calls: planned_calls(plan),
             checks: &plan.checks,
             differences: &plan.differences,
+            schema: plan.schema.as_ref().map(SchemaDoc::new),
+            one_way: plan.schema.as_ref().and_then(|schema| schema.one_way.as_ref()),
             friction: &plan.friction,
             supersedes: plan.supersedes.as_ref(),
             as_of: moment(plan.as_of),

@@ -12,6 +12,7 @@ pub(super) fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     text.push_str(&checks(plan));
     text.push_str(&differences(plan));
     text.push_str(&calls(plan));
+    text.push_str(&one_way(plan));
     text.push_str(&friction(plan));
     text
 }
@@ -93,6 +94,12 @@ fn calls(plan: &Plan) -> String {
     }
     let place = plan.scope.route.place().map(|place| format!("  weights are those of {}\n", place.arn())).unwrap_or_default();
     format!("\nCALLS, by step\n{}{place}", table.render(None))
+}
+
+/// Said last, where nobody scrolls past it.
+fn one_way(plan: &Plan) -> String {
+    let one_way = plan.schema.as_ref().and_then(|schema| schema.one_way.as_ref());
+    one_way.map_or_else(String::new, |one_way| format!("\nONE WAY: {}.\n", one_way.sentence()))
 }
 
 fn friction(plan: &Plan) -> String {

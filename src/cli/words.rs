@@ -94,7 +94,8 @@ pub(super) fn way_back(way: &WayBack) -> String {
     match way.level {
         Some(level) => {
             let time = way.expected.map_or_else(|| "?".to_owned(), |span| format!("~{}", about(span)));
-            format!("{}{doubt} {target} {time}", level.word())
+            let newer = way.passed_over.first().map_or_else(String::new, |why| format!(" ({why})"));
+            format!("{}{doubt} {target} {time}{newer}", level.word())
         }
         None if way.unknown => format!("?: {}", way.blockers.first().map_or("it could not be read", String::as_str)),
         None => format!("none: {}", way.blockers.first().map_or("no earlier release is known to be good", String::as_str)),

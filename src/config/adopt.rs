@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::ConfigError;
 use super::files::{private_dir, read, shown};
 use super::fleets::parse;
-use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, RoutePlace, Scheduled};
+use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, RoutePlace, Scheduled, default_migration_limit};
 use crate::domain::text::{Untrusted, is_treacherous};
 use crate::domain::time::Millis;
 
@@ -119,6 +119,14 @@ pub fn section(spec: &FleetSpec) -> String {
     if !spec.gates.is_empty() {
         let gates = spec.gates.iter().map(|gate| format!("[{}]", gate.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")));
         line("gates", format!("[{}]", gates.collect::<Vec<_>>().join(", ")));
+    }
+    for (key, program) in [("schema", &spec.schema), ("migration", &spec.migration)] {
+        if !program.is_empty() {
+            line(key, format!("[{}]", program.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    if spec.migration_limit != default_migration_limit() {
+        line("migration_limit", duration(spec.migration_limit));
     }
     if spec.hold {
         line("hold", "true".to_owned());

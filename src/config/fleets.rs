@@ -19,7 +19,8 @@ use crate::domain::time::Millis;
 use crate::ports::notify::Hook;
 
 const TOP: [&str; 4] = ["image_owners", "tags", "notify", "fleet"];
-const FLEET: [&str; 19] = [
+const FLEET: [&str; 23] = [
+    "analysis",
     "app",
     "env",
     "slots",
@@ -38,6 +39,9 @@ const FLEET: [&str; 19] = [
     "require_verified",
     "scheduled",
     "gates",
+    "schema",
+    "migration",
+    "migration_limit",
     "hold",
 ];
 /// What one question to CloudWatch can name.
@@ -46,6 +50,9 @@ const MOST_ALARMS: usize = 100;
 const LONGEST_ALARM: usize = 255;
 /// The shortest window: a shorter one is over before anybody has looked.
 const SHORTEST_WINDOW: Millis = Millis::mins(10);
+
+/// The shortest time a migration may be given: a migration that is ended half-way is worse than one that takes long.
+const SHORTEST_MIGRATION: Millis = Millis::mins(1);
 
 /// The shortest age at which servers are too old: recycling takes its time too.
 const SHORTEST_AGE: Millis = Millis::mins(60);
@@ -159,8 +166,12 @@ fn settings(reader: &mut Reader<'_>, section: &Section<'_, '_>, bare: FleetSpec)
         require_verified: reader.boolean(section, "require_verified").unwrap_or(bare.require_verified),
         scheduled: scheduled(reader, section).unwrap_or(bare.scheduled),
         gates: gates(reader, section).unwrap_or_default(),
+        schema: program(reader, section, "schema", "[\"/usr/local/bin/schema\", \"web\"]").unwrap_or_default(),
+        migration: program(reader, section, "migration", "[\"/usr/local/bin/migrate\", \"web\"]").unwrap_or_default(),
+        migration_limit: reader.duration(section, "migration_limit", SHORTEST_MIGRATION).unwrap_or(bare.migration_limit),
         hold: reader.boolean(section, "hold").unwrap_or(bare.hold),
         alarms: alarms(reader, section).unwrap_or_default(),
+        analysis: super::analysis::analysis(reader, section).unwrap_or_default(),
         ..bare
     }
 }
@@ -302,14 +313,17 @@ fn alarms(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<Alar
     Some(alarms)
 }
 
-/// A program with its arguments. It runs without a shell and in no particular directory: only a whole path says which it is.
 fn hook(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Hook> {
-    let expected = "a program with its arguments, such as [\"/usr/local/bin/page\", \"--team\", \"web\"]";
-    let named = reader.strings(section, "notify", expected)?;
+    program(reader, section, "notify", "[\"/usr/local/bin/page\", \"--team\", \"web\"]").map(Hook)
+}
+
+/// A program with its arguments. It runs without a shell and in no particular directory: only a whole path says which it is.
+fn program(reader: &mut Reader<'_>, section: &Section<'_, '_>, key: &str, example: &str) -> Option<Vec<String>> {
+    let named = reader.strings(section, key, &format!("a program with its arguments, such as {example}"))?;
     if let Some((program, span)) = named.first().filter(|(program, _)| !program.starts_with('/')) {
-        reader.mistake(span, format!("{}: 'notify' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
+        reader.mistake(span, format!("{}: '{key}' runs \"{program}\": expected the whole path of a program, which begins with /", section.name));
     }
-    Some(Hook(named.into_iter().map(|(argument, _)| argument).collect()))
+    Some(named.into_iter().map(|(argument, _)| argument).collect())
 }
 
 /// Programs with their arguments, each a list of its own.

@@ -1,6 +1,7 @@
 //! Reading files and environment, with errors that name the line and what was expected.
 
 mod adopt;
+mod analysis;
 mod error;
 mod files;
 mod fleets;

@@ -9,6 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::ConfigError;
 use super::files::shown;
+use crate::domain::series::Finite;
 use crate::domain::suggest::nearest;
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
@@ -109,6 +110,21 @@ impl<'t> Reader<'t> {
             self.wrong(section, key, value, expected);
         }
         number
+    }
+
+    /// A number, whole or not.
+    pub(super) fn decimal(&mut self, section: &Section<'_, '_>, key: &str, expected: &str) -> Option<Finite> {
+        let value = section.table.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(_) => integer(value.get_ref()).and_then(|number| i32::try_from(number).ok()).map(f64::from),
+            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+            _ => None,
+        };
+        let finite = number.and_then(Finite::new);
+        if finite.is_none() {
+            self.wrong(section, key, value, expected);
+        }
+        finite
     }
 
     /// True or false.

@@ -218,6 +218,9 @@ fn spec() -> FleetSpec {
     spec.steps[0].soak = Millis::secs(90);
     spec.require_verified = true;
     spec.gates = vec![vec!["/bin/smoke".to_owned(), "a \"b\"".to_owned()], vec!["/bin/schema".to_owned()]];
+    spec.schema = vec!["/bin/schema".to_owned(), "--of".to_owned(), "web db".to_owned()];
+    spec.migration = vec!["/bin/migrate".to_owned()];
+    spec.migration_limit = Millis::mins(90);
     spec.hold = true;
     spec
 }

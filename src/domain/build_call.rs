@@ -1,5 +1,7 @@
 //! The calls of a bake that change the cloud: instances, images, and what belongs to them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::bake::MachineRole;
@@ -23,6 +25,23 @@ pub struct RunInstance {
     /// Its user data, base64.
     pub user_data: Option<String>,
     /// Tags of the instance and its volume.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A copy of an image that a bake asks for in another region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyImage {
+    /// The image.
+    pub image: ImageId,
+    /// The copy's name, the same.
+    pub name: String,
+    /// The region the image is in.
+    pub from: String,
+    /// The region of the copy.
+    pub to: String,
+    /// The client token: asked again with the same one, the cloud makes no second copy.
+    pub token: String,
+    /// Tags of the copy and its snapshots.
     pub tags: Vec<(String, String)>,
 }
 
@@ -53,6 +72,15 @@ pub enum BuildCall {
         /// Keys and values.
         tags: Vec<(String, String)>,
     },
+    /// ModifyImageAttribute: these accounts may launch it, besides those that may already.
+    ShareImage {
+        /// The image.
+        image: ImageId,
+        /// The accounts.
+        accounts: Vec<String>,
+    },
+    /// CopyImage, asked in the region of the copy.
+    CopyImage(CopyImage),
     /// TerminateInstances: its volume goes with it.
     TerminateInstance {
         /// It.
@@ -73,10 +101,23 @@ pub enum BuildCall {
         /// Its id.
         group: String,
     },
+    /// `packer build` on the driver's host, in a process group of its own: it goes on when its driver dies. Where it was started already nothing is
+    /// started again.
+    RunPacker {
+        /// The template, by its path among the plan's files.
+        template: String,
+        /// The values of its variables.
+        variables: BTreeMap<String, String>,
+    },
+    /// A signal to Packer's process group.
+    EndPacker {
+        /// It is killed; else it is asked to stop, and removes what it made.
+        at_once: bool,
+    },
 }
 
 impl BuildCall {
-    /// AWS's name of the call.
+    /// AWS's name of the call, or what Packer is told.
     #[must_use]
     pub const fn aws_name(&self) -> &'static str {
         match self {
@@ -84,10 +125,14 @@ impl BuildCall {
             Self::StopInstance { .. } => "StopInstances",
             Self::CreateImage { .. } => "CreateImage",
             Self::TagResource { .. } => "CreateTags",
+            Self::ShareImage { .. } => "ModifyImageAttribute",
+            Self::CopyImage(_) => "CopyImage",
             Self::TerminateInstance { .. } => "TerminateInstances",
             Self::DeleteVolume { .. } => "DeleteVolume",
             Self::DeleteKeyPair { .. } => "DeleteKeyPair",
             Self::DeleteSecurityGroup { .. } => "DeleteSecurityGroup",
+            Self::RunPacker { .. } => "packer build",
+            Self::EndPacker { .. } => "packer stop",
         }
     }
 
@@ -102,6 +147,10 @@ impl BuildCall {
                 let tags: Vec<String> = tags.iter().map(|(key, value)| escape(&format!("{key}={value}"))).collect();
                 format!("{} on {}", tags.join(", "), escape(id))
             }
+            Self::ShareImage { image, accounts } => format!("{image} for {}", escape(&accounts.join(", "))),
+            Self::CopyImage(copy) => format!("{} to {}", copy.image, escape(&copy.to)),
+            Self::RunPacker { template, .. } => escape(template),
+            Self::EndPacker { at_once } => if *at_once { "at once" } else { "removes what it made" }.to_owned(),
             Self::DeleteVolume { volume: id } | Self::DeleteKeyPair { key_pair: id } | Self::DeleteSecurityGroup { group: id } => escape(id),
         }
     }

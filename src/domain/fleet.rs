@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::analysis::Analysis;
 use super::ids::{AlarmName, FleetName, GroupName, PlaceArn, TargetGroupArn};
 use super::sizes::{beside, share_of};
 use super::text::Untrusted;
@@ -246,6 +247,12 @@ pub fn default_steps() -> Vec<WeightStep> {
     [(5, 5), (25, 10), (50, 15), (100, 5)].into_iter().map(|(weight_pct, mins)| WeightStep { weight_pct, soak: Millis::mins(mins) }).collect()
 }
 
+/// How long a migration may take unless the fleet says otherwise.
+#[must_use]
+pub const fn default_migration_limit() -> Millis {
+    Millis::mins(30)
+}
+
 /// How a fleet came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -314,6 +321,15 @@ pub struct FleetSpec {
     pub scheduled: Scheduled,
     /// Programs with their arguments that look at a candidate before it gets traffic.
     pub gates: Vec<Vec<String>>,
+    /// A program with its arguments that says which schema the fleet's database has; none where it is empty.
+    #[serde(default)]
+    pub schema: Vec<String>,
+    /// A program with its arguments that migrates that database, run before a deploy's first server; none where it is empty.
+    #[serde(default)]
+    pub migration: Vec<String>,
+    /// How long that may take.
+    #[serde(default = "default_migration_limit")]
+    pub migration_limit: Millis,
     /// A blue-green deploy waits for a person before its switch.
     pub hold: bool,
     /// CloudWatch alarms that gate: red or without data at the start refuses, red in a soak backs out.
@@ -321,6 +337,9 @@ pub struct FleetSpec {
     /// Servers older than this should be recycled.
     #[serde(default)]
     pub max_age: Option<Millis>,
+    /// What its canaries are judged by.
+    #[serde(default)]
+    pub analysis: Analysis,
     /// How the fleet came to be known.
     pub source: FleetSource,
     /// What is odd about it, for people: more than one route place, a third group, …
@@ -348,9 +367,13 @@ impl FleetSpec {
             require_verified: false,
             scheduled: Scheduled::Refuse,
             gates: Vec::new(),
+            schema: Vec::new(),
+            migration: Vec::new(),
+            migration_limit: default_migration_limit(),
             hold: false,
             alarms: Vec::new(),
             max_age: None,
+            analysis: Analysis::default(),
             source,
             problems: Vec::new(),
         }

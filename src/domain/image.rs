@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ImageId;
+pub use super::schema::SchemaRange;
 use super::tags::{TagKeys, first};
 use super::text::Untrusted;
 use super::time::{Millis, WorldTime};
@@ -46,15 +47,6 @@ impl Block {
         let reason = self.reason.shown();
         self.inherited_from.as_ref().map_or_else(|| reason.clone(), |base| format!("made from {base}, which is blocked: {reason}"))
     }
-}
-
-/// The database schemas an image works with, both ends included; an open end is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchemaRange {
-    /// The oldest schema.
-    pub min: Option<u64>,
-    /// The newest schema.
-    pub max: Option<u64>,
 }
 
 /// How far a running bake is.
@@ -132,7 +124,6 @@ impl Image {
     /// Reads what its tags say of it.
     pub fn read_tags(&mut self, keys: &TagKeys) {
         let told = |keys: &[String]| first(keys, &self.tags).filter(|value| !value.raw().is_empty()).cloned();
-        let number = |keys: &[String]| first(keys, &self.tags).and_then(|value| value.raw().trim().parse().ok());
         // The tag blocks by being there, whatever it says: a reason that nobody gave is still a block.
         let blocked = first(&keys.blocked, &self.tags).map(|reason| Block {
             reason: reason.clone(),
@@ -141,7 +132,7 @@ impl Image {
             inherited_from: None,
         });
         let (app, version, stage, base) = (told(&keys.app), told(&keys.version), told(&keys.stage), told(&keys.base));
-        let schema = SchemaRange { min: number(&keys.schema_min), max: number(&keys.schema_max) };
+        let schema = SchemaRange::of_tags(first(&keys.schema_min, &self.tags), first(&keys.schema_max, &self.tags));
         (self.app, self.version, self.stage, self.base, self.schema, self.blocked) = (app, version, stage, base, schema, blocked);
     }
 

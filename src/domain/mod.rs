@@ -1,6 +1,7 @@
 //! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
 
 pub mod age;
+pub mod analysis;
 pub mod bake;
 pub mod budget;
 pub mod build_call;
@@ -12,13 +13,17 @@ pub mod ids;
 pub mod image;
 pub mod image_call;
 pub mod image_use;
+pub mod judgement;
 pub mod lineage;
+pub mod metrics;
 pub mod mix;
 pub mod observation;
 pub mod reading;
 pub mod recipe;
 pub mod refresh;
 pub mod release;
+pub mod schema;
+pub mod series;
 pub mod sizes;
 pub mod suggest;
 pub mod tags;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::fleet::{BySlot, Route, Scope, Slot};
 use super::group::{Instance, Lifecycle, ServerGroup, count};
 use super::ids::{AlarmName, ImageId, InstanceId, TargetGroupArn};
+use super::metrics::MetricsSeen;
 use super::reading::Reading;
 use super::refresh::InstanceRefresh;
 use super::time::WorldTime;
@@ -110,6 +111,9 @@ pub struct FleetObservation {
     /// What it was seen with.
     #[serde(default)]
     pub credentials: Credentials,
+    /// What the sources of series said, where the plan names any.
+    #[serde(default)]
+    pub metrics: Option<Box<MetricsSeen>>,
     /// The image that a group short of servers launches, where the cloud said that it does not exist.
     #[serde(default)]
     pub image_gone: Option<ImageId>,
@@ -129,6 +133,7 @@ impl FleetObservation {
             alarms: Reading::unknown(why),
             credentials: Credentials::default(),
             refreshes: None,
+            metrics: None,
             image_gone: None,
         }
     }

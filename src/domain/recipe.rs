@@ -134,7 +134,7 @@ pub struct PackerTemplate {
     pub template: String,
     /// Files and directories that it uses: with it, they make the content key.
     pub files: Vec<String>,
-    /// Values of its variables, in which `{version}`, `{base}`, `{image_name}`, `{operation}` and `{expires_at}` stand for what is known at start.
+    /// Values of its variables, in which `{version}`, `{base}`, `{image_name}`, `{operation}`, `{expires_at}` and `{region}` stand for what is known at start.
     pub variables: BTreeMap<String, String>,
 }
 

@@ -7,6 +7,7 @@ use crate::domain::fleet::Groups;
 use crate::domain::observation::AlarmState;
 use crate::operation::event::EventBody;
 use crate::operation::plan::OperationKind;
+use crate::operation::schema::no_way_out;
 
 /// What the alarms say against going forward.
 enum Against {
@@ -31,7 +32,8 @@ pub(super) fn gated(situation: &Situation<'_>, step: Step) -> Step {
     let against = against(situation);
     let mut gated = match &against {
         None => step,
-        Some(Against::Red(why)) if candidate_serves(situation) => backed_out(step, why),
+        // What cannot go back is only passed by a person.
+        Some(Against::Red(why)) if candidate_serves(situation) && !is_passed(situation) => backed_out(step, why),
         // A person has passed this hold with the fleet's name.
         Some(_) if situation.progress.promoted => step,
         Some(against) => held(situation, step, against),
@@ -41,6 +43,11 @@ pub(super) fn gated(situation: &Situation<'_>, step: Step) -> Step {
         gated.events.insert(0, EventBody::AlarmsRead { against: words.map(str::to_owned) });
     }
     gated
+}
+
+/// A person has promoted what has no way out.
+fn is_passed(situation: &Situation<'_>) -> bool {
+    situation.progress.promoted && no_way_out(situation.plan, situation.progress).is_some()
 }
 
 /// What the alarms say against what stands; none if that cannot be told now.
@@ -95,7 +102,7 @@ fn held(situation: &Situation<'_>, step: Step, against: &Against) -> Step {
             return Step { events: kept(step.events), then: step.then };
         }
         Move::Call(wanted) => Some(wanted).filter(only_keeps_able),
-        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } => None,
+        Move::Wait { .. } | Move::Done { .. } | Move::Gate { .. } | Move::Hook { .. } => None,
     };
     let then = match against {
         Against::Unread(why) if !lasts(situation) => wanted.map_or_else(|| Move::wait(why, situation.plan.timing.period_moving), Move::Call),

@@ -5,6 +5,7 @@ use crate::operation::event::{EventBody, OperationState};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
 use crate::operation::refreshing::hindrance;
+use crate::operation::schema::no_way_out;
 
 pub use crate::operation::answer::{Answer, COMMAND_LIFE, Reading};
 use crate::operation::answer::{asked_before, stale};
@@ -41,9 +42,18 @@ fn judged(plan: &Plan, progress: &Progress, command: &Command) -> Result<Option<
         CommandKind::BackOut if !plan.kind.backs_out() => {
             return Err("only a deploy backs out: roll back to another release instead".to_owned());
         }
+        CommandKind::BackOut if !is_typed(plan, command) && no_way_out(plan, progress).is_some() => {
+            let why = no_way_out(plan, progress).unwrap_or_default();
+            return Err(format!("{why}: this goes against advice: type the fleet's name, {}", plan.fleet));
+        }
         CommandKind::BackOut | CommandKind::Pause | CommandKind::Resume => {}
     }
     Ok(None)
+}
+
+/// Who sent it typed the fleet's name.
+fn is_typed(plan: &Plan, command: &Command) -> bool {
+    command.typed.as_ref().is_some_and(|typed| typed.raw() == plan.fleet.as_str())
 }
 
 fn promotable(plan: &Plan, progress: &Progress, command: &Command) -> Result<(), String> {
@@ -53,7 +63,7 @@ fn promotable(plan: &Plan, progress: &Progress, command: &Command) -> Result<(),
     if plan.kind == OperationKind::Rollback {
         return Err("a rollback skips everything that can be skipped already".to_owned());
     }
-    let typed = command.typed.as_ref().is_some_and(|typed| typed.raw() == plan.fleet.as_str());
+    let typed = is_typed(plan, command);
     let against = progress.failed_verdict().is_some() || progress.alarms_against.is_some();
     if (against || progress.state == OperationState::Waiting) && !typed {
         return Err(format!("this goes against advice: type the fleet's name, {}", plan.fleet));

@@ -1,13 +1,16 @@
 //! An unfinished deploy goes back to stable: weights first, then the candidate is parked, then everything borrowed is given back.
 
 use super::situation::Situation;
-use super::{Move, Step};
+use super::{Move, Step, schema};
 use crate::domain::call::CloudCall;
 use crate::operation::claim::CLAIM_KEY;
 use crate::operation::consequence::touched_nothing;
 use crate::operation::plan::StepKind;
 
 pub(super) fn next(situation: &Situation<'_>) -> Step {
+    if let Some(wait) = schema::still_runs(situation) {
+        return wait.into();
+    }
     let (stable, candidate) = (situation.from().slot, situation.to().slot);
     if situation.seen.route.value().is_none() {
         return Move::wait("the route cannot be read", situation.plan.timing.period_moving).into();

@@ -1,17 +1,16 @@
 //! Forward: claim, template, one box or full size, weights step by step, stable.
 
 use super::situation::Situation;
+use super::soak::soak;
 use super::{Move, Step, WantedCall};
-use super::{foreign, gates};
+use super::{foreign, gates, schema};
 use crate::domain::call::CloudCall;
-use crate::domain::fleet::{Slot, Strategy, WeightStep};
+use crate::domain::fleet::WeightStep;
 use crate::domain::ids::InstanceId;
 use crate::domain::sizes::share_of;
 use crate::domain::time::Millis;
-use crate::domain::traffic::Counts;
-use crate::judge::counts::{Finding, judge};
 use crate::operation::claim::{STABLE_KEY, stable_value};
-use crate::operation::event::{EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use crate::operation::event::{EventBody, OperationState};
 use crate::operation::plan::StepKind;
 
 /// Complete and healthy observations in a row before servers are believed healthy.
@@ -32,6 +31,7 @@ pub(super) fn next(situation: &Situation<'_>, step: StepKind) -> Step {
             Some(call) => Move::call(call, "scheduled actions would change sizes in the middle of this").into(),
             None => template(situation).into(),
         },
+        StepKind::Migrate => schema::migrate(situation),
         StepKind::OneBox => launched(situation, 1).unwrap_or_else(|| Move::done(format!("one server is healthy {}", situation.apart())).into()),
         StepKind::FullSize => {
             let (need, apart) = (situation.progress.need, situation.apart());
@@ -342,99 +342,6 @@ fn gives_back_too_much(situation: &Situation<'_>, step: WeightStep, need: u32) -
     let healthy = situation.healthy(slot).unwrap_or(0);
     let why = format!("{healthy} of {wanted} servers of {} are healthy", situation.from().group);
     (rises && healthy < wanted).then(|| Move::wait(why, situation.plan.timing.period_moving))
-}
-
-fn soak(situation: &Situation<'_>, step: WeightStep) -> Step {
-    let timing = &situation.plan.timing;
-    if situation.progress.soak_counts.is_none() {
-        let counts = situation.seen.counts.clone();
-        return Step { events: vec![EventBody::SoakBegan { counts }], then: Move::wait("the soak begins", timing.period_soak) };
-    }
-    let enough = situation.size_for(step.weight_pct);
-    let healthy = situation.healthy(situation.to().slot).unwrap_or(0);
-    let mut events: Vec<_> = situation.count_observation(timing.period_soak, healthy >= enough).into_iter().collect();
-    let verdict = verdict(situation);
-    let changed = verdict
-        .as_ref()
-        .filter(|verdict| situation.progress.steps.get(situation.progress.current).and_then(|now| now.verdict.as_ref()) != Some(verdict));
-    events.extend(changed.map(|verdict| EventBody::Judged { step: situation.progress.current, verdict: verdict.clone() }));
-    let then = soak_move(situation, step, verdict.as_ref(), healthy >= enough);
-    Step { events, then }
-}
-
-fn soak_move(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdict>, healthy: bool) -> Move {
-    let timing = &situation.plan.timing;
-    if situation.progress.promoted && !situation.is_settling() {
-        return Move::Done { outcome: StepOutcome::Skipped, note: "promoted by a person".to_owned() };
-    }
-    let failed = verdict.filter(|verdict| verdict.word == VerdictWord::Fail).or_else(|| situation.progress.failed_verdict());
-    if let (Some(failed), false) = (failed, situation.progress.promoted) {
-        return Move::BackOut { why: verdict_words(failed) };
-    }
-    let left = step.soak.minus(situation.progress.observed);
-    if left > Millis::ZERO || situation.is_settling() {
-        let limit = situation.plan.timing.launch_limit.plus(step.soak.times(2));
-        if !healthy && situation.waited() >= limit {
-            return Move::hold(format!("too few servers of {} stay healthy{}", situation.to().group, situation.for_want_of()));
-        }
-        return Move::wait(format!("soak, {left} to go"), timing.period_soak.min(left.plus(Millis(1))));
-    }
-    soaked(situation, step, verdict)
-}
-
-fn soaked(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdict>) -> Move {
-    match verdict {
-        Some(verdict) if verdict.word == VerdictWord::Pass => Move::done(verdict_words(verdict)),
-        Some(verdict) => Move::hold(verdict_words(verdict)),
-        None if situation.plan.judged => Move::hold("requests and errors cannot be read: no verdict"),
-        None if is_before_all(situation) => Move::hold(format!("{}% was timed only: promote to send everything", step.weight_pct)),
-        None => Move::Done { outcome: StepOutcome::Warning, note: "timed only: nobody counts requests and errors here".to_owned() },
-    }
-}
-
-/// The next step of a canary sends everything.
-fn is_before_all(situation: &Situation<'_>) -> bool {
-    let next = situation.plan.steps.get(situation.progress.current + 1);
-    situation.plan.strategy == Strategy::Canary && next.is_some_and(|next| matches!(next.kind, StepKind::Weight(WeightStep { weight_pct: 100, .. })))
-}
-
-/// At 100 % the old group gets no traffic to compare with: only earlier steps can be judged against it.
-fn verdict(situation: &Situation<'_>) -> Option<Verdict> {
-    if !situation.plan.judged {
-        return None;
-    }
-    let began = situation.progress.soak_counts.as_ref()?;
-    let since = |slot: Slot| Some(situation.seen.counts.get(slot).as_ref()?.since(*began.get(slot).as_ref()?));
-    let (candidate, stable) = (since(situation.to().slot)?, since(situation.from().slot)?);
-    let alone = situation.share_pct(situation.to().slot) == Some(100);
-    let baseline = if alone { before_the_switch(situation, *began.get(situation.from().slot)).unwrap_or(stable) } else { stable };
-    let (word, p) = match judge(candidate, baseline) {
-        Finding::Worse { p } => (VerdictWord::Fail, Some(p)),
-        Finding::NoDifference { p } => (VerdictWord::Pass, Some(p)),
-        Finding::TooLittle => (VerdictWord::Inconclusive, None),
-    };
-    Some(Verdict { word, p, candidate, stable: baseline })
-}
-
-/// What stable served from the plan until it served no more; where the plan could not count, in the last step that was judged.
-fn before_the_switch(situation: &Situation<'_>, switched: Option<Counts>) -> Option<Counts> {
-    let served = situation.plan.baseline.zip(switched).map(|(planned, switched)| switched.since(planned));
-    let earlier = || {
-        let steps = situation.progress.steps.get(..situation.progress.current)?;
-        steps.iter().rev().find_map(|step| step.verdict.as_ref().map(|verdict| verdict.stable))
-    };
-    served.filter(|served| served.requests > 0).or_else(earlier)
-}
-
-fn verdict_words(verdict: &Verdict) -> String {
-    let rate = |counts: &Counts| format!("{} errors in {}", counts.errors, counts.requests);
-    let p = verdict.p.map_or_else(String::new, |_| format!(", p {}", verdict.p_words()));
-    let word = match verdict.word {
-        VerdictWord::Pass => "no worse than stable",
-        VerdictWord::Fail => "worse than stable",
-        VerdictWord::Inconclusive => "too few requests for a verdict",
-    };
-    format!("{word}: {} against {}{p}", rate(&verdict.candidate), rate(&verdict.stable))
 }
 
 /// Three complete observations a minute apart at 100 %, then the tags: the release is mirrored, the claim given back.

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 
 use super::answer::{Answer, Reading};
+use super::schema::recorded;
 use super::{Decision, WantedCall};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
@@ -19,6 +20,7 @@ use crate::operation::gate::{GateOutcome, GateRun};
 use crate::operation::lease::{CALL_TIMEOUT, LEASE_RENEW, Lease};
 use crate::operation::notice::NoticeKind;
 use crate::operation::record::{Appended, Operation};
+use crate::operation::schema::{HookKind, HookOutcome, HookRun, MigrationEnd, MigrationOutcome};
 use crate::operation::work::{Driven, Scene, Standing, Work};
 
 /// Credentials that end sooner than this are worth telling.
@@ -97,6 +99,12 @@ pub trait Hands: Send {
     /// How the gate that was started last ended, once it has; told once.
     async fn gate_ended(&mut self) -> Option<GateOutcome>;
 
+    /// Starts a program of the fleet's owner, unless `lease` has run short; whether it was started.
+    async fn start_hook(&mut self, run: &HookRun, lease: &Lease) -> bool;
+
+    /// How the program that was started last ended, once it has; told once.
+    async fn hook_ended(&mut self) -> Option<HookOutcome>;
+
     /// Lets real time pass.
     async fn sleep(&mut self, span: Millis);
 
@@ -134,6 +142,8 @@ pub struct Driver<H: Hands> {
     retire: Option<OperationId>,
     /// The gate that this driver lets run.
     gate: Option<usize>,
+    /// The program about the database that this driver lets run.
+    hook: Option<HookKind>,
     /// Turns since it last rested.
     turns: u32,
     /// The end of credentials that people were told of.
@@ -160,6 +170,7 @@ impl<H: Hands> Driver<H> {
             clock: now,
             retire: None,
             gate: None,
+            hook: None,
             turns: 0,
             told_end: None,
             told_overdue: None,
@@ -287,9 +298,10 @@ impl<H: Hands> Driver<H> {
         match decision.call {
             Some(wanted) => self.make_call(wanted).await,
             None if decision.wait == Millis::ZERO => Ok(()),
-            None => match decision.gate {
-                Some(run) => self.watch_gate(run, decision.wait).await,
-                None => self.rest(decision.wait).await,
+            None => match (decision.gate, decision.hook) {
+                (Some(run), _) => self.watch_gate(run, decision.wait).await,
+                (None, Some(run)) => self.watch_hook(run, decision.wait).await,
+                (None, None) => self.rest(decision.wait).await,
             },
         }
     }
@@ -388,6 +400,38 @@ impl<H: Hands> Driver<H> {
         }
     }
 
+    /// Lets the program run and waits for what it says, at most for `wait` of world time. The intent of a migration is durable before it is started:
+    /// whoever goes on after this driver knows that it was.
+    async fn watch_hook(&mut self, run: HookRun, wait: Millis) -> Result<(), H::Error> {
+        if self.hook != Some(run.kind) {
+            if run.kind == HookKind::Migration {
+                if !self.lease.covers_a_call(self.hands.boot_now()) {
+                    self.renew_lease().await?;
+                }
+                self.append(&[EventBody::MigrationStarted]).await?;
+            }
+            if !self.hands.start_hook(&run, &self.lease).await {
+                return self.append(&not_started(run.kind)).await;
+            }
+            self.hook = Some(run.kind);
+        }
+        let until = self.clock.plus(wait);
+        loop {
+            if let Some(outcome) = self.hands.hook_ended().await {
+                self.hook = None;
+                return self.append(&[recorded(run.kind, &outcome)]).await;
+            }
+            match self.hands.nap(until, self.renew_at()).await? {
+                Nap::Part => self.keep_lease().await?,
+                Nap::News => return Ok(()),
+                Nap::Over => {
+                    self.turns = 0;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
     /// Waits for `wait` of world time; a command ends it early. The fleet is looked at again after that even if time stands still for the plan.
     async fn rest(&mut self, wait: Millis) -> Result<(), H::Error> {
         let (until, began) = (self.clock.plus(wait), self.hands.boot_now());
@@ -405,6 +449,15 @@ impl<H: Hands> Driver<H> {
         }
         self.turns = 0;
         Ok(())
+    }
+}
+
+/// This process stood still until its lease ran short: somebody else may be at work by now.
+fn not_started(kind: HookKind) -> Vec<EventBody> {
+    let said = "not started: the lease ran short while its intent was recorded";
+    match kind {
+        HookKind::Schema => Vec::new(),
+        HookKind::Migration => vec![EventBody::MigrationEnded { outcome: MigrationOutcome { end: MigrationEnd::NotStarted, said: said.into() } }],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Invariants checked on every call the engine decides on, named as the rollout rules name them.
 
+use super::schema;
 use super::situation::Situation;
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Route, Slot};
@@ -25,6 +26,7 @@ fn broken(id: &'static str, what: impl Into<String>) -> Broken {
 }
 
 pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), Broken> {
+    schema::check(situation, call)?;
     match call {
         CloudCall::SetWeights { place, actions } => {
             if Some(place) != situation.plan.scope.route.place() {

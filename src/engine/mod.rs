@@ -24,9 +24,12 @@ mod retire;
 mod rollback;
 mod rolling;
 mod scheduled;
+pub mod schema;
 mod shift;
 mod situation;
+mod soak;
 mod traffic;
+mod verdict;
 mod weight;
 
 pub use crate::operation::consequence;
@@ -42,6 +45,7 @@ use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::{MEANWHILE, Progress};
+use crate::operation::schema::{HookKind, HookRun};
 
 /// What a step wants to happen.
 enum Move {
@@ -51,6 +55,8 @@ enum Move {
     Wait { why: String, period: Millis },
     /// Let this gate be run, and look again after a while.
     Gate { run: GateRun, period: Millis },
+    /// Let this program of the fleet's owner be run, and look again after a while.
+    Hook { run: HookRun, period: Millis },
     /// The step is over.
     Done { outcome: StepOutcome, note: String },
     /// Stop, with a deadline after which the deploy backs out; what may be called while it holds.
@@ -184,9 +190,11 @@ fn forward(situation: &Situation<'_>) -> Step {
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
     let mut decision = Decision { events: gone::noted(situation).into_iter().chain(step.events).collect(), ..Decision::default() };
-    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, step.then)));
+    let wanted = schema::guarded(situation, step.then);
+    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, wanted)));
     if situation.progress.state == OperationState::Holding
         && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
+        && !is_question(&then)
     {
         let reason = format!("no longer holds: {}", situation.progress.reason);
         // Time that passed in a hold soaks nothing.
@@ -208,6 +216,18 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
             decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
             decision.gate = Some(run);
         }
+        // A hold ends at its deadline, whatever is asked meanwhile.
+        Move::Hook { .. } if situation.progress.deadline.is_some_and(|deadline| situation.now >= deadline) => {
+            start_backing_out(situation, &mut decision, format!("held until its deadline: {}", situation.progress.reason));
+        }
+        Move::Hook { run, period } => {
+            decision.wait = period;
+            decision.waiting_for = match run.kind {
+                HookKind::Schema => "the live schema is asked for".to_owned(),
+                HookKind::Migration => "the migration runs".to_owned(),
+            };
+            decision.hook = Some(run);
+        }
         Move::Done { outcome, note } => end_step(situation, &mut decision, outcome, note),
         Move::Hold { why, meanwhile } => hold(situation, &mut decision, why, meanwhile),
         Move::Stand { why, meanwhile } => stand(situation, &mut decision, why, meanwhile),
@@ -216,6 +236,11 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
     }
     decision
+}
+
+/// Asking for the live schema ends no hold: the answer may.
+const fn is_question(then: &Move) -> bool {
+    matches!(then, Move::Hook { run: HookRun { kind: HookKind::Schema, .. }, .. })
 }
 
 fn end_step(situation: &Situation<'_>, decision: &mut Decision, outcome: StepOutcome, note: String) {

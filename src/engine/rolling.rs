@@ -7,7 +7,7 @@ use super::credentials;
 use super::deploy::{blind, claim, make_version};
 use super::refresh::Standing;
 use super::situation::{Situation, threshold};
-use super::{Move, Step};
+use super::{Move, Step, schema};
 use crate::domain::call::CloudCall;
 use crate::domain::refresh::{InstanceRefresh, RefreshStatus};
 use crate::operation::claim::{STABLE_KEY, stable_value};
@@ -33,7 +33,8 @@ fn taken(situation: &Situation<'_>, step: StepKind) -> Step {
     match step {
         StepKind::Claim if situation.seen.is_complete() => claim(situation),
         StepKind::Version if situation.seen.is_complete() => version(situation).into(),
-        StepKind::Claim | StepKind::Version => blind(situation),
+        StepKind::Migrate if situation.seen.is_complete() => schema::migrate(situation),
+        StepKind::Claim | StepKind::Version | StepKind::Migrate => blind(situation),
         StepKind::Refresh => refresh(situation),
         StepKind::Bake => bake(situation),
         StepKind::Stable => stable(situation),
@@ -69,6 +70,9 @@ pub(super) fn back_out(situation: &Situation<'_>) -> Step {
     let Some(good) = situation.from().template_version else {
         return Move::Fail { why: "there is no numbered template version to go back to".to_owned() }.into();
     };
+    if let Some(wait) = schema::still_runs(situation) {
+        return wait.into();
+    }
     if situation.plan.kind == OperationKind::Recycle {
         let stopped = situation.stop_refresh(good);
         return stopped.unwrap_or_else(|| unclaimed(situation, "AWS stopped; fresh servers stay").into());

@@ -8,7 +8,8 @@ use super::bake::{BakeEvent, BakePlan};
 use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome};
 use super::gate::GateOutcome;
-use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus};
+use super::packer::PackerMemory;
+use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus, refused_again};
 use super::work::Standing;
 use crate::bake::signal::{Outcome, Part, Said, Signal};
 use crate::domain::bake::{Machine, MachineRole, MachineState};
@@ -16,6 +17,9 @@ use crate::domain::call::{BuildCall, CallReply, CloudCall, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
+
+/// So often something is asked to go that something else hangs on, or whose call had no answer.
+const REMOVALS: u32 = 6;
 
 /// What is known of an instance of a bake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +136,7 @@ impl Told {
                     self.parts.entry(*part).or_default().outcome.get_or_insert(*outcome);
                 }
             }
-            Said::Error | Said::Instance { .. } | Said::Image { .. } => {}
+            Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {}
         }
     }
 }
@@ -162,10 +166,19 @@ pub struct BakeProgress {
     pub image_asked_at: Option<WorldTime>,
     /// The image, once the cloud told its id.
     pub image: Option<ImageId>,
+    /// Packer's run, where it does the work.
+    #[serde(default)]
+    pub packer: PackerMemory,
     /// How much of its snapshot is there.
     pub image_percent: Option<u8>,
     /// It can be launched.
     pub image_available: bool,
+    /// When it was last asked to be shared.
+    #[serde(default)]
+    pub shared_at: Option<WorldTime>,
+    /// When a copy was last asked for, by region.
+    #[serde(default)]
+    pub copied_at: BTreeMap<String, WorldTime>,
     /// What was last written on the image, by key.
     pub tagged: BTreeMap<String, String>,
     /// What other bakes left past its time to live.
@@ -186,10 +199,9 @@ pub struct BakeProgress {
     pub in_flight: Option<CallInFlight>,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls of one kind refused in a row since the last one that was accepted.
-    pub refusals: u32,
-    /// The last refusal.
-    pub last_refusal: Option<RefusedCall>,
+    /// Each kind of call that was refused since the last one that was accepted; the last one refused comes last.
+    #[serde(default)]
+    pub refused: Vec<RefusedCall>,
     /// The last command that was accepted, and who asked.
     pub obeyed: Option<(CommandKind, String)>,
 }
@@ -210,8 +222,11 @@ impl BakeProgress {
             told: BTreeMap::new(),
             image_asked_at: plan.adopted.as_ref().map(|_| at),
             image: plan.adopted.clone(),
+            packer: PackerMemory::default(),
             image_percent: None,
             image_available: false,
+            shared_at: None,
+            copied_at: BTreeMap::new(),
             tagged: BTreeMap::new(),
             swept: Vec::new(),
             removed: BTreeSet::new(),
@@ -222,8 +237,7 @@ impl BakeProgress {
             kept: None,
             in_flight: None,
             calls: CallTally::default(),
-            refusals: 0,
-            last_refusal: None,
+            refused: Vec::new(),
             obeyed: None,
         }
     }
@@ -269,6 +283,7 @@ impl BakeProgress {
                 let told = self.told.entry(*role).or_default();
                 signals.iter().for_each(|signal| told.hear(signal, at));
                 (told.at, told.until, told.number) = (Some(at), *until, *number);
+                signals.iter().for_each(|signal| self.hear_packer(&signal.said, at));
             }
             BakeEvent::ImageSeen { image, percent, available } => {
                 self.image = Some(image.clone());
@@ -281,6 +296,16 @@ impl BakeProgress {
                 self.last_lines.clone_from(last_lines);
             }
             BakeEvent::Kept { id, until } => self.kept = Some((id.clone(), *until)),
+        }
+    }
+
+    /// What only Packer says.
+    fn hear_packer(&mut self, said: &Said, at: WorldTime) {
+        match said {
+            Said::Made { kind, name } => drop(self.packer.made.insert(name.clone(), *kind)),
+            Said::Image { id, .. } => drop(self.packer.images.insert(id.clone())),
+            Said::Began { part: Part::Snapshot } => drop(self.image_asked_at.get_or_insert(at)),
+            _ => {}
         }
     }
 
@@ -321,27 +346,33 @@ impl BakeProgress {
 
     fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
         let Some(ended) = self.in_flight.take() else { return };
-        self.note_removal(&ended.call);
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
-                (self.refusals, self.last_refusal) = (0, None);
+                self.refused.clear();
                 self.remember(&ended.call, Some(reply), at);
             }
             CallOutcome::Unknown { .. } => {
                 self.calls.unknown += 1;
                 self.remember(&ended.call, None, at);
             }
-            CallOutcome::Refused { kind, message } => self.refused(&ended.call, *kind, message, at),
+            CallOutcome::Refused { kind, message } => {
+                self.calls.refused += 1;
+                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
+            }
         }
-    }
-
-    fn refused(&mut self, call: &CloudCall, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) {
-        self.calls.refused += 1;
-        let api = call.aws_name();
-        let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
-        self.refusals = if again { self.refusals + 1 } else { 1 };
-        self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind, message: message.clone(), at });
+        let again = match outcome {
+            CallOutcome::Accepted(_) => false,
+            // What something else still hangs on, an instance that is on its way out, is asked to go again.
+            CallOutcome::Refused { kind, .. } => {
+                *kind == CloudErrorKind::Conflict && self.refused.last().is_some_and(|refused| refused.tries < REMOVALS)
+            }
+            // What is still listed after that may never have heard of it.
+            CallOutcome::Unknown { .. } => self.calls.unknown <= u64::from(REMOVALS),
+        };
+        if !again {
+            self.note_removal(&ended.call);
+        }
     }
 
     /// What a call may have done. Without an answer nobody knows whether it did.
@@ -371,11 +402,19 @@ impl BakeProgress {
                     self.image = Some(image);
                 }
             }
-            BuildCall::TagResource { tags, .. } => {
-                if reply.is_some() {
-                    self.tagged.extend(tags.iter().cloned());
+            BuildCall::TagResource { id, tags } => {
+                let own = self.image.as_ref().is_some_and(|image| image.as_str() == id) || self.memory_of(&InstanceId::new(id)).is_some();
+                match (reply, own) {
+                    (Some(_), true) => self.tagged.extend(tags.iter().cloned()),
+                    (Some(_), false) => drop(self.packer.tagged.insert(id.clone())),
+                    (None, _) => {}
                 }
             }
+            BuildCall::ShareImage { .. } => self.shared_at = Some(at),
+            BuildCall::CopyImage(copy) => drop(self.copied_at.insert(copy.to.clone(), at)),
+            BuildCall::RunPacker { .. } => self.packer.asked_at = Some(at),
+            BuildCall::EndPacker { at_once: false } => self.packer.stopped_at = Some(at),
+            BuildCall::EndPacker { at_once: true } => self.packer.killed_at = Some(at),
             BuildCall::DeleteVolume { .. } | BuildCall::DeleteKeyPair { .. } | BuildCall::DeleteSecurityGroup { .. } => {}
         }
     }

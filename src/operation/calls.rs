@@ -61,7 +61,7 @@ fn calls_of(plan: &Plan, step: StepKind) -> Vec<Named> {
         StepKind::Settle | StepKind::GiveBack if plan.refresh.is_some() => vec![named(&untag(plan))],
         StepKind::Shift => taken_over(plan),
         StepKind::Settle => vec![raise(plan, &plan.to, plan.need), named(&tag(plan, CLAIM_KEY))],
-        StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
+        StepKind::Migrate | StepKind::Gates | StepKind::Approve | StepKind::Window => Vec::new(),
         StepKind::Park => vec![named(&park(&plan.from, plan.idle_size))],
         StepKind::GiveBack => given_back(plan),
     }

@@ -67,6 +67,7 @@ fn retire_plan(deploy: &Plan, progress: &Progress) -> Plan {
     plan.supersedes = None;
     plan.differences = Vec::new();
     plan.checks = Vec::new();
+    plan.schema = None;
     for side in [&mut plan.from, &mut plan.to] {
         side.attached = progress.may_read_attached(&side.group).last().copied().unwrap_or(side.attached);
     }

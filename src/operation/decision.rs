@@ -2,6 +2,7 @@
 
 use super::event::EventBody;
 use super::gate::GateRun;
+use super::schema::HookRun;
 use crate::domain::call::CloudCall;
 use crate::domain::time::Millis;
 
@@ -27,4 +28,6 @@ pub struct Decision {
     pub waiting_for: String,
     /// The gate that is to be run while it waits.
     pub gate: Option<GateRun>,
+    /// The program of the fleet's owner that is to be run while it waits: about its database.
+    pub hook: Option<HookRun>,
 }

@@ -6,10 +6,14 @@ use super::bake::{BakeEvent, BakePlan};
 use super::command::{CommandKind, Who};
 use super::gate::GateOutcome;
 use super::plan::Plan;
+use super::schema::MigrationOutcome;
 use crate::domain::call::{CallReply, CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{InstanceId, OperationId};
+pub use crate::domain::judgement::VerdictWord;
+use crate::domain::judgement::{Evidence, Judgement};
 use crate::domain::refresh::InstanceRefresh;
+use crate::domain::schema::LiveSchema;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::Counts;
@@ -102,18 +106,6 @@ pub enum CallOutcome {
     },
 }
 
-/// What a soak's counts say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictWord {
-    /// No difference that counts.
-    Pass,
-    /// The candidate is worse: sticky for its step.
-    Fail,
-    /// Too little data to say.
-    Inconclusive,
-}
-
 /// A verdict over counts, with what it was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -125,9 +117,24 @@ pub struct Verdict {
     pub candidate: Counts,
     /// Stable's requests and errors since the soak began.
     pub stable: Counts,
+    /// What every metric came to; none in records of before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Box<Judgement>>,
+    /// Which look of the step acts on it, from 1; none where it only says how things stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<u32>,
+    /// Digest of the evidence it was made from, where that is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 impl Verdict {
+    /// A verdict over counts alone that only says how things stand.
+    #[must_use]
+    pub const fn of_counts(word: VerdictWord, p: Option<f64>, candidate: Counts, stable: Counts) -> Self {
+        Self { word, p, candidate, stable, judgement: None, look: None, digest: None }
+    }
+
     /// The probability with as many digits as it needs, never rounded to nothing; `?` without data.
     #[must_use]
     pub fn p_words(&self) -> String {
@@ -226,6 +233,9 @@ pub enum EventBody {
         step: usize,
         /// What came out.
         verdict: Verdict,
+        /// What it was made from, where it was acted on: anybody can judge it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
     },
     /// A gate was started.
     GateStarted {
@@ -238,6 +248,18 @@ pub enum EventBody {
         gate: usize,
         /// How.
         outcome: GateOutcome,
+    },
+    /// The program that knows was asked for the live schema.
+    SchemaRead {
+        /// What it said.
+        live: LiveSchema,
+    },
+    /// The migration is about to be started: durable before it is.
+    MigrationStarted,
+    /// The migration ended.
+    MigrationEnded {
+        /// How.
+        outcome: MigrationOutcome,
     },
     /// Servers of the candidate seen for the first time in this step: what bounds a crash loop.
     Launched {
@@ -330,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_probability_is_never_rounded_to_nothing() {
-        let shown = |p| Verdict { word: VerdictWord::Pass, p, candidate: Counts::default(), stable: Counts::default() }.p_words();
+        let shown = |p| Verdict::of_counts(VerdictWord::Pass, p, Counts::default(), Counts::default()).p_words();
         assert_eq!([Some(0.412), Some(0.000_012), Some(0.000_000_000_1), None].map(shown), ["0.412", "0.000012", "<0.000001", "?"]);
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::gate::Gate;
+use super::schema::SchemaPlan;
 use super::status::WayBackLevel;
+use crate::domain::analysis::Analysis;
 use crate::domain::fleet::{Route, Scope, Slot, Strategy, WeightStep};
 use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlanId, TargetGroupArn, TemplateId};
 use crate::domain::refresh::RefreshPreferences;
@@ -121,6 +123,8 @@ pub enum StepKind {
     Refresh,
     /// AWS's engine watches what it replaced.
     Bake,
+    /// The fleet's own program migrates its database, before the release gets its first server.
+    Migrate,
     /// One candidate server at weight 0, healthy three times.
     OneBox,
     /// The candidate at full size, weight 0.
@@ -309,11 +313,17 @@ pub struct Plan {
     /// What looks at the candidate before it gets traffic.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// What is known of the schema of the fleet's database; none where neither fleet nor images say anything of one.
+    #[serde(default)]
+    pub schema: Option<SchemaPlan>,
     /// Groups whose scheduled actions stand still from the beginning until everything is given back. What was suspended before is not among them.
     #[serde(default)]
     pub suspends: Vec<GroupName>,
-    /// Somebody counts requests and errors, so that soaks are judged; otherwise they are only timed.
+    /// Soaks are judged; otherwise they are only timed.
     pub judged: bool,
+    /// What they are judged by.
+    #[serde(default)]
+    pub analysis: Analysis,
     /// The live group's requests and errors just before the plan, as the baseline of a step in which the old group no longer serves.
     pub baseline: Option<Counts>,
     /// How AWS's own engine replaces servers, where it is that which does.
@@ -358,7 +368,7 @@ impl Plan {
     pub fn sealed(mut self) -> Self {
         let weights: Vec<_> = self.actions.forwards().map(|(arn, weight)| format!("{}={weight}", arn.as_str())).collect();
         let identity = format!(
-            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}{}",
+            "{:?}|{}|{:?}|{}:{:?}:{}:{}|{}:{:?}:{}:{}|{}|{:?}|{}|{}{}{}",
             self.kind,
             self.fleet.as_str(),
             self.scope,
@@ -375,6 +385,7 @@ impl Plan {
             self.strategy.word(),
             self.build,
             self.refresh.as_ref().map_or_else(String::new, |refresh| format!("|{}", refresh.words())),
+            self.schema.as_ref().map_or_else(String::new, |schema| format!("|{:?}|{:?}", schema.migration, schema.one_way)),
         );
         self.id = PlanId::new(hex_digest(identity.as_bytes(), 4));
         self

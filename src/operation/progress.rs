@@ -9,9 +9,11 @@ use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::gate::GateOutcome;
 use super::plan::Plan;
+use super::schema::{MigrationEnd, MigrationOutcome, MigrationStatus, SchemaReading};
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
+use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -34,8 +36,27 @@ pub struct StepStatus {
     pub outcome: Option<StepOutcome>,
     /// In words.
     pub note: String,
-    /// The last verdict over its counts.
+    /// The last verdict.
     pub verdict: Option<Verdict>,
+    /// The looks that were acted on, oldest first.
+    #[serde(default)]
+    pub looks: Vec<LookTaken>,
+    /// What the last of them was made from.
+    #[serde(default)]
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// A look at a step's metrics that was acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookTaken {
+    /// When.
+    pub at: WorldTime,
+    /// Its number, from 1.
+    pub look: u32,
+    /// What it said.
+    pub word: VerdictWord,
+    /// Its score; none without one.
+    pub score: Option<u32>,
 }
 
 /// A call whose outcome is not recorded yet.
@@ -49,17 +70,27 @@ pub struct CallInFlight {
     pub since: WorldTime,
 }
 
-/// A call the cloud refused.
+/// A kind of call the cloud refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCall {
     /// The call.
     pub api: String,
+    /// So often in a row.
+    pub tries: u32,
     /// What kind of failure.
     pub kind: CloudErrorKind,
     /// The cloud's words.
     pub message: Untrusted,
     /// When.
     pub at: WorldTime,
+}
+
+/// The same with one more refusal, which is the last of the list.
+#[must_use]
+pub fn refused_again(known: &[RefusedCall], api: &str, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) -> Vec<RefusedCall> {
+    let before = known.iter().find(|refused| refused.api == api).map_or(0, |refused| refused.tries);
+    let last = RefusedCall { api: api.to_owned(), tries: before.saturating_add(1), kind, message: message.clone(), at };
+    known.iter().filter(|refused| refused.api != api).cloned().chain([last]).collect()
 }
 
 /// The instance refresh an operation asked for last, as far as its calls and looks tell.
@@ -122,6 +153,9 @@ pub struct Progress {
     pub taken_over: bool,
     /// The counters when the soak began.
     pub soak_counts: Option<BySlot<Option<Counts>>>,
+    /// When the soak began.
+    #[serde(default)]
+    pub soak_began_at: Option<WorldTime>,
     /// Groups this operation asked to be parked.
     #[serde(default)]
     pub parked: BTreeSet<GroupName>,
@@ -130,6 +164,12 @@ pub struct Progress {
     /// Gates that ended in this step, by their numbers.
     #[serde(default)]
     pub gates: BTreeMap<usize, GateOutcome>,
+    /// What the program that knows said of the live schema last.
+    #[serde(default)]
+    pub schema: Option<SchemaReading>,
+    /// The migration, once it was begun.
+    #[serde(default)]
+    pub migration: Option<MigrationStatus>,
     /// Since when the cloud says that something of the plan is not there.
     #[serde(default)]
     pub missing_since: Option<WorldTime>,
@@ -165,10 +205,12 @@ pub struct Progress {
     pub stable: bool,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls of one kind refused in a row since the last one that was accepted.
-    pub refusals: u32,
-    /// The last refusal.
-    pub last_refusal: Option<RefusedCall>,
+    /// Each kind of call that was refused since the last one that was accepted; the last one refused comes last.
+    #[serde(default)]
+    pub refused: Vec<RefusedCall>,
+    /// The last call that may have happened, and when that was recorded.
+    #[serde(default)]
+    pub made: Option<(CloudCall, WorldTime)>,
     /// What the fleet's alarms say against going forward.
     #[serde(default)]
     pub alarms_against: Option<String>,
@@ -198,10 +240,13 @@ impl Progress {
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
+            soak_began_at: None,
             parked: BTreeSet::new(),
             lower_evidence_at: None,
             missing_since: None,
             gates: BTreeMap::new(),
+            schema: None,
+            migration: None,
             launched: BTreeSet::new(),
             in_flight: None,
             expected_routes: vec![plan.actions.clone()],
@@ -216,8 +261,8 @@ impl Progress {
             traffic_on_target_at: None,
             stable: false,
             calls: CallTally::default(),
-            refusals: 0,
-            last_refusal: None,
+            refused: Vec::new(),
+            made: None,
             alarms_against: None,
             paused_from: None,
             obeyed: None,
@@ -240,7 +285,10 @@ impl Progress {
     pub fn apply(&mut self, event: &Event) {
         match &event.body {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
-            EventBody::DriverStarted { .. } => self.taken_over = true,
+            EventBody::DriverStarted { .. } => {
+                self.taken_over = true;
+                self.lose_migration();
+            }
             EventBody::Planned { .. }
             | EventBody::BakePlanned { .. }
             | EventBody::Bake { .. }
@@ -250,6 +298,9 @@ impl Progress {
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
                 self.calls.intended += 1;
+                if let Some(reading) = &mut self.schema {
+                    reading.used = true;
+                }
                 self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
             }
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
@@ -260,16 +311,16 @@ impl Progress {
             }
             EventBody::SoakBegan { counts } => {
                 self.soak_counts = Some(counts.clone());
+                self.soak_began_at = Some(event.at);
                 self.observed = Millis::ZERO;
                 self.observe_from(event.at);
             }
-            EventBody::Judged { step, verdict } => {
-                if let Some(status) = self.steps.get_mut(*step) {
-                    status.verdict = Some(verdict.clone());
-                }
-            }
+            EventBody::Judged { step, verdict, evidence } => self.judge(*step, verdict, evidence.as_deref(), event.at),
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
+            EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
+            EventBody::MigrationStarted => self.migration = Some(MigrationStatus { started_at: event.at, outcome: None, lost: false }),
+            EventBody::MigrationEnded { outcome } => self.end_migration(outcome),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
@@ -299,6 +350,18 @@ impl Progress {
         self.steps.get(self.current)?.verdict.as_ref().filter(|verdict| verdict.word == VerdictWord::Fail)
     }
 
+    fn judge(&mut self, step: usize, verdict: &Verdict, evidence: Option<&Evidence>, at: WorldTime) {
+        let Some(status) = self.steps.get_mut(step) else { return };
+        status.verdict = Some(verdict.clone());
+        if let Some(look) = verdict.look {
+            let score = verdict.judgement.as_ref().and_then(|judgement| judgement.score);
+            status.looks.push(LookTaken { at, look, word: verdict.word, score });
+        }
+        if let Some(evidence) = evidence {
+            status.evidence = Some(Box::new(evidence.clone()));
+        }
+    }
+
     fn start_step(&mut self, step: usize, at: WorldTime) {
         self.current = step;
         if let Some(status) = self.steps.get_mut(step) {
@@ -315,11 +378,36 @@ impl Progress {
         self.streak = 0;
         self.last_observed_at = None;
         self.soak_counts = None;
+        self.soak_began_at = None;
         self.lower_evidence_at = None;
         self.gates.clear();
         self.launched.clear();
         self.claims = 0;
         self.promoted = false;
+        self.doubt_schema();
+    }
+
+    /// The driver that began it is gone: what was known of the schema before says nothing any more.
+    fn lose_migration(&mut self) {
+        if let Some(migration) = self.migration.as_mut().filter(|migration| migration.is_open()) {
+            migration.lost = true;
+            self.doubt_schema();
+        }
+    }
+
+    fn end_migration(&mut self, outcome: &MigrationOutcome) {
+        match self.migration.as_mut().filter(|_| outcome.end != MigrationEnd::NotStarted) {
+            Some(migration) => migration.outcome = Some(outcome.clone()),
+            None => self.migration = None,
+        }
+        self.doubt_schema();
+    }
+
+    /// The live schema is asked for again before anything depends on it.
+    const fn doubt_schema(&mut self) {
+        if let Some(reading) = &mut self.schema {
+            reading.fresh = false;
+        }
     }
 
     /// From the first reading on, observed time counts towards the second; nothing does after one that says otherwise.
@@ -352,6 +440,9 @@ impl Progress {
 
     fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
         let Some(ended) = self.in_flight.take() else { return };
+        if !matches!(outcome, CallOutcome::Refused { .. }) {
+            self.made = Some((ended.call.clone(), at));
+        }
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
@@ -373,11 +464,9 @@ impl Progress {
             }
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
-                let api = ended.call.aws_name();
-                let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
-                self.refusals = if again { self.refusals + 1 } else { 1 };
-                self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind: *kind, message: message.clone(), at });
-                if *kind != CloudErrorKind::Network || self.refusals >= UNSENT_HINTS {
+                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
+                let tries = self.refused.last().map_or(0, |refused| refused.tries);
+                if *kind != CloudErrorKind::Network || tries >= UNSENT_HINTS {
                     self.give_up_hint(&ended.call);
                 }
             }
@@ -388,14 +477,10 @@ impl Progress {
         }
     }
 
-    /// A claim that is renewed while something else is refused says nothing of that.
+    /// A hint for people that is accepted while something else is refused says nothing of that, nor the other way round.
     fn forget_refusals(&mut self, accepted: &CloudCall) {
-        let hint = matches!(accepted, CloudCall::Tag { .. });
-        let refused = self.last_refusal.as_ref().is_some_and(|last| last.api != accepted.aws_name());
-        if !(hint && refused) {
-            self.refusals = 0;
-            self.last_refusal = None;
-        }
+        let hint = is_hint(accepted.aws_name());
+        self.refused.retain(|refused| refused.api != accepted.aws_name() && (hint || is_hint(&refused.api)));
     }
 
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
@@ -452,13 +537,19 @@ impl Progress {
             self.step_started_at = Some(at);
             self.last_observed_at = None;
             self.streak = 0;
-            self.refusals = 0;
+            self.refused.retain(|refused| is_hint(&refused.api));
+            self.doubt_schema();
         }
         self.state = to;
         reason.clone_into(&mut self.reason);
         self.deadline = deadline;
         self.since = at;
     }
+}
+
+/// Calls that write tags: claims and what mirrors a release.
+fn is_hint(api: &str) -> bool {
+    matches!(api, "CreateOrUpdateTags" | "DeleteTags")
 }
 
 fn is_claim(call: &CloudCall) -> bool {

@@ -57,6 +57,9 @@ pub struct WayBack {
     pub expected: Option<Millis>,
     /// What stands in its way, in words.
     pub blockers: Vec<String>,
+    /// Newer releases that nobody can go back to, with the reason.
+    #[serde(default)]
+    pub passed_over: Vec<String>,
     /// When the load balancer last called the standby of an R0 healthy, with its census right; none where it was not asked.
     pub proved_at: Option<WorldTime>,
     /// That was too long ago, or never: the level is what Auto Scaling alone tells.

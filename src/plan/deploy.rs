@@ -6,6 +6,7 @@ use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::image::find_image;
 use super::rolling;
+use super::schema;
 use crate::domain::fleet::{Groups, Route, Slot, Strategy, WeightStep};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
@@ -68,6 +69,7 @@ fn made(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -> Result<Pl
     equal_policies(facts)?;
     let mut plan = draft(facts, OperationKind::Deploy, from, candidate(other, image));
     plan.strategy = strategy;
+    schema::of_deploy(facts, &mut plan, image)?;
     fill(facts, &mut plan, live)?;
     guards::suspend_scheduled(facts, &mut plan);
     let drift = drift::in_facts(facts);
@@ -293,6 +295,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
         steps.push(step(StepKind::Detach, format!("detach {}", other.name), None));
     }
     steps.push(step(StepKind::Template, format!("template with {}", plan.to.label()), None));
+    steps.extend(schema::step(plan));
     match plan.strategy {
         Strategy::BlueGreen => {
             steps.push(step(StepKind::FullSize, format!("launch {} {}", plan.need, apart(&facts.spec.route)), Some(facts.history.expected_grow())));
@@ -360,9 +363,9 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     });
     let healthy = facts.seen.healthy(plan.from.slot).unwrap_or(0);
     checks.push(Check::new(CheckLevel::Ok, format!("{} has {healthy} healthy, census right", plan.from.group)));
-    let judged = if plan.judged { Check::new(CheckLevel::Ok, "each soak is judged by its error counts") } else { timed_only(plan) };
-    checks.push(judged);
+    checks.extend(super::analysis::checks(facts, plan));
     checks.push(Check::new(CheckLevel::Ok, "scaling policies are equal on both slots"));
+    checks.extend(schema::checks(facts, plan));
     checks.extend(guards::scheduled_check(facts));
     checks.push(guards::alarm_check(facts));
     checks.push(guards::credentials_check(facts, plan));
@@ -371,15 +374,6 @@ fn checks(facts: &Facts<'_>, plan: &Plan, image: &Image) -> Vec<Check> {
     checks.extend(route_warnings(facts, plan));
     checks.extend(hurried(facts));
     checks
-}
-
-fn timed_only(plan: &Plan) -> Check {
-    let promote = if plan.strategy == Strategy::Canary { "; the step before 100% waits for promote" } else { "" };
-    let why = match plan.scope.route {
-        Route::Attached { .. } => "requests and errors are counted for both releases together",
-        Route::Weighted { .. } | Route::None => "nobody counts requests and errors here",
-    };
-    Check::new(CheckLevel::Warning, format!("{why}: soaks are timed only{promote}"))
 }
 
 /// What a share is where there are no weights, and what it cannot be.
@@ -441,6 +435,9 @@ fn route_warnings(facts: &Facts<'_>, plan: &Plan) -> Vec<Check> {
 }
 
 fn friction(facts: &Facts<'_>, plan: &Plan, drift: &[Drift]) -> Friction {
+    if let Some(friction) = schema::friction(facts, plan) {
+        return friction;
+    }
     if facts.waiting_retire().is_some() || facts.damage.retire().is_some() {
         return Friction::Typed { because: format!("it ends the fast way back to {}", held_release(facts, plan)) };
     }

@@ -13,6 +13,7 @@ use crate::domain::image::Image;
 use crate::domain::mix::mix;
 use crate::domain::observation::{FleetObservation, RouteReading};
 use crate::domain::reading::Listing;
+use crate::domain::schema::LiveSchema;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -41,6 +42,8 @@ pub struct FleetRecord {
     pub damage: FleetDamage,
     /// The freezes that hold for it.
     pub freezes: Vec<Freeze>,
+    /// The schema of its database, as it was last told.
+    pub schema: LiveSchema,
     /// What its standby's load balancer said last.
     pub proof: Option<StandbyProof>,
     /// The last rehearsal of its way back.
@@ -151,6 +154,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             route,
             images: round.images.map_or(&[], Listing::items),
             images_complete: round.images.is_some_and(|images| images.missing().is_none()),
+            schema: &record.schema,
             ledger: &record.ledger,
             live,
             damage: &record.damage,

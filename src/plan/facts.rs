@@ -8,6 +8,7 @@ use crate::domain::ids::{ImageId, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::observation::{FleetObservation, GroupPolicies, TargetGroupFacts, TemplateData};
 use crate::domain::release::Release;
+use crate::domain::schema::LiveSchema;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -87,6 +88,8 @@ pub struct Facts<'a> {
     pub history: FleetHistory,
     /// The freezes that hold for it.
     pub freezes: &'a [Freeze],
+    /// The schema of its database, as the program that knows said just now.
+    pub live_schema: LiveSchema,
     /// World time.
     pub now: WorldTime,
 }
@@ -329,6 +332,7 @@ pub(super) fn hurried(facts: &Facts<'_>) -> Option<Check> {
 
 /// A plan with everything two kinds of plans have in common.
 pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side) -> Plan {
+    let analysis = super::analysis::of(facts);
     Plan {
         id: crate::domain::ids::PlanId::default(),
         build: facts.setting.build.clone(),
@@ -349,8 +353,9 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         window: facts.spec.window.scaled(facts.setting.time_scale),
         suspends: facts.suspended_by_us(),
         gates: Vec::new(),
-        // A shared target group counts both releases together, and without one nobody counts.
-        judged: facts.setting.judged && facts.spec.scope().is_weighted(),
+        schema: None,
+        judged: analysis.is_some(),
+        analysis: analysis.unwrap_or_default(),
         baseline: None,
         refresh: None,
         friction: crate::operation::plan::Friction::Confirm,

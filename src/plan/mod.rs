@@ -1,5 +1,6 @@
 //! Intent and facts in, a frozen plan or a refusal out; and what a fleet looks like from the same facts.
 
+mod analysis;
 pub mod bake;
 pub mod deploy;
 mod drift;
@@ -16,6 +17,7 @@ pub mod rehearsal;
 mod relaunch;
 pub mod rollback;
 pub mod rolling;
+mod schema;
 mod target;
 pub mod way_back;
 

@@ -5,8 +5,9 @@ use super::guards;
 use super::relaunch;
 use super::rollback::{Target, friction, images, launchable, meant, not_running_already};
 use super::rolling::{goes_on, hurried_preferences};
+use super::schema;
 use super::target::{Choice, Images, choose};
-use super::way_back::{Ground, none, passed_over};
+use super::way_back::{Ground, none, passed_over, untold};
 use crate::domain::fleet::Slot;
 use crate::domain::group::{Lifecycle, PinnedVersion, ServerGroup};
 use crate::domain::ids::TemplateId;
@@ -39,6 +40,7 @@ pub(super) fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal>
     plan.steps = steps(facts, &plan, level);
     // A deploy that has not made its version yet leaves what it goes back to.
     plan.leaves_bad = (&plan.from.template, plan.from.template_version) != (&target.release.template, Some(target.release.template_version));
+    schema::of_rollback(facts, &mut plan)?;
     plan.supersedes = facts.superseded();
     plan.checks = checks(facts, &plan, &target);
     plan.friction = match others_refresh(facts) {
@@ -71,7 +73,7 @@ fn choose_from(ledger: &[LedgerEntry], group: &ServerGroup, holder: Option<&Oper
     let bad = bad_version(group, holder);
     let is_bad =
         |release: &Release| bad.as_ref().is_some_and(|(template, version)| release.template == *template && release.template_version == *version);
-    choose(ledger, is_bad, |release| images.forbidden(release).or_else(|| images.gone(release)))
+    choose(ledger, is_bad, |release| images.forbidden(release).or_else(|| images.excluded(release)).or_else(|| images.gone(release)))
 }
 
 /// What is gone back from: the candidate of an unfinished deploy, servers that run something else than the group launches, else what it launches.
@@ -156,6 +158,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     if plan.level == Some(WayBackLevel::R2) {
         checks.push(relaunch::data(facts, plan, &target.release));
     }
+    checks.extend(schema::checks(facts, plan));
     checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks
@@ -164,9 +167,13 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
 /// Where a rollback would go, from what a listing tells.
 pub(super) fn way_back(ground: &Ground<'_>) -> WayBack {
     let Some(group) = ground.groups.first() else { return none("its group cannot be read") };
-    let images = Images { listed: ground.images, complete: ground.images_complete };
+    let images = Images { listed: ground.images, complete: ground.images_complete, schema: ground.schema };
     let choice = choose_from(ground.ledger, group, ground.holder, images);
+    let newer = choice.passed_over.iter().map(|(_, why)| why.clone()).collect();
     let Some(release) = choice.target.map(|known| known.release) else { return passed_over(choice.passed_over) };
+    if let Some(untold) = untold(&images, &release) {
+        return untold;
+    }
     let saved = group.template.as_ref().is_some_and(|pin| pin.id == release.template && pin.number() == Some(release.template_version));
     let goes_forward = |view: &&OperationView| view.progress.refresh.seen.as_ref().is_some_and(|refresh| refresh.status.goes_forward());
     let under_way = ground.holder.filter(goes_forward).is_some();
@@ -175,5 +182,5 @@ pub(super) fn way_back(ground: &Ground<'_>) -> WayBack {
         false => (WayBackLevel::R2, ground.history.expected_refresh()),
     };
     let blockers = goes_on(group).err().map(|refusal| refusal.reason).into_iter().chain(group.unsupported.iter().cloned()).collect();
-    WayBack { level: Some(level), target: Some(release), proved: true, expected: Some(expected), blockers, ..WayBack::default() }
+    WayBack { level: Some(level), target: Some(release), proved: true, expected: Some(expected), blockers, passed_over: newer, ..WayBack::default() }
 }

@@ -4,6 +4,7 @@ use super::facts::{Facts, draft, hurried};
 use super::guards;
 use super::one_group;
 use super::relaunch;
+use super::schema;
 use super::target::{Images, choose, launches, stable_slot};
 use crate::domain::fleet::{Groups, Route, Slot};
 use crate::domain::ids::ImageId;
@@ -83,6 +84,7 @@ pub fn plan(facts: &Facts<'_>, to: Option<&str>) -> Result<Plan, Refusal> {
         plan.steps = relaunch::steps(facts, &plan);
     }
     plan.steps.extend(steps(facts, &plan, warm));
+    schema::of_rollback(facts, &mut plan)?;
     plan.supersedes = facts.superseded();
     plan.leaves_bad = leaves_bad(facts, &plan);
     plan.checks = checks(facts, &plan, &target);
@@ -170,7 +172,9 @@ fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>)
     };
     let images = images(facts);
     let warm = |release: &Release| is_pinned(facts, release, slot) && facts.seen.healthy(slot).is_some_and(|healthy| healthy > 0);
-    let hindrance = |release: &Release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release)));
+    let hindrance = |release: &Release| {
+        images.forbidden(release).or_else(|| images.excluded(release)).or_else(|| images.gone(release).filter(|_| !warm(release)))
+    };
     let choice = choose(facts.ledger, is_bad, hindrance);
     if let Some(known) = choice.target {
         let passed_over = choice.passed_over;
@@ -184,8 +188,8 @@ fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>)
     (release.map(|release| Target { release, slot, last_good: true, unproved: true, passed_over: Vec::new() }), Vec::new())
 }
 
-pub(super) const fn images<'a>(facts: &Facts<'a>) -> Images<'a> {
-    Images { listed: facts.images, complete: facts.images_missing.is_none() }
+pub(super) const fn images<'a>(facts: &'a Facts<'_>) -> Images<'a> {
+    Images { listed: facts.images, complete: facts.images_missing.is_none(), schema: &facts.live_schema }
 }
 
 /// What the group that is left launches, as a release.
@@ -367,6 +371,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
         checks.push(Check::new(CheckLevel::Warning, format!("sticky clients stay with the bad release for up to {sticky}")));
     }
     checks.push(Check::new(CheckLevel::Ok, "skips canary steps, soaks and analysis"));
+    checks.extend(schema::checks(facts, plan));
     checks.extend(guards::skipped_freezes(facts));
     checks.extend(hurried(facts));
     checks

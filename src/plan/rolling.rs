@@ -2,6 +2,7 @@
 
 use super::deploy::{candidate, equal_policies, marked_before, may_go_forward, one_release_serves, take_over_friction, taken_over, wanted_image};
 use super::facts::{Facts, draft, hurried};
+use super::schema;
 use crate::domain::fleet::{Groups, Slot, Strategy};
 use crate::domain::group::{PinnedVersion, ServerGroup};
 use crate::domain::ids::ImageId;
@@ -42,14 +43,23 @@ pub(super) fn plan(facts: &Facts<'_>, image: &str, strategy: Option<Strategy>) -
     let mut plan = draft(facts, OperationKind::Deploy, from, to);
     plan.strategy = Strategy::Rolling;
     plan.from.digest = facts.live_template.as_ref().map(|data| data.digest.clone()).or_else(|| plan.from.digest.clone());
-    fill(facts, &mut plan, RefreshPreferences { auto_rollback: true, ..RefreshPreferences::careful() })?;
+    schema::of_deploy(facts, &mut plan, image)?;
+    before_the_first_server(&plan, adopted.as_ref())?;
+    // AWS's engine does not go back by itself to what cannot run any more.
+    let auto_rollback = plan.schema.as_ref().is_none_or(|schema| schema.one_way.is_none());
+    fill(facts, &mut plan, RefreshPreferences { auto_rollback, ..RefreshPreferences::careful() })?;
     plan.steps = steps(facts, &plan);
     plan.checks = vec![Check::new(CheckLevel::Ok, format!("{} is available and not blocked", plan.to.label()))];
     plan.checks.extend(adopted.map(|(id, _)| Check::new(CheckLevel::Warning, format!("adopts the instance refresh {id}, which runs already"))));
     plan.checks.extend(marked_before(facts, image));
+    plan.checks.extend(schema::checks(facts, &plan));
     plan.checks.extend(checks(facts, &plan));
     plan.checks.extend(taken_over(facts));
-    plan.friction = take_over_friction(facts).unwrap_or(if plan.production { Friction::Reason } else { Friction::Confirm });
+    plan.friction = schema::friction(facts, &plan).or_else(|| take_over_friction(facts)).unwrap_or(if plan.production {
+        Friction::Reason
+    } else {
+        Friction::Confirm
+    });
     Ok(plan.sealed())
 }
 
@@ -134,6 +144,18 @@ fn not_pointless(facts: &Facts<'_>, from: &Side, image: &Image) -> Result<(), Re
         return Err(Refusal::new(reason, format!("go back to it: `qd rollback {name}`")));
     }
     Ok(())
+}
+
+/// A refresh that runs already has launched servers: it is too late for what comes before the first one.
+fn before_the_first_server(plan: &Plan, adopted: Option<&Adopted>) -> Result<(), Refusal> {
+    let migrates = plan.schema.as_ref().is_some_and(|schema| schema.migration.is_some());
+    match adopted.filter(|_| migrates) {
+        Some((id, _)) => Err(Refusal::new(
+            format!("the instance refresh {id} launches {} already, and its migration has to come first", plan.to.label()),
+            format!("wait until {id} ends, or cancel it"),
+        )),
+        None => Ok(()),
+    }
 }
 
 type Adopted = (crate::domain::ids::RefreshId, u64);
@@ -233,6 +255,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if plan.kind == OperationKind::Deploy {
         steps.push(step(StepKind::Version, format!("template version with {}", plan.to.label()), Some(facts.history.expected_template())));
+        steps.extend(schema::step(plan));
     }
     steps.push(step(StepKind::Refresh, format!("AWS replaces {servers} servers"), Some(facts.history.expected_refresh())));
     steps.push(step(StepKind::Bake, "AWS bakes".to_owned(), bake));

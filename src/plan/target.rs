@@ -5,6 +5,7 @@ use crate::domain::group::ServerGroup;
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
+use crate::domain::schema::LiveSchema;
 use crate::operation::ledger::{KnownRelease, LedgerEntry, known_releases};
 
 /// The images as they were listed.
@@ -14,10 +15,12 @@ pub(super) struct Images<'a> {
     pub listed: &'a [Image],
     /// One that is not listed does not exist.
     pub complete: bool,
+    /// The schema that is live.
+    pub schema: &'a LiveSchema,
 }
 
 impl Images<'_> {
-    fn find(&self, id: &ImageId) -> Option<&Image> {
+    pub(super) fn find(&self, id: &ImageId) -> Option<&Image> {
         self.listed.iter().find(|image| image.id == *id)
     }
 
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn an_image_no_incomplete_listing_shows_is_not_gone() {
         let release = stable(1).release;
-        assert_eq!(Images { listed: &[], complete: false }.gone(&release), None);
-        assert!(Images { listed: &[], complete: true }.gone(&release).is_some());
+        assert_eq!(Images { listed: &[], complete: false, schema: &LiveSchema::Unasked }.gone(&release), None);
+        assert!(Images { listed: &[], complete: true, schema: &LiveSchema::Unasked }.gone(&release).is_some());
     }
 }

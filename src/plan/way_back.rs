@@ -7,6 +7,7 @@ use crate::domain::fleet::{FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::release::Release;
+use crate::domain::schema::{Fit, LiveSchema};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::RouteActions;
 use crate::operation::consequence::touched_nothing;
@@ -30,6 +31,8 @@ pub struct Ground<'a> {
     pub images: &'a [Image],
     /// An image that is not in `images` does not exist.
     pub images_complete: bool,
+    /// The schema of its database, as it was last told.
+    pub schema: &'a LiveSchema,
     /// The fleet's ledger.
     pub ledger: &'a [LedgerEntry],
     /// The slot that serves most, where that can be told.
@@ -63,9 +66,19 @@ pub fn way_back(ground: &Ground<'_>) -> WayBack {
 fn among_two(ground: &Ground<'_>) -> WayBack {
     let choice = chosen(ground);
     match choice.target {
-        Some(known) => of_two(ground, known.release),
+        Some(known) => untold(&images(ground), &known.release).unwrap_or_else(|| {
+            let newer = choice.passed_over.iter().map(|(_, why)| why.clone()).collect();
+            WayBack { passed_over: newer, ..of_two(ground, known.release) }
+        }),
         None => unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over)),
     }
+}
+
+/// Nobody can say whether the release runs on the live schema: then nobody can say whether there is a way back.
+pub(super) fn untold(images: &Images<'_>, release: &Release) -> Option<WayBack> {
+    let Fit::Unknown(why) = images.fit(release) else { return None };
+    let blockers = vec![format!("{}: {why}", release.label())];
+    Some(WayBack { unknown: true, target: Some(release.clone()), proved: true, blockers, ..WayBack::default() })
 }
 
 /// With nothing in the ledger, what the other slot happens to hold: nobody says that it was ever good.
@@ -117,7 +130,9 @@ fn chosen(ground: &Ground<'_>) -> Choice {
     let images = images(ground);
     let standby = going_away(ground).map(Slot::other).and_then(|slot| group(ground, slot));
     let warm = |release: &Release| standby.is_some_and(|group| launches(group, release) && group.serving() > 0);
-    choose(ground.ledger, is_live, |release| images.forbidden(release).or_else(|| images.gone(release).filter(|_| !warm(release))))
+    choose(ground.ledger, is_live, |release| {
+        images.forbidden(release).or_else(|| images.excluded(release)).or_else(|| images.gone(release).filter(|_| !warm(release)))
+    })
 }
 
 fn going_away(ground: &Ground<'_>) -> Option<Slot> {
@@ -212,7 +227,7 @@ fn warmth(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Warmth {
 }
 
 const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
-    Images { listed: ground.images, complete: ground.images_complete }
+    Images { listed: ground.images, complete: ground.images_complete, schema: ground.schema }
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.

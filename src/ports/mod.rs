@@ -4,5 +4,7 @@ pub mod bake;
 pub mod budget;
 pub mod cloud;
 pub mod desk;
+pub mod metrics;
 pub mod notify;
 pub mod packer;
+pub mod schema;

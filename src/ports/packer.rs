@@ -12,6 +12,8 @@ pub struct PackerOrder {
     pub directory: PathBuf,
     /// The template's variables.
     pub variables: BTreeMap<String, String>,
+    /// What is put into its environment besides this process's own.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// More of Packer's stream.
@@ -33,10 +35,13 @@ pub enum PackerEnd {
 }
 
 impl PackerEnd {
-    /// Whether it says that all was built.
+    /// Its status; none where it was killed.
     #[must_use]
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Exited(0))
+    pub const fn status(self) -> Option<i32> {
+        match self {
+            Self::Exited(status) => Some(status),
+            Self::Killed => None,
+        }
     }
 }
 

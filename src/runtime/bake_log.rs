@@ -52,6 +52,17 @@ impl BakeLog {
         Ok(unheard)
     }
 
+    /// The log of an engine that tells all of it each time: what the file lacks of it is added.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn mirror(&mut self, whole: &[u8]) -> std::io::Result<()> {
+        let there = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let new = usize::try_from(there).ok().and_then(|there| whole.get(there..)).unwrap_or_default();
+        self.unwritten = new.to_vec();
+        self.write()
+    }
+
     fn write(&mut self) -> std::io::Result<()> {
         if self.unwritten.is_empty() {
             return Ok(());
@@ -116,6 +127,18 @@ mod tests {
         assert_eq!(told.bytes, b"one\ntwo\nthree\n");
         let told = successor.keep(&gate, &console("boot\n"), 0).unwrap();
         assert_eq!((told.bytes.as_slice(), read_from(&path, told.offset).unwrap()), (b"boot\n".as_slice(), b"boot\n".to_vec()));
+    }
+
+    #[test]
+    fn what_an_engine_tells_whole_is_kept_once_and_a_console_goes_on_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = OperationId::new("op-1");
+        let mut log = BakeLog::open(dir.path(), &id);
+        log.mirror(b"one\n").unwrap();
+        BakeLog::open(dir.path(), &id).mirror(b"one\ntwo\n").unwrap();
+        log.keep(&InstanceId::new("i-2"), &console("boot\n"), 0).unwrap();
+        let text = String::from_utf8(std::fs::read(BakeLog::path(dir.path(), &id)).unwrap()).unwrap();
+        assert_eq!(text, "one\ntwo\n… console of i-2 …\nboot\n");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What only bakes ask of an office: their plans, their begin, the sweep, and which images are behind their base.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::bake_log::kept_log;
-use super::cloud::Urgency;
+use super::cloud::{Cloud, Urgency};
 use super::launch::start_driver;
 use super::office::Office;
+use super::packer_run::{PROGRAM, PackerSeat};
+use crate::adapters::packer::found;
 use crate::adapters::store::NewOperation;
 use crate::domain::bake::{BakeLook, BaseImage, Leftover};
 use crate::domain::ids::{ImageId, OperationId};
@@ -14,7 +17,9 @@ use crate::domain::reading::Listing;
 use crate::domain::recipe::{Base, Recipe};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeWish, Behind};
+use crate::operation::bake::{ALL_STEPS, BakeAnswer, BakePlan, BakeWish, Behind};
+use crate::operation::packer::PackerPlan;
+use crate::operation::plan::{Check, CheckLevel, Refusal};
 use crate::plan::bake::{BakeFacts, plan, sweep};
 use crate::ports::desk::DeskError;
 
@@ -24,11 +29,42 @@ impl Office {
         let bases = self.cloud.bake_reader().base_images(&wish.recipe.base).await?;
         let images = self.images(Urgency::Opened).await?;
         let (setting, place, history) = (self.setting(), self.bake_place().await?, self.bake_history(&wish.recipe.name)?);
-        Ok(plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?)
+        let mut answer = plan(wish, &BakeFacts { setting: &setting, place, bases: &bases, images: &images, history: &history, as_of })?;
+        if let BakeAnswer::Bake(plan) = &mut answer
+            && let Err(refusal) = self.runs_packer(plan)
+        {
+            plan.checks.push(Check::new(CheckLevel::Warning, refusal.reason));
+        }
+        Ok(answer)
+    }
+
+    /// Packer is needed where the work is begun, and something that it can talk to.
+    fn runs_packer(&self, plan: &BakePlan) -> Result<(), Refusal> {
+        if plan.packer.is_none() {
+            return Ok(());
+        }
+        if matches!(self.cloud, Cloud::Sim(_)) {
+            let why = "Packer talks to AWS itself, and the simulated cloud has nothing that it could talk to: here such a bake is only planned";
+            return Err(Refusal::new(why, "bake it on AWS; on the simulated cloud use a recipe with provisioners, which its builder plays"));
+        }
+        match found(Path::new(PROGRAM)) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::new("packer is not on this host", "install Packer where qd runs, in a directory of PATH")),
+        }
+    }
+
+    /// Packer's run of a bake of this store. It looks for credentials itself: in the environment, and by the profile that was named.
+    pub(super) fn packer_seat(&self, id: &OperationId, plan: &PackerPlan) -> PackerSeat {
+        let mut environment = BTreeMap::new();
+        if let Some(profile) = &self.settings.profile {
+            environment.insert("AWS_PROFILE".to_owned(), profile.clone());
+        }
+        PackerSeat::new(self.store.dir(), id, plan.clone(), environment)
     }
 
     pub(super) async fn begin_a_bake(&self, plan: &BakePlan, reason: Option<Untrusted>) -> Result<OperationId, DeskError> {
         self.may_write()?;
+        self.runs_packer(plan)?;
         let new = NewOperation { plan: plan.clone(), by: self.who().await, reason, at: self.now() };
         let id = self.store.create_other(&new)?;
         let child = start_driver(self, &id);
@@ -56,11 +92,8 @@ impl Office {
     }
 
     fn bake_history(&self, recipe: &str) -> Result<BTreeMap<&'static str, Millis>, DeskError> {
-        use BakeStepKind as Kind;
-        let kinds =
-            [Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify];
         let mut history = BTreeMap::new();
-        for kind in kinds {
+        for kind in ALL_STEPS {
             if let Some(usual) = self.store.usual(&format!("recipe {recipe}"), &format!("bake {}", kind.title()))? {
                 history.insert(kind.title(), usual);
             }

@@ -7,6 +7,7 @@ use crate::domain::fleet::FleetSpec;
 use crate::domain::time::WorldTime;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::ports::metrics::Metrics;
 
 /// A cloud and what only one of its kind can do.
 #[derive(Clone)]
@@ -68,6 +69,16 @@ impl Cloud {
     /// Reading what bakes need of it.
     #[must_use]
     pub fn bake_reader(&self) -> Arc<dyn BakeRead> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.clone()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => Arc::new(cloud.with_priority(crate::ports::budget::Priority::DriverRead)),
+        }
+    }
+
+    /// Reading series of its load balancers.
+    #[must_use]
+    pub fn metrics_reader(&self) -> Arc<dyn Metrics> {
         match self {
             Self::Sim(cloud) => Arc::new(cloud.clone()),
             #[cfg(feature = "aws")]

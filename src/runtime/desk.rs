@@ -79,6 +79,7 @@ impl Desk for Office {
             return self.estate_of(&seen);
         }
         let seen = self.look_around().await?;
+        self.ask_schemas(&seen.specs).await;
         let mut estate = self.estate_of(&seen)?;
         if self.prove_standbys(&seen, &estate).await {
             estate = self.estate_of(&seen)?;

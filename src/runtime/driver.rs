@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,8 +13,10 @@ use super::cloud::Cloud;
 use super::eyes::{Eyes, Watched};
 use super::notifier::Notifier;
 use super::office::Office;
+use super::packer_run::{PackerWriter, SharedSeat};
 use crate::adapters::gate::GateProcess;
 use crate::adapters::host;
+use crate::adapters::owner_program::{OwnerProgram, migration_log};
 use crate::adapters::store::{CommandAnswer, Store, StoreError};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind};
 use crate::domain::ids::OperationId;
@@ -34,6 +36,7 @@ use crate::operation::lease::{CALL_TIMEOUT, Lease};
 use crate::operation::notice::NoticeKind;
 use crate::operation::plan::{BUILD, Plan, Refusal};
 use crate::operation::record::{Appended, Operation, OperationView};
+use crate::operation::schema::{HookOutcome, HookRun};
 use crate::ports::cloud::CloudWrite;
 use crate::ports::desk::DeskError;
 
@@ -85,9 +88,14 @@ fn take<P: Watched>(
         return Err(StoreError::Damaged(format!("operation {id} is of another kind than a moment ago")).into());
     };
     let claimant = Claimant { operation: id.clone(), who: view.operation.by.short(), store: office.store.id().to_owned() };
+    let cloud_writer = office.cloud.writer(view.operation.plan.is_urgent());
+    let packer: Option<SharedSeat> = view.operation.plan.packer().map(|plan| Arc::new(Mutex::new(office.packer_seat(id, plan))));
     let hands = ProcessHands {
-        eyes: Eyes::new(&office.cloud, BakeLog::open(office.store.dir(), id)),
-        write: office.cloud.writer(view.operation.plan.is_urgent()),
+        eyes: Eyes::new(&office.cloud, BakeLog::open(office.store.dir(), id), packer.clone()),
+        write: match packer {
+            Some(seat) => Arc::new(PackerWriter { seat, cloud: cloud_writer }),
+            None => cloud_writer,
+        },
         cloud: office.cloud.clone(),
         store: office.store.clone(),
         operation: view.operation.clone(),
@@ -95,6 +103,7 @@ fn take<P: Watched>(
         store_version: 0,
         notifier: notifier.clone(),
         gate: None,
+        hook: None,
     };
     Ok(Driver::new(hands, view.operation, &view.events, claimant, lease))
 }
@@ -110,6 +119,7 @@ struct ProcessHands<P: Watched> {
     store_version: u64,
     notifier: Arc<Notifier>,
     gate: Option<GateProcess>,
+    hook: Option<OwnerProgram>,
 }
 
 #[async_trait]
@@ -193,6 +203,21 @@ impl<P: Watched> Hands for ProcessHands<P> {
     async fn gate_ended(&mut self) -> Option<GateOutcome> {
         let outcome = self.gate.as_ref()?.ended()?;
         self.gate = None;
+        Some(outcome)
+    }
+
+    async fn start_hook(&mut self, run: &HookRun, lease: &Lease) -> bool {
+        // A process that stood still must not begin what its successor may have begun.
+        if !lease.covers_a_call(host::boot_now()) {
+            return false;
+        }
+        self.hook = Some(OwnerProgram::start(run, &migration_log(self.store.dir(), &self.operation.id)));
+        true
+    }
+
+    async fn hook_ended(&mut self) -> Option<HookOutcome> {
+        let outcome = self.hook.as_ref()?.ended()?;
+        self.hook = None;
         Some(outcome)
     }
 

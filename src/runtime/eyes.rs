@@ -1,20 +1,23 @@
 //! What a driver sees with, for each kind of work.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
 use super::bake_log::BakeLog;
 use super::cloud::{Cloud, Urgency};
+use super::gauges::Gauges;
 use super::notifier::Notifier;
+use super::packer_run::SharedSeat;
 use crate::adapters::host;
-use crate::domain::bake::{BakeLook, BakeSight};
+use crate::domain::bake::BakeLook;
 use crate::domain::ids::ImageId;
 use crate::domain::observation::{Depth, FleetObservation};
 use crate::domain::reading::Reading;
 use crate::domain::time::{BootTime, Millis, WorldTime};
 use crate::operation::bake::{BakePlan, BakeProgress};
 use crate::operation::notice::{Notice, NoticeKind};
+use crate::operation::packer::{BakeSeen, PackerPlan};
 use crate::operation::plan::{OperationKind, Plan};
 use crate::operation::progress::Progress;
 use crate::operation::record::Operation;
@@ -31,14 +34,24 @@ pub(super) struct Eyes {
     /// For the look a fast rollback's write waits for: other drivers' reads must not use up what it needs.
     first_look: Arc<dyn CloudRead>,
     bakes: Arc<dyn BakeRead>,
+    gauges: Gauges,
     log: BakeLog,
+    packer: Option<SharedSeat>,
     /// When the image was last asked for, and whether it was said not to exist.
     image_asked: Option<(BootTime, bool)>,
 }
 
 impl Eyes {
-    pub(super) fn new(cloud: &Cloud, log: BakeLog) -> Self {
-        Self { read: cloud.reader(Urgency::Driver), first_look: cloud.reader(Urgency::FirstLook), bakes: cloud.bake_reader(), log, image_asked: None }
+    pub(super) fn new(cloud: &Cloud, log: BakeLog, packer: Option<SharedSeat>) -> Self {
+        Self {
+            read: cloud.reader(Urgency::Driver),
+            first_look: cloud.reader(Urgency::FirstLook),
+            bakes: cloud.bake_reader(),
+            gauges: Gauges::new(cloud.metrics_reader()),
+            log,
+            packer,
+            image_asked: None,
+        }
     }
 }
 
@@ -53,6 +66,11 @@ pub(super) trait Watched: Driven {
 
     /// Whether its writes are those of a way back, which come before all others.
     fn is_urgent(&self) -> bool;
+
+    /// What Packer does of it, if it does any of it.
+    fn packer(&self) -> Option<&PackerPlan> {
+        None
+    }
 }
 
 #[async_trait]
@@ -61,7 +79,8 @@ impl Watched for Plan {
         let reader = if depth.is_full() { &eyes.read } else { &eyes.first_look };
         let seen = reader.observe(&operation.plan.scope, depth).await;
         let image_gone = image_gone(eyes, &operation.plan, &seen).await;
-        FleetObservation { image_gone, ..seen }
+        let metrics = eyes.gauges.read(&operation.plan, &seen).await;
+        FleetObservation { image_gone, metrics, ..seen }
     }
 
     fn tell(notifier: &Notifier, kind: NoticeKind, operation: &Operation<Self>, progress: &Progress, at: WorldTime, text: Option<&str>) {
@@ -92,7 +111,7 @@ async fn image_gone(eyes: &mut Eyes, plan: &Plan, seen: &FleetObservation) -> Op
 #[async_trait]
 impl Watched for BakePlan {
     /// What the console holds is kept in the bake's log, whose bytes everybody counts.
-    async fn see(eyes: &mut Eyes, _operation: &Operation<Self>, look: BakeLook) -> BakeSight {
+    async fn see(eyes: &mut Eyes, _operation: &Operation<Self>, look: BakeLook) -> BakeSeen {
         let instance = look.console.clone();
         let mut seen = eyes.bakes.observe_bake(&look).await;
         if let (Some(instance), Some(Reading::Known { value, .. })) = (instance, &mut seen.console) {
@@ -101,7 +120,9 @@ impl Watched for BakePlan {
                 Err(error) => seen.console = Some(Reading::unknown(format!("the bake's log cannot be read: {error}"))),
             }
         }
-        seen
+        let heard = eyes.packer.as_ref().zip(look.packer);
+        let packer = heard.map(|(seat, heard)| seat.lock().unwrap_or_else(PoisonError::into_inner).news(heard, &mut eyes.log, seen.at));
+        BakeSeen { cloud: seen, packer }
     }
 
     fn tell(notifier: &Notifier, kind: NoticeKind, operation: &Operation<Self>, progress: &BakeProgress, at: WorldTime, text: Option<&str>) {
@@ -110,5 +131,9 @@ impl Watched for BakePlan {
 
     fn is_urgent(&self) -> bool {
         false
+    }
+
+    fn packer(&self) -> Option<&PackerPlan> {
+        self.packer.as_ref()
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::cloud::Urgency;
 use super::office::Office;
 use super::proofs::noted;
+use super::schema::told;
 use crate::adapters::store::{Store, StoreError};
 use crate::domain::call::{CloudError, Identity};
 use crate::domain::discovery::{find_fleets, in_the_way};
@@ -103,7 +104,7 @@ impl Office {
         arns.dedup();
         let (seen, images, target_groups, policies) =
             tokio::join!(reader.observe(&scope, depth_of(&spec.groups)), images, reader.target_group_facts(&arns), reader.group_policies(&names));
-        let record = record(&self.store, &spec.name, now)?;
+        let record = record(&self.store, spec, now)?;
         let (live, other) = self.templates(&seen, &record.operations).await;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
@@ -191,6 +192,7 @@ impl Office {
         if matches!(intent, Intent::Recycle { .. }) {
             self.age_seen(&spec, &mut gathered.seen).await;
         }
+        gathered.record.schema = self.schema_for(intent, &spec, &gathered).await;
         let setting = self.setting();
         if let Intent::Rollback { to, .. } = intent
             && let Some(release) = crate::plan::rollback::launched_anew(&gathered.facts(&setting, &spec), to.as_deref())
@@ -256,20 +258,22 @@ fn routes_or_gap<'a>(groups: &Listing<ServerGroup>, routes: Option<&'a Listing<R
 /// What a store knows of these fleets; freezes as they stand at `now`.
 pub(super) fn records(store: &Store, specs: &[FleetSpec], now: WorldTime) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
     let freezes = store.freezes(now)?;
-    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, &spec.name, &freezes)?))).collect()
+    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, spec, &freezes, now)?))).collect()
 }
 
-fn record(store: &Store, fleet: &FleetName, now: WorldTime) -> Result<FleetRecord, StoreError> {
-    recorded(store, fleet, &store.freezes(now)?)
+fn record(store: &Store, spec: &FleetSpec, now: WorldTime) -> Result<FleetRecord, StoreError> {
+    recorded(store, spec, &store.freezes(now)?, now)
 }
 
-fn recorded(store: &Store, fleet: &FleetName, freezes: &[Freeze]) -> Result<FleetRecord, StoreError> {
+fn recorded(store: &Store, spec: &FleetSpec, freezes: &[Freeze], now: WorldTime) -> Result<FleetRecord, StoreError> {
+    let fleet = &spec.name;
     let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
     let (proof, rehearsal, first_seen) = noted(store, fleet)?;
     Ok(FleetRecord {
         proof,
         rehearsal,
         first_seen,
+        schema: told(store, spec, now)?,
         ledger: store.ledger(fleet)?,
         operations: listed.whole,
         damage: FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? },
@@ -319,6 +323,7 @@ impl Gathered {
             policies: self.policies.clone(),
             history: self.record.history,
             freezes: &self.record.freezes,
+            live_schema: self.record.schema.clone(),
             now: self.now,
         }
     }

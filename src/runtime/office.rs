@@ -28,6 +28,8 @@ pub struct OfficeSettings {
     pub time_scale: u32,
     /// What the process stands on.
     pub ground: Ground,
+    /// The profile that was named, for programs that look for credentials themselves.
+    pub profile: Option<String>,
     /// The options a driver is started with, besides `drive OPERATION`.
     pub driver_arguments: Vec<OsString>,
 }

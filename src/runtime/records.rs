@@ -227,6 +227,7 @@ impl Office {
         findings.push(policies(gathered.policies.as_deref()));
         findings.extend(super::gates::examine_scheduled(&spec, gathered.policies.as_deref()));
         findings.extend(super::gates::examine_alarms(&spec, &gathered.seen));
+        findings.extend(self.examine_schema(&spec).await);
         findings.push(finding(CheckLevel::Ok, "permissions", permissions(&spec)));
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)

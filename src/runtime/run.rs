@@ -13,7 +13,7 @@ use super::wiring::Wiring;
 use super::{driver, launch, plain};
 use crate::adapters::store::Store;
 use crate::cli::commands::sim::{self, SimCommand};
-use crate::cli::commands::{keys, recipe};
+use crate::cli::commands::{judge, keys, recipe};
 use crate::cli::{self, Exit, Invocation, Output, Work};
 use crate::domain::ids::OperationId;
 use crate::operation::event::OperationState;
@@ -39,6 +39,7 @@ fn carry_out(invocation: Invocation, out: &mut Output) -> Result<Exit, DeskError
         Work::Screen => screen(wiring, out),
         Work::Driver(id) => in_runtime(drive(&wiring, &id)),
         Work::Keys(command) => Ok(keys::run(&wiring.keymap()?, &command, out)),
+        Work::Judge(args) => judge::run(&args, out),
         Work::Recipe(command) => recipe::run(&command, out),
         Work::Sim(command) => simulated(&wiring, &invocation, &command, out),
         Work::Ask(command) => in_runtime(async { Ok(cli::run(office(&wiring).await?, command, out).await) }),

@@ -147,6 +147,7 @@ impl Wiring {
             read_only: self.options.read_only,
             time_scale: self.time_scale,
             ground: self.ground(),
+            profile: self.options.profile.clone(),
             driver_arguments: self.driver_arguments(),
         }
     }

@@ -72,10 +72,11 @@ fn about(alert: &Alert, open: &str, columns: usize) -> Vec<Row> {
     let mut rows = vec![Vec::new()];
     rows.extend(lines(&alert.text, Tone::Strong).into_iter().take(3));
     rows.extend(lines(&alert.hint, Tone::Plain).into_iter().take(1));
-    let leads = alert
-        .fleet
-        .as_ref()
-        .map_or_else(|| format!("it is about no single fleet: {open} opens the sources"), |fleet| format!("{open} opens {fleet}"));
+    let leads = match (&alert.fleet, &alert.bake) {
+        (Some(fleet), _) => format!("{open} opens {fleet}"),
+        (None, Some(_)) => format!("{open} opens its steps and its log"),
+        (None, None) => format!("it is about no single fleet: {open} opens the sources"),
+    };
     rows.push(paint::toned(format!(" {leads}"), Tone::Dim));
     rows
 }

@@ -19,7 +19,7 @@ use super::main_view::split;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{dots, judge, releases, strip, words};
+use super::{dots, judge, judge_panel, releases, strip, words};
 use crate::app::age::{about, countdown, stepped};
 use crate::app::commands::CommandId;
 use crate::app::lines::{event_line, verdict_word};
@@ -186,7 +186,7 @@ fn running_time(view: &OperationView, started: WorldTime, now: WorldTime, expect
 
 /// Judge, why and next.
 fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
-    let mut rows = judge::summary(view);
+    let mut rows = judge_panel::rows(view, model.look, columns).unwrap_or_else(|| judge::summary(view));
     if let Some(at) = view.progress.traffic_on_target_at.filter(|_| view.operation.plan.kind == OperationKind::Rollback) {
         rows.push(paint::toned(format!(" All traffic is on {} since {}", view.operation.plan.to.label(), at.clock()), Tone::Good));
     }
@@ -273,6 +273,10 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
         let lines = text::wrap(&escape(blocker), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
+    }
+    for newer in &status.way_back.passed_over {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("passed over: {newer}")), columns.saturating_sub(2));
         rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
     }
     if let Some(rehearsal) = &status.way_back.rehearsal {

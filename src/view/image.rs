@@ -80,7 +80,7 @@ fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: us
         named("name", image.name.shown(), Tone::Plain),
         named("state", state, tone),
         named("made", made, Tone::Plain),
-        named("for", format!("{}, schema {}", or_unknown(&image.arch), image::schema_words(image.schema)), Tone::Plain),
+        named("for", format!("{}, schema {}", or_unknown(&image.arch), image.schema.words()), Tone::Plain),
     ];
     if let Some(block) = &image.blocked {
         let by = block.by.as_ref().map(|by| format!(" by {}", by.shown())).unwrap_or_default();

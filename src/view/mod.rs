@@ -21,6 +21,7 @@ mod help;
 mod image;
 mod images;
 mod judge;
+mod judge_panel;
 mod main_view;
 mod pages;
 mod paint;

@@ -141,6 +141,10 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
             rows.extend(named(slot, &text, Tone::Plain, columns));
         }
     }
+    if let Some(panel) = super::judge_panel::rows(view, model.look, columns) {
+        rows.extend(panel);
+        rows.extend(super::judge_panel::numbers(view));
+    }
     rows.push(Vec::new());
     let verdicts = verdict_rows(view);
     if verdicts.is_empty() {
@@ -155,7 +159,7 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 fn verdict_rows(view: &OperationView) -> Vec<Row> {
     let side = |counts: Counts| format!("{:>7} {:>14}  ", rate(counts), format!("{}/{}", counts.errors, counts.requests));
     let row = |event: &Event| {
-        let EventBody::Judged { step, verdict } = &event.body else { return None };
+        let EventBody::Judged { step, verdict, .. } = &event.body else { return None };
         Some(vec![
             piece(format!(" {} ", event.at.clock()), Tone::Dim),
             piece(format!("{:<8}", verdict_word(verdict.word)), verdict_tone(verdict.word)),

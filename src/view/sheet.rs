@@ -59,6 +59,10 @@ fn lower_rows(sheet: &Sheet, keymap: &Keymap, columns: usize) -> Vec<Row> {
     }
     let mut rows: Vec<Row> = Vec::new();
     let several = matches!(sheet.subject, Subject::Batch(_));
+    if let Some(one_way) = sheet.plan().and_then(|plan| plan.schema.as_ref()?.one_way.as_ref()) {
+        let lines = text::wrap(&crate::domain::text::escape(&format!("ONE WAY: {}", one_way.sentence())), columns.saturating_sub(2));
+        rows.extend(lines.into_iter().map(|line| paint::toned(format!(" {line}"), Tone::Bad)));
+    }
     if let Some(Friction::Typed { because }) = sheet.friction().filter(|_| !several) {
         rows.push(paint::toned(format!(" Dangerous: {because}"), Tone::Bad));
     }

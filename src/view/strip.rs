@@ -53,8 +53,9 @@ fn title(model: &Model, status: &FleetStatus, paint: &Paint<'_>) -> Row {
         piece(format!("{target}{back}"), tone),
         piece(proof, Tone::Dim),
     ];
-    if !status.way_back.blockers.is_empty() {
-        row.push(piece(format!(": {}", status.way_back.blockers.join("; ")), Tone::Waits));
+    let against: Vec<&str> = status.way_back.blockers.iter().chain(&status.way_back.passed_over).map(String::as_str).collect();
+    if !against.is_empty() {
+        row.push(piece(format!(": {}", against.join("; ")), Tone::Waits));
     }
     row
 }

@@ -139,5 +139,9 @@ fn behaviour(scenario: Scenario, kind: Kind, p99_ms: u32, hours: u64) -> Behavio
         _ if scenario == Scenario::Flapping && hours <= 72 => Vigour::Flapping,
         _ => Vigour::Sound,
     };
-    Behaviour { vigour, error_ppm: if kind == Kind::Errors { 40_000 } else { 2_000 }, p99_ms }
+    match (kind, scenario) {
+        (Kind::Errors, Scenario::Latency) => Behaviour { vigour, error_ppm: 2_000, p99_ms: p99_ms * 2 },
+        (Kind::Errors, _) => Behaviour { vigour, error_ppm: 40_000, p99_ms },
+        _ => Behaviour { vigour, error_ppm: 2_000, p99_ms },
+    }
 }

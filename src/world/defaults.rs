@@ -6,9 +6,11 @@ use super::catalog::{image_id, stock};
 use super::scenario::Scenario;
 use super::state::{Group, Phase, Place, Target, Template, TemplateVersion, Tick};
 use super::{ACCOUNT, Alarm, REGION, World, draw};
+use crate::domain::analysis::{Analysis, Bounds, Measure, Metric, MetricName};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy};
 use crate::domain::group::{HealthCheck, PinnedVersion};
 use crate::domain::ids::{AlarmName, FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn, TemplateId};
+use crate::domain::series::Finite;
 use crate::domain::sizes::Sizes;
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
@@ -108,12 +110,26 @@ fn fleet(world: &mut World, line: &Line, name: String) {
     spec.region = Some(REGION.to_owned());
     spec.floor = line.floor;
     spec.strategy = line.strategy;
+    if world.scenario == Scenario::Latency && line.app == "web" {
+        spec.analysis = by_latency();
+    }
     if let Some(place) = watched(world, line, &spec) {
         let name = AlarmName::new(format!("{}-5xx", name.trim_end_matches("-prod")));
         world.alarms.insert(name.clone(), Alarm { place, forced: None });
         spec.alarms = vec![name];
     }
     world.fleets.push(spec);
+}
+
+/// Errors and latency: half as slow again fails at once.
+fn by_latency() -> Analysis {
+    let bound = |increase: f64| Bounds { increase: Finite::new(increase).unwrap_or(Finite::ONE), decrease: Finite::ONE };
+    let metric = |name: &str, measure| MetricName::new(name).map(|name| Metric::new(name, measure));
+    let slow = |metric: Metric| Metric { allowed: bound(1.2), critical_bounds: bound(1.5), ..metric };
+    let p99 = metric("p99", Measure::LatencyP99).map(|metric| Metric { critical: true, ..slow(metric) });
+    let mean = metric("mean", Measure::LatencyMean).map(slow);
+    let unhealthy = metric("unhealthy", Measure::Unhealthy);
+    Analysis { metrics: [p99, mean, unhealthy].into_iter().flatten().collect(), ..Analysis::default() }
 }
 
 /// The place an alarm of the fleet watches. Every fleet behind a load balancer could have one; web-prod has.

@@ -23,6 +23,7 @@ mod refresh_tests;
 mod scenario;
 #[cfg(test)]
 mod scenario_tests;
+mod series;
 mod servers;
 pub mod state;
 #[cfg(test)]

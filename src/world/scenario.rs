@@ -19,13 +19,16 @@ pub enum Scenario {
     ZoneOutage,
     /// As `default`, but the credentials end each hour and nobody signs in for a while.
     CredsExpire,
+    /// As `default`, but web-prod is judged by latency as well, and its bad image is slow.
+    Latency,
     /// A thousand fleets with fifty servers each.
     Big,
 }
 
 impl Scenario {
     /// Every scenario there is.
-    pub const ALL: [Self; 7] = [Self::Default, Self::NoCapacity, Self::Flapping, Self::Throttled, Self::ZoneOutage, Self::CredsExpire, Self::Big];
+    pub const ALL: [Self; 8] =
+        [Self::Default, Self::NoCapacity, Self::Flapping, Self::Throttled, Self::ZoneOutage, Self::CredsExpire, Self::Latency, Self::Big];
 
     /// The name people type.
     #[must_use]
@@ -37,6 +40,7 @@ impl Scenario {
             Self::Throttled => "throttled",
             Self::ZoneOutage => "zone-outage",
             Self::CredsExpire => "creds-expire",
+            Self::Latency => "latency",
             Self::Big => "big",
         }
     }
@@ -51,6 +55,7 @@ impl Scenario {
             Self::Throttled => "the same fleets in a cloud that throttles every third write and every twentieth read",
             Self::ZoneOutage => "the same fleets, an hour of which a zone is dark: its servers are gone, and none is launched there",
             Self::CredsExpire => "the same fleets, but the credentials end each hour and are gone for fifteen minutes",
+            Self::Latency => "the same fleets, but web-prod is judged by latency as well, and web 2.15.0 is slow instead of failing",
             Self::Big => "a thousand fleets with fifty thousand servers: choose a low --sim-speed",
         }
     }
@@ -86,6 +91,9 @@ mod tests {
             assert_eq!(scenario.name().parse(), Ok(scenario));
         }
         let refused = "nonsense".parse::<Scenario>().unwrap_err().to_string();
-        assert_eq!(refused, "there is no scenario 'nonsense': there are default, no-capacity, flapping, throttled, zone-outage, creds-expire, big");
+        assert_eq!(
+            refused,
+            "there is no scenario 'nonsense': there are default, no-capacity, flapping, throttled, zone-outage, creds-expire, latency, big"
+        );
     }
 }

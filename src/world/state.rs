@@ -195,6 +195,20 @@ pub struct TargetGroup {
     pub errors_u: u64,
     /// Its health cannot be read before this tick.
     pub unreadable_until: Option<Tick>,
+    /// How its servers answered, by when that changed, oldest first.
+    #[serde(default)]
+    pub spells: Vec<Spell>,
+}
+
+/// How the servers of a target group answer from a tick on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spell {
+    /// Since when.
+    pub from: Tick,
+    /// 99th percentile of their latency in milliseconds; none without traffic or without servers.
+    pub p99_ms: Option<u32>,
+    /// Unhealthy targets.
+    pub unhealthy: u32,
 }
 
 /// Weights on their way from what they were to what they were set to.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::World;
 use super::draw;
-use super::state::{Behaviour, MILLION, Phase, Place, Settling, Target, TargetGroup, Tick, Vigour};
+use super::state::{Behaviour, MILLION, Phase, Place, Settling, Spell, Target, TargetGroup, Tick, Vigour};
+use crate::domain::group::count;
 use crate::domain::ids::{ImageId, PlaceArn, TargetGroupArn};
 use crate::domain::traffic::Counts;
 
 /// A minute, in ticks: how long a rate stays the same unless something happens.
-const MINUTE: Tick = 60;
+pub(super) const MINUTE: Tick = 60;
 /// An image nobody knows any more behaves like this.
 const ORDINARY: Behaviour = Behaviour { vigour: Vigour::Sound, error_ppm: 2_000, p99_ms: 200 };
 
@@ -21,6 +22,8 @@ struct Quality {
     /// Errors in a million requests, below the limit of what the servers can answer.
     error_ppm: u64,
     p99_ms: u64,
+    /// Servers that fail their checks.
+    unhealthy: u32,
 }
 
 /// One stream of requests: a place, a target group, what it gets and who answers.
@@ -41,6 +44,13 @@ impl Stream {
         let requests = demand / 1_000 * self.share / (MILLION / 1_000);
         let errors = if self.quality.healthy == 0 { requests } else { self.errors(seed, minute, requests) };
         (requests, errors.min(requests))
+    }
+
+    /// How it is answered from this tick on.
+    fn spell(&self, from: Tick) -> Spell {
+        let serves = self.share > 0 && self.quality.healthy > 0;
+        let p99_ms = u32::try_from(self.quality.p99_ms).ok().filter(|_| serves);
+        Spell { from, p99_ms, unhealthy: self.quality.unhealthy }
     }
 
     fn errors(&self, seed: u64, minute: Tick, requests: u64) -> u64 {
@@ -70,6 +80,7 @@ impl World {
             if let Some(target_group) = self.target_groups.get_mut(&stream.target_group) {
                 target_group.requests_u += requests;
                 target_group.errors_u += errors;
+                target_group.note(stream.spell(from));
             }
         }
     }
@@ -97,8 +108,9 @@ impl World {
 
     fn quality(&self, target_group: &TargetGroupArn) -> Quality {
         let groups = self.groups.values().filter(|group| group.target_group.as_ref() == Some(target_group));
-        let healthy =
-            groups.flat_map(|group| &group.servers).filter(|server| matches!(server.phase, Phase::InService(_)) && server.target == Target::Healthy);
+        let in_service = groups.flat_map(|group| &group.servers).filter(|server| matches!(server.phase, Phase::InService(_)));
+        let unhealthy = count(in_service.clone().filter(|server| server.target == Target::Unhealthy));
+        let healthy = in_service.filter(|server| server.target == Target::Healthy);
         let (mut servers, mut error_ppm, mut p99_ms) = (0_u64, 0_u64, 0_u64);
         for server in healthy {
             let behaviour = self.behaviour(&server.image);
@@ -107,7 +119,7 @@ impl World {
             p99_ms += u64::from(behaviour.p99_ms);
         }
         let mean = |sum: u64| sum.checked_div(servers).unwrap_or(0);
-        Quality { healthy: servers, error_ppm: mean(error_ppm), p99_ms: mean(p99_ms) }
+        Quality { healthy: servers, error_ppm: mean(error_ppm), p99_ms: mean(p99_ms), unhealthy }
     }
 
     fn behaviour(&self, image: &ImageId) -> Behaviour {
@@ -159,7 +171,7 @@ impl World {
 }
 
 fn stream(arn: &PlaceArn, place: &Place, group: &TargetGroupArn, share: u64, qualities: &BTreeMap<TargetGroupArn, Quality>) -> Stream {
-    let quality = qualities.get(group).copied().unwrap_or(Quality { healthy: 0, error_ppm: 0, p99_ms: 0 });
+    let quality = qualities.get(group).copied().unwrap_or(Quality { healthy: 0, error_ppm: 0, p99_ms: 0, unhealthy: 0 });
     Stream {
         target_group: group.clone(),
         thing: draw::fnv(group.as_str().as_bytes()),

@@ -5,8 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod double;
 mod ends;
+mod hand_out;
 mod kills;
 mod mill;
+mod packer;
 mod plans;
 mod program;

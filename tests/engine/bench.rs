@@ -116,6 +116,7 @@ impl Bench {
             policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: START,
         });
         bench.progress = Progress::new(&bench.plan, START);
@@ -341,6 +342,7 @@ pub fn deploy_of(spec: &FleetSpec, world: &World, seen: &FleetObservation, polic
             policies,
             history: FleetHistory::default(),
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: START,
         },
         "2.14.0",

@@ -10,6 +10,7 @@
 )]
 
 mod alarms;
+mod analysis;
 mod bench;
 mod claims;
 mod commands;

@@ -102,6 +102,7 @@ impl Mill {
             policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: self.world.now(),
         })
     }

@@ -19,6 +19,7 @@ use quarterdeck::operation::gate::{GateOutcome, GateRun};
 use quarterdeck::operation::lease::{CALL_TIMEOUT, Holder, LEASE_LIFE, Lease};
 use quarterdeck::operation::plan::{Plan, StepKind};
 use quarterdeck::operation::record::{Appended, Operation};
+use quarterdeck::operation::schema::{HookOutcome, HookRun};
 
 use crate::bench::Bench;
 
@@ -146,6 +147,14 @@ impl Hands for Host {
     async fn start_gate(&mut self, _run: &GateRun) {}
 
     async fn gate_ended(&mut self) -> Option<GateOutcome> {
+        None
+    }
+
+    async fn start_hook(&mut self, _run: &HookRun, _lease: &Lease) -> bool {
+        false
+    }
+
+    async fn hook_ended(&mut self) -> Option<HookOutcome> {
         None
     }
 

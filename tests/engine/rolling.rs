@@ -99,6 +99,7 @@ impl Stage {
             policies: Some(Vec::new()),
             history: FleetHistory::default(),
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: self.world.now(),
         })
     }
@@ -217,6 +218,7 @@ fn plan_of_web(world: &World) -> Plan {
         policies: Some(Vec::new()),
         history: FleetHistory::default(),
         freezes: &[],
+        live_schema: quarterdeck::domain::schema::LiveSchema::default(),
         now: START,
     };
     quarterdeck::plan::deploy::plan(&facts, "2.14.0", None).unwrap()

@@ -255,3 +255,26 @@ fn strangers_that_serve_in_a_target_are_taken_off_before_it_is_emptied_and_worke
     assert!(bench.call().unwrap_err().contains("second reading"));
     assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "worker-prod-b".into(), sizes: Sizes::all(0) }));
 }
+
+#[test]
+fn where_nothing_but_workers_of_another_release_works_a_person_is_called_and_may_replace_them() {
+    let mut bench = Bench::rollback("worker-prod", |bench| bench.servers_in(Slot::B, 5, 1));
+    bench.servers_in(Slot::B, 8, 7);
+    bench.pinned(Slot::B, 8);
+    bench.launches(Slot::B, 7);
+    bench.servers_in(Slot::A, 0, 2);
+    bench.sized(Slot::A, Sizes::all(0));
+    let _ = bench.turn();
+    bench.later(61);
+    assert!(bench.call().unwrap_err().contains("only 0 of"), "they are all that works");
+    bench.later(540);
+    assert!(bench.turn().call.is_none());
+    assert_eq!(bench.state(), OperationState::Holding);
+    assert!(bench.progress.reason.contains("run another release, and it cannot be emptied"), "{}", bench.progress.reason);
+    bench.servers_in(Slot::B, 8, 1);
+    bench.pinned(Slot::B, 8);
+    bench.launches(Slot::B, 1);
+    bench.later(15);
+    let _ = bench.turn();
+    assert_eq!(bench.state(), OperationState::Running, "{}", bench.progress.reason);
+}

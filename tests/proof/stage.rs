@@ -159,6 +159,7 @@ impl Stage {
             images,
             images_missing: None,
             freezes: &[],
+            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             ledger: &self.book.ledger,
             operations: &self.book.views(),
             damage: &FleetDamage::default(),

@@ -7,9 +7,10 @@ use quarterdeck::domain::time::Millis;
 
 use crate::fault::{Fault, Phase};
 use crate::script::{Aim, BAD, GOOD, Script, Swarm};
+use crate::series::Source;
 
 /// Every so many seeds one is after a cell.
-const EVERY: u64 = 3;
+pub const EVERY: u64 = 3;
 
 /// What somebody wants, instead of something drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Course {
     pub wants: VecDeque<(Want, bool)>,
     /// Servers of the idle group, instead of a drawn number.
     pub idle_size: Option<u32>,
+    /// How a source of series behaves, where the fleet is judged by them.
+    pub series: Option<Source>,
     /// Traps spring with the next thing the driver does.
     pub sharp: bool,
 }

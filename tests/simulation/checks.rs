@@ -5,7 +5,7 @@
 //!
 //! What an invariant means depends on how traffic reaches the fleet (`shape`): without weights S1 is the number of servers that work, S2 is who
 //! is let in, S4 is being taken off or ended, S15 is a number of servers, and for one group never more than a zone's worth of them at once. S16
-//! is not checked: images have no schema ranges that anything decides on yet.
+//! is in `database`, with the database it is about.
 
 mod calls;
 mod one_group;

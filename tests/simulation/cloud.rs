@@ -88,6 +88,9 @@ impl Sim {
         if !self.script.judged {
             seen.counts = BySlot::default();
         }
+        if let Some(source) = self.script.course.series.filter(|_| depth.is_full()) {
+            seen.metrics = Some(Box::new(source.tells(&self.world, &self.spec, crate::sim::START)));
+        }
         if depth.is_full() {
             self.remember(&seen);
         }
@@ -317,6 +320,7 @@ impl Sim {
                 self.totals.one("call of a driver that is not at work any more");
             }
             self.checker.call(&self.world, &arrival)?;
+            self.runs_on_what_is_live(&before, &self.store.records[flight.at], &flight.call, flight.intended)?;
             let record = &self.store.records[flight.at];
             let scene = Scene::new(&before, record, self.clock);
             if stale {

@@ -118,6 +118,7 @@ impl Course {
                 promotes: false,
                 recycles,
                 guards: Guards::default(),
+                database: None,
                 operations,
                 swarm,
                 course: crate::aimed::Course { wants, ..crate::aimed::Course::default() },

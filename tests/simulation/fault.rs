@@ -190,7 +190,7 @@ impl Phase {
             StepKind::EmptySlot if back => Self::EmptyAnew,
             StepKind::Template if back => Self::TemplateAnew,
             StepKind::EmptySlot => Self::Empty,
-            StepKind::Template => Self::Template,
+            StepKind::Template | StepKind::Migrate => Self::Template,
             StepKind::OneBox => Self::OneBox,
             StepKind::FullSize => Self::FullSize,
             StepKind::Weight(_) => Self::Weight,

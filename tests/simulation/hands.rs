@@ -21,6 +21,7 @@ use quarterdeck::operation::notice::{Notice, NoticeKind};
 use quarterdeck::operation::plan::Plan;
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Appended, Operation};
+use quarterdeck::operation::schema::{HookOutcome, HookRun};
 
 use crate::planted::{Bug, Hook, Slip, decide_with};
 use crate::store::Gone;
@@ -41,6 +42,8 @@ pub enum Ask {
     Nap(WorldTime, BootTime),
     StartGate(usize, String),
     GateEnded,
+    StartHook(HookRun, Lease),
+    HookEnded,
 }
 
 /// What came of it.
@@ -58,6 +61,8 @@ pub enum Told {
     Napped(Result<Nap, Gone>),
     GateStarted,
     Gate(Option<GateOutcome>),
+    HookStarted(bool),
+    Hook(Option<HookOutcome>),
 }
 
 /// Between a driver and the simulation.
@@ -180,6 +185,14 @@ impl Hands for SimHands {
 
     async fn gate_ended(&mut self) -> Option<GateOutcome> {
         told!(self, Ask::GateEnded, Told::Gate)
+    }
+
+    async fn start_hook(&mut self, run: &HookRun, lease: &Lease) -> bool {
+        told!(self, Ask::StartHook(run.clone(), lease.clone()), Told::HookStarted)
+    }
+
+    async fn hook_ended(&mut self) -> Option<HookOutcome> {
+        told!(self, Ask::HookEnded, Told::Hook)
     }
 
     fn spins(&mut self, progress: &Progress) {

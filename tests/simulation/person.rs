@@ -122,17 +122,17 @@ impl Sim {
 
     fn deploy_image(&mut self, image: &str, twice: bool) -> Result<(), Broke> {
         let strategy = self.script.strategy;
-        let planned = self.with_facts(|facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy)));
+        let planned = self.with_facts(OperationKind::Deploy, |facts| quarterdeck::plan::deploy::plan(facts, image, Some(strategy)));
         self.confirmed("deploy", planned, twice)
     }
 
     fn recycle(&mut self) -> Result<(), Broke> {
-        let planned = self.with_facts(quarterdeck::plan::rolling::recycle);
+        let planned = self.with_facts(OperationKind::Recycle, quarterdeck::plan::rolling::recycle);
         self.confirmed("recycle", planned, false)
     }
 
     pub fn roll_back(&mut self, twice: bool) -> Result<(), Broke> {
-        let planned = self.with_facts(|facts| quarterdeck::plan::rollback::plan(facts, None));
+        let planned = self.with_facts(OperationKind::Rollback, |facts| quarterdeck::plan::rollback::plan(facts, None));
         self.confirmed("rollback", planned, twice)
     }
 
@@ -171,7 +171,7 @@ impl Sim {
         }
     }
 
-    fn with_facts<T>(&mut self, plan: impl Fn(&Facts<'_>) -> T) -> T {
+    fn with_facts<T>(&mut self, kind: OperationKind, plan: impl Fn(&Facts<'_>) -> T) -> T {
         let depth = if self.ground.is_one_group() { Depth::WithRefreshes(Slot::A) } else { Depth::Full };
         let mut seen = self.world.observe(&self.spec.scope(), depth);
         if self.is_spelled(Fault::Credentials) {
@@ -179,7 +179,8 @@ impl Sim {
         }
         let freezes = self.freezes();
         let mut images_missing = self.is_spelled(Fault::Unreadable).then(|| "a page is missing".to_owned());
-        let mut images = self.world.images();
+        let live_schema = self.told_schema();
+        let mut images = self.with_ranges(kind, self.world.images());
         if images_missing.is_some() {
             let kept = self.chance.between(0, images.len() as u64);
             images.truncate(kept as usize);
@@ -217,6 +218,7 @@ impl Sim {
             policies: self.world.group_policies(&groups).ok(),
             history: FleetHistory::default(),
             freezes: &freezes,
+            live_schema,
             now: self.clock,
         };
         if let Some(release) = quarterdeck::plan::rollback::launched_anew(&facts, None) {

@@ -14,6 +14,7 @@ use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::gate::GateOutcome;
 use quarterdeck::operation::lease::Lease;
+use quarterdeck::operation::schema::HookOutcome;
 
 use crate::fault::{Fault, Phase};
 use crate::guarded::tells_nothing;
@@ -56,6 +57,8 @@ pub struct Process {
     pub withheld: Option<(Vec<EventBody>, WorldTime)>,
     /// The gate it lets run, when that will end, and how.
     pub gate: Option<(usize, WorldTime, GateOutcome)>,
+    /// The program about the database it lets run: when that will end, and how.
+    pub hook: Option<(WorldTime, HookOutcome)>,
     desk: Arc<Mutex<Desk>>,
     future: Pin<Box<dyn Future<Output = Ended> + Send>>,
 }
@@ -150,6 +153,7 @@ impl Sim {
             intent: None,
             withheld: None,
             gate: None,
+            hook: None,
             desk,
             future: Box::pin(driver.run()),
         });
@@ -256,6 +260,7 @@ impl Sim {
         self.traps = traps;
         if dead {
             self.struck(Fault::Killed);
+            self.died_migrating(process);
             self.totals.one(&format!("driver died {} {}", if after { "after" } else { "before" }, ask_word(ask)));
             self.unwatched(process.at);
             return false;
@@ -325,6 +330,15 @@ impl Sim {
                 Told::GateStarted
             }
             Ask::GateEnded => Told::Gate(self.gate_said(process)),
+            Ask::StartHook(run, lease) => {
+                tells_nothing("a document about the database", &run.document)?;
+                let covered = lease.covers_a_call(self.boot());
+                if covered {
+                    self.hook_starts(process, &run)?;
+                }
+                Told::HookStarted(covered)
+            }
+            Ask::HookEnded => Told::Hook(self.hook_said(process)),
             Ask::Nap(until, renew_at) => return self.nap(process, until, renew_at),
         };
         process.stage = Stage::Tell(told);
@@ -411,5 +425,7 @@ const fn ask_word(ask: &Ask) -> &'static str {
         Ask::Nap(..) => "a nap",
         Ask::StartGate(..) => "starting a gate",
         Ask::GateEnded => "a look at a gate",
+        Ask::StartHook(..) => "starting a program about the database",
+        Ask::HookEnded => "a look at a program about the database",
     }
 }

@@ -8,6 +8,7 @@ use quarterdeck::world::{Disturbance, World};
 
 use crate::aimed::Course;
 use crate::chance::Chance;
+use crate::database::Owner;
 use crate::fault::{Fault, Phase};
 use crate::guarded::Guards;
 use crate::shape::Shape;
@@ -57,6 +58,8 @@ pub struct Script {
     /// People want fresh servers now and then.
     pub recycles: bool,
     pub guards: Guards,
+    /// The fleet has a database, and its owner programs for it.
+    pub database: Option<Owner>,
     pub operations: u64,
     pub swarm: Swarm,
     pub course: Course,
@@ -75,6 +78,7 @@ impl Script {
             promotes: false,
             recycles: false,
             guards: Guards::default(),
+            database: None,
             operations: chance.between(1, 4),
             swarm: if chance.one_in(10) { Swarm::default() } else { swarm(chance, Fault::OF_WEIGHTS, Phase::OF_WEIGHTS) },
             course: Course::default(),
@@ -99,6 +103,7 @@ impl Script {
             promotes: !chance.one_in(6),
             recycles: shape == Shape::OneGroup,
             guards: if chance.one_in(2) { Guards::draw(chance) } else { Guards::default() },
+            database: None,
             operations: chance.between(1, 4),
             swarm: if chance.one_in(10) { Swarm::default() } else { swarm(chance, &shape.faults(), &shape.phases()) },
             course: Course::default(),

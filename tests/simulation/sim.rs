@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
+use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
+use quarterdeck::domain::schema::SchemaRange;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
@@ -21,6 +23,7 @@ use crate::chance::Chance;
 use crate::checks::{Checker, Moment, refreshed_twice};
 use crate::cloud::Spell;
 use crate::coverage;
+use crate::database::Database;
 use crate::fault::{Fault, Phase};
 use crate::guarded::plant_secret;
 use crate::person::Act;
@@ -82,6 +85,9 @@ pub struct Sim {
     standing: u64,
     judged_ends: usize,
     pub witness: Witness,
+    pub database: Database,
+    /// The schemas each image works with, where there is a database.
+    pub ranges: BTreeMap<ImageId, SchemaRange>,
     /// Nothing new goes forward until then.
     pub frozen_until: WorldTime,
     /// The listing of images that was planned from was not whole.
@@ -116,6 +122,9 @@ impl Sim {
         let mut spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == script.fleet).unwrap();
         script.adjust(&mut chance, &mut spec);
         spec.idle_size = script.course.idle_size.unwrap_or(spec.idle_size);
+        if let Some(source) = script.course.series {
+            spec.analysis = source.analysis();
+        }
         script.bring_about(&mut world);
         let ground = Ground::new(spec.scope());
         if script.shape != Shape::Weighted {
@@ -162,11 +171,14 @@ impl Sim {
             standing: 0,
             judged_ends: 0,
             witness,
+            database: Database::default(),
+            ranges: BTreeMap::new(),
             frozen_until: START,
             listing_cut: false,
             diary: Vec::new(),
             planted: None,
         };
+        sim.found_database();
         let adopted = sim.running(Slot::A);
         sim.store.enter(adopted, LedgerBody::Stable { how: How::Adopted }, START);
         sim.plan_act(Act::Wish, 0, 0);
@@ -429,6 +441,7 @@ impl Sim {
             self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
         }
         self.somebody_promotes(at);
+        self.somebody_decides(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }
@@ -481,6 +494,7 @@ impl Sim {
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
+            crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
             if kind == OperationKind::Deploy
                 && let Some(secs) = self.roll_back_after.take()
@@ -520,6 +534,7 @@ fn bound(record: &Record) -> Millis {
         plan.refresh.as_ref().map_or(Millis::ZERO, |refresh| refreshed_twice(plan).times(2).plus(Millis::secs(u64::from(refresh.bake_secs))));
     waits
         .plus(GATE_LIMIT.times(plan.gates.len() as u64))
+        .plus(if plan.schema.is_some() { Millis::mins(30) } else { Millis::ZERO })
         .plus(refreshes)
         .plus(holds)
         .plus(LAUNCH.times(3))

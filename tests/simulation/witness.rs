@@ -17,6 +17,7 @@ use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::ledger::{LedgerEntry, known_releases};
 use quarterdeck::operation::plan::{Friction, OperationKind, Plan, StepKind};
 use quarterdeck::operation::progress::Progress;
+use quarterdeck::operation::schema::no_way_out;
 use quarterdeck::world::World;
 
 use crate::cloud::Flight;
@@ -43,6 +44,10 @@ impl<'a> Scene<'a> {
 impl Scene<'_> {
     fn step(&self) -> Option<StepKind> {
         self.plan.steps.get(self.progress.current).map(|step| step.kind)
+    }
+
+    fn migrates(&self, step: usize) -> bool {
+        self.plan.steps.get(step).is_some_and(|step| step.kind == StepKind::Migrate)
     }
 
     fn is_forward(&self) -> bool {
@@ -185,7 +190,9 @@ impl Witness {
         let red = seen.alarms.value().is_some_and(|all| all.iter().any(|alarm| alarm.state == AlarmState::Alarm));
         let going = matches!(scene.progress.state, OperationState::Running | OperationState::Holding) && scene.plan.refresh.is_none();
         let serves = self.ground.share(scene.world, scene.plan.to.slot) > 0.0;
-        let counts = red && going && serves && scene.is_forward() && !scene.progress.promoted;
+        // What cannot go back waits for a person.
+        let stuck = no_way_out(scene.plan, scene.progress).is_some();
+        let counts = red && going && serves && scene.is_forward() && !scene.progress.promoted && !stuck;
         self.red = if counts { self.red + 1 } else { 0 };
         if self.red > 3 { Err("liveness: an alarm is red, the candidate serves, and it goes on".to_owned()) } else { Ok(()) }
     }
@@ -375,7 +382,7 @@ impl Witness {
     pub fn records(&self, scene: Scene<'_>, body: &EventBody) -> Result<(), Broke> {
         match body {
             EventBody::StepEnded { step, outcome: StepOutcome::Success | StepOutcome::Warning, .. } => self.step_ended(scene, *step),
-            EventBody::StepEnded { outcome: StepOutcome::Skipped, .. } if !scene.progress.promoted => {
+            EventBody::StepEnded { step, outcome: StepOutcome::Skipped, .. } if !scene.progress.promoted && !scene.migrates(*step) => {
                 Err("S21: a soak is left out, and nobody said so".to_owned())
             }
             EventBody::BecameStable => self.became_stable(scene),

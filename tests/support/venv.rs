@@ -1,4 +1,4 @@
-//! The Python environment of the AWS test endpoint, made once per machine and requirements file.
+//! Python environments of tests, made once per machine and requirements file.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,10 +18,14 @@ pub fn scratch() -> Result<PathBuf, String> {
     Ok(dir)
 }
 
-/// The Python interpreter with everything installed; the first caller installs, the others wait.
+/// The Python interpreter with everything the AWS test endpoint needs.
 pub fn python() -> Result<PathBuf, String> {
-    let list = sources().join("requirements.txt");
-    let text = fs::read_to_string(&list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
+    python_with(&sources().join("requirements.txt"))
+}
+
+/// The Python interpreter with everything of a list installed; the first caller installs, the others wait.
+pub fn python_with(list: &Path) -> Result<PathBuf, String> {
+    let text = fs::read_to_string(list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
     let dir = scratch()?.join(format!("venv-{}", digest(&text)));
     let done = dir.join("complete");
     // The lock goes with its file handle, so a killed test run cannot leave it behind.
@@ -30,7 +34,7 @@ pub fn python() -> Result<PathBuf, String> {
     lock.lock().map_err(|e| format!("cannot lock {}: {e}", lock_path.display()))?;
     let python = dir.join("bin/python");
     if !done.exists() {
-        install(&dir, &python, &list)?;
+        install(&dir, &python, list)?;
         fs::write(&done, "").map_err(|e| format!("cannot write {}: {e}", done.display()))?;
     }
     Ok(python)
@@ -47,11 +51,11 @@ fn install(dir: &Path, python: &Path, list: &Path) -> Result<(), String> {
     let _ = fs::remove_dir_all(dir);
     run(
         Command::new("python3").args(["-m", "venv"]).arg(dir),
-        "the AWS tests need Python 3.11 or newer with its venv module: install python3 and python3-venv",
+        "this test needs Python 3.11 or newer with its venv module: install python3 and python3-venv",
     )?;
     run(
         Command::new(python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(list),
-        "the AWS tests need the packages of tests/endpoint/requirements.txt: pip could not install them",
+        &format!("this test needs the packages of {}: pip could not install them", list.display()),
     )
 }
 

@@ -24,6 +24,7 @@ mod green;
 mod intents;
 mod kills;
 mod others;
+mod packer;
 mod proxy;
 mod refusals;
 mod rolling;

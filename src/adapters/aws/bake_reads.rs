@@ -1,6 +1,6 @@
 //! What a bake asks: base images, its instances, their consoles, its image and snapshot, and everything with a bake's tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types as ec2;
@@ -61,6 +61,15 @@ impl BakeRead for AwsCloud {
         }
         if look.leftovers {
             sight.leftovers = Some(reading(self.leftovers().await, &mut turned_away));
+        }
+        if let Some(id) = &look.shares {
+            sight.shares = Some(reading(self.shares_of(id).await, &mut turned_away));
+        }
+        if let Some((name, regions)) = &look.copies {
+            sight.copies = Some(reading(self.copies_of(name, regions).await, &mut turned_away));
+        }
+        if !look.named.is_empty() {
+            sight.named = Some(reading(self.named(&look.named).await, &mut turned_away));
         }
         sight.credentials = match turned_away {
             Some(why) => Credentials::Gone { why },
@@ -185,6 +194,53 @@ impl AwsCloud {
         left.extend(groups.iter().filter_map(|group| leftover(LeftoverKind::SecurityGroup, group.group_id(), &tags_of(group.tags()))));
         left.sort();
         Ok(left)
+    }
+
+    /// The accounts that may launch an image, besides its own.
+    async fn shares_of(&self, id: &ImageId) -> Result<BTreeSet<String>, CloudError> {
+        let attribute = ec2::ImageAttributeName::LaunchPermission;
+        let ask = || self.shared.ec2.describe_image_attribute().image_id(id.as_str()).attribute(attribute.clone()).send();
+        let answer = self.gate.read("DescribeImageAttribute", BudgetKey::Ec2Read, ask).await?;
+        Ok(answer.launch_permissions().iter().filter_map(|permission| permission.user_id().map(str::to_owned)).collect())
+    }
+
+    async fn copies_of(&self, name: &str, regions: &[String]) -> Result<BTreeMap<String, MadeImage>, CloudError> {
+        let mut copies = BTreeMap::new();
+        for region in regions {
+            let ec2 = self.in_region(region);
+            let ask = || ec2.describe_images().owners("self").filters(filter("name", name)).include_deprecated(true).send();
+            let answer = self.gate.read(IMAGES, BudgetKey::Ec2Read, ask).await?;
+            copies.extend(answer.images().first().map(|image| (region.clone(), read_made(image))));
+        }
+        Ok(copies)
+    }
+
+    /// EC2 of another region, with everything else as it is.
+    pub(super) fn in_region(&self, region: &str) -> aws_sdk_ec2::Client {
+        let config = self.shared.ec2.config().to_builder().region(aws_sdk_ec2::config::Region::new(region.to_owned()));
+        aws_sdk_ec2::Client::from_conf(config.build())
+    }
+
+    /// Key pairs and security groups of these names; whose they are is empty where they have no tag of a bake.
+    async fn named(&self, names: &[(LeftoverKind, String)]) -> Result<Vec<Leftover>, CloudError> {
+        let of = |kind| names.iter().filter(move |(of, _)| *of == kind).map(|(_, name)| name.clone()).collect::<Vec<_>>();
+        let among = |name: &str, values: Vec<String>| ec2::Filter::builder().name(name).set_values(Some(values)).build();
+        let bare = |kind, id: Option<&str>, tags: &[ec2::Tag]| {
+            let tags = tags_of(tags);
+            leftover(kind, id, &tags).or_else(|| Some(Leftover { kind, id: id?.to_owned(), operation: "".into(), until: None }))
+        };
+        let (keys, groups) = (of(LeftoverKind::KeyPair), of(LeftoverKind::SecurityGroup));
+        let mut found = Vec::new();
+        if !keys.is_empty() {
+            let ask = || self.shared.ec2.describe_key_pairs().filters(among("key-name", keys.clone())).send();
+            let answer = self.gate.read(KEY_PAIRS, BudgetKey::Ec2Read, ask).await?;
+            found.extend(answer.key_pairs().iter().filter_map(|key| bare(LeftoverKind::KeyPair, key.key_pair_id(), key.tags())));
+        }
+        if !groups.is_empty() {
+            let listed = all(SECURITY_GROUPS, |token| self.security_groups_page(among("group-name", groups.clone()), token)).await?;
+            found.extend(listed.iter().filter_map(|group| bare(LeftoverKind::SecurityGroup, group.group_id(), group.tags())));
+        }
+        Ok(found)
     }
 
     async fn volumes_page(&self, filter: ec2::Filter, token: Option<String>) -> Result<(Vec<ec2::Volume>, Option<String>), CloudError> {

@@ -148,6 +148,8 @@ fn is_conflict(code: &str) -> bool {
             | "ResourceInUseFault"
             | "ScalingActivityInProgress"
             | "ResourceContention"
+            | "DependencyViolation"
+            | "VolumeInUse"
             | "IdempotentParameterMismatch"
             | "InstanceRefreshInProgress"
             | "IrreversibleInstanceRefresh"

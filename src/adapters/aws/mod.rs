@@ -20,6 +20,7 @@ mod gate;
 mod groups;
 mod identity;
 mod images;
+mod metrics;
 mod observe;
 mod pages;
 mod read;

@@ -14,12 +14,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use error::SimError;
 
 use crate::adapters::RESERVE_NAME;
+use crate::domain::analysis::Metric;
 use crate::domain::bake::{BakeLook, BakeSight, BaseImage};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
-use crate::domain::fleet::{FleetSpec, Scope};
+use crate::domain::fleet::{BySlot, FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
+use crate::domain::metrics::{MetricsAsk, MetricsSeen};
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
 use crate::domain::recipe::Base;
@@ -27,6 +29,7 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetHealth;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::ports::metrics::Metrics;
 use crate::world::{Disturbance, LoggedCall, Scenario, World};
 use file::Clock;
 
@@ -353,6 +356,9 @@ fn blind_bake(look: &BakeLook, error: &SimError) -> BakeSight {
         console: look.console.as_ref().map(|_| Reading::unknown(why.as_str())),
         image: look.image.as_ref().map(|_| Reading::unknown(why.as_str())),
         leftovers: look.leftovers.then(|| Reading::unknown(why.as_str())),
+        shares: look.shares.as_ref().map(|_| Reading::unknown(why.as_str())),
+        copies: look.copies.as_ref().map(|_| Reading::unknown(why.as_str())),
+        named: (!look.named.is_empty()).then(|| Reading::unknown(why.as_str())),
         ..BakeSight::empty(WorldTime(0))
     }
 }
@@ -428,6 +434,17 @@ impl CloudWrite for SimWriter {
         let shared = &self.cloud.shared;
         let answer = self.cloud.held().change(&shared.path, |world, _| (world.apply(call, world.now()), Wrote::World));
         answer.map_err(|error| error.as_cloud(call.aws_name())).unwrap_or_else(Err)
+    }
+}
+
+#[async_trait]
+impl Metrics for SimCloud {
+    async fn measure(&self, ask: &MetricsAsk) -> MetricsSeen {
+        self.with_world(|world| world.measure(ask)).unwrap_or_else(|error| {
+            let why = error.as_cloud("GetMetricData").message;
+            let unread = |metric: &Metric| (metric.name.clone(), BySlot::from_fn(|_| Reading::unknown(why.clone())));
+            MetricsSeen { series: ask.analysis.series().map(unread).collect(), ..MetricsSeen::default() }
+        })
     }
 }
 

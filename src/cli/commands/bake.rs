@@ -136,7 +136,10 @@ fn plan_text(plan: &BakePlan) -> String {
     if let Some(base) = &plan.base {
         text.push_str(&format!("  base    {} {}\n", base.id, base.name.shown()));
     }
-    text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type)));
+    match &plan.packer {
+        Some(packer) => text.push_str(&format!("  packer  {}\n", escape(&packer.template))),
+        None => text.push_str(&format!("  builder {}\n", escape(&plan.builder.instance_type))),
+    }
     text.push_str(&format!("  why     {}\n", escape(&plan.because)));
     text.push_str(&format!("  limit   {}\n\n", plan.timing.limit));
     for (index, step) in plan.steps.iter().enumerate() {
@@ -144,6 +147,8 @@ fn plan_text(plan: &BakePlan) -> String {
         let under: Vec<String> = match step.kind {
             BakeStepKind::Provision => plan.provisioners.iter().map(|name| escape(name)).collect(),
             BakeStepKind::Gates => plan.gates.iter().map(|gate| format!("{} ({})", escape(&gate.name), gate.check.word())).collect(),
+            BakeStepKind::Share => plan.share_with.iter().map(|account| escape(account)).collect(),
+            BakeStepKind::Copy => plan.copy_to.iter().map(|region| escape(region)).collect(),
             _ => Vec::new(),
         };
         for name in under {

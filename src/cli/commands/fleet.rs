@@ -292,6 +292,7 @@ fn back(way: &WayBack, now: WorldTime) -> String {
         None => "way back   none\n".to_owned(),
     };
     let blocked = way.blockers.iter().fold(first, |text, blocker| format!("{text}  blocker  {blocker}\n"));
+    let blocked = way.passed_over.iter().fold(blocked, |text, why| format!("{text}  passed over  {why}\n"));
     let rehearsed = way.rehearsal.as_ref().map_or_else(String::new, |rehearsal| format!("  {}\n", rehearsed_words(rehearsal, now)));
     blocked + &rehearsed
 }

@@ -10,6 +10,7 @@ use super::bake;
 use crate::app::age::about;
 use crate::app::lines::{event_line, verdict_words};
 use crate::domain::ids::OperationId;
+use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::operation::any::AnyView;
 use crate::operation::bake::BakeView;
@@ -156,16 +157,24 @@ fn text(view: &OperationView, now: WorldTime, width: Option<usize>) -> String {
     text.push_str(&format!("driver  {}\n", driver(view)));
     let calls = view.progress.calls;
     text.push_str(&format!("calls   {} accepted, {} refused, {} without an answer\n", calls.accepted, calls.refused, calls.unknown));
-    if let Some(refused) = &view.progress.last_refusal {
+    if let Some(refused) = view.progress.refused.last() {
         text.push_str(&format!("        {} refused ({}): {}\n", refused.api, refused.kind.word(), refused.message.shown()));
     }
     text.push_str(&format!("\nSTEPS\n{}", steps(view, now).render(width)));
+    text.push_str(&migration(view));
     text.push_str("\nLAST EVENTS\n");
     let lines: Vec<String> = view.events.iter().filter_map(|event| event_line(plan, event)).collect();
     for line in lines.iter().skip(lines.len().saturating_sub(LAST_EVENTS)) {
         text.push_str(&format!("  {line}\n"));
     }
     text
+}
+
+/// The end of the migration's log, line by line.
+fn migration(view: &OperationView) -> String {
+    let Some(outcome) = view.progress.migration.as_ref().and_then(|migration| migration.outcome.as_ref()) else { return String::new() };
+    let lines: String = outcome.said.raw().lines().map(|line| format!("  {}\n", escape(line))).collect();
+    format!("\nMIGRATION, the end of its log\n{lines}")
 }
 
 fn state_words(view: &OperationView, now: WorldTime) -> String {

@@ -12,6 +12,7 @@ use crate::domain::text::Untrusted;
 use crate::operation::command::CommandKind;
 use crate::operation::event::OperationState;
 use crate::operation::record::OperationView;
+use crate::operation::schema::no_way_out;
 use crate::ports::desk::{Records, Seen};
 
 /// Asking something of an operation.
@@ -68,6 +69,7 @@ fn danger(view: &OperationView, kind: CommandKind) -> Option<String> {
     match (kind, view.state()) {
         (CommandKind::Promote, OperationState::Waiting) => Some(format!("it ends the fast way back to {}", plan.from.label())),
         (CommandKind::Promote, _) if view.progress.failed_verdict().is_some() => Some(format!("{} was judged worse than stable", plan.to.label())),
+        (CommandKind::BackOut, _) => no_way_out(plan, &view.progress),
         (CommandKind::Promote, _) => view.progress.alarms_against.clone(),
         _ => None,
     }

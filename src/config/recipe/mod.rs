@@ -24,7 +24,7 @@ const TIME_LIMIT: Millis = Millis::mins(60);
 /// A bake that had less could not even launch a builder.
 const SHORTEST_TIME: Millis = Millis::mins(5);
 /// The placeholders of Packer's variables.
-const PLACEHOLDERS: [&str; 5] = ["version", "base", "image_name", "operation", "expires_at"];
+const PLACEHOLDERS: [&str; 6] = ["version", "base", "image_name", "operation", "expires_at", "region"];
 
 /// A recipe and everything it names.
 #[derive(Clone, Debug, PartialEq, Eq)]

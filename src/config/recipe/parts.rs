@@ -181,7 +181,7 @@ pub(super) fn schema(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> SchemaRa
     let Some(section) = reader.table(top, "schema", "a table such as { min = 41, max = 43 }") else { return SchemaRange::default() };
     reader.only(&section, &["min", "max"]);
     let mut end = |key| reader.number(&section, key, 0..=u32::MAX, "a whole number from 0").map(u64::from);
-    let range = SchemaRange { min: end("min"), max: end("max") };
+    let range = SchemaRange::between(end("min"), end("max"));
     if let (Some(min), Some(max)) = (range.min, range.max)
         && min > max
     {

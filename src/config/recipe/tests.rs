@@ -152,7 +152,7 @@ fn wrong_types_and_values_say_what_was_expected() {
         ("[packer]\ntemplate = \"x\"\n[[provisioner]]\ntype = \"shell\"\nrun = [\"a\"]", "both a section [packer] and provisioners"),
         (
             "[packer]\nvariables = { a = \"{versoin}\" }",
-            "unknown placeholder '{versoin}': expected one of {version}, {base}, {image_name}, {operation}, {expires_at} (did you mean \"version\"?)",
+            "unknown placeholder '{versoin}': expected one of {version}, {base}, {image_name}, {operation}, {expires_at}, {region} (did you mean \"version\"?)",
         ),
         ("[schema]\nmin = 3\nmax = 2", "'schema': min 3 is above max 2: expected a range"),
         ("[tags]\n\"qd:app\" = \"x\"", "'tags' has \"qd:app\": keys that begin with qd: or aws: are not a recipe's to set"),

@@ -2,7 +2,7 @@
 
 use super::forward::removal;
 use super::machines::gone;
-use super::{Bake, Move, operation_tag, tags};
+use super::{Bake, Move, operation_tag, packer, tags};
 use crate::domain::bake::{GATES_KEY, LeftoverKind, MachineRole, UNTIL_KEY};
 use crate::domain::build_call::BuildCall;
 use crate::domain::reading::Reading;
@@ -11,6 +11,9 @@ use crate::operation::bake::{BakeEvent, BakeStepKind};
 use crate::operation::event::EventBody;
 
 pub(super) fn next(scene: &Bake<'_>) -> Move {
+    if let Some(then) = packer::stopped(scene).or_else(|| packer::claim(scene)).or_else(|| packer::tell_image(scene)) {
+        return then;
+    }
     if let Some(told) = tell_gates(scene) {
         return told;
     }

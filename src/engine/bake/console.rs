@@ -9,6 +9,7 @@ use crate::domain::ids::OperationId;
 use crate::domain::text::Untrusted;
 use crate::operation::bake::{BakeEvent, BakeStepKind};
 use crate::operation::bake_progress::Told;
+use crate::operation::packer::PackerNews;
 
 /// So many of its last lines are kept where something failed.
 const LAST_LINES: usize = 12;
@@ -26,6 +27,11 @@ fn console<'a>(scene: &Bake<'a>) -> Option<&'a Console> {
 
 /// What the console's lines say after the last that was heard.
 pub(super) fn news(scene: &Bake<'_>) -> Option<BakeEvent> {
+    if let Some(news) = scene.seen.packer.as_ref().and_then(|news| news.value()) {
+        let PackerNews { signals, heard, log_end, .. } = news.clone();
+        let said = BakeEvent::Said { role: MachineRole::Builder, signals: shortened(signals), until: log_end, number: heard };
+        return (!news.signals.is_empty()).then_some(said);
+    }
     let (role, console) = (role(scene), console(scene)?);
     let kinds = if role == MachineRole::Builder { scene.plan.kinds.clone() } else { Vec::new() };
     let heard = scene.progress.told_by(role).map_or_else(Heard::default, heard);
@@ -71,6 +77,9 @@ fn shortened(signals: Vec<Signal>) -> Vec<Signal> {
 
 /// The last lines of the console that are no markers.
 pub(super) fn last_lines(scene: &Bake<'_>) -> Vec<Untrusted> {
+    if let Some(news) = scene.seen.packer.as_ref().and_then(|news| news.value()) {
+        return news.last_lines.clone();
+    }
     let Some(console) = console(scene) else { return Vec::new() };
     let text = String::from_utf8_lossy(&console.bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !Marker::is_on(line)).collect();

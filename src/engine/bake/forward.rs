@@ -1,7 +1,7 @@
 //! A bake going forward, step by step.
 
 use super::machines::{Wanted, gone, launched};
-use super::{Bake, Move, clean, gates, operation_tag, tags};
+use super::{Bake, Move, clean, gates, hand_out, operation_tag, packer, tags};
 use crate::bake::signal::{Outcome, Part};
 use crate::domain::bake::{Leftover, LeftoverKind, MachineRole, MachineState, MadeImage};
 use crate::domain::build_call::BuildCall;
@@ -21,6 +21,9 @@ pub(super) fn next(scene: &Bake<'_>) -> Move {
     if unasked && kind != Kind::Sweep && scene.lasts() >= limit {
         return Move::fail(format!("it takes longer than its time limit of {limit}: it was at '{}'", kind.title()));
     }
+    if let Some(then) = scene.plan.packer.as_ref().and_then(|plan| packer::next(scene, plan, kind)) {
+        return then;
+    }
     match kind {
         Kind::Sweep => sweep(scene),
         Kind::ResolveBase => resolve(scene),
@@ -31,6 +34,8 @@ pub(super) fn next(scene: &Bake<'_>) -> Move {
         Kind::Register => register(scene),
         Kind::Gates => gates::next(scene),
         Kind::Verify => verify(scene),
+        Kind::Share => hand_out::share(scene),
+        Kind::Copy => hand_out::copy(scene),
     }
 }
 
@@ -129,7 +134,7 @@ fn provision(scene: &Bake<'_>) -> Move {
     scene.wait(told.and_then(Told::running).map_or_else(|| "the builder boots".to_owned(), |(part, _)| scene.part(part)))
 }
 
-fn failed_words(scene: &Bake<'_>, part: Part, status: &PartStatus) -> String {
+pub(super) fn failed_words(scene: &Bake<'_>, part: Part, status: &PartStatus) -> String {
     let how = if status.outcome == Some(Outcome::TimedOut) { "ran into its time limit" } else { "failed" };
     let exit = status.exit.filter(|exit| *exit != 0).map_or_else(String::new, |exit| format!(" with exit status {exit}"));
     let why = status.why.as_ref().map_or_else(String::new, |why| format!(": {}", why.shown()));
@@ -171,7 +176,7 @@ fn snapshot(scene: &Bake<'_>) -> Move {
     }
 }
 
-fn made(scene: &Bake<'_>, image: &MadeImage) -> Move {
+pub(super) fn made(scene: &Bake<'_>, image: &MadeImage) -> Move {
     if scene.progress.image.as_ref() != Some(&image.id) {
         let hint = "bake another version, or with --force";
         return Move::fail(format!("an image named {} exists already: {}; {hint}", scene.plan.image_name, image.id));

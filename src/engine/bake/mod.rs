@@ -9,14 +9,16 @@ mod console;
 mod forward;
 mod gates;
 mod guards;
+mod hand_out;
 mod machines;
+mod packer;
 mod sights;
 mod tags;
 
 pub use guards::Broken;
 
 use crate::bake::signal::Part;
-use crate::domain::bake::{BakeLook, BakeSight, MachineRole};
+use crate::domain::bake::{BakeLook, MachineRole};
 use crate::domain::build_call::BuildCall;
 use crate::domain::call::{CloudCall, CloudErrorKind};
 use crate::domain::observation::Credentials;
@@ -29,6 +31,7 @@ use crate::operation::decision::{Decision, WantedCall};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::gate::GateRun;
 use crate::operation::notice::{self, NoticeKind};
+use crate::operation::packer::BakeSeen;
 use crate::operation::work::{Driven, Scene, Work};
 
 /// What a bake is decided from.
@@ -79,18 +82,18 @@ pub fn operation_tag(claimant: &Claimant) -> String {
 
 impl Driven for BakePlan {
     type Look = BakeLook;
-    type Seen = BakeSight;
+    type Seen = BakeSeen;
     type Broken = Broken;
 
     fn look(&self, progress: &BakeProgress, claimant: &Claimant) -> BakeLook {
         sights::look(self, progress, claimant)
     }
 
-    fn seen_at(seen: &BakeSight) -> WorldTime {
+    fn seen_at(seen: &BakeSeen) -> WorldTime {
         seen.at
     }
 
-    fn credentials(seen: &BakeSight) -> &Credentials {
+    fn credentials(seen: &BakeSeen) -> &Credentials {
         &seen.credentials
     }
 
@@ -155,9 +158,8 @@ fn tempered(scene: &Bake<'_>, then: Move) -> Move {
         return Move::Wait { why, period: scene.plan.timing.period };
     }
     let Move::Call(wanted) = then else { return then };
-    let refused = scene.progress.last_refusal.as_ref().filter(|refused| refused.api == wanted.call.aws_name());
-    let Some(refused) = refused else { return Move::Call(wanted) };
-    let tries = scene.progress.refusals;
+    let Some(refused) = scene.progress.refused.iter().find(|refused| refused.api == wanted.call.aws_name()) else { return Move::Call(wanted) };
+    let tries = refused.tries;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
     let forward = scene.progress.state != OperationState::BackingOut;
     let hopeless = matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid | CloudErrorKind::Unsupported);
@@ -212,6 +214,7 @@ fn fail(scene: &Bake<'_>, decision: &mut Decision, why: &str) {
     let step = scene.progress.current;
     let last_lines = match scene.plan.steps.get(step).map(|step| step.kind) {
         Some(BakeStepKind::Provision | BakeStepKind::Seal) => console::last_lines(scene),
+        Some(_) if scene.seen.packer.is_some() => console::last_lines(scene),
         _ => Vec::new(),
     };
     decision.events.push(EventBody::Bake { what: BakeEvent::Failing { why: why.to_owned(), last_lines } });
@@ -219,11 +222,21 @@ fn fail(scene: &Bake<'_>, decision: &mut Decision, why: &str) {
     decision.events.push(state(OperationState::BackingOut, format!("{why}; what it made is removed")));
 }
 
+/// All that makes it verified is done, here or by the bake that is gone on with.
+fn is_verified(scene: &Bake<'_>) -> bool {
+    let verify = scene.plan.step_of(BakeStepKind::Verify);
+    verify.is_none_or(|step| scene.progress.steps.get(step).is_some_and(|step| step.outcome == Some(StepOutcome::Success)))
+}
+
 /// Everything is removed: by whom it was stopped, or why it failed, is what it ends with.
 fn ended(scene: &Bake<'_>) -> EventBody {
     let progress = scene.progress;
     let kept = progress.kept.as_ref().map_or_else(String::new, |(id, until)| format!("; builder {id} is kept until {}", until.rfc3339()));
-    let image = progress.image.as_ref().map_or_else(String::new, |image| format!("; image {image} is kept, it is not verified"));
+    // Packer takes its own image away when it is stopped.
+    let there = !scene.seen.image.as_ref().is_some_and(|image| matches!(image.value(), Some(None)));
+    let image = progress.image.as_ref().filter(|_| there).map_or_else(String::new, |image| {
+        format!("; image {image} is kept, {}", if is_verified(scene) { "and verified" } else { "it is not verified" })
+    });
     match (&progress.failure, &progress.aborted_by) {
         (Some(why), _) => state(OperationState::Failed, format!("{why}{image}{kept}")),
         (None, Some(by)) => state(OperationState::BackedOut, format!("aborted by {by}; nothing of it is left{image}")),

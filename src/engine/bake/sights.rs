@@ -1,7 +1,7 @@
 //! What has to be looked at, and what of it is news.
 
 use super::{Bake, console, operation_tag};
-use crate::domain::bake::{BakeLook, Machine, MachineRole, MachineState};
+use crate::domain::bake::{BakeLook, LeftoverKind, Machine, MachineRole, MachineState};
 use crate::domain::image::ImageState;
 use crate::operation::bake::{BakeEvent, BakePlan, BakeProgress, BakeStepKind};
 use crate::operation::claim::Claimant;
@@ -14,7 +14,10 @@ const PERCENT_STEP: u8 = 10;
 pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant) -> BakeLook {
     use BakeStepKind as Kind;
     let operation = operation_tag(claimant);
-    let nothing = BakeLook { operation, ..BakeLook::default() };
+    let packer = packer(plan, progress);
+    let backing_out = progress.state == OperationState::BackingOut;
+    let named = if packer.is_some() || backing_out { named(progress) } else { Vec::new() };
+    let nothing = BakeLook { operation, packer, named, ..BakeLook::default() };
     let console = |role| BakeLook {
         machines: true,
         console: progress.machine(role).filter(|machine| !machine.gone).and_then(|machine| machine.id.clone()),
@@ -22,9 +25,13 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
         ..nothing.clone()
     };
     let image = Some(plan.image_name.clone());
-    if progress.state == OperationState::BackingOut {
+    if backing_out {
         let asked = progress.image_asked_at.is_some();
         return BakeLook { machines: true, leftovers: true, image: image.filter(|_| asked), ..nothing };
+    }
+    if nothing.packer.is_some() {
+        let snapshot = progress.image_asked_at.is_some();
+        return BakeLook { image: image.filter(|_| snapshot), ..nothing };
     }
     match plan.steps.get(progress.current).map(|step| step.kind) {
         None | Some(Kind::Sweep) => BakeLook { leftovers: true, ..nothing },
@@ -35,8 +42,24 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
         Some(Kind::Snapshot) => BakeLook { image, ..nothing },
         Some(Kind::Register) => BakeLook { machines: true, image, ..nothing },
         Some(Kind::Gates) => console(MachineRole::Gate),
+        Some(Kind::Share) => BakeLook { image, shares: progress.image.clone(), ..nothing },
+        Some(Kind::Copy) => BakeLook { copies: Some((plan.image_name.clone(), plan.copy_to.clone())), image, ..nothing },
         Some(Kind::Verify) => BakeLook { machines: true, leftovers: true, image, ..nothing },
     }
+}
+
+/// Packer is listened to from its start to its end.
+fn packer(plan: &BakePlan, progress: &BakeProgress) -> Option<u64> {
+    let told = progress.told_by(MachineRole::Builder);
+    let runs = plan.packer.is_some() && progress.packer.asked_at.is_some() && told.is_none_or(|told| told.done.is_none());
+    runs.then(|| told.map_or(0, |told| told.number))
+}
+
+/// What Packer made without tags and does not have ours yet.
+fn named(progress: &BakeProgress) -> Vec<(LeftoverKind, String)> {
+    let memory = &progress.packer;
+    let bare = memory.tagged.len() < memory.made.len();
+    memory.made.iter().filter(|_| bare).map(|(name, kind)| (*kind, name.clone())).collect()
 }
 
 /// What was seen that is not recorded yet.
@@ -79,7 +102,9 @@ fn machines(scene: &Bake<'_>) -> Vec<BakeEvent> {
 fn image(scene: &Bake<'_>) -> Option<BakeEvent> {
     let found = scene.seen.image.as_ref()?.value()?.as_ref()?;
     let progress = scene.progress;
-    let own = progress.image.as_ref() == Some(&found.id) || found.made_by().is_some_and(|by| by.raw() == operation_tag(scene.claimant));
+    let own = progress.image.as_ref() == Some(&found.id)
+        || progress.packer.images.contains(&found.id)
+        || found.made_by().is_some_and(|by| by.raw() == operation_tag(scene.claimant));
     let available = found.state == ImageState::Available;
     let moved = match (found.percent, progress.image_percent) {
         (Some(now), Some(before)) => now >= before.saturating_add(PERCENT_STEP) || now == 100 && before < 100,

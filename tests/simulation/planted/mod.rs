@@ -1,10 +1,12 @@
 //! The test of the tests: mistakes that somebody could make, planted one by one, each with the invariant that has to catch it.
 
 mod bugs;
+mod database;
 mod eyes;
 mod mind;
 mod plans;
 mod run;
+mod series;
 mod shaped;
 mod slips;
 
@@ -13,7 +15,7 @@ use quarterdeck::domain::time::{BootTime, WorldTime};
 use quarterdeck::engine::{Broken, Decision, Situation, decide};
 use quarterdeck::operation::command::Command;
 use quarterdeck::operation::ledger::LedgerEntry;
-use quarterdeck::operation::plan::Plan;
+use quarterdeck::operation::plan::{OperationKind, Plan};
 use quarterdeck::operation::progress::Progress;
 
 use crate::script::Script;
@@ -43,6 +45,8 @@ pub enum Hook {
     Plans(fn(&mut Plan)),
     /// In the ledger as a planner reads it.
     Ledger(fn(&mut Vec<LedgerEntry>)),
+    /// In what a planner of this kind reads of the schemas images work with.
+    RangesNotRead(OperationKind),
     /// In the driver's order of things.
     Hands(Slip),
     /// In the store's transactions.
