@@ -19,7 +19,8 @@
 //!
 //! # What the code never does
 //! 1. The pure modules name no async runtime, terminal, AWS, clock, random source, environment or file: time and ids come in as inputs.
-//! 2. Only a driver's effect runner calls [`ports::cloud::CloudWrite`]; in read-only mode none is ever built.
+//! 2. Only a driver's effect runner and the keeper of images call [`ports::cloud::CloudWrite`], the keeper for what is no fleet's: an image's tags
+//!    and its end. In read-only mode none is ever built.
 //! 3. No cloud write happens before its intent is durable; its outcome is recorded after it.
 //! 4. `view` takes `&Model`: no I/O, no decision.
 //! 5. Selection and effects name things by id, never by row number.

@@ -230,7 +230,7 @@ async fn a_deploy_that_was_planned_before_a_freeze_is_not_begun_under_it() {
 /// The store as the version before freezes left it.
 fn age(dir: &std::path::Path) {
     let file = rusqlite::Connection::open(dir.join("store.sqlite")).unwrap();
-    file.execute_batch("DROP TABLE freezes; ALTER TABLE operations DROP COLUMN events; PRAGMA user_version = 1;").unwrap();
+    file.execute_batch("DROP TABLE freezes; DROP TABLE image_log; ALTER TABLE operations DROP COLUMN events; PRAGMA user_version = 1;").unwrap();
 }
 
 #[tokio::test]

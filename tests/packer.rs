@@ -201,7 +201,9 @@ mod amazon {
             let (said, log, end) = whole(&mut run);
             assert_eq!((end, said.last()), (PackerEnd::Exited(0), Some(&done(Outcome::Succeeded))), "{log}\n{}", endpoint.log());
             assert_eq!(began(&said), [Part::ResolveBase, Part::Launch, Part::Snapshot, Part::CleanUp], "{log}");
-            let image = said.iter().find_map(|said| if let Said::Image { id, region } = said { Some((id.clone(), region.clone())) } else { None });
+            // It is told when it is asked for, and with its region once it is there.
+            let image =
+                said.iter().rev().find_map(|said| if let Said::Image { id, region } = said { Some((id.clone(), region.clone())) } else { None });
             let (id, region) = image.unwrap();
             let (_, found) = endpoint.aws("ec2", "DescribeImages", &[("ImageId.1", id.as_str())]);
             assert!(region == "us-east-1" && found.contains("<name>web-packer-2.15.0</name>"), "{found}");

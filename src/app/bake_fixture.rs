@@ -63,6 +63,8 @@ pub fn plan(version: &str) -> BakePlan {
         steps: steps.map(|kind| BakeStep { kind, title: kind.title().into(), expected: kind.guess() }).into(),
         timing: BakeTiming::default(),
         keep_on_failure: None,
+        share_with: Vec::new(),
+        copy_to: Vec::new(),
         packer: None,
         adopted: None,
         because: "nothing was baked from these inputs yet (key a3f9c1e2)".into(),

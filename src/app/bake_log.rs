@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::field::Field;
 use super::model::{Model, Screen};
 use super::rows;
 use crate::bake::log::{Log, Search};
@@ -97,7 +98,7 @@ pub fn settle(model: &mut Model) {
     let Some(id) = shown(model).cloned() else { return };
     if model.baking.log.of.as_ref() != Some(&id) {
         model.baking.log = BakeLog { of: Some(id), ..BakeLog::default() };
-        model.filters.log = super::field::Field::default();
+        model.filters.log = Field::default();
         model.requests.bake_log.forget();
         model.requests.bake_log.hurry();
     }

@@ -12,7 +12,7 @@ use super::model::{Model, Problem};
 use super::needs::{is_bake_abandoned, state_word};
 use super::polling;
 use super::replies::{is_waited_for, note_failure, refused};
-use super::sheet::Subject;
+use super::sheet::{DEAD_TIME, Subject};
 use crate::domain::ids::OperationId;
 use crate::operation::bake::{BakeAnswer, BakeView};
 use crate::ports::desk::DeskError;
@@ -111,7 +111,7 @@ fn planned(model: &mut Model, no: u64, result: Result<BakeAnswer, DeskError>) ->
     if !model.requests.end(no, |requests| &mut requests.plan).believed {
         return Vec::new();
     }
-    let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
+    let deaf_until = model.clock.boot.plus(DEAD_TIME);
     if let Some(sheet) = &mut model.sheet
         && let Subject::Bake(order) = &mut sheet.subject
     {

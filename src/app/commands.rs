@@ -3,6 +3,7 @@
 use super::bake_sheet::BakeState;
 use super::model::{Model, Screen};
 use super::sheet::{Sheet, Subject};
+use super::sheet_keys::is_rollback;
 
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,13 +342,13 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
     match id {
         CommandId::Name => sheet.needs_name(),
         CommandId::OtherTarget => {
-            super::sheet_keys::is_rollback(sheet)
+            is_rollback(sheet)
                 || puts_freeze(sheet)
                 || matches!(&sheet.subject, Subject::Bake(order) if order.force || matches!(order.state, BakeState::Reuse { .. }))
         }
         CommandId::Scope => puts_freeze(sheet),
         CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. } | Subject::Bake(_)),
-        CommandId::Rehearse => super::sheet_keys::is_rollback(sheet),
+        CommandId::Rehearse => is_rollback(sheet),
         _ => true,
     }
 }

@@ -1,5 +1,6 @@
 //! The copy menu: what of this place can be put into the clipboard.
 
+use super::alert::Alert;
 use super::bake_log;
 use super::baking;
 use super::events;
@@ -138,7 +139,7 @@ fn of_bake(model: &Model, view: &BakeView) -> Vec<Copyable> {
 }
 
 fn of_alerts(model: &Model) -> Vec<Copyable> {
-    let line = |alert: &super::alert::Alert| format!("{} {} ({})", alert.at.clock(), alert.text, alert.hint);
+    let line = |alert: &Alert| format!("{} {} ({})", alert.at.clock(), alert.text, alert.hint);
     let Some(selected) = model.selected_alert() else { return Vec::new() };
     let all: Vec<String> = model.inbox.all().iter().map(line).collect();
     vec![item("this alert", line(selected)), lines("all alerts", all.join("\n"))]

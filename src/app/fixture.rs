@@ -379,6 +379,7 @@ pub fn deploy_plan() -> Plan {
         source: None,
         gates: Vec::new(),
         schema: None,
+        changes: None,
         differences: Vec::new(),
         as_of: NOW,
         place: "123456789012 us-east-1".into(),

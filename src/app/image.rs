@@ -4,7 +4,7 @@ use super::model::Model;
 use super::rows;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::image::Image;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, escape};
 use crate::operation::status::{FleetStatus, ImageStatus};
 
 /// An image as last read.
@@ -104,7 +104,7 @@ pub fn differences(old: &Image, new: &Image) -> Vec<Difference> {
         let (was, is) = (old.tags.get(key), new.tags.get(key));
         // What a field above says already is not said twice.
         if !known.iter().any(|field| field.is_some() && (field.as_ref() == was || field.as_ref() == is)) {
-            all.push((format!("tag {}", crate::domain::text::escape(key)), was.map(Untrusted::shown), is.map(Untrusted::shown)));
+            all.push((format!("tag {}", escape(key)), was.map(Untrusted::shown), is.map(Untrusted::shown)));
         }
     }
     all.into_iter().filter(|(_, old, new)| old != new).map(|(what, old, new)| Difference { what, old, new }).collect()

@@ -8,7 +8,7 @@ use super::commands::{self, CommandId, Place};
 use super::copying;
 use super::effect::Effect;
 use super::events::Kind;
-use super::field::Edited;
+use super::field::{Edited, Field};
 use super::freezing::Freezing;
 use super::image;
 use super::key::Key;
@@ -19,7 +19,7 @@ use super::palette::{self, Palette, Target};
 use super::polling;
 use super::prospects::{ask_of, commanded, hindrance};
 use super::rows;
-use super::sheet::{Sheet, Subject};
+use super::sheet::{DEAD_TIME, Sheet, Subject};
 use super::sheet_keys;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::time::BootTime;
@@ -148,7 +148,7 @@ fn close_menu(model: &mut Model) {
 
 /// A sheet that something lay over is read anew: keys pressed before a person could do so do not count.
 fn read_sheet_again(model: &mut Model) {
-    let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
+    let deaf_until = model.clock.boot.plus(DEAD_TIME);
     if let Some(sheet) = &mut model.sheet {
         sheet.deaf_until = deaf_until;
     }
@@ -180,7 +180,7 @@ fn filtered(model: &Model) -> Option<List> {
 }
 
 fn clear_filter(model: &mut Model, list: List) {
-    *model.filters.of_mut(list) = super::field::Field::default();
+    *model.filters.of_mut(list) = Field::default();
     moving::settle_selection(model);
 }
 
@@ -333,7 +333,7 @@ fn show_page(model: &mut Model, page: Page) {
 fn show_log(model: &mut Model) {
     let operation = model.acting_fleet().and_then(|fleet| model.operation_of(fleet)).map(|view| view.operation.id.clone());
     let Some(operation) = operation else { return };
-    model.filters.activity = super::field::Field::default();
+    model.filters.activity = Field::default();
     model.filters.activity.paste(&format!("op:{operation}"));
     (model.shown, model.event) = Default::default();
     show(model, Screen::Activity);

@@ -7,6 +7,9 @@ use super::model::Model;
 use super::query::{Query, Searchable, has};
 use super::rows::newest_first;
 use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
+use crate::operation::event::Event;
+use crate::operation::record::OperationView;
 use crate::operation::status::{FleetState, FleetStatus, ImageStatus, WayBackLevel};
 
 /// What fleets are sorted by.
@@ -133,7 +136,7 @@ fn distance(status: &FleetStatus) -> (u8, u64) {
 }
 
 fn events(model: &Model) -> Vec<EventAt> {
-    let mut all: Vec<(Reverse<(crate::domain::time::WorldTime, u64)>, EventAt)> = Vec::new();
+    let mut all: Vec<(Reverse<(WorldTime, u64)>, EventAt)> = Vec::new();
     for (operation, view) in model.operations.iter().enumerate() {
         for (event, told) in newest_first(view) {
             all.push((Reverse((told.at, told.seq)), EventAt { operation, event }));
@@ -155,7 +158,7 @@ fn events_shown(model: &Model) -> Vec<EventAt> {
 
 /// An event by where it stands.
 #[must_use]
-pub fn event(model: &Model, at: EventAt) -> Option<(&crate::operation::record::OperationView, &crate::operation::event::Event)> {
+pub fn event(model: &Model, at: EventAt) -> Option<(&OperationView, &Event)> {
     let view = model.operations.get(at.operation)?;
     Some((view, view.events.get(at.event)?))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::age::{Aged, Clock};
-use super::alert::Inbox;
+use super::alert::{Alert, Inbox};
 use super::baking::Baking;
 use super::colours;
 use super::commands::CommandId;
@@ -381,7 +381,7 @@ impl Model {
 
     /// The sheet, if it is what the keys are about: the help can lie over it.
     #[must_use]
-    pub fn sheet_in_front(&self) -> Option<&super::sheet::Sheet> {
+    pub fn sheet_in_front(&self) -> Option<&Sheet> {
         self.sheet.as_ref().filter(|_| self.screen() != &Screen::Help)
     }
 
@@ -439,7 +439,7 @@ impl Model {
 
     /// The selected alert, or the newest.
     #[must_use]
-    pub fn selected_alert(&self) -> Option<&super::alert::Alert> {
+    pub fn selected_alert(&self) -> Option<&Alert> {
         let all = self.inbox.all();
         all.iter().find(|alert| Some(alert.id) == self.alert).or_else(|| all.first())
     }

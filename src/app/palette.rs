@@ -9,6 +9,7 @@ use super::key::Key;
 use super::model::Model;
 use super::rows;
 use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::text::escape;
 
 /// Most that are offered.
 const OFFERED: usize = 100;
@@ -93,7 +94,7 @@ fn hits(model: &Model, text: &str) -> Vec<Hit> {
         found.extend(fits.map(|points| (points, Hit { target: Target::Command(command.id), label: command.label.to_owned() })));
     }
     for name in model.views.keys() {
-        let label = crate::domain::text::escape(name);
+        let label = escape(name);
         found.extend(score(&label).map(|points| (points.saturating_mul(2), Hit { target: Target::View(name.clone()), label })));
     }
     for status in model.fleets() {

@@ -1,5 +1,6 @@
 //! Whether a command can be pressed now, or the reason why not. Disabled is shown with its reason, never hidden.
 
+use super::age::{about, stepped};
 use super::bake_sheet;
 use super::baking::{self, BakesPane};
 use super::commands::CommandId;
@@ -99,8 +100,7 @@ fn facts_too_old(model: &Model) -> Option<String> {
     let age = estate.age(model.clock);
     let waiting = if model.estate_remembered { "nothing was read in this session yet" } else { "facts are too old" };
     let [roll_back, back_out, pause] = [CommandId::Rollback, CommandId::BackOut, CommandId::Pause].map(|id| key(model, id));
-    (model.estate_remembered || age > TOO_OLD)
-        .then(|| format!("{waiting} ({}): {roll_back}, {back_out} and {pause} still work", super::age::stepped(age)))
+    (model.estate_remembered || age > TOO_OLD).then(|| format!("{waiting} ({}): {roll_back}, {back_out} and {pause} still work", stepped(age)))
 }
 
 fn busy(model: &Model) -> Option<String> {
@@ -113,7 +113,7 @@ fn frozen(model: &Model) -> Option<String> {
     let freezes = &model.fleet_status(model.acting_fleet()?)?.freezes;
     let freeze = freezes.iter().find(|freeze| freeze.until > model.clock.world)?;
     let (lift, roll_back) = (key(model, CommandId::Freeze), key(model, CommandId::Rollback));
-    Some(format!("frozen for {}: {lift} lifts that, {roll_back} passes it", super::age::about(freeze.until.since(model.clock.world))))
+    Some(format!("frozen for {}: {lift} lifts that, {roll_back} passes it", about(freeze.until.since(model.clock.world))))
 }
 
 fn command_hindrance(model: &Model, id: CommandId) -> Option<String> {

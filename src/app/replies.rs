@@ -10,8 +10,9 @@ use super::keys;
 use super::message::Reply;
 use super::model::{Model, Problem, is_at_work};
 use super::moving;
+use super::needs::{is_abandoned, state_word};
 use super::polling;
-use super::sheet::{PlanState, RehearsalState, Sending, Subject};
+use super::sheet::{DEAD_TIME, PlanState, RehearsalState, Sending, Subject};
 use super::sheet_keys;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::operation::event::OperationState;
@@ -162,7 +163,7 @@ fn is_news(model: &Model, view: &OperationView, first: bool) -> bool {
 
 /// It has no driver any more: since the last reading, or before the first one. A window that nobody ends costs money, not safety: its row says so.
 fn lost_its_driver(model: &Model, view: &OperationView, first: bool) -> bool {
-    let gone = |view: &OperationView| super::needs::is_abandoned(view, model.clock.world) && view.state() != OperationState::Waiting;
+    let gone = |view: &OperationView| is_abandoned(view, model.clock.world) && view.state() != OperationState::Waiting;
     gone(view) && model.operation(&view.operation.id).map_or(first, |known| !gone(known))
 }
 
@@ -175,7 +176,7 @@ fn without_driver(model: &Model, view: &OperationView) -> (String, String, Fleet
 
 fn announcement(model: &Model, view: &OperationView) -> (String, String, FleetName) {
     let plan = &view.operation.plan;
-    let text = format!("{} {} {}: {}", plan.fleet, view.operation.word(), super::needs::state_word(view.state()), view.progress.reason);
+    let text = format!("{} {} {}: {}", plan.fleet, view.operation.word(), state_word(view.state()), view.progress.reason);
     (text, hint_for(model, view.state()), plan.fleet.clone())
 }
 
@@ -210,7 +211,7 @@ fn planned_one(model: &mut Model, no: u64, fleet: &FleetName, result: Result<Box
     let Some(open) = sheet_keys::batch_of(model, no) else { return };
     open.set(fleet, result.map_or_else(|error| LineState::LeftOut(Problem::from(&error)), batch::planned));
     let is_complete = !open.is_planning();
-    let deaf_until = model.clock.boot.plus(super::sheet::DEAD_TIME);
+    let deaf_until = model.clock.boot.plus(DEAD_TIME);
     if let Some(sheet) = model.sheet.as_mut().filter(|sheet| is_complete && sheet.editing.is_none()) {
         sheet.deaf_until = deaf_until;
     }

@@ -6,6 +6,7 @@ use super::listing::{self, ImageSort};
 use super::model::{Model, Pane, Picker, Purpose};
 use super::query::{Query, Searchable, has};
 use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::image::ImageState;
 use crate::domain::text::Untrusted;
 use crate::operation::event::{Event, EventBody, VerdictWord};
 use crate::operation::ledger::KnownRelease;
@@ -64,7 +65,7 @@ pub fn linked_fleet(model: &Model) -> Option<&FleetStatus> {
 /// Whether an image could be deployed as far as its listing says.
 #[must_use]
 pub fn is_deployable(status: &ImageStatus) -> bool {
-    status.image.state == crate::domain::image::ImageState::Available && status.image.blocked.is_none() && status.image.bake.is_none()
+    status.image.state == ImageState::Available && status.image.blocked.is_none() && status.image.bake.is_none()
 }
 
 /// Every event worth a line with its operation, newest first.

@@ -2,6 +2,7 @@
 
 use super::events::{self, Kind};
 use super::lines::event_text;
+use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
 use crate::operation::event::Event;
 use crate::operation::record::OperationView;
@@ -34,7 +35,7 @@ fn line(view: &OperationView, event: &Event) -> Option<String> {
 /// Text that stays text in Markdown: what came from outside makes no link, no heading and no HTML.
 pub(super) fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in crate::domain::text::escape(text).chars() {
+    for c in escape(text).chars() {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '&' | '~' | '!') {
             escaped.push('\\');
         }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::field::Field;
 use super::listing::FleetSort;
 use super::model::{Model, Pane, Screen};
+use super::moving;
 use crate::domain::text::escape;
 
 /// One of them. What it does not name stays as it is.
@@ -80,7 +81,7 @@ pub fn show(model: &mut Model, name: &str) {
         (None, None, Some(_)) => model.pane = Pane::Images,
         _ => model.pane = Pane::Fleets,
     }
-    super::moving::settle_selection(model);
+    moving::settle_selection(model);
 }
 
 #[cfg(test)]

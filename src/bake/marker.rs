@@ -81,10 +81,10 @@ impl Marker {
         line.match_indices(BEGINNING).find_map(|(at, _)| Self::parse(line.get(at + 1..)?, operation))
     }
 
-    /// Whether a line holds a marker or what is left of one: it is for programs.
+    /// Whether a line holds a marker, a part of a package list, or what is left of either: it is for programs.
     #[must_use]
     pub fn is_on(line: &str) -> bool {
-        line.contains(BEGINNING)
+        line.contains(BEGINNING) || super::packages::is_on(line)
     }
 
     fn parse(text: &str, operation: &OperationId) -> Option<Self> {
@@ -198,7 +198,7 @@ fn read(said: &str) -> Option<MarkerSays> {
 }
 
 /// The first digits of the text's SHA-256, which a builder's `sha256sum` makes too.
-fn sum(text: &str) -> String {
+pub(super) fn sum(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(SUM_DIGITS / 2).fold(String::new(), |mut digits, byte| {
         let _infallible = write!(digits, "{byte:02x}");

@@ -5,6 +5,7 @@ pub mod join;
 pub mod key;
 pub mod log;
 pub mod marker;
+pub mod packages;
 pub mod packer;
 pub mod render;
 pub mod signal;

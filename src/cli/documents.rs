@@ -1,5 +1,7 @@
 //! The JSON documents of images and fleets: stable fields, unknown is null and never 0.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Number;
 
@@ -30,7 +32,7 @@ pub(super) struct ImagesDoc<'a> {
 }
 
 #[derive(Serialize)]
-struct ImageDoc<'a> {
+pub(super) struct ImageDoc<'a> {
     id: &'a ImageId,
     name: &'a Untrusted,
     app: Option<&'a Untrusted>,
@@ -39,19 +41,23 @@ struct ImageDoc<'a> {
     state: ImageState,
     created_at: Option<String>,
     base: Option<&'a Untrusted>,
+    base_days_behind: Option<u64>,
     arch: Option<&'a Untrusted>,
     fleets: &'a [FleetName],
     servers: u32,
     live: bool,
-    schema: SchemaDoc,
+    schema: SchemaDoc<'a>,
     blocked: Option<BlockDoc<'a>>,
     bake: Option<BakeDoc<'a>>,
 }
 
 #[derive(Serialize)]
-struct SchemaDoc {
+struct SchemaDoc<'a> {
     min: Option<u64>,
     max: Option<u64>,
+    /// Why it cannot be read, where its tags are no range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unclear: Option<&'a Untrusted>,
 }
 
 #[derive(Serialize)]
@@ -70,14 +76,19 @@ struct BakeDoc<'a> {
 }
 
 impl<'a> ImagesDoc<'a> {
-    pub(super) fn new(estate: &'a Estate, images: &[&'a ImageStatus]) -> Self {
-        Self { as_of: moment(estate.as_of), images: images.iter().copied().map(ImageDoc::new).collect(), gaps: &estate.gaps }
+    pub(super) fn new(estate: &'a Estate, images: &[&'a ImageStatus], lags: &BTreeMap<ImageId, u64>) -> Self {
+        let document = |status: &'a ImageStatus| ImageDoc::new(status, lags.get(&status.image.id).copied());
+        Self { as_of: moment(estate.as_of), images: images.iter().copied().map(document).collect(), gaps: &estate.gaps }
     }
 }
 
 impl<'a> ImageDoc<'a> {
-    fn new(status: &'a ImageStatus) -> Self {
-        let image: &Image = &status.image;
+    fn new(status: &'a ImageStatus, base_days_behind: Option<u64>) -> Self {
+        Self { base_days_behind, ..Self::of(&status.image, &status.fleets, status.servers, status.live) }
+    }
+
+    /// Without how far its base is behind: that takes a look at other images.
+    pub(super) fn of(image: &'a Image, fleets: &'a [FleetName], servers: u32, live: bool) -> Self {
         Self {
             id: &image.id,
             name: &image.name,
@@ -87,11 +98,12 @@ impl<'a> ImageDoc<'a> {
             state: image.state,
             created_at: image.created_at.map(moment),
             base: image.base.as_ref(),
+            base_days_behind: None,
             arch: image.arch.as_ref(),
-            fleets: &status.fleets,
-            servers: status.servers,
-            live: status.live,
-            schema: SchemaDoc { min: image.schema.min, max: image.schema.max },
+            fleets,
+            servers,
+            live,
+            schema: SchemaDoc { min: image.schema.min, max: image.schema.max, unclear: image.schema.unclear.as_ref() },
             blocked: image.blocked.as_ref().map(BlockDoc::new),
             bake: image.bake.as_ref().map(BakeDoc::new),
         }

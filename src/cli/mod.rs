@@ -11,6 +11,9 @@ mod event_document;
 mod exit;
 mod failure;
 mod follow;
+mod gc_text;
+mod image_document;
+mod image_text;
 mod json;
 mod login;
 mod manual;
@@ -39,7 +42,7 @@ pub use screen_document::{screen_document, word as screen_word};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;
-use commands::{act, bake, doctor, fleet, fleets, freeze, images, ledger, ops, report, steer, suspects, watch};
+use commands::{act, bake, doctor, fleet, fleets, freeze, gc, image, images, ledger, ops, report, steer, suspects, watch};
 use failure::{Failure, report_failure, sentence};
 
 /// Runs a command that asks the desk, and says how it ended. What went wrong is on standard error by then.
@@ -59,6 +62,8 @@ pub async fn run(desk: Arc<dyn Records>, command: Command, out: &mut Output) -> 
 
 async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Result<Exit, Failure> {
     match command {
+        Command::Gc(args) => gc::run(desk, args, out).await,
+        Command::Image(command) => image::run(desk, command, out).await,
         Command::Images(args) => images::run(desk, args, out).await,
         Command::Fleets(args) => fleets::run(desk, args, out).await,
         Command::Fleet(args) => fleet::run(desk, args, out).await,

@@ -10,6 +10,8 @@ use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
 use super::commands::fleets::FleetsArgs;
 use super::commands::freeze::{FreezeArgs, UnfreezeArgs};
+use super::commands::gc::GcArgs;
+use super::commands::image::ImageCommand;
 use super::commands::images::ImagesArgs;
 use super::commands::judge::JudgeArgs;
 use super::commands::keys::KeysCommand;
@@ -46,6 +48,11 @@ pub struct Invocation {
 pub enum Command {
     /// Image versions, newest first
     Images(ImagesArgs),
+    /// Images nobody needs: what would be removed, and why each other stays
+    Gc(GcArgs),
+    /// One image: what is known of it, and what people say of it
+    #[command(subcommand)]
+    Image(ImageCommand),
     /// Fleets with image mix, health and way back
     Fleets(FleetsArgs),
     /// One fleet; or adopt one

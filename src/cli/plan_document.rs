@@ -9,6 +9,7 @@ use crate::domain::ids::{FleetName, GroupName, ImageId, OperationId, PlaceArn, P
 use crate::domain::schema::{LiveSchema, SchemaRange};
 use crate::domain::text::Untrusted;
 use crate::operation::calls::{PlannedCall, planned_calls};
+use crate::operation::changes::Changes;
 use crate::operation::plan::{Check, Friction, OperationKind, Plan, Side};
 use crate::operation::schema::{OneWay, SchemaPlan};
 
@@ -33,6 +34,7 @@ pub(super) struct PlanDoc<'a> {
     calls: Vec<PlannedCall>,
     checks: &'a [Check],
     differences: &'a [String],
+    changes: Option<&'a Changes>,
     schema: Option<SchemaDoc<'a>>,
     one_way: Option<&'a OneWay>,
     friction: &'a Friction,
@@ -108,6 +110,7 @@ impl<'a> PlanDoc<'a> {
             calls: planned_calls(plan),
             checks: &plan.checks,
             differences: &plan.differences,
+            changes: plan.changes.as_ref(),
             schema: plan.schema.as_ref().map(SchemaDoc::new),
             one_way: plan.schema.as_ref().and_then(|schema| schema.one_way.as_ref()),
             friction: &plan.friction,

@@ -3,6 +3,7 @@
 use super::table::Table;
 use crate::domain::time::Millis;
 use crate::operation::calls::planned_calls;
+use crate::operation::changes::{PackageDifference, package_words};
 use crate::operation::plan::{CheckLevel, Friction, OperationKind, Plan, Side};
 
 /// The whole plan.
@@ -11,6 +12,7 @@ pub(super) fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     text.push_str(&steps(plan, width));
     text.push_str(&checks(plan));
     text.push_str(&differences(plan));
+    text.push_str(&changes(plan));
     text.push_str(&calls(plan));
     text.push_str(&one_way(plan));
     text.push_str(&friction(plan));
@@ -85,6 +87,26 @@ fn differences(plan: &Plan) -> String {
     }
     let lines: String = plan.differences.iter().map(|line| format!("  {line}\n")).collect();
     format!("\nDIFFERENCES in the template of {}, besides the image\n{lines}", plan.to.group)
+}
+
+/// What is risky stands first, with a mark of its own.
+fn changes(plan: &Plan) -> String {
+    let Some(changes) = &plan.changes else { return String::new() };
+    let sign = |risky: bool| if risky { "!" } else { " " };
+    let mut text = format!("\nWHAT CHANGES from {} to {}\n", plan.from.label(), plan.to.label());
+    for change in &changes.fields {
+        text.push_str(&format!("  {} {}\n", sign(change.risky), change.words()));
+    }
+    text.push_str(&format!("    {}\n", changes.packages.words()));
+    if let PackageDifference::Known { changed, left_out } = &changes.packages {
+        for change in changed {
+            text.push_str(&format!("  {}   {}\n", sign(change.risky), package_words(change)));
+        }
+        if *left_out > 0 {
+            text.push_str(&format!("      and {left_out} more\n"));
+        }
+    }
+    text
 }
 
 fn calls(plan: &Plan) -> String {

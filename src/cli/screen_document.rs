@@ -1,5 +1,7 @@
 //! What the screen knows, as one JSON document: the same documents the commands print, and what was on the screen.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::documents::{DetailDoc, FleetsDoc, ImagesDoc};
@@ -60,7 +62,7 @@ pub fn screen_document(model: &Model) -> Result<String, serde_json::Error> {
         selected_fleet: model.fleet.as_ref(),
         remembered: model.estate_remembered,
         estate: estate.map(|estate| FleetsDoc::new(estate, now)),
-        images: estate.map(|estate| ImagesDoc::new(estate, &all_images)),
+        images: estate.map(|estate| ImagesDoc::new(estate, &all_images, &BTreeMap::new())),
         opened_fleet: model.detail.as_ref().map(|detail| DetailDoc::new(&detail.value, now)),
         operations: model.operations.iter().map(OperationDoc::new).collect(),
         alerts: model.inbox.all().iter().map(AlertDoc::new).collect(),

@@ -1,6 +1,6 @@
 //! What a bake makes and finds in the cloud: base images, instances of its own, the image in the making, and what is left of other bakes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,20 @@ pub const KEY_KEY: &str = "qd:key";
 pub const STAGE_KEY: &str = "qd:stage";
 /// The tag that says how an image's gates came out.
 pub const GATES_KEY: &str = "qd:gates";
+
+/// The tag that says which accounts an image was shared with by its bake.
+pub const SHARED_KEY: &str = "qd:shared";
+/// The tag that says which regions have a copy of it.
+pub const COPIED_KEY: &str = "qd:copied";
+
+/// The tag that says which query the base of an image was the newest of.
+pub const QUERY_KEY: &str = "qd:base-query";
+
+/// How many days a base made at `made` is behind the newest of its line; none where either is not known.
+#[must_use]
+pub fn days_behind(newest: Option<WorldTime>, made: Option<WorldTime>) -> Option<u64> {
+    Some(newest?.since(made?).as_secs() / 86_400)
+}
 
 /// An image that can be baked from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +226,10 @@ pub struct BakeLook {
     pub image: Option<String>,
     /// Everything with a bake's tags, of any operation.
     pub leftovers: bool,
+    /// Who may launch this image.
+    pub shares: Option<ImageId>,
+    /// The images of this name in these regions.
+    pub copies: Option<(String, Vec<String>)>,
     /// Key pairs and security groups of these names, whatever tags they have.
     pub named: Vec<(LeftoverKind, String)>,
     /// What Packer said after so many things that were heard of it; none where it is not listened to.
@@ -244,6 +262,10 @@ pub struct BakeSight {
     pub image: Option<Reading<Option<MadeImage>>>,
     /// Everything with a bake's tags. Known only if every listing was complete.
     pub leftovers: Option<Reading<Vec<Leftover>>>,
+    /// The accounts that may launch the image, besides its own.
+    pub shares: Option<Reading<BTreeSet<String>>>,
+    /// The copies that are there, by region. Known only if every region answered.
+    pub copies: Option<Reading<BTreeMap<String, MadeImage>>>,
     /// What has a name that was asked for; whose operation is empty where it has no tag that says one.
     pub named: Option<Reading<Vec<Leftover>>>,
 }
@@ -252,6 +274,17 @@ impl BakeSight {
     /// A look in which nothing was asked for.
     #[must_use]
     pub fn empty(at: WorldTime) -> Self {
-        Self { at, credentials: Credentials::default(), base: None, machines: None, console: None, image: None, leftovers: None, named: None }
+        Self {
+            at,
+            credentials: Credentials::default(),
+            base: None,
+            machines: None,
+            console: None,
+            image: None,
+            leftovers: None,
+            shares: None,
+            copies: None,
+            named: None,
+        }
     }
 }

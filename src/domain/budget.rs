@@ -15,6 +15,8 @@ pub enum BudgetKey {
     Ec2Read,
     /// Writes of launch templates.
     Ec2TemplateWrite,
+    /// Writes of instances, images, volumes and what belongs to them, which only bakes make.
+    Ec2Write,
     /// Every call of Elastic Load Balancing: one bucket for the whole account.
     Elb,
     /// ModifyRule and ModifyListener: a bucket of their own, and drawn from [`BudgetKey::Elb`] besides.
@@ -29,7 +31,8 @@ pub enum BudgetKey {
 
 impl BudgetKey {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Ec2Read, Self::Ec2TemplateWrite, Self::Elb, Self::ElbWrite, Self::AutoScaling, Self::Sts, Self::CloudWatch];
+    pub const ALL: [Self; 8] =
+        [Self::Ec2Read, Self::Ec2TemplateWrite, Self::Ec2Write, Self::Elb, Self::ElbWrite, Self::AutoScaling, Self::Sts, Self::CloudWatch];
 
     /// The name of its row.
     #[must_use]
@@ -37,6 +40,7 @@ impl BudgetKey {
         match self {
             Self::Ec2Read => "ec2_read",
             Self::Ec2TemplateWrite => "ec2_template_write",
+            Self::Ec2Write => "ec2_write",
             Self::Elb => "elb",
             Self::ElbWrite => "elb_write",
             Self::AutoScaling => "auto_scaling",
@@ -51,6 +55,7 @@ impl BudgetKey {
         match self {
             Self::Ec2Read => &[Self::Ec2Read],
             Self::Ec2TemplateWrite => &[Self::Ec2TemplateWrite],
+            Self::Ec2Write => &[Self::Ec2Write],
             Self::Elb => &[Self::Elb],
             Self::ElbWrite => &[Self::ElbWrite, Self::Elb],
             Self::AutoScaling => &[Self::AutoScaling],
@@ -93,11 +98,13 @@ pub struct BucketRule {
 
 /// The figures of a bucket. ELB would give 10 a second, but to everybody in the account: this program takes 3 of them in the steady state
 /// and keeps 20 of 40 tokens for writes. Auto Scaling's rate is unpublished: one a second. CloudWatch gives DescribeAlarms 9 a second.
+/// Of EC2's other writes RunInstances has the smallest bucket, and a bake never needs more.
 #[must_use]
 pub const fn rule(key: BudgetKey) -> BucketRule {
     match key {
         BudgetKey::Ec2Read => BucketRule { burst: 100.0, refill_per_sec: 20.0, reserve: 10.0, step: 5.0 },
         BudgetKey::Ec2TemplateWrite => BucketRule { burst: 100.0, refill_per_sec: 5.0, reserve: 0.0, step: 0.0 },
+        BudgetKey::Ec2Write => BucketRule { burst: 5.0, refill_per_sec: 2.0, reserve: 0.0, step: 0.0 },
         BudgetKey::Elb => BucketRule { burst: 40.0, refill_per_sec: 3.0, reserve: 20.0, step: 4.0 },
         BudgetKey::ElbWrite => BucketRule { burst: 20.0, refill_per_sec: 3.0, reserve: 0.0, step: 0.0 },
         BudgetKey::AutoScaling => BucketRule { burst: 20.0, refill_per_sec: 1.0, reserve: 5.0, step: 2.0 },

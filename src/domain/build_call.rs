@@ -28,6 +28,23 @@ pub struct RunInstance {
     pub tags: Vec<(String, String)>,
 }
 
+/// A copy of an image that a bake asks for in another region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyImage {
+    /// The image.
+    pub image: ImageId,
+    /// The copy's name, the same.
+    pub name: String,
+    /// The region the image is in.
+    pub from: String,
+    /// The region of the copy.
+    pub to: String,
+    /// The client token: asked again with the same one, the cloud makes no second copy.
+    pub token: String,
+    /// Tags of the copy and its snapshots.
+    pub tags: Vec<(String, String)>,
+}
+
 /// A call of a bake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "call")]
@@ -55,6 +72,15 @@ pub enum BuildCall {
         /// Keys and values.
         tags: Vec<(String, String)>,
     },
+    /// ModifyImageAttribute: these accounts may launch it, besides those that may already.
+    ShareImage {
+        /// The image.
+        image: ImageId,
+        /// The accounts.
+        accounts: Vec<String>,
+    },
+    /// CopyImage, asked in the region of the copy.
+    CopyImage(CopyImage),
     /// TerminateInstances: its volume goes with it.
     TerminateInstance {
         /// It.
@@ -99,6 +125,8 @@ impl BuildCall {
             Self::StopInstance { .. } => "StopInstances",
             Self::CreateImage { .. } => "CreateImage",
             Self::TagResource { .. } => "CreateTags",
+            Self::ShareImage { .. } => "ModifyImageAttribute",
+            Self::CopyImage(_) => "CopyImage",
             Self::TerminateInstance { .. } => "TerminateInstances",
             Self::DeleteVolume { .. } => "DeleteVolume",
             Self::DeleteKeyPair { .. } => "DeleteKeyPair",
@@ -119,6 +147,8 @@ impl BuildCall {
                 let tags: Vec<String> = tags.iter().map(|(key, value)| escape(&format!("{key}={value}"))).collect();
                 format!("{} on {}", tags.join(", "), escape(id))
             }
+            Self::ShareImage { image, accounts } => format!("{image} for {}", escape(&accounts.join(", "))),
+            Self::CopyImage(copy) => format!("{} to {}", copy.image, escape(&copy.to)),
             Self::RunPacker { template, .. } => escape(template),
             Self::EndPacker { at_once } => if *at_once { "at once" } else { "removes what it made" }.to_owned(),
             Self::DeleteVolume { volume: id } | Self::DeleteKeyPair { key_pair: id } | Self::DeleteSecurityGroup { group: id } => escape(id),

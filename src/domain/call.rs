@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::build_call::{BuildCall, RunInstance};
+pub use super::build_call::{BuildCall, CopyImage, RunInstance};
 use super::fleet::RoutePlace;
 use super::ids::{GroupName, ImageId, InstanceId, RefreshId, TargetGroupArn, TemplateId};
 pub use super::image_call::ImageCall;

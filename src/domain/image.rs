@@ -121,6 +121,12 @@ pub struct Image {
 }
 
 impl Image {
+    /// `2.14.0 (ami-…)`, or the id alone where there is no version.
+    #[must_use]
+    pub fn named(&self) -> String {
+        self.version.as_ref().map_or_else(|| self.id.to_string(), |version| format!("{} ({})", version.shown(), self.id))
+    }
+
     /// Reads what its tags say of it.
     pub fn read_tags(&mut self, keys: &TagKeys) {
         let told = |keys: &[String]| first(keys, &self.tags).filter(|value| !value.raw().is_empty()).cloned();

@@ -53,6 +53,8 @@ struct Node {
     children: Vec<(usize, Told)>,
     listed: bool,
     faults: Vec<String>,
+    /// Its tag names something that is no image.
+    astray: bool,
 }
 
 /// Every link between images that is known.
@@ -121,7 +123,7 @@ impl Lineage {
     #[must_use]
     pub fn is_unclear(&self, image: &ImageId) -> bool {
         let Some(at) = self.places.get(image) else { return false };
-        self.circling.contains(at) || self.nodes.get(*at).is_some_and(|node| !node.faults.is_empty())
+        self.circling.contains(at) || self.nodes.get(*at).is_some_and(|node| node.astray)
     }
 
     /// For every image that descends from one of these: the nearest of them. Those that are named are not in the answer.
@@ -141,6 +143,23 @@ impl Lineage {
         }
         let named = |at: usize| self.ids.get(at).cloned();
         reached.into_iter().filter(|(at, _)| !roots.contains(at)).filter_map(|(at, root)| Some((named(at)?, named(root)?))).collect()
+    }
+
+    /// Everything that these images were made from, each with the image nearest to it that it leads to.
+    #[must_use]
+    pub fn bases(&self, of: &BTreeSet<ImageId>) -> BTreeMap<ImageId, ImageId> {
+        let mut reached: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut waiting: VecDeque<(usize, usize)> = of.iter().filter_map(|id| self.places.get(id)).map(|at| (*at, *at)).collect();
+        while let Some((at, from)) = waiting.pop_front() {
+            for (parent, _) in self.nodes.get(at).into_iter().flat_map(|node| &node.parents) {
+                if !reached.contains_key(parent) {
+                    reached.insert(*parent, from);
+                    waiting.push_back((*parent, from));
+                }
+            }
+        }
+        let named = |at: usize| self.ids.get(at).cloned();
+        reached.into_iter().filter_map(|(at, from)| Some((named(at)?, named(from)?))).collect()
     }
 
     fn place(&mut self, id: &ImageId) -> usize {
@@ -169,6 +188,7 @@ impl Lineage {
             if image.origin.source.is_none() {
                 let fault = format!("the base tag of {} says '{}', which is no image id: it is not followed", image.id, base.shown());
                 self.node(at).faults.push(fault);
+                self.node(at).astray = true;
             }
             return;
         }
@@ -216,26 +236,27 @@ impl Lineage {
 
     /// Images on a circle, or between two: what is left when everything with an end is taken away, from above and from below.
     fn circles(&self) -> BTreeSet<usize> {
-        let mut left: BTreeSet<usize> = (0..self.nodes.len()).collect();
+        let mut left = vec![true; self.nodes.len()];
         peel(&mut left, &self.nodes, |node| &node.parents, |node| &node.children);
         peel(&mut left, &self.nodes, |node| &node.children, |node| &node.parents);
-        left
+        left.iter().enumerate().filter(|(_, left)| **left).map(|(at, _)| at).collect()
     }
 }
 
 type Links = fn(&Node) -> &Vec<(usize, Told)>;
 
 /// Takes away, again and again, what has no `before` left.
-fn peel(left: &mut BTreeSet<usize>, nodes: &[Node], before: Links, after: Links) {
-    let count =
-        |at: usize, left: &BTreeSet<usize>| nodes.get(at).map_or(0, |node| before(node).iter().filter(|(link, _)| left.contains(link)).count());
-    let mut counts: BTreeMap<usize, usize> = left.iter().map(|at| (*at, count(*at, left))).collect();
-    let mut ends: Vec<usize> = counts.iter().filter(|(_, count)| **count == 0).map(|(at, _)| *at).collect();
+fn peel(left: &mut [bool], nodes: &[Node], before: Links, after: Links) {
+    let is_left = |left: &[bool], at: usize| left.get(at).copied().unwrap_or(false);
+    let mut counts: Vec<usize> = nodes.iter().map(|node| before(node).iter().filter(|(link, _)| is_left(left, *link)).count()).collect();
+    let mut ends: Vec<usize> = (0..nodes.len()).filter(|at| is_left(left, *at) && counts.get(*at) == Some(&0)).collect();
     while let Some(at) = ends.pop() {
-        left.remove(&at);
-        for (link, _) in nodes.get(at).map(after).into_iter().flatten() {
-            if let Some(count) = counts.get_mut(link).filter(|_| left.contains(link)) {
-                *count -= 1;
+        if let Some(place) = left.get_mut(at) {
+            *place = false;
+        }
+        for (link, _) in nodes.get(at).map(after).into_iter().flatten().filter(|(link, _)| is_left(left, *link)) {
+            if let Some(count) = counts.get_mut(*link) {
+                *count = count.saturating_sub(1);
                 if *count == 0 {
                     ends.push(*link);
                 }

@@ -18,6 +18,7 @@ pub mod lineage;
 pub mod metrics;
 pub mod mix;
 pub mod observation;
+pub mod packages;
 pub mod reading;
 pub mod recipe;
 pub mod refresh;

@@ -85,7 +85,7 @@ pub enum Base {
 }
 
 /// Which images may be a base. All that are found must have one owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BaseQuery {
     /// An account, `self` or `amazon`.
     pub owner: String,
@@ -95,8 +95,25 @@ pub struct BaseQuery {
     pub architecture: Architecture,
 }
 
+impl BaseQuery {
+    /// The query in one line, as an image's tag says it: the owner, the architecture, and the rest is the name.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} {} {}", self.owner, self.architecture.word(), self.name)
+    }
+
+    /// The query that such a line says.
+    #[must_use]
+    pub fn of(words: &str) -> Option<Self> {
+        let (owner, rest) = words.split_once(' ')?;
+        let (architecture, name) = rest.split_once(' ')?;
+        let architecture = [Architecture::X86, Architecture::Arm64].into_iter().find(|known| known.word() == architecture)?;
+        Some(Self { owner: owner.to_owned(), name: name.to_owned(), architecture })
+    }
+}
+
 /// A processor architecture, as EC2 names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {
     /// `x86_64`.

@@ -60,6 +60,9 @@ impl Situation<'_> {
     /// The next move towards all traffic on `target`: it is attached at once, and the other group is taken off as soon as it can carry everything.
     pub(super) fn shift_attachments(&self, target: Slot) -> Option<Move> {
         let full = if target == self.to().slot { 100 } else { 0 };
+        if self.took_off_lately(target) {
+            return Some(self.attach_target(target));
+        }
         if self.has_attachments(full) {
             return None;
         }
@@ -69,13 +72,29 @@ impl Situation<'_> {
         let off = |why: &str| Some(self.attach(target.other(), false, why));
         let group = &self.side(target).group;
         match self.carrying(target) {
+            Some(healthy) if self.is_checked_anew(target) => Some(self.wait_for_target(target, healthy)),
             Some(healthy) if healthy >= self.progress.need => off(&format!("{group} carries everything")),
             Some(healthy) if self.has_waited_for(healthy) => off(&format!("enough of {group} is healthy")),
-            Some(healthy) if healthy > 0 && self.seen.healthy_targets(target.other()) == Some(0) => off("what it replaces serves nothing"),
+            // Not on one look, which may be an old one: what fails all its checks gets no traffic anyway.
+            Some(healthy) if healthy > 0 && self.seen.healthy_targets(target.other()) == Some(0) && self.has_waited() => {
+                off("what it replaces serves nothing")
+            }
             Some(healthy) => Some(self.wait_for_target(target, healthy)),
             None if self.may_shift_blind(target) => off("target health is unknown, and it serves already"),
             None => Some(Move::wait(format!("the health of {group} is unknown"), self.plan.timing.period_moving)),
         }
+    }
+
+    /// This operation took it off a while ago: where it reads attached all the same, with all its servers healthy, that is how it was before.
+    fn took_off_lately(&self, target: Slot) -> bool {
+        let may_lag = self.since_written().is_some_and(|since| since < self.plan.timing.settle.times(2));
+        may_lag && self.progress.may_read_attached(&self.side(target).group).last() == Some(&false)
+    }
+
+    /// A deploy that goes back attached stable again a moment ago: what reads healthy may be from before it was taken off, and is checked anew.
+    fn is_checked_anew(&self, target: Slot) -> bool {
+        let attached = self.progress.may_read_attached(&self.side(target).group).last() == Some(&true);
+        self.plan.kind == OperationKind::Deploy && self.is_settling() && attached
     }
 
     /// Servers of the release that is gone back to, and no others, get traffic again.

@@ -24,7 +24,7 @@ const WRITE_CLAIM: &str = "CreateOrUpdateTags";
 const DELETE_CLAIM: &str = "DeleteTags";
 
 pub(super) fn tempered(situation: &Situation<'_>, then: Move) -> Move {
-    renew_claim(situation, after_refusals(situation, then))
+    once(situation, renew_claim(situation, after_refusals(situation, then)))
 }
 
 /// Calls the cloud refused are made again ever more slowly. A deploy going forward holds after a few, and tries on meanwhile only where
@@ -32,12 +32,9 @@ pub(super) fn tempered(situation: &Situation<'_>, then: Move) -> Move {
 fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     let Move::Call(wanted) = then else { return then };
     let Some(refused) = refused(situation, wanted.call.aws_name()) else { return Move::Call(wanted) };
-    let tries = situation.progress.refusals;
+    let tries = refused.tries;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
-    let forward = situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut;
-    let most = if !forward && moves_traffic(&wanted.call) { 1 } else { 5 };
-    let pause = situation.plan.timing.period_moving.times(1 << tries.saturating_sub(1).min(most));
-    let left = pause.minus(situation.now.since(refused.at));
+    let (forward, left) = (is_forward(situation), pause(situation, refused, &wanted));
     let again = |wanted| Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
     if forward && refused.kind == CloudErrorKind::Auth {
         return Move::Stand { why: format!("credentials: {why}"), meanwhile: again(wanted) };
@@ -57,9 +54,37 @@ const fn moves_traffic(call: &CloudCall) -> bool {
     matches!(call, CloudCall::SetWeights { .. } | CloudCall::AttachTargetGroup { .. } | CloudCall::DetachTargetGroup { .. })
 }
 
-/// The last refusal, if it was of this kind of call and nothing was accepted since.
-fn refused<'a>(situation: &Situation<'a>, api: &str) -> Option<&'a RefusedCall> {
-    situation.progress.last_refusal.as_ref().filter(|refused| situation.progress.refusals > 0 && refused.api == api)
+/// The last refusal of this kind of call, if nothing was accepted since.
+pub(super) fn refused<'a>(situation: &Situation<'a>, api: &str) -> Option<&'a RefusedCall> {
+    situation.progress.refused.iter().find(|refused| refused.api == api)
+}
+
+/// What the last call changed may not be read back yet: the very same is not made again in the same moment, nor is what was refused just now while
+/// something else is held for.
+fn once(situation: &Situation<'_>, then: Move) -> Move {
+    let period = situation.plan.timing.period_moving;
+    let made =
+        |wanted: &WantedCall| situation.progress.made.as_ref().is_some_and(|(call, at)| *call == wanted.call && situation.now.since(*at) < period);
+    let too_soon = |wanted: &WantedCall| {
+        made(wanted) || refused(situation, wanted.call.aws_name()).is_some_and(|refused| pause(situation, refused, wanted) > Millis::ZERO)
+    };
+    match then {
+        Move::Call(wanted) if made(&wanted) => Move::wait(format!("{}: it is not read back yet", wanted.why), period),
+        Move::Hold { why, meanwhile } => Move::Hold { why, meanwhile: meanwhile.filter(|wanted| !too_soon(wanted)) },
+        Move::Stand { why, meanwhile } => Move::Stand { why, meanwhile: meanwhile.filter(|wanted| !too_soon(wanted)) },
+        other => other,
+    }
+}
+
+/// How long a refused call is not made again yet.
+fn pause(situation: &Situation<'_>, refused: &RefusedCall, wanted: &WantedCall) -> Millis {
+    let most = if !is_forward(situation) && moves_traffic(&wanted.call) { 1 } else { 5 };
+    let pause = situation.plan.timing.period_moving.times(1 << refused.tries.saturating_sub(1).min(most));
+    pause.minus(situation.now.since(refused.at))
+}
+
+fn is_forward(situation: &Situation<'_>) -> bool {
+    situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut
 }
 
 /// Whether the cloud may accept the same call later.

@@ -13,7 +13,7 @@ use crate::operation::command::Command;
 use crate::operation::event::{EventBody, OperationState};
 use crate::operation::lease::LEASE_LIFE;
 use crate::operation::notice::{self, NoticeKind};
-use crate::operation::plan::{Plan, StepKind};
+use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::operation::progress::Progress;
 use crate::operation::work::{Driven, Overdue};
 
@@ -49,18 +49,25 @@ impl Driven for Plan {
         notice::of(self.kind, before, body)
     }
 
-    /// An operation that stands still for a day with what it borrowed, or cannot give it back.
+    /// An operation that stands still for a day with what it borrowed, or cannot give it back; and a way back that waits in one step for longer than
+    /// servers may take to come.
     fn overdue(&self, progress: &Progress, now: WorldTime) -> Option<Overdue> {
         let gives_back = self.steps.get(progress.current).is_some_and(|step| step.kind == StepKind::GiveBack);
         let stands = matches!(progress.state, OperationState::Paused | OperationState::Holding) && progress.deadline.is_none();
+        // What AWS's own engine replaces takes its time, and says itself when it gets nowhere.
+        let goes_back = self.kind == OperationKind::Rollback && self.refresh.is_none() && progress.state == OperationState::Running;
+        let borrowed = "minimum sizes, the claim and what was suspended are borrowed, and";
         let (since, limit, what) = match (gives_back, stands) {
-            (true, _) => (progress.step_started_at?, self.timing.launch_limit, "it cannot be given back"),
-            (_, true) => (progress.since, LONGEST_LOAN, "the operation stands still"),
+            (true, _) => (progress.step_started_at?, self.timing.launch_limit, format!("{borrowed} it cannot be given back")),
+            (_, true) => (progress.since, LONGEST_LOAN, format!("{borrowed} the operation stands still")),
+            _ if goes_back => {
+                let step = self.steps.get(progress.current)?;
+                (progress.step_started_at?, self.timing.launch_limit, format!("the way back has come no further than '{}'", step.title))
+            }
             _ => return None,
         };
         let lasting = now.since(since);
-        let text = format!("minimum sizes, the claim and what was suspended are borrowed, and {what} for {lasting}: {}", progress.reason);
-        (lasting >= limit).then_some(Overdue { since, text })
+        (lasting >= limit).then(|| Overdue { since, text: format!("{what} for {lasting}: {}", progress.reason) })
     }
 
     fn waits_out(&self, progress: &Progress) -> Option<&OperationId> {

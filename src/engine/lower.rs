@@ -51,7 +51,7 @@ impl Situation<'_> {
             return Step { events: self.no_evidence(), then: Move::call(call, why) };
         }
         if let Err(why) = self.may_lower(park, keep) {
-            return Step { events: self.no_evidence(), then: Move::wait(why, period) };
+            return Step { events: self.no_evidence(), then: self.cannot_lower(park, why) };
         }
         let again = || Move::wait("a second reading before anything is lowered", period);
         if evidence.is_none() {
@@ -60,12 +60,21 @@ impl Situation<'_> {
         // Observed time, and what was written has to settle in it too: a clock that jumps, or a driver that was away, makes neither pass.
         let timing = &self.plan.timing;
         let gap = if self.progress.written_at.is_some() { timing.lower_gap.max(timing.settle) } else { timing.lower_gap };
-        if self.progress.observed.plus(self.observed_now(period)) < gap {
+        if self.progress.observed.plus(self.observed_now(period)) < gap || self.is_settling() {
             return Step { events: self.count_observation(period, true).into_iter().collect(), then: again() };
         }
         let group = self.side(park).group.clone();
         let why = format!("{group} serves nothing any more");
         Move::call(CloudCall::Park { group, sizes }, why).into()
+    }
+
+    /// A way back whose slot cannot be emptied calls a person, after as long as servers may take that would change that.
+    fn cannot_lower(&self, park: Slot, why: String) -> Move {
+        let timing = &self.plan.timing;
+        if self.makes_room() && self.seen.is_complete() && self.waited() >= timing.launch_limit {
+            return Move::hold(format!("servers of {} run another release, and it cannot be emptied: {why}", self.side(park).group));
+        }
+        Move::wait(why, timing.period_moving)
     }
 
     /// What is done instead of lowering: what an earlier reading showed does not count any more.
@@ -79,7 +88,7 @@ impl Situation<'_> {
     }
 
     /// S4 and S10 in one place: the observation is complete, the group serves nothing and has had time to stop, the other one carries all.
-    fn may_lower(&self, park: Slot, keep: Slot) -> Result<(), String> {
+    pub(super) fn may_lower(&self, park: Slot, keep: Slot) -> Result<(), String> {
         if !self.seen.is_complete() {
             return Err(format!("not everything can be seen ({})", self.seen.unknowns().join("; ")));
         }

@@ -1,5 +1,6 @@
 //! What an operation knows of the instance refresh it asked AWS for, and how it brings a version back to every server.
 
+use super::calls::refused;
 use super::situation::Situation;
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
@@ -108,8 +109,8 @@ impl Situation<'_> {
         }
         let group = self.to().group.clone();
         let saved = self.group(self.to().slot).and_then(|group| group.template.as_ref()?.number());
-        let refused = self.progress.last_refusal.as_ref().is_some_and(|last| last.api == "RollbackInstanceRefresh");
-        if saved == Some(good) && !(refused && self.progress.refusals >= TURN_TRIES) {
+        let refused = refused(self, "RollbackInstanceRefresh").is_some_and(|refused| refused.tries >= TURN_TRIES);
+        if saved == Some(good) && !refused {
             return Move::call(CloudCall::RollbackInstanceRefresh { group }, format!("AWS's engine turns round to version {good}"));
         }
         Move::call(CloudCall::CancelInstanceRefresh { group }, "AWS's engine stops, so that another refresh can begin")

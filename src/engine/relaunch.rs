@@ -13,7 +13,18 @@ pub(super) fn empty(situation: &Situation<'_>) -> Step {
         let then = Move::hold(format!("another hand gave {} traffic: it is emptied once that is taken back", to.group));
         return Step { events: situation.no_evidence(), then };
     }
-    situation.park(situation.to().slot, situation.from().slot, 0)
+    if is_put_right(situation) {
+        return Move::done(format!("nothing but {} works in it by now", to.label())).into();
+    }
+    situation.park(to.slot, situation.from().slot, 0)
+}
+
+/// Workers of something else were all that worked, so that nobody could empty the slot: a person has replaced them by those of the release.
+fn is_put_right(situation: &Situation<'_>) -> bool {
+    let slot = situation.to().slot;
+    let stuck = *situation.route() == Route::None && situation.seen.is_complete() && situation.may_lower(slot, slot.other()).is_err();
+    let runs_it = situation.strangers(slot) == Some(0) && situation.group(slot).is_some_and(|group| group.serving() > 0);
+    stuck && runs_it && matches!(deploy::make_and_pin(situation), Move::Done { .. })
 }
 
 /// Makes or adopts the version and pins the group to it. Whatever was launched in the slot meanwhile is sent away first.

@@ -49,6 +49,11 @@ impl Situation<'_> {
         if let Route::Weighted { .. } = self.route() {
             return self.share_pct(self.to().slot).unwrap_or(0);
         }
+        let alone = self.seen.serves(self.to().slot) == Some(true) && self.seen.serves(self.from().slot) == Some(false);
+        if alone && matches!(self.route(), Route::Attached { .. }) {
+            // Whoever took the other side off.
+            return 100;
+        }
         let reached = self.progress.current + usize::from(self.progress.soak_counts.is_some());
         let steps = self.plan.steps.get(..reached.min(self.plan.steps.len())).unwrap_or_default();
         let pct = |kind| if let StepKind::Weight(WeightStep { weight_pct, .. }) = kind { Some(weight_pct) } else { None };
@@ -109,7 +114,12 @@ impl Situation<'_> {
 
     /// Long enough for what is healthy by now to be what there is, and that is enough to carry everything.
     pub(super) fn has_waited_for(&self, healthy: u32) -> bool {
-        self.waited() >= self.plan.timing.launch_limit && healthy >= threshold(self.progress.need)
+        self.has_waited() && healthy >= threshold(self.progress.need)
+    }
+
+    /// As long as a launch may take.
+    pub(super) fn has_waited(&self) -> bool {
+        self.waited() >= self.plan.timing.launch_limit
     }
 
     /// Healthy servers of the target: by both accounts, or by the load balancer alone where only that was asked.

@@ -92,6 +92,10 @@ pub enum BakeStepKind {
     Gates,
     /// The image says that it passed, and nothing of the bake is left.
     Verify,
+    /// Other accounts may launch it.
+    Share,
+    /// Other regions get a copy.
+    Copy,
 }
 
 impl BakeStepKind {
@@ -108,6 +112,8 @@ impl BakeStepKind {
             Self::Register => "register and tag",
             Self::Gates => "gates",
             Self::Verify => "verified",
+            Self::Share => "share",
+            Self::Copy => "copy",
         }
     }
 
@@ -117,7 +123,8 @@ impl BakeStepKind {
         match self {
             Self::Sweep | Self::ResolveBase => Millis::secs(2),
             Self::Launch => Millis::secs(45),
-            Self::Provision => Millis::mins(5),
+            Self::Share => Millis::secs(15),
+            Self::Provision | Self::Copy => Millis::mins(5),
             Self::Seal => Millis::secs(40),
             Self::Snapshot => Millis::mins(3),
             Self::Register => Millis::secs(15),
@@ -125,6 +132,33 @@ impl BakeStepKind {
             Self::Verify => Millis::secs(30),
         }
     }
+}
+
+/// Every step there is, in order.
+pub const ALL_STEPS: [BakeStepKind; 11] = [
+    BakeStepKind::Sweep,
+    BakeStepKind::ResolveBase,
+    BakeStepKind::Launch,
+    BakeStepKind::Provision,
+    BakeStepKind::Seal,
+    BakeStepKind::Snapshot,
+    BakeStepKind::Register,
+    BakeStepKind::Gates,
+    BakeStepKind::Verify,
+    BakeStepKind::Share,
+    BakeStepKind::Copy,
+];
+
+/// The longest value of a tag.
+const LONGEST_TAG: usize = 256;
+
+/// What an image's tag says of the accounts or regions it was handed to: their names, or where those are too many for a tag, a digest of them.
+#[must_use]
+pub fn handed_out(to: &[String]) -> String {
+    let mut to = to.to_vec();
+    to.sort();
+    let names = to.join(" ");
+    if names.len() <= LONGEST_TAG { names } else { format!("{} of them, {}", to.len(), hex_digest(names.as_bytes(), 8)) }
 }
 
 /// One step of a bake.
@@ -228,6 +262,12 @@ pub struct BakePlan {
     pub timing: BakeTiming,
     /// How long a builder on which something failed is kept to be looked at; none: it is removed like any other.
     pub keep_on_failure: Option<Millis>,
+    /// Accounts that may launch it once it is verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub share_with: Vec<String>,
+    /// Regions that get a copy once it is verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy_to: Vec<String>,
     /// Packer's template, where that does the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packer: Option<PackerPlan>,
@@ -258,6 +298,12 @@ impl BakePlan {
     #[must_use]
     pub const fn is_sweep(&self) -> bool {
         self.base.is_none()
+    }
+
+    /// The region it is made in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.place.split_whitespace().last().unwrap_or_default()
     }
 
     /// The index of a step.

@@ -9,7 +9,7 @@ use super::command::CommandKind;
 use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome};
 use super::gate::GateOutcome;
 use super::packer::PackerMemory;
-use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus};
+use super::progress::{CallInFlight, CallTally, RefusedCall, StepStatus, refused_again};
 use super::work::Standing;
 use crate::bake::signal::{Outcome, Part, Said, Signal};
 use crate::domain::bake::{Machine, MachineRole, MachineState};
@@ -173,6 +173,12 @@ pub struct BakeProgress {
     pub image_percent: Option<u8>,
     /// It can be launched.
     pub image_available: bool,
+    /// When it was last asked to be shared.
+    #[serde(default)]
+    pub shared_at: Option<WorldTime>,
+    /// When a copy was last asked for, by region.
+    #[serde(default)]
+    pub copied_at: BTreeMap<String, WorldTime>,
     /// What was last written on the image, by key.
     pub tagged: BTreeMap<String, String>,
     /// What other bakes left past its time to live.
@@ -193,10 +199,9 @@ pub struct BakeProgress {
     pub in_flight: Option<CallInFlight>,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls of one kind refused in a row since the last one that was accepted.
-    pub refusals: u32,
-    /// The last refusal.
-    pub last_refusal: Option<RefusedCall>,
+    /// Each kind of call that was refused since the last one that was accepted; the last one refused comes last.
+    #[serde(default)]
+    pub refused: Vec<RefusedCall>,
     /// The last command that was accepted, and who asked.
     pub obeyed: Option<(CommandKind, String)>,
 }
@@ -220,6 +225,8 @@ impl BakeProgress {
             packer: PackerMemory::default(),
             image_percent: None,
             image_available: false,
+            shared_at: None,
+            copied_at: BTreeMap::new(),
             tagged: BTreeMap::new(),
             swept: Vec::new(),
             removed: BTreeSet::new(),
@@ -230,8 +237,7 @@ impl BakeProgress {
             kept: None,
             in_flight: None,
             calls: CallTally::default(),
-            refusals: 0,
-            last_refusal: None,
+            refused: Vec::new(),
             obeyed: None,
         }
     }
@@ -343,33 +349,30 @@ impl BakeProgress {
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
-                (self.refusals, self.last_refusal) = (0, None);
+                self.refused.clear();
                 self.remember(&ended.call, Some(reply), at);
             }
             CallOutcome::Unknown { .. } => {
                 self.calls.unknown += 1;
                 self.remember(&ended.call, None, at);
             }
-            CallOutcome::Refused { kind, message } => self.refused(&ended.call, *kind, message, at),
+            CallOutcome::Refused { kind, message } => {
+                self.calls.refused += 1;
+                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
+            }
         }
         let again = match outcome {
             CallOutcome::Accepted(_) => false,
             // What something else still hangs on, an instance that is on its way out, is asked to go again.
-            CallOutcome::Refused { kind, .. } => *kind == CloudErrorKind::Conflict && self.refusals < REMOVALS,
+            CallOutcome::Refused { kind, .. } => {
+                *kind == CloudErrorKind::Conflict && self.refused.last().is_some_and(|refused| refused.tries < REMOVALS)
+            }
             // What is still listed after that may never have heard of it.
             CallOutcome::Unknown { .. } => self.calls.unknown <= u64::from(REMOVALS),
         };
         if !again {
             self.note_removal(&ended.call);
         }
-    }
-
-    fn refused(&mut self, call: &CloudCall, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) {
-        self.calls.refused += 1;
-        let api = call.aws_name();
-        let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
-        self.refusals = if again { self.refusals + 1 } else { 1 };
-        self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind, message: message.clone(), at });
     }
 
     /// What a call may have done. Without an answer nobody knows whether it did.
@@ -407,6 +410,8 @@ impl BakeProgress {
                     (None, _) => {}
                 }
             }
+            BuildCall::ShareImage { .. } => self.shared_at = Some(at),
+            BuildCall::CopyImage(copy) => drop(self.copied_at.insert(copy.to.clone(), at)),
             BuildCall::RunPacker { .. } => self.packer.asked_at = Some(at),
             BuildCall::EndPacker { at_once: false } => self.packer.stopped_at = Some(at),
             BuildCall::EndPacker { at_once: true } => self.packer.killed_at = Some(at),

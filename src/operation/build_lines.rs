@@ -24,6 +24,21 @@ pub fn build_line(call: &BuildCall) -> String {
         BuildCall::TerminateInstance { instance } => format!("aws ec2 terminate-instances --instance-ids {}", shell_word(instance.as_str())),
         BuildCall::DeleteVolume { volume } => format!("aws ec2 delete-volume --volume-id {}", shell_word(volume)),
         BuildCall::DeleteKeyPair { key_pair } => format!("aws ec2 delete-key-pair --key-pair-id {}", shell_word(key_pair)),
+        BuildCall::ShareImage { image, accounts } => {
+            let add: Vec<String> = accounts.iter().map(|account| format!("{{UserId={account}}}")).collect();
+            let permission = shell_word(&format!("Add=[{}]", add.join(",")));
+            format!("aws ec2 modify-image-attribute --image-id {} --launch-permission {permission}", shell_word(image.as_str()))
+        }
+        BuildCall::CopyImage(copy) => format!(
+            "aws ec2 copy-image --region {} --source-region {} --source-image-id {} --name {} --client-token {} --tag-specifications {} {}",
+            shell_word(&copy.to),
+            shell_word(&copy.from),
+            shell_word(copy.image.as_str()),
+            shell_word(&copy.name),
+            shell_word(&copy.token),
+            tagged("image", &copy.tags),
+            tagged("snapshot", &copy.tags)
+        ),
         BuildCall::RunPacker { template, variables } => {
             let options: Vec<String> = variables.iter().map(|(name, value)| format!("-var {} ", shell_word(&format!("{name}={value}")))).collect();
             format!("packer build {}{}", options.concat(), shell_word(template))

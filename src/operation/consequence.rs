@@ -68,6 +68,7 @@ fn retire_plan(deploy: &Plan, progress: &Progress) -> Plan {
     plan.differences = Vec::new();
     plan.checks = Vec::new();
     plan.schema = None;
+    plan.changes = None;
     for side in [&mut plan.from, &mut plan.to] {
         side.attached = progress.may_read_attached(&side.group).last().copied().unwrap_or(side.attached);
     }

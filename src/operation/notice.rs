@@ -26,7 +26,7 @@ pub enum NoticeKind {
     Finished,
     /// The credentials it runs on end soon, and no newer ones came.
     CredentialsEnd,
-    /// Something borrowed (a pin, a suspension, a claim) was not given back in time.
+    /// Something borrowed (a pin, a suspension, a claim) was not given back in time, or a way back waits for longer than servers take to come.
     Overdue,
 }
 
@@ -152,7 +152,7 @@ impl NoticeKind {
             Self::BackingOut => "backs out",
             Self::Finished => "finished",
             Self::CredentialsEnd => "credentials end soon",
-            Self::Overdue => "something borrowed is overdue",
+            Self::Overdue => "takes too long",
         }
     }
 }

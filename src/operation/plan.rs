@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::changes::Changes;
 use super::gate::Gate;
 use super::schema::SchemaPlan;
 use super::status::WayBackLevel;
@@ -342,6 +343,9 @@ pub struct Plan {
     pub leaves_bad: bool,
     /// Template data that differs from the candidate slot's last version, in words.
     pub differences: Vec<String>,
+    /// What changes from the release that is left to the one that is gone to.
+    #[serde(default)]
+    pub changes: Option<Changes>,
     /// The template version whose data, with the image replaced, the target is launched from; none where that is the one of `from`.
     #[serde(default)]
     pub source: Option<TemplateSource>,

@@ -70,17 +70,27 @@ pub struct CallInFlight {
     pub since: WorldTime,
 }
 
-/// A call the cloud refused.
+/// A kind of call the cloud refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCall {
     /// The call.
     pub api: String,
+    /// So often in a row.
+    pub tries: u32,
     /// What kind of failure.
     pub kind: CloudErrorKind,
     /// The cloud's words.
     pub message: Untrusted,
     /// When.
     pub at: WorldTime,
+}
+
+/// The same with one more refusal, which is the last of the list.
+#[must_use]
+pub fn refused_again(known: &[RefusedCall], api: &str, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) -> Vec<RefusedCall> {
+    let before = known.iter().find(|refused| refused.api == api).map_or(0, |refused| refused.tries);
+    let last = RefusedCall { api: api.to_owned(), tries: before.saturating_add(1), kind, message: message.clone(), at };
+    known.iter().filter(|refused| refused.api != api).cloned().chain([last]).collect()
 }
 
 /// The instance refresh an operation asked for last, as far as its calls and looks tell.
@@ -195,10 +205,12 @@ pub struct Progress {
     pub stable: bool,
     /// What its calls came to.
     pub calls: CallTally,
-    /// Calls of one kind refused in a row since the last one that was accepted.
-    pub refusals: u32,
-    /// The last refusal.
-    pub last_refusal: Option<RefusedCall>,
+    /// Each kind of call that was refused since the last one that was accepted; the last one refused comes last.
+    #[serde(default)]
+    pub refused: Vec<RefusedCall>,
+    /// The last call that may have happened, and when that was recorded.
+    #[serde(default)]
+    pub made: Option<(CloudCall, WorldTime)>,
     /// What the fleet's alarms say against going forward.
     #[serde(default)]
     pub alarms_against: Option<String>,
@@ -249,8 +261,8 @@ impl Progress {
             traffic_on_target_at: None,
             stable: false,
             calls: CallTally::default(),
-            refusals: 0,
-            last_refusal: None,
+            refused: Vec::new(),
+            made: None,
             alarms_against: None,
             paused_from: None,
             obeyed: None,
@@ -428,6 +440,9 @@ impl Progress {
 
     fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
         let Some(ended) = self.in_flight.take() else { return };
+        if !matches!(outcome, CallOutcome::Refused { .. }) {
+            self.made = Some((ended.call.clone(), at));
+        }
         match outcome {
             CallOutcome::Accepted(reply) => {
                 self.calls.accepted += 1;
@@ -449,11 +464,9 @@ impl Progress {
             }
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
-                let api = ended.call.aws_name();
-                let again = self.last_refusal.as_ref().is_some_and(|last| last.api == api);
-                self.refusals = if again { self.refusals + 1 } else { 1 };
-                self.last_refusal = Some(RefusedCall { api: api.to_owned(), kind: *kind, message: message.clone(), at });
-                if *kind != CloudErrorKind::Network || self.refusals >= UNSENT_HINTS {
+                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
+                let tries = self.refused.last().map_or(0, |refused| refused.tries);
+                if *kind != CloudErrorKind::Network || tries >= UNSENT_HINTS {
                     self.give_up_hint(&ended.call);
                 }
             }
@@ -464,14 +477,10 @@ impl Progress {
         }
     }
 
-    /// A claim that is renewed while something else is refused says nothing of that.
+    /// A hint for people that is accepted while something else is refused says nothing of that, nor the other way round.
     fn forget_refusals(&mut self, accepted: &CloudCall) {
-        let hint = matches!(accepted, CloudCall::Tag { .. });
-        let refused = self.last_refusal.as_ref().is_some_and(|last| last.api != accepted.aws_name());
-        if !(hint && refused) {
-            self.refusals = 0;
-            self.last_refusal = None;
-        }
+        let hint = is_hint(accepted.aws_name());
+        self.refused.retain(|refused| refused.api != accepted.aws_name() && (hint || is_hint(&refused.api)));
     }
 
     /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
@@ -528,7 +537,7 @@ impl Progress {
             self.step_started_at = Some(at);
             self.last_observed_at = None;
             self.streak = 0;
-            self.refusals = 0;
+            self.refused.retain(|refused| is_hint(&refused.api));
             self.doubt_schema();
         }
         self.state = to;
@@ -536,6 +545,11 @@ impl Progress {
         self.deadline = deadline;
         self.since = at;
     }
+}
+
+/// Calls that write tags: claims and what mirrors a release.
+fn is_hint(api: &str) -> bool {
+    matches!(api, "CreateOrUpdateTags" | "DeleteTags")
 }
 
 fn is_claim(call: &CloudCall) -> bool {

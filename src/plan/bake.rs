@@ -10,14 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use super::Setting;
 use crate::bake::key::key as content_key;
 use crate::bake::render::{self, Order, RenderError, UserData};
-use crate::domain::bake::{BaseImage, GATES_KEY, KEY_KEY};
+use crate::domain::bake::{BaseImage, COPIED_KEY, GATES_KEY, KEY_KEY, QUERY_KEY, SHARED_KEY};
 use crate::domain::ids::{OperationId, PlanId};
 use crate::domain::image::{Image, ImageState};
 use crate::domain::reading::Listing;
 use crate::domain::recipe::{Base, Builder, Recipe};
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeStep, BakeStepKind, BakeTiming, BakeWish};
+use crate::operation::bake::{ALL_STEPS, BakeAnswer, BakePlan, BakeStep, BakeStepKind, BakeTiming, BakeWish, handed_out};
 use crate::operation::plan::{Check, CheckLevel, Refusal, hex_digest};
 
 /// The longest name of an image.
@@ -52,7 +52,14 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
     let base = base(recipe, facts)?;
     let key = content_key(&base.id, recipe, &wish.files, &version);
     let known = with_key(facts.images, &key);
-    if let Some(image) = known.iter().find(|image| image.state == ImageState::Available && finished(image)).filter(|_| !wish.force) {
+    let region = facts.place.split_whitespace().last().unwrap_or_default();
+    if recipe.copy_to.iter().any(|to| to == region) {
+        let why = format!("copy_to names {region}, where the image is made");
+        return Err(Refusal::new(why, "take it out of the recipe's copy_to"));
+    }
+    let done = known.iter().find(|image| image.state == ImageState::Available && finished(image, recipe)).filter(|_| !wish.force);
+    let hands = done.filter(|image| !is_handed_out(image, recipe) && !matches!(gate_record(image), GateRecord::Failed(_)));
+    if let Some(image) = done.filter(|_| hands.is_none()) {
         let why = format!("{} was baked from the same inputs (key {}): {}", image.id, short(&key), gates_words(image));
         return Ok(BakeAnswer::Reuse { image: Box::new((*image).clone()), why });
     }
@@ -60,8 +67,8 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
         let why = format!("images could not all be listed, so it is not known whether there is one already: {}", missing.shown());
         return Err(Refusal::new(why, "try again; `qd doctor` says what is wrong"));
     }
-    let unfinished = known.iter().find(|image| matches!(image.state, ImageState::Available | ImageState::Pending) && !finished(image));
-    let adopted = unfinished.filter(|_| !wish.force && !recipe.gates.is_empty());
+    let unfinished = known.iter().find(|image| matches!(image.state, ImageState::Available | ImageState::Pending) && !finished(image, recipe));
+    let adopted = hands.or_else(|| unfinished.filter(|_| !wish.force));
     let name = match adopted {
         Some(image) => image.name.raw().to_owned(),
         None => image_name(recipe, &version, &key, wish.force, facts.as_of)?,
@@ -76,7 +83,7 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
     let order = Order { recipe, version: &version, operation: &mark, time_to_live: life };
     let user_data = if packer.is_some() { None } else { Some(render::builder(order, &wish.files).map_err(unrenderable)?) };
     let self_test = render::self_test(order).map_err(unrenderable)?;
-    let because = because(wish, adopted.copied(), &known, &key);
+    let because = because(wish, (adopted.copied(), hands.is_some()), &known, &key);
     let checks = checks(&base, user_data.as_ref(), recipe);
     let plan = BakePlan {
         id: PlanId::default(),
@@ -93,9 +100,11 @@ pub fn plan(wish: &BakeWish, facts: &BakeFacts<'_>) -> Result<BakeAnswer, Refusa
         kinds: recipe.kinds(),
         gates: recipe.gates.clone(),
         tags: tags(recipe, &version, &key, &base),
-        steps: steps(adopted.is_some(), packer.is_some(), facts.history),
+        steps: steps(Way { adopts: adopted.is_some(), hands: hands.is_some(), packer: packer.is_some() }, recipe, facts.history),
         timing,
         keep_on_failure: wish.keep_on_failure,
+        share_with: recipe.share_with.clone(),
+        copy_to: recipe.copy_to.clone(),
         packer,
         adopted: adopted.map(|image| image.id.clone()),
         because,
@@ -133,6 +142,8 @@ pub fn sweep(setting: &Setting, place: &str, as_of: WorldTime) -> BakePlan {
         steps: vec![BakeStep { kind: step, title: step.title().to_owned(), expected: step.guess() }],
         timing: BakeTiming::default().scaled(setting.time_scale),
         keep_on_failure: None,
+        share_with: Vec::new(),
+        copy_to: Vec::new(),
         packer: None,
         adopted: None,
         because: "what bakes left past its time to live is removed".to_owned(),
@@ -186,17 +197,26 @@ fn with_key<'a>(images: &'a Listing<Image>, key: &str) -> Vec<&'a Image> {
     images.items().iter().filter(|image| image.tags.get(KEY_KEY).is_some_and(|tag| tag.raw() == key)).collect()
 }
 
-/// Its gates ran, or it has none.
-fn finished(image: &Image) -> bool {
-    image.tags.contains_key(GATES_KEY)
+/// Its gates ran, or its recipe has none.
+fn finished(image: &Image, recipe: &Recipe) -> bool {
+    recipe.gates.is_empty() || image.tags.contains_key(GATES_KEY)
+}
+
+/// It says that everybody the recipe names has it.
+fn is_handed_out(image: &Image, recipe: &Recipe) -> bool {
+    let says = |key: &str, to: &[String]| to.is_empty() || image.tags.get(key).is_some_and(|tag| tag.raw() == handed_out(to));
+    says(SHARED_KEY, &recipe.share_with) && says(COPIED_KEY, &recipe.copy_to)
 }
 
 fn gates_words(image: &Image) -> String {
     image.tags.get(GATES_KEY).map_or_else(|| "it has no gate records".to_owned(), |gates| format!("gates {}", gates.shown()))
 }
 
-fn because(wish: &BakeWish, adopted: Option<&Image>, known: &[&Image], key: &str) -> String {
+fn because(wish: &BakeWish, (adopted, hands): (Option<&Image>, bool), known: &[&Image], key: &str) -> String {
     match (adopted, known.first()) {
+        (Some(image), _) if hands => {
+            format!("{} was baked from the same inputs (key {}), and not everybody the recipe names has it yet", image.id, short(key))
+        }
         (Some(image), _) => format!("{} was left unfinished by another bake of the same inputs (key {}): it is gone on with", image.id, short(key)),
         (None, Some(image)) if wish.force => format!("--force: {} was baked from the same inputs (key {})", image.id, short(key)),
         _ => format!("nothing was baked from these inputs yet (key {})", short(key)),
@@ -219,24 +239,41 @@ fn tags(recipe: &Recipe, version: &str, key: &str, base: &BaseImage) -> BTreeMap
     let own =
         [("qd:app", recipe.app.name.as_str()), ("qd:version", version), ("qd:recipe", &recipe.name), (KEY_KEY, key), ("qd:base", base.id.as_str())];
     tags.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if let Base::Newest(query) = &recipe.base {
+        tags.insert(QUERY_KEY.to_owned(), query.words());
+    }
     let schema = [("qd:schema-min", recipe.schema.min), ("qd:schema-max", recipe.schema.max)];
     tags.extend(schema.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string()))));
     tags
 }
 
-fn steps(adopts: bool, packer: bool, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep> {
+/// What of a bake is to be done.
+#[derive(Clone, Copy)]
+struct Way {
+    /// The image is there, or on its way.
+    adopts: bool,
+    /// And finished: it is only handed out.
+    hands: bool,
+    /// Packer makes it.
+    packer: bool,
+}
+
+fn steps(way: Way, recipe: &Recipe, history: &BTreeMap<&'static str, Millis>) -> Vec<BakeStep> {
     use BakeStepKind as Kind;
-    let all: &[Kind] = if adopts {
-        &[Kind::Sweep, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify]
-    } else {
-        &[Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify]
+    let needed = |kind: &BakeStepKind| match kind {
+        Kind::Sweep => true,
+        Kind::Share => !recipe.share_with.is_empty(),
+        Kind::Copy => !recipe.copy_to.is_empty(),
+        Kind::Snapshot | Kind::Register | Kind::Gates | Kind::Verify => !way.hands,
+        Kind::ResolveBase | Kind::Launch | Kind::Provision => !way.adopts,
+        // What must not be in the image is its template's own matter.
+        Kind::Seal => !way.adopts && !way.packer,
     };
-    let step = |kind: &Kind| {
+    let step = |kind: BakeStepKind| {
         let expected = history.get(kind.title()).copied().unwrap_or_else(|| kind.guess());
-        BakeStep { kind: *kind, title: kind.title().to_owned(), expected }
+        BakeStep { kind, title: kind.title().to_owned(), expected }
     };
-    // What must not be in the image is its template's own matter.
-    all.iter().filter(|kind| !(packer && **kind == Kind::Seal)).map(step).collect()
+    ALL_STEPS.into_iter().filter(needed).map(step).collect()
 }
 
 fn checks(base: &BaseImage, user_data: Option<&UserData>, recipe: &Recipe) -> Vec<Check> {
@@ -248,9 +285,6 @@ fn checks(base: &BaseImage, user_data: Option<&UserData>, recipe: &Recipe) -> Ve
     }
     if recipe.gates.is_empty() {
         checks.push(Check::new(CheckLevel::Warning, "no gates: the image stays unverified, and fleets with `require_verified` refuse it"));
-    }
-    if !recipe.share_with.is_empty() || !recipe.copy_to.is_empty() {
-        checks.push(Check::new(CheckLevel::Warning, "share_with and copy_to are not acted on yet: share and copy the finished image yourself"));
     }
     checks
 }

@@ -1,6 +1,6 @@
 //! Fleets and images as people look at them, from one round of listings and what the store knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::drift::{self, FirstSeen};
 use super::live::{listed_live, working};
@@ -345,15 +345,22 @@ fn version(round: &Round<'_>, id: &ImageId) -> Option<Untrusted> {
 }
 
 fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {
-    let listed = round.images.map_or(&[][..], Listing::items);
-    listed.iter().map(|image| image_status(image, fleets)).collect()
-}
-
-fn image_status(image: &Image, fleets: &[FleetStatus]) -> ImageStatus {
-    let runs = |fleet: &&FleetStatus| fleet.mix.iter().any(|part| part.image.as_ref() == Some(&image.id));
-    let servers = fleets.iter().flat_map(|fleet| &fleet.mix).filter(|part| part.image.as_ref() == Some(&image.id)).map(|part| part.servers).sum();
-    let live = fleets.iter().flat_map(|fleet| &fleet.groups).any(|group| group.image.as_ref() == Some(&image.id) && is_live(group));
-    ImageStatus { image: image.clone(), fleets: fleets.iter().filter(runs).map(|fleet| fleet.spec.name.clone()).collect(), servers, live }
+    let mut running: BTreeMap<&ImageId, (Vec<FleetName>, u32)> = BTreeMap::new();
+    for (fleet, part) in fleets.iter().flat_map(|fleet| fleet.mix.iter().map(move |part| (fleet, part))) {
+        let Some(image) = &part.image else { continue };
+        let (names, servers) = running.entry(image).or_default();
+        if names.last() != Some(&fleet.spec.name) {
+            names.push(fleet.spec.name.clone());
+        }
+        *servers += part.servers;
+    }
+    let live: BTreeSet<&ImageId> =
+        fleets.iter().flat_map(|fleet| &fleet.groups).filter(|group| is_live(group)).filter_map(|group| group.image.as_ref()).collect();
+    let status = |image: &Image| {
+        let (fleets, servers) = running.get(&image.id).cloned().unwrap_or_default();
+        ImageStatus { live: live.contains(&image.id), image: image.clone(), fleets, servers }
+    };
+    round.images.map_or(&[][..], Listing::items).iter().map(status).collect()
 }
 
 /// It serves and is no candidate; without weights, whatever has servers serves.

@@ -364,6 +364,7 @@ pub(super) fn draft(facts: &Facts<'_>, kind: OperationKind, from: Side, to: Side
         level: None,
         leaves_bad: false,
         differences: Vec::new(),
+        changes: None,
         source: None,
         as_of: facts.seen.at,
         place: facts.place(),

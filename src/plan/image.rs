@@ -20,6 +20,29 @@ pub fn find_image<'a>(images: &'a [Image], spec: &FleetSpec, arch: Option<&Untru
     }
 }
 
+/// The image meant by `wanted` among all of them, whatever state it is in: an id, or a version, of `app` where that is given.
+///
+/// # Errors
+/// A refusal that names what was found instead: none, or several.
+pub fn image_meant<'a>(images: &'a [Image], app: Option<&str>, wanted: &str) -> Result<&'a Image, Refusal> {
+    if let Some(image) = images.iter().find(|image| image.id.as_str() == wanted) {
+        return Ok(image);
+    }
+    let of_app = |image: &&Image| app.is_none_or(|app| image.app.as_ref().is_some_and(|of| of.raw() == app));
+    let found: Vec<&Image> =
+        images.iter().filter(of_app).filter(|image| image.version.as_ref().is_some_and(|version| version.raw() == wanted)).collect();
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let known: Vec<String> = images.iter().filter(of_app).map(Image::label).collect();
+            let near = nearest(wanted, known.iter().map(String::as_str)).map_or_else(String::new, |name| format!(": did you mean {name}?"));
+            let of = app.map_or_else(String::new, |app| format!(" of {}", escape(app)));
+            Err(Refusal::new(format!("no image '{}'{of}{near}", escape(wanted)), "`qd images` lists what there is"))
+        }
+        several => Err(ambiguous(several, wanted)),
+    }
+}
+
 fn candidates<'a>(images: &'a [Image], spec: &FleetSpec, wanted: &str) -> Vec<&'a Image> {
     let by_id: Vec<&Image> = images.iter().filter(|image| image.id.as_str() == wanted).collect();
     if !by_id.is_empty() {
@@ -74,7 +97,8 @@ fn ambiguous(several: &[&Image], wanted: &str) -> Refusal {
         .map(|image| {
             let base = image.base.as_ref().map_or_else(|| "?".to_owned(), Untrusted::shown);
             let created = image.created_at.map_or_else(|| "?".to_owned(), crate::domain::time::WorldTime::rfc3339);
-            format!("{} (base {base}, created {created})", image.id)
+            let app = image.app.as_ref().map_or_else(String::new, |app| format!("{}, ", app.shown()));
+            format!("{} ({app}base {base}, created {created})", image.id)
         })
         .collect();
     Refusal::new(format!("'{}' is ambiguous: {}", escape(wanted), list.join(", ")), "name the image by its id")

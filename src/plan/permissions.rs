@@ -31,6 +31,38 @@ const REFRESHING: [&str; 4] = [
     "autoscaling:StartInstanceRefresh",
 ];
 
+/// Looking at bakes and what they are made from.
+const LOOKING_AT_BAKES: [&str; 8] = [
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeKeyPairs",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    "ec2:GetConsoleOutput",
+];
+/// Baking: the builder, the image, the gates' instance, sharing, copying, and removing what is left. An instance profile in a recipe is passed.
+const BAKING: [&str; 11] = [
+    "ec2:CopyImage",
+    "ec2:CreateImage",
+    "ec2:CreateTags",
+    "ec2:DeleteKeyPair",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteVolume",
+    "ec2:ModifyImageAttribute",
+    "ec2:RunInstances",
+    "ec2:StopInstances",
+    "ec2:TerminateInstances",
+    "iam:PassRole",
+];
+
+/// What a role needs to bake images; what Packer needs besides is Packer's own.
+#[must_use]
+pub fn for_bakes() -> Permissions {
+    Permissions { looking: LOOKING_AT_BAKES.to_vec(), changing: BAKING.to_vec() }
+}
+
 /// The permissions that a fleet needs, those for looking and those for changing, each sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permissions {

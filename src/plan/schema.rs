@@ -191,7 +191,7 @@ fn begun_before(facts: &Facts<'_>) -> Option<Check> {
 /// What cannot be gone back from, and what may run twice, is confirmed by the fleet's name.
 pub(super) fn friction(facts: &Facts<'_>, plan: &Plan) -> Option<Friction> {
     let schema = plan.schema.as_ref()?;
-    let one_way = schema.one_way.as_ref().map(|one_way| format!("one way: {}", one_way.sentence()));
+    let one_way = schema.one_way.as_ref().map(|_| format!("it is one way: nothing leads back to {}", plan.from.label()));
     let twice = || begun_before(facts).filter(|_| schema.migration.is_some()).map(|check| check.text);
     one_way.or_else(twice).map(|because| Friction::Typed { because })
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use crate::domain::budget::BudgetKey;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
-use crate::domain::ids::{FleetName, InstanceId, OperationId};
+use crate::domain::ids::{FleetName, ImageId, InstanceId, OperationId};
+use crate::domain::image::Image;
 use crate::domain::observation::AlarmReading;
 use crate::domain::recipe::Recipe;
 use crate::domain::refresh::InstanceRefresh;
@@ -227,7 +228,10 @@ pub trait Desk: Send + Sync {
 
 /// What only the command line asks.
 #[async_trait]
-pub trait Records: Desk {
+pub trait Records: Desk + super::image_desk::ImageDesk {
+    /// How many days the base of each image is behind the newest of its line; those of which nobody can tell are left out.
+    async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64>;
+
     /// One operation by its id.
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError>;
 

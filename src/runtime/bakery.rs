@@ -10,17 +10,17 @@ use super::office::Office;
 use super::packer_run::{PROGRAM, PackerSeat};
 use crate::adapters::packer::found;
 use crate::adapters::store::NewOperation;
-use crate::domain::bake::{BakeLook, BaseImage, Leftover};
+use crate::domain::bake::{BakeLook, BaseImage, Leftover, days_behind};
 use crate::domain::ids::{ImageId, OperationId};
-use crate::domain::image::{Image, ImageState};
-use crate::domain::reading::Listing;
+use crate::domain::image::Image;
 use crate::domain::recipe::{Base, Recipe};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
-use crate::operation::bake::{BakeAnswer, BakePlan, BakeStepKind, BakeWish, Behind};
+use crate::operation::bake::{ALL_STEPS, BakeAnswer, BakePlan, BakeWish, Behind};
 use crate::operation::packer::PackerPlan;
 use crate::operation::plan::{Check, CheckLevel, Refusal};
 use crate::plan::bake::{BakeFacts, plan, sweep};
+use crate::plan::behind::newest_of_each;
 use crate::ports::desk::DeskError;
 
 impl Office {
@@ -92,11 +92,8 @@ impl Office {
     }
 
     fn bake_history(&self, recipe: &str) -> Result<BTreeMap<&'static str, Millis>, DeskError> {
-        use BakeStepKind as Kind;
-        let kinds =
-            [Kind::Sweep, Kind::ResolveBase, Kind::Launch, Kind::Provision, Kind::Seal, Kind::Snapshot, Kind::Register, Kind::Gates, Kind::Verify];
         let mut history = BTreeMap::new();
-        for kind in kinds {
+        for kind in ALL_STEPS {
             if let Some(usual) = self.store.usual(&format!("recipe {recipe}"), &format!("bake {}", kind.title()))? {
                 history.insert(kind.title(), usual);
             }
@@ -107,11 +104,12 @@ impl Office {
     pub(super) async fn images_behind(&self, recipes: &[Recipe]) -> Result<Vec<Behind>, DeskError> {
         let images = self.images(Urgency::Opened).await?;
         let mut all = Vec::new();
+        let newest = newest_of_each(images.items());
         for recipe in recipes {
             let bases = self.cloud.bake_reader().base_images(&recipe.base).await?;
-            if let Some(newest) = bases.items().first() {
-                let image = newest_of(&images, &recipe.app.name);
-                all.push(self.behind(recipe, image, newest).await?);
+            if let Some(base) = bases.items().first() {
+                let image = newest.get(&Untrusted::from(recipe.app.name.as_str())).copied();
+                all.push(self.behind(recipe, image, base).await?);
             }
         }
         Ok(all)
@@ -123,7 +121,7 @@ impl Office {
             Some(base) => self.cloud.bake_reader().base_images(&Base::Id(ImageId::new(base.raw()))).await?.items().first().cloned(),
             None => None,
         };
-        let days = made.and_then(|made| Some(newest.created_at?.since(made.created_at?).as_secs() / 86_400));
+        let days = days_behind(newest.created_at, made.and_then(|made| made.created_at));
         Ok(Behind {
             recipe: recipe.name.clone(),
             image: image.map(|image| image.id.clone()),
@@ -137,11 +135,4 @@ impl Office {
     pub(super) fn read_bake_log(&self, id: &OperationId, from: u64) -> Result<Vec<u8>, DeskError> {
         kept_log(&self.store, id, from)
     }
-}
-
-/// The newest image of an application that can be launched and is not blocked.
-fn newest_of<'a>(images: &'a Listing<Image>, app: &str) -> Option<&'a Image> {
-    let usable = |image: &&Image| image.state == ImageState::Available && image.blocked.is_none();
-    let own = images.items().iter().filter(|image| image.app.as_ref().is_some_and(|of| of.raw() == app));
-    own.filter(usable).max_by_key(|image| image.created_at)
 }

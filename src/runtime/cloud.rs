@@ -7,6 +7,7 @@ use crate::domain::fleet::FleetSpec;
 use crate::domain::time::WorldTime;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::ports::image::ImageRead;
 use crate::ports::metrics::Metrics;
 
 /// A cloud and what only one of its kind can do.
@@ -69,6 +70,16 @@ impl Cloud {
     /// Reading what bakes need of it.
     #[must_use]
     pub fn bake_reader(&self) -> Arc<dyn BakeRead> {
+        match self {
+            Self::Sim(cloud) => Arc::new(cloud.clone()),
+            #[cfg(feature = "aws")]
+            Self::Aws(cloud) => Arc::new(cloud.with_priority(crate::ports::budget::Priority::DriverRead)),
+        }
+    }
+
+    /// Reading what holds images, what they were made from and what they stand on.
+    #[must_use]
+    pub fn image_reader(&self) -> Arc<dyn ImageRead> {
         match self {
             Self::Sim(cloud) => Arc::new(cloud.clone()),
             #[cfg(feature = "aws")]

@@ -92,6 +92,7 @@ impl Desk for Office {
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
         let (spec, seen) = self.spec(name).await?;
         self.read_clock().await?;
+        self.ask_schemas(std::slice::from_ref(&spec)).await;
         self.close_look(name, &seen, &spec.scope()).await
     }
 

@@ -59,7 +59,7 @@ impl Office {
     /// The last round any process made, with the fleets as they are written down now: somebody may have edited the file since.
     pub(super) fn last_round(&self) -> Result<Option<Sighting>, DeskError> {
         let Some(seen) = self.store.snapshot()? else { return Ok(None) };
-        Ok(Some(Sighting { specs: self.specs(&seen.groups, seen.routes.as_ref())?, ..seen }))
+        Ok(Some(self.caught_up(Sighting { specs: self.specs(&seen.groups, seen.routes.as_ref())?, ..seen })?))
     }
 
     /// A screen is open for days: what is written down is read again each time, and a mistake in it is said.
@@ -108,7 +108,7 @@ impl Office {
         let (live, other) = self.templates(&seen, &record.operations).await;
         let mut images = images?;
         self.add_missing_images(&seen, &mut images).await;
-        self.inherit(&mut images);
+        self.inherit(&mut images).await;
         let (target_groups, policies) = (target_groups.unwrap_or_default(), policies.ok());
         Ok(Gathered { seen, images, record, identity, live, other, release_template: ReleaseTemplate::NotRead, target_groups, policies, now })
     }
@@ -206,7 +206,9 @@ impl Office {
             Intent::Rollback { to, .. } => crate::plan::rollback::plan(&facts, to.as_deref()),
             Intent::Recycle { .. } => crate::plan::rolling::recycle(&facts),
         };
-        Ok(plan?)
+        let plan = plan?;
+        let changes = self.changes_of(&plan, &facts);
+        Ok(Plan { changes, ..plan })
     }
 
     /// How close a look at an opened fleet is: AWS's engine is asked where it may be at work.

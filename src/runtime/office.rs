@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::cloud::Cloud;
 use super::ground::Ground;
+use super::images::KnownAncestors;
 use crate::adapters::host;
 use crate::adapters::sim::{KeepAlive, SimCloud};
 use crate::adapters::store::Store;
@@ -43,6 +44,8 @@ pub struct Office {
     /// What it was opened with.
     pub settings: OfficeSettings,
     identity: OnceCell<Identity>,
+    /// What images that are not listed were made from.
+    pub(super) ancestors: KnownAncestors,
     /// A simulated world goes on while somebody has it open.
     _alive: Option<KeepAlive>,
     clock: Mutex<Option<ClockReading>>,
@@ -75,7 +78,7 @@ impl Office {
             #[cfg(feature = "aws")]
             Cloud::Aws(_) => (None, None),
         };
-        Self { cloud, store, settings, identity: OnceCell::new(), _alive: alive, clock: Mutex::new(clock) }
+        Self { cloud, store, settings, identity: OnceCell::new(), ancestors: KnownAncestors::default(), _alive: alive, clock: Mutex::new(clock) }
     }
 
     /// The same, where it is known already who we are.

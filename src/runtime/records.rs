@@ -1,5 +1,7 @@
 //! What only the command line asks of an office: ledger, adoption, the doctor, taking over.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::cloud::Urgency;
@@ -7,7 +9,8 @@ use super::office::Office;
 use crate::adapters::store::NewEntry;
 use crate::domain::fleet::{FleetSource, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::domain::image::Image;
 use crate::domain::release::Release;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
@@ -19,10 +22,15 @@ use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
+use crate::plan::permissions::{Permissions, for_bakes, needed};
 use crate::ports::desk::{Adopted, DeskError, Finding, Records, Recovered};
 
 #[async_trait]
 impl Records for Office {
+    async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64> {
+        self.lags_of(images).await
+    }
+
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         Ok(self.store.operation(id)?)
     }
@@ -111,6 +119,7 @@ impl Records for Office {
         findings.extend(self.examine_operations()?);
         findings.extend(self.examine_loans(fleet).await);
         findings.extend(self.examine_freezes(fleet)?);
+        findings.push(finding(CheckLevel::Ok, "bakes", permissions(&for_bakes())));
         if let Some(fleet) = fleet {
             findings.extend(self.examine_fleet(fleet).await?);
         }
@@ -228,7 +237,7 @@ impl Office {
         findings.extend(super::gates::examine_scheduled(&spec, gathered.policies.as_deref()));
         findings.extend(super::gates::examine_alarms(&spec, &gathered.seen));
         findings.extend(self.examine_schema(&spec).await);
-        findings.push(finding(CheckLevel::Ok, "permissions", permissions(&spec)));
+        findings.push(finding(CheckLevel::Ok, "permissions", permissions(&needed(&spec))));
         findings.push(finding(CheckLevel::Ok, "infrastructure as code", ignore_changes(&spec)));
         Ok(findings)
     }
@@ -319,8 +328,7 @@ fn examine_group(group: &ServerGroup, store: &str) -> Vec<Finding> {
 }
 
 /// What a role needs; whether this one has it shows where a call is refused.
-fn permissions(spec: &FleetSpec) -> String {
-    let needed = crate::plan::permissions::needed(spec);
+fn permissions(needed: &Permissions) -> String {
     format!("to look: {}\nto change: {}", needed.looking.join(", "), needed.changing.join(", "))
 }
 

@@ -10,10 +10,9 @@
 
 use ratatui::layout::Rect;
 
-use super::bake;
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
-use super::words;
+use super::{bake, sheet_text, words};
 use crate::app::age::{about, stepped};
 use crate::app::baking;
 use crate::app::commands::{self, Command, CommandId, Group};
@@ -22,7 +21,8 @@ use crate::app::model::{List, Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::rows;
-use crate::app::sheet::Subject;
+use crate::app::sheet::{Sending, Subject};
+use crate::domain::ids::FleetName;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::freeze::Freeze;
 
@@ -168,7 +168,7 @@ fn second_line(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 }
 
 /// A need of the fleet that is on the screen is said there.
-fn is_on_screen(model: &Model, fleet: Option<&crate::domain::ids::FleetName>) -> bool {
+fn is_on_screen(model: &Model, fleet: Option<&FleetName>) -> bool {
     let sheet_open = model.sheet.is_some() || model.picker.is_some() || model.palette.is_some() || model.copying.is_some();
     sheet_open || fleet.is_some_and(|fleet| matches!(model.screen(), Screen::Fleet(opened) if opened == fleet))
 }
@@ -186,9 +186,9 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
             Subject::Plan { .. } | Subject::Bake(_) => "plan".to_owned(),
             Subject::Rebake(_) => "bake anew".to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
-            Subject::Command(errand) => super::sheet_text::verb(errand.ask).to_owned(),
+            Subject::Command(errand) => sheet_text::verb(errand.ask).to_owned(),
             Subject::Batch(batch) => {
-                let state = if sheet.sending == crate::app::sheet::Sending::Not { "    nothing has been changed yet" } else { "" };
+                let state = if sheet.sending == Sending::Not { "    nothing has been changed yet" } else { "" };
                 return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
             }
         };
@@ -235,7 +235,7 @@ fn all_frozen(model: &Model) -> Option<&Freeze> {
     held.find(|freeze| freeze.fleet.is_none() && freeze.until > model.clock.world)
 }
 
-fn fleet_crumbs(model: &Model, name: &crate::domain::ids::FleetName, paint: &Paint<'_>) -> Row {
+fn fleet_crumbs(model: &Model, name: &FleetName, paint: &Paint<'_>) -> Row {
     let crumb = paint.glyphs.crumb;
     let mut row = paint::plain(format!(" fleets {crumb} {name}"));
     if let Some(view) = model.operation_of(name) {

@@ -26,8 +26,11 @@ use crate::app::lines::{event_line, verdict_word};
 use crate::app::model::Model;
 use crate::app::needs;
 use crate::app::rows;
+use crate::domain::fleet::Slot;
+use crate::domain::group::Instance;
 use crate::domain::ids::{FleetName, InstanceId};
 use crate::domain::observation::AlarmState;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
 use crate::operation::event::{OperationState, StepOutcome};
@@ -82,9 +85,9 @@ fn named_rows(
     targets: &std::collections::BTreeMap<InstanceId, TargetState>,
     paint: &Paint<'_>,
 ) -> Vec<Row> {
-    let row = |instance: &crate::domain::group::Instance| {
+    let row = |instance: &Instance| {
         let dot = dots::state(instance, targets.get(&instance.id).copied());
-        let zone = instance.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
+        let zone = instance.zone.as_ref().map_or_else(|| "?".to_owned(), Untrusted::shown);
         let version = instance.template_version.map_or_else(|| "?".to_owned(), |version| version.to_string());
         let image = instance.image.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
         let age = instance.launched_at.map_or_else(String::new, |at| format!("  up {}", about(words::fact_age(model, at))));
@@ -270,7 +273,7 @@ pub fn server_rows(model: &Model, name: &FleetName, paint: &Paint<'_>, columns: 
     rows.extend(age_rows(model, status, columns));
     rows.push(way_back_row(model, status, paint));
     for blocker in &status.way_back.blockers {
-        let lines = text::wrap(&crate::domain::text::escape(blocker), columns.saturating_sub(2));
+        let lines = text::wrap(&escape(blocker), columns.saturating_sub(2));
         rows.extend(lines.into_iter().map(|line| paint::toned(format!("  {line}"), Tone::Waits)));
     }
     for newer in &status.way_back.passed_over {
@@ -317,7 +320,7 @@ fn rehearsal_rows(model: &Model, rehearsal: &Rehearsal, columns: usize) -> Vec<R
     let (text, tone) = if rehearsal.is_proved() {
         (format!("rehearsed {ago} ago in {}: proved", rehearsal.took_words()), Tone::Good)
     } else {
-        let obstacles = crate::domain::text::escape(&rehearsal.obstacles.join("; "));
+        let obstacles = escape(&rehearsal.obstacles.join("; "));
         (format!("rehearsed {ago} ago: not proved: {obstacles}"), Tone::Bad)
     };
     text::wrap(&text, columns.saturating_sub(2)).into_iter().map(|line| paint::toned(format!("  {line}"), tone)).collect()
@@ -328,19 +331,15 @@ fn drift_rows(model: &Model, status: &FleetStatus, paint: &Paint<'_>, columns: u
     let mut rows = Vec::new();
     for drift in &status.drift {
         let since = drift.since.map_or_else(String::new, |since| format!(", for {}", about(words::fact_age(model, since))));
-        let sentence = format!("{} {}{since}", paint.glyphs.mixed, crate::domain::text::escape(&drift.sentence()));
+        let sentence = format!("{} {}{since}", paint.glyphs.mixed, escape(&drift.sentence()));
         rows.extend(text::wrap(&sentence, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)));
-        rows.extend(
-            text::wrap(&crate::domain::text::escape(&drift.remedy), columns.saturating_sub(2))
-                .into_iter()
-                .map(|line| paint::plain(format!("  {line}"))),
-        );
+        rows.extend(text::wrap(&escape(&drift.remedy), columns.saturating_sub(2)).into_iter().map(|line| paint::plain(format!("  {line}"))));
     }
     rows
 }
 
 fn group_head(status: &FleetStatus, group: &GroupStatus) -> String {
-    let letter = group.slot.map_or("", crate::domain::fleet::Slot::letter);
+    let letter = group.slot.map_or("", Slot::letter);
     format!(
         "{letter} {}  {}  {}/{} ok  {}",
         strip::version(group),

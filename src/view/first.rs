@@ -8,6 +8,7 @@ use super::text;
 use super::theme::Tone;
 use crate::app::commands::CommandId;
 use crate::app::model::Model;
+use crate::domain::text::escape;
 
 /// Nothing is there to be shown, and that is known: nothing could be read, or nothing was found.
 pub fn is_due(model: &Model) -> bool {
@@ -27,7 +28,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 /// The same in lines.
 pub fn rows(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let say = |text: &str, tone: Tone| -> Vec<Row> {
-        let lines = text::wrap(&crate::domain::text::escape(text), columns.saturating_sub(2).max(10));
+        let lines = text::wrap(&escape(text), columns.saturating_sub(2).max(10));
         lines.into_iter().map(|line| paint::toned(format!(" {line}"), tone)).collect()
     };
     let mut rows = match &model.estate_problem {

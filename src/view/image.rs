@@ -17,6 +17,7 @@ use ratatui::layout::Rect;
 
 use super::main_view::split;
 use super::paint::{self, Paint, Row, piece};
+use super::releases;
 use super::text;
 use super::theme::Tone;
 use super::{images, strip, words};
@@ -199,5 +200,5 @@ fn change_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>) -> Vec<Ro
 /// What the fleet's ledger says of the image: that counts for more than any difference.
 fn ledger_rows(fleet: &FleetStatus, status: &ImageStatus) -> Vec<Row> {
     let known = rows::known_release(fleet, &status.image.id);
-    known.map(super::releases::words).into_iter().map(|(text, tone)| paint::toned(format!(" {}: {text}", fleet.spec.name), tone)).collect()
+    known.map(releases::words).into_iter().map(|(text, tone)| paint::toned(format!(" {}: {text}", fleet.spec.name), tone)).collect()
 }

@@ -18,10 +18,12 @@ use super::{releases, strip, words};
 use crate::app::age::about;
 use crate::app::lines::verdict_word;
 use crate::app::model::{Model, Page};
-use crate::domain::fleet::{FleetSource, FleetSpec};
+use crate::domain::fleet::{FleetSource, FleetSpec, Slot};
 use crate::domain::ids::FleetName;
 use crate::domain::text::{Untrusted, escape};
-use crate::operation::event::EventBody;
+use crate::domain::traffic::Counts;
+use crate::operation::event::{Event, EventBody};
+use crate::operation::ledger::KnownRelease;
 use crate::operation::record::OperationView;
 use crate::operation::status::{FleetStatus, GroupStatus};
 
@@ -94,7 +96,7 @@ fn settings(spec: &FleetSpec) -> Vec<(&'static str, String)> {
 }
 
 fn group_rows(status: &FleetStatus, group: &GroupStatus, columns: usize) -> Vec<Row> {
-    let letter = group.slot.map_or("group", crate::domain::fleet::Slot::letter);
+    let letter = group.slot.map_or("group", Slot::letter);
     let sizes = group.sizes;
     let image = group.image.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
     let text = format!(
@@ -115,7 +117,7 @@ fn release_rows(model: &Model, status: &FleetStatus, columns: usize) -> Vec<Row>
     if status.releases.is_empty() {
         return named("ledger", "empty: nothing was ever recorded as stable", Tone::Dim, columns);
     }
-    let row = |(at, known): (usize, &crate::operation::ledger::KnownRelease)| {
+    let row = |(at, known): (usize, &KnownRelease)| {
         let (note, tone) = releases::words(known);
         let text = format!("{} {} ago  {note}", known.release.label(), about(model.clock.world.since(known.stable_at)));
         named(if at == 0 { "ledger" } else { "" }, &text, tone, columns)
@@ -155,8 +157,8 @@ fn metrics(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 }
 
 fn verdict_rows(view: &OperationView) -> Vec<Row> {
-    let side = |counts: crate::domain::traffic::Counts| format!("{:>7} {:>14}  ", rate(counts), format!("{}/{}", counts.errors, counts.requests));
-    let row = |event: &crate::operation::event::Event| {
+    let side = |counts: Counts| format!("{:>7} {:>14}  ", rate(counts), format!("{}/{}", counts.errors, counts.requests));
+    let row = |event: &Event| {
         let EventBody::Judged { step, verdict, .. } = &event.body else { return None };
         Some(vec![
             piece(format!(" {} ", event.at.clock()), Tone::Dim),

@@ -18,6 +18,7 @@ use crate::app::commands::COMMANDS;
 use crate::app::model::Model;
 use crate::app::palette::{Hit, Palette, Target};
 use crate::app::prospects::hindrance;
+use crate::domain::ids::FleetName;
 
 /// Draws the open palette.
 pub fn draw(model: &Model, palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
@@ -67,7 +68,7 @@ fn row(model: &Model, hit: &Hit, chosen: bool, paint: &Paint<'_>) -> Row {
     ]
 }
 
-fn fleet_note(model: &Model, name: &crate::domain::ids::FleetName, paint: &Paint<'_>) -> String {
+fn fleet_note(model: &Model, name: &FleetName, paint: &Paint<'_>) -> String {
     model.fleet_status(name).map_or_else(String::new, |status| {
         let ((sign, _), state) = words::fleet_state(model, status, paint.glyphs);
         format!("{sign} {state}, way back {}", words::way_back(&status.way_back, paint.glyphs).0)

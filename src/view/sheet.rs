@@ -20,6 +20,7 @@ use crate::app::commands::CommandId;
 use crate::app::keymap::Keymap;
 use crate::app::model::Model;
 use crate::app::sheet::{Entry, Sending, Sheet, Subject};
+use crate::domain::text::escape;
 use crate::operation::plan::Friction;
 
 /// Draws the open sheet.
@@ -118,10 +119,7 @@ fn invitation(sheet: &Sheet, entry: Entry) -> String {
 
 fn outcome_rows(sheet: &Sheet, columns: usize) -> Vec<Row> {
     let lines = |text: &str, tone: Tone| -> Vec<Row> {
-        text::wrap(&crate::domain::text::escape(text), columns.saturating_sub(2))
-            .into_iter()
-            .map(|line| paint::toned(format!(" {line}"), tone))
-            .collect()
+        text::wrap(&escape(text), columns.saturating_sub(2)).into_iter().map(|line| paint::toned(format!(" {line}"), tone)).collect()
     };
     let mut rows = match &sheet.sending {
         Sending::Not => Vec::new(),

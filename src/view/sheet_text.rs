@@ -10,8 +10,10 @@ use crate::app::commands::CommandId;
 use crate::app::freezing::Freezing;
 use crate::app::model::Model;
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
+use crate::domain::text::escape;
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
+use crate::operation::changes::{PackageDifference, package_words};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{CheckLevel, OperationKind, Plan, Side};
@@ -129,7 +131,7 @@ fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
 /// A named text over as many lines as it takes: what a person has to read is never cut.
 pub(super) fn wrapped(name: &str, text: &str, tone: Tone, columns: usize) -> Vec<Row> {
     let room = columns.saturating_sub(NAMES + 2);
-    let lines = text::wrap(&crate::domain::text::escape(text), room);
+    let lines = text::wrap(&escape(text), room);
     lines.into_iter().enumerate().map(|(at, line)| named(if at == 0 { name } else { "" }, line, tone)).collect()
 }
 
@@ -148,6 +150,7 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     for difference in &plan.differences {
         rows.extend(wrapped("differs", difference, Tone::Waits, columns));
     }
+    rows.extend(change_rows(plan, columns));
     let calls = planned_calls(plan);
     rows.extend(step_rows(plan, &calls));
     rows.extend(wrapped("command", &intent.command(&plan.to.label()), Tone::Dim, columns));
@@ -156,6 +159,24 @@ fn plan_rows(intent: &Intent, plan: &Plan, paint: &Paint<'_>, columns: usize) ->
     let by_hand = calls.iter().enumerate();
     rows.extend(by_hand.flat_map(|(at, call)| wrapped(if at == 0 { "by hand" } else { "" }, &call.by_hand, Tone::Dim, columns)));
     rows
+}
+
+/// What changes besides the version: what deserves a second look first, each with its mark.
+fn change_rows(plan: &Plan, columns: usize) -> Vec<Row> {
+    let Some(changes) = &plan.changes else { return Vec::new() };
+    let toned = |risky: bool, words: String| if risky { (format!("! {words}"), Tone::Waits) } else { (words, Tone::Plain) };
+    let mut lines: Vec<(String, Tone)> = changes.fields.iter().map(|change| toned(change.risky, change.words())).collect();
+    lines.push(match &changes.packages {
+        unknown @ PackageDifference::Unknown { .. } => (unknown.words(), Tone::Unknown),
+        known => (known.words(), Tone::Plain),
+    });
+    if let PackageDifference::Known { changed, left_out } = &changes.packages {
+        lines.extend(changed.iter().map(|change| toned(change.risky, package_words(change))));
+        if *left_out > 0 {
+            lines.push((format!("and {left_out} more"), Tone::Dim));
+        }
+    }
+    lines.iter().enumerate().flat_map(|(at, (text, tone))| wrapped(if at == 0 { "changes" } else { "" }, text, *tone, columns)).collect()
 }
 
 /// What serves now, with its shares.

@@ -23,6 +23,8 @@ use crate::app::age::{about, stepped};
 use crate::app::model::{Model, Problem};
 use crate::app::polling;
 use crate::domain::budget::rule;
+use crate::domain::text::escape;
+use crate::domain::time::Millis;
 use crate::operation::plan::CheckLevel;
 use crate::ports::desk::{BudgetLevel, Finding};
 
@@ -72,15 +74,7 @@ fn reading_rows(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
 }
 
 /// One source, and what its last reading met.
-fn reading(
-    name: &str,
-    age: &str,
-    period: Option<crate::domain::time::Millis>,
-    note: &str,
-    problem: Option<&Problem>,
-    paint: &Paint<'_>,
-    columns: usize,
-) -> Vec<Row> {
+fn reading(name: &str, age: &str, period: Option<Millis>, note: &str, problem: Option<&Problem>, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let (sign, tone) = if problem.is_some() { (paint.glyphs.bad, Tone::Bad) } else { (paint.glyphs.ok, Tone::Good) };
     let every = period.map(|period| format!("every {}", about(period))).unwrap_or_default();
     let mut rows = vec![vec![
@@ -97,7 +91,7 @@ fn reading(
 
 /// A text below its row, over as many lines as it takes.
 fn continued(text: &str, tone: Tone, columns: usize) -> Vec<Row> {
-    let lines = text::wrap(&crate::domain::text::escape(text), columns.saturating_sub(5).max(10));
+    let lines = text::wrap(&escape(text), columns.saturating_sub(5).max(10));
     lines.into_iter().map(|line| paint::toned(format!("     {line}"), tone)).collect()
 }
 
@@ -139,7 +133,7 @@ fn finding_lines(finding: &Finding, paint: &Paint<'_>, columns: usize) -> Vec<Ro
         CheckLevel::Warning => ("!", Tone::Waits),
         CheckLevel::Unknown => (paint.glyphs.unknown, Tone::Unknown),
     };
-    let lines = text::wrap(&crate::domain::text::escape(&finding.text), columns.saturating_sub(18).max(10));
+    let lines = text::wrap(&escape(&finding.text), columns.saturating_sub(18).max(10));
     let row = |(at, line): (usize, String)| {
         let lead = if at == 0 { format!(" {sign} {:<12} ", finding.subject) } else { " ".repeat(16) };
         vec![piece(lead, tone), piece(line, Tone::Plain)]

@@ -27,7 +27,8 @@ use crate::domain::ids::InstanceId;
 use crate::domain::sizes::Role;
 use crate::domain::text::Untrusted;
 use crate::domain::traffic::TargetState;
-use crate::operation::status::{FleetState, FleetStatus, GroupStatus};
+use crate::operation::record::OperationView;
+use crate::operation::status::{FleetState, FleetStatus, GroupStatus, ImageStatus};
 
 /// Lines about the selected fleet.
 pub fn fleet(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
@@ -124,7 +125,7 @@ pub fn operations(model: &Model, paint: &Paint<'_>) -> Row {
     row
 }
 
-fn operation_part(view: &crate::operation::record::OperationView, paint: &Paint<'_>) -> (String, Tone) {
+fn operation_part(view: &OperationView, paint: &Paint<'_>) -> (String, Tone) {
     let brief = view.brief();
     let fleet = &view.operation.plan.fleet;
     if words::is_driverless(&brief) {
@@ -134,7 +135,7 @@ fn operation_part(view: &crate::operation::record::OperationView, paint: &Paint<
     (format!("{sign} {fleet} {}", words::operation_words(&brief)), tone)
 }
 
-fn bake_part(status: &crate::operation::status::ImageStatus) -> Option<(String, Tone)> {
+fn bake_part(status: &ImageStatus) -> Option<(String, Tone)> {
     let bake = status.image.bake.as_ref()?;
     let eta = bake.eta.map(|eta| format!(" eta {}", about(eta))).unwrap_or_default();
     let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();

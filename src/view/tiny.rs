@@ -19,6 +19,7 @@ use crate::app::baking;
 use crate::app::model::{Model, Screen};
 use crate::app::needs;
 use crate::app::rows;
+use crate::app::sheet::Sheet;
 use crate::domain::ids::FleetName;
 use crate::operation::status::FleetStatus;
 
@@ -44,7 +45,7 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.row(area, last, &keys);
 }
 
-fn draw_sheet(model: &Model, open: &crate::app::sheet::Sheet, paint: &mut Paint<'_>, area: Rect) {
+fn draw_sheet(model: &Model, open: &Sheet, paint: &mut Paint<'_>, area: Rect) {
     paint.row(area, 0, &paint::toned(format!(" {}", sheet_text::title(open)), Tone::Banner));
     sheet::contents(model, open, paint, paint::lines(area, 1, area.height));
 }

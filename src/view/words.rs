@@ -2,6 +2,7 @@
 
 use super::glyphs::Glyphs;
 use super::theme::Tone;
+use super::{bars, strip};
 use crate::app::age::{about, countdown, stepped};
 use crate::app::model::Model;
 use crate::domain::age::PastAge;
@@ -132,11 +133,11 @@ fn short_word(word: &str) -> &str {
 
 /// The share of what the fleet moves to, or of what it runs most: of the traffic where that is known, else of its servers; unknown as `?`.
 pub fn new_share(fleet: &FleetStatus) -> String {
-    let parts = super::bars::ordered(fleet);
+    let parts = bars::ordered(fleet);
     let Some(newest) = fleet.operation.as_ref().map(|operation| operation.to.as_str()).or_else(|| Some(parts.first()?.label.as_str())) else {
         return "?".to_owned();
     };
-    let groups: Vec<_> = fleet.groups.iter().filter(|group| super::strip::version(group) == newest).collect();
+    let groups: Vec<_> = fleet.groups.iter().filter(|group| strip::version(group) == newest).collect();
     let shares: Option<u32> = groups.iter().map(|group| group.share_pct).sum();
     let servers: u32 = parts.iter().map(|part| part.servers).sum();
     let run_it: u32 = parts.iter().filter(|part| part.label == newest).map(|part| part.servers).sum();

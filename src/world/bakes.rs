@@ -18,7 +18,7 @@ use crate::domain::bake::{
     BakeLook, BakeSight, BaseImage, Console, Leftover, LeftoverKind, Machine, MachineRole, MachineState, MadeImage, OPERATION_KEY, ROLE_KEY,
     UNTIL_KEY,
 };
-use crate::domain::build_call::{BuildCall, RunInstance};
+use crate::domain::build_call::{BuildCall, CopyImage, RunInstance};
 use crate::domain::call::{CallReply, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::domain::image::{Image, ImageState, SchemaRange};
@@ -56,6 +56,8 @@ pub struct BakeFaults {
     pub slow_snapshots: bool,
     /// Images fail while they are made.
     pub failing_images: bool,
+    /// Copies in other regions fail.
+    pub failing_copies: bool,
     /// Volumes stay when their instance goes.
     pub volumes_stay: bool,
     /// Nothing is listed completely.
@@ -71,6 +73,16 @@ pub(super) struct Bakehouse {
     machines: BTreeMap<InstanceId, BakeMachine>,
     making: BTreeMap<ImageId, Making>,
     strays: Vec<Leftover>,
+    /// What other regions have, by region and then by name.
+    copies: BTreeMap<String, BTreeMap<String, Copied>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Copied {
+    id: ImageId,
+    tags: BTreeMap<String, Untrusted>,
+    ends: Tick,
+    fails: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +99,9 @@ struct BakeMachine {
     powers_off: bool,
     silent: bool,
     noise: u32,
+    /// The application its script puts on it, and the version.
+    #[serde(default)]
+    app: Option<(String, String)>,
     stopped: Option<Tick>,
     ended: Option<Tick>,
 }
@@ -184,6 +199,8 @@ impl World {
             machines: look.machines.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.machines_of(&look.operation), now))),
             console: look.console.as_ref().map(|id| self.console_reading(id)),
             image: look.image.as_ref().map(|name| Reading::known(self.made_image(name), now)),
+            shares: look.shares.as_ref().map(|id| Reading::known(self.shared_with(id).iter().map(|account| account.raw().to_owned()).collect(), now)),
+            copies: look.copies.as_ref().map(|(name, regions)| Reading::known(self.copies_of(name, regions), now)),
             // Packer is nobody's here: nothing is made under names.
             named: (!look.named.is_empty()).then(|| Reading::known(Vec::new(), now)),
             leftovers: look.leftovers.then(|| whole.map_or_else(Reading::unknown, |()| Reading::known(self.leftovers(), now))),
@@ -273,6 +290,17 @@ impl World {
             BuildCall::TerminateInstance { instance } => self.end_machine(instance),
             BuildCall::CreateImage { instance, name, tags } => self.create_image(instance, name, tags),
             BuildCall::TagResource { id, tags } => self.tag_resource(id, tags),
+            BuildCall::ShareImage { image, accounts } => {
+                if !self.images.contains_key(image) {
+                    return Err(not_found("image", image));
+                }
+                let with = self.room.shared.entry(image.clone()).or_default();
+                let new = accounts.iter().map(|account| Untrusted::from(account.as_str()));
+                let new: Vec<Untrusted> = new.filter(|account| !with.contains(account)).collect();
+                with.extend(new);
+                Ok(CallReply::default())
+            }
+            BuildCall::CopyImage(copy) => self.copy_image(copy),
             BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => {
                 refuse(CloudErrorKind::Unsupported, "the simulated cloud has nothing that Packer could talk to")
             }
@@ -312,6 +340,7 @@ impl World {
             powers_off: document.contains("qd_power_off"),
             silent: faults.silent && run.role == MachineRole::Builder,
             noise: faults.noise,
+            app: console::app_of(&document),
             stopped: None,
             ended: None,
         };
@@ -367,6 +396,33 @@ impl World {
         Ok(CallReply { image: Some(id), ..CallReply::default() })
     }
 
+    /// The same name in a region is the same token's: no second copy is made.
+    fn copy_image(&mut self, copy: &CopyImage) -> Result<CallReply, Refusal> {
+        if self.image_state(&copy.image) != ImageState::Available {
+            return Err(not_found("image", &copy.image));
+        }
+        let (now, fails) = (self.tick, self.bakehouse.faults.failing_copies);
+        let id = ImageId::new(format!("ami-0{:016x}", draw::bits(self.seed, now, draw::fnv(copy.token.as_bytes()))));
+        let ends = now + draw::between(self.seed, now, "copy", &copy.token, 90, 240);
+        let copied = Copied { id, tags: tags_of(&copy.tags), ends, fails };
+        let kept = self.bakehouse.copies.entry(copy.to.clone()).or_default().entry(copy.name.clone()).or_insert(copied);
+        Ok(CallReply { image: Some(kept.id.clone()), ..CallReply::default() })
+    }
+
+    fn copies_of(&self, name: &str, regions: &[String]) -> BTreeMap<String, MadeImage> {
+        let found = regions.iter().filter_map(|region| Some((region, self.bakehouse.copies.get(region)?.get(name)?)));
+        let made = |copy: &Copied| {
+            let state = match (self.tick < copy.ends, copy.fails) {
+                (true, _) => ImageState::Pending,
+                (false, true) => ImageState::Failed,
+                (false, false) => ImageState::Available,
+            };
+            let why = (state == ImageState::Failed).then(|| Untrusted::from("Client.InternalError: the snapshot could not be copied"));
+            MadeImage { id: copy.id.clone(), name: name.into(), state, why, percent: None, tags: copy.tags.clone() }
+        };
+        found.map(|(region, copy)| (region.clone(), made(copy))).collect()
+    }
+
     fn tag_resource(&mut self, id: &str, tags: &[(String, String)]) -> Result<CallReply, Refusal> {
         if let Some(record) = self.images.get_mut(&ImageId::new(id)) {
             record.image.tags.extend(tags_of(tags));
@@ -383,6 +439,11 @@ impl World {
         self.bakehouse.bases.retain(|base| base.id != *id);
         self.images.remove(id);
         self.bakehouse.bases.len() < before
+    }
+
+    /// Somebody deregisters every copy in every region.
+    pub(super) fn lose_copies(&mut self) -> bool {
+        !std::mem::take(&mut self.bakehouse.copies).is_empty()
     }
 
     /// A thing with a bake's tags that nobody remembers.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::scenario::Scenario;
 use super::state::{Behaviour, ImageRecord, Tick, Vigour};
 use super::{World, draw};
+use crate::domain::bake::QUERY_KEY;
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageOrigin, ImageState, SchemaRange};
 use crate::domain::text::Untrusted;
@@ -122,7 +123,9 @@ fn record(world: &World, Line(app, version, hours, p99_ms, kind): &Line, base: &
 fn tags(app: &str, version: &str, commit: u64, base: &ImageId) -> BTreeMap<String, Untrusted> {
     let commit = format!("{commit:07x}");
     let all = [("app", app), ("version", version), ("stage", "verified"), ("base", base.as_str()), ("commit", &commit)];
-    all.into_iter().map(|(key, value)| (format!("qd:{key}"), value.into())).collect()
+    let mut tags: BTreeMap<String, Untrusted> = all.into_iter().map(|(key, value)| (format!("qd:{key}"), value.into())).collect();
+    tags.insert(QUERY_KEY.to_owned(), "099720109477 arm64 ubuntu/*noble*".into());
+    tags
 }
 
 /// The tags of an image that somebody blocked.

@@ -24,6 +24,8 @@ pub enum Disturbance {
         /// It.
         image: ImageId,
     },
+    /// Somebody deregisters all copies of images in other regions.
+    LoseCopies,
     /// A bake that nobody remembers left something.
     LeaveBehind(Leftover),
     /// Somebody terminates one server.
@@ -283,6 +285,7 @@ impl World {
                 true
             }
             Disturbance::LoseBase { image } => self.lose_base(&image),
+            Disturbance::LoseCopies => self.lose_copies(),
             Disturbance::LeaveBehind(leftover) => {
                 self.leave(&leftover);
                 true

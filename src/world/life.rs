@@ -27,7 +27,7 @@ pub(super) struct Room {
     /// Snapshots that nobody deleted, by id, also of images that are gone; with the accounts that may use them.
     snapshots: BTreeMap<String, Vec<Untrusted>>,
     /// The accounts an image is shared with.
-    shared: BTreeMap<ImageId, Vec<Untrusted>>,
+    pub(super) shared: BTreeMap<ImageId, Vec<Untrusted>>,
     /// Of every listing about images the last page is lost.
     pages_lost: bool,
 }

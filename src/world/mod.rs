@@ -16,6 +16,7 @@ pub mod draw;
 mod hardship;
 mod harm;
 mod life;
+mod packages;
 mod read;
 mod refresh;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How bakes end, and that nothing of them is left.
 
 use quarterdeck::bake::join::LOST_LINE;
-use quarterdeck::domain::bake::{Leftover, LeftoverKind};
+use quarterdeck::domain::bake::{Leftover, LeftoverKind, MachineRole, MachineState};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::time::Millis;
 use quarterdeck::operation::bake::BakeAnswer;
@@ -44,6 +44,25 @@ fn watching_a_bake_costs_at_most_six_calls_a_minute() {
     (0..20).for_each(|_| mill.one_turn());
     let minutes = mill.world.now().since(began).as_secs() / 60;
     assert!((mill.reads - reads) as u64 <= 6 * minutes, "{} calls in {minutes} minutes", mill.reads - reads);
+}
+
+#[test]
+fn watching_gates_costs_at_most_six_calls_a_minute_and_what_is_left_is_listed_twice() {
+    let mut mill = Mill::new(BakeFaults::default());
+    mill.run_to("gates");
+    while mill.progress.machine(MachineRole::Gate).is_none_or(|gate| gate.state() != Some(MachineState::Running)) {
+        mill.one_turn();
+    }
+    let (began, reads) = (mill.world.now(), mill.reads);
+    mill.run_to("verified");
+    let secs = mill.world.now().since(began).as_secs();
+    // Each gate that ends is followed by a look at once.
+    let after_gates = 2 * (mill.plan.gates.len() as u64 + 1);
+    let spent = (mill.reads - reads) as u64;
+    assert!(spent <= 6 * secs / 60 + after_gates, "{spent} calls in {secs} seconds");
+    let mut mill = mill.ended();
+    assert_eq!(mill.listings, 2, "at its beginning and at its end");
+    mill.leaves_nothing();
 }
 
 #[test]
@@ -102,7 +121,7 @@ fn a_builder_that_never_answers_is_given_up_and_removed() {
 fn lines_the_console_lost_are_counted_and_lose_no_outcome() {
     let mut mill = Mill::new(faults(|faults| faults.noise = 900)).ended();
     assert_eq!(mill.progress.state, OperationState::Succeeded, "{}", mill.progress.reason);
-    let told = mill.progress.told_by(quarterdeck::domain::bake::MachineRole::Builder).unwrap();
+    let told = mill.progress.told_by(MachineRole::Builder).unwrap();
     assert!(String::from_utf8_lossy(&mill.log).contains(LOST_LINE));
     assert!(told.parts.iter().any(|(_, part)| part.task.as_ref().is_some_and(|task| task.raw().starts_with("sleep "))), "{told:?}");
     assert!(told.lost_lines > 0 && told.parts.values().all(|part| part.outcome.is_some()), "{told:?}");

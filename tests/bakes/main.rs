@@ -7,6 +7,7 @@ mod support;
 
 mod double;
 mod ends;
+mod hand_out;
 mod kills;
 mod mill;
 mod packer;

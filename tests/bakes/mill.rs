@@ -52,6 +52,8 @@ pub struct Mill {
     pub moments: usize,
     /// Looks so far, with what each asked of the cloud.
     pub reads: usize,
+    /// How often everything with a bake's tags was listed, which is four calls.
+    pub listings: usize,
     /// The bake's log as it is kept, and as its driver knows it.
     pub log: Vec<u8>,
     joined: Joined,
@@ -134,6 +136,7 @@ impl Mill {
             lose: Vec::new(),
             moments: 0,
             reads: 0,
+            listings: 0,
             log: Vec::new(),
             joined: Joined::default(),
             packer: Double::default(),
@@ -172,6 +175,7 @@ impl Mill {
         let look = self.plan.look(&self.progress, &self.claimant);
         self.reads += usize::from(look.base.is_some()) + usize::from(look.machines) + usize::from(look.console.is_some());
         self.reads += usize::from(look.image.is_some()) * 2 + usize::from(!look.named.is_empty()) * 2;
+        self.listings += usize::from(look.leftovers);
         let mut seen = self.world.observe_bake(&look);
         if let (Some(instance), Some(Reading::Known { value, .. })) = (&look.console, &mut seen.console) {
             self.log.extend(self.joined.take(instance, &value.bytes));

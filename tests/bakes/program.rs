@@ -119,6 +119,8 @@ fn an_image_whose_gates_failed_is_deployed_only_by_an_explicit_word_and_a_reason
     let text = std::fs::read_to_string(self::recipe("shell.toml")).unwrap();
     let text = text.replace("script = \"shell/nginx.sh\"", "run = [\"true\"]").replace("owner = \"136693071363\"", "owner = \"099720109477\"");
     let text = text.replace("debian-12-amd64-*", "ubuntu/*noble*").replace("x86_64", "arm64").replace("2.15.0", "2.19.0");
+    // The fleet names no program that says which schema is live.
+    let text = text.replace("schema = { min = 41, max = 43 }\n", "");
     std::fs::write(&recipe, text.replace("env = { SITE_ROOT = \"/srv/web\" }\n", "")).unwrap();
     let ran = yard.run(&["bake", recipe.to_str().unwrap(), "--yes"]).code(1);
     assert!(ran.out.contains("gate home page does not let the image pass"), "{}", ran.out);

@@ -19,6 +19,7 @@
 mod support;
 
 #[path = "../judge/peer.rs"]
+#[allow(dead_code, reason = "the tests ask for more")]
 mod peer;
 
 use std::hint::black_box;

@@ -8,7 +8,7 @@ installed), its limit, and whether it is met. Times are medians over many runs w
 things only ever makes them longer: `met` is by the median, `at best` by the best. A frame of ours ends where it says so (synchronised
 output); a peer's where nothing follows for 40 ms, which is taken off. PYTHON is an interpreter with tests/endpoint/requirements.txt installed
 (the tests make one under target/aws-endpoint): without it, or with a build that knows no AWS, the figures during a slow fetch are left out,
-and that is said. --quick leaves out the worlds of 100 and 1,000 fleets.
+and that is said. --quick leaves out the worlds of 100 and 1,000 fleets and the long log of a bake.
 """
 import argparse
 import fcntl
@@ -132,6 +132,17 @@ class Screen:
         os.write(self.fd, key)
         data, last = self.frame(2)
         return ((last - sent) * 1000, len(data)) if last else None
+
+    def answer(self, key, mark):
+        """Milliseconds from a key to the end of the first frame that holds the mark: frames that something else causes do not count."""
+        while self.read(0):
+            pass
+        sent = time.perf_counter()
+        os.write(self.fd, key)
+        while True:
+            data, last = self.frame(2)
+            if not last or mark in data:
+                return (last - sent) * 1000 if last else None
 
     def processor(self):
         """Seconds of processor time used so far."""
@@ -307,6 +318,84 @@ def worlds(table, qd):
     table.tell("qd", "a key with 1,000 fleets against 10", min(costs[1000]) / min(costs[10]), "times", 2)
 
 
+LOG_LINES = 200_000
+RECIPE = """name = "slow"
+app = { name = "web", version = "9.9.9" }
+base = { owner = "136693071363", name = "debian-12-amd64-*", architecture = "x86_64" }
+builder = { instance_type = "t3.small" }
+provisioner = [{ type = "shell", name = "slow", run = ["sleep 3000"] }]
+"""
+
+
+def log_lines(first, count):
+    return "".join(f"Get:{at} http://mirror/pool/main/p/package-{at % 977} of a log that somebody follows [9 MB]\n" for at in range(first, first + count))
+
+
+def bake_log(table, qd):
+    """The page of a bake that is at work, over a log of 200,000 lines: keys while it is read, while it grows, while it is searched."""
+    with tempfile.TemporaryDirectory() as state:
+        program = ours(qd, state, speed="1")
+        recipe = f"{state}/slow.toml"
+        with open(recipe, "w") as file:
+            file.write(RECIPE)
+        run = lambda *words: subprocess.run([*program["argv"], *words], check=True, capture_output=True, text=True, env={**os.environ, **SAFE}).stdout
+        run("--sim-speed", "20", "bake", recipe, "--yes", "--detach")
+        path = next(path for _ in range(600) if (path := waited(f"{state}/s", "bakes/op-1.log")))
+        run("--sim-speed", "0", "bakes")
+        driver = json.loads(run("op", "op-1", "--json"))["driver"]["pid"]
+        try:
+            with open(path, "a") as log:
+                log.write(log_lines(0, LOG_LINES))
+            screen = opened({**program, "argv": program["still"]})
+            what = f"a log of {LOG_LINES:,} lines"
+            screen.key(b"b")
+            screen.settle(1)
+            os.write(screen.fd, b"\r")
+            palette(table, screen, f"{what}, while it is read", 20)
+            screen.settle(8)
+            with open(path, "a") as log:
+                grow = lambda at: (log.write(log_lines(LOG_LINES + at * 500, 500)), log.flush())
+                palette(table, screen, f"{what}, while it grows", 60, grow)
+            keys(table, "qd", f"{what}: a line up or down", screen, [b"k", b"k", b"j"], (None, 8), 40)
+            typed = []
+            for _ in range(10):
+                os.write(screen.fd, b"/")
+                screen.settle(0.2)
+                typed += [took for letter in b"package-771 " if (took := screen.answer(bytes([letter]), bytes([letter]) + b"_"))]
+                os.write(screen.fd, b"\x1b")
+                screen.settle(0.3)
+            table.tell("qd", f"{what}: a letter of a search, p99", p99(typed), "ms", 8)
+            os.write(screen.fd, b"/package-771")
+            screen.settle(1)
+            os.write(screen.fd, b"\r")
+            screen.settle(1)
+            keys(table, "qd", f"{what}: the next match", screen, [b"n", b"n", b"N"], (None, 8), 40)
+            table.tell("qd", f"{what}: resident memory", screen.resident(), "MiB")
+            screen.close()
+        finally:
+            os.kill(driver, signal.SIGKILL)
+
+
+def waited(state, name):
+    """The path of a file below the state, once it is there."""
+    time.sleep(0.1)
+    return next((path for below in os.listdir(state) if os.path.exists(path := f"{state}/{below}/{name}")), None)
+
+
+def palette(table, screen, what, count, before=lambda at: None):
+    """Opens and closes the palette: its title is in no frame that something else causes."""
+    told = []
+    for at in range(count):
+        before(at)
+        time.sleep(0.01)
+        if took := screen.answer(b":", b"GO TO"):
+            told.append(took)
+        os.write(screen.fd, b"\x1b")
+        screen.settle(0.12)
+    table.tell("qd", f"{what}: key to paint, p50", statistics.median(told), "ms", 2)
+    table.tell("qd", f"{what}: key to paint, p99", p99(told), "ms", 8)
+
+
 def ask(url, method="GET", body=None):
     data = json.dumps(body).encode() if body is not None else None
     return urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=10).read()
@@ -354,6 +443,7 @@ def main():
         everyday(table, peer, options.idle)
     if not options.quick:
         worlds(table, qd)
+        bake_log(table, qd)
     if options.endpoint_python:
         aws(table, qd, options.endpoint_python)
     else:

@@ -29,6 +29,7 @@ from emu import (
     groups,
     health,
     images,
+    lives,
     refresh,
     refresh_calls,
     routing,
@@ -55,7 +56,7 @@ class Handler(MotoRequestHandler):
 
 def install():
     """Patch moto. Target health comes first: groups look at it when they catch up."""
-    patches = (images, bakes, templates, health, routing, groups, alarms, refresh, refresh_calls, group_calls)
+    patches = (images, bakes, lives, templates, health, routing, groups, alarms, refresh, refresh_calls, group_calls)
     for part in patches:
         part.install()
 

@@ -11,7 +11,7 @@ import unittest
 
 import selftest_base
 
-MODULES = [f"selftest_{part}" for part in ("servers", "routes", "refresh", "alarms", "bakes", "control")]
+MODULES = [f"selftest_{part}" for part in ("servers", "routes", "refresh", "alarms", "bakes", "lives", "control")]
 
 
 def main():

@@ -1,6 +1,6 @@
 """Builders: client tokens, consoles, their end, and images of them."""
 
-from selftest_base import Case, control
+from selftest_base import Case, client, control
 
 SCRIPT = """#cloud-config
  QD_OPERATION={mark} QD_RECIPE=web
@@ -44,6 +44,22 @@ class Bakes(Case):
         self.refused(
             "InvalidAMIName.Duplicate", self.ec2.create_image, InstanceId=builder, Name="self-test"
         )
+
+    def test_a_key_pair_is_deleted_by_its_id(self):
+        made = self.ec2.create_key_pair(KeyName="by-id")["KeyPairId"]
+        self.ec2.delete_key_pair(KeyPairId=made)
+        names = [key["KeyName"] for key in self.ec2.describe_key_pairs()["KeyPairs"]]
+        self.assertNotIn("by-id", names)
+
+    def test_a_copy_is_made_once_for_a_token_and_has_its_tags(self):
+        there = client("ec2", region="eu-west-1")
+        specs = [{"ResourceType": "image", "Tags": TAGS}]
+        ask = {"SourceImageId": self.image("web", "2.14.0"), "SourceRegion": "us-east-1", "Name": "a-copy", "TagSpecifications": specs}
+        first = there.copy_image(ClientToken="copy-1", **ask)["ImageId"]
+        self.assertEqual(there.copy_image(ClientToken="copy-1", **ask)["ImageId"], first)
+        shown = there.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": ["a-copy"]}])["Images"]
+        self.assertEqual([(image["ImageId"], image["Tags"]) for image in shown], [(first, TAGS)])
+        self.refused("InvalidAMIName.Duplicate", there.copy_image, ClientToken="copy-2", **ask)
 
     def test_a_builder_on_which_something_fails_goes_on_running(self):
         control("settings", {"bake_part_seconds": 0.1})

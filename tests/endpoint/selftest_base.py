@@ -23,10 +23,10 @@ def control(path, values=None, method=None):
         return json.load(answer)
 
 
-def client(service, key="testing", timeout=10):
+def client(service, key="testing", timeout=10, region="us-east-1"):
     """A client that never tries again, so that each call is one call."""
     config = Config(retries={"max_attempts": 0}, read_timeout=timeout)
-    session = boto3.session.Session(key, "testing", region_name="us-east-1")
+    session = boto3.session.Session(key, "testing", region_name=region)
     return session.client(service, endpoint_url=URL, config=config)
 
 

@@ -1,6 +1,7 @@
 //! The courtesy claim: renewed while somebody is at work, and taken over by name once it was not.
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
+use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::observation::Depth;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::{Friction, StepKind};
@@ -58,6 +59,27 @@ fn claims_that_are_never_read_back_end_a_deploy_and_those_renewed_in_a_pause_are
     claimed_times(&mut bench, 5);
     bench.turn();
     assert_eq!((bench.state(), bench.progress.reason.as_str()), (OperationState::Failed, "the claim could not be read back"));
+}
+
+#[test]
+fn while_everything_is_refused_neither_the_claim_nor_what_is_wanted_is_asked_for_in_turn() {
+    let mut bench = soaking(25, true);
+    bench.accepted(CloudCall::Tag { groups: Vec::new(), tags: vec![("qd:claim".to_owned(), String::new())] });
+    bench.pinned(Slot::A, 8);
+    bench.later(61);
+    let mut asked = 0;
+    for _ in 0..60 {
+        let turn = bench.turn();
+        match turn.call {
+            Some(wanted) => {
+                asked += 1;
+                bench.refused(wanted.call, CloudErrorKind::Throttled);
+            }
+            None => bench.later(turn.wait.as_secs().max(1)),
+        }
+    }
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+    assert!(asked < 20, "{asked} calls in {}", bench.now.since(START));
 }
 
 #[test]

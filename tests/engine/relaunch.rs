@@ -11,6 +11,7 @@ use quarterdeck::operation::consequence::{self, Consequence};
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::{Friction, StepKind};
 use quarterdeck::operation::status::WayBackLevel;
+use quarterdeck::operation::work::Driven;
 
 use crate::bench::Bench;
 
@@ -141,6 +142,16 @@ fn a_target_that_gets_traffic_is_never_emptied() {
     let _ = bench.turn();
     assert_eq!(bench.state(), OperationState::Holding, "only a person can help");
     assert!(bench.progress.reason.contains("get traffic: end them"), "{}", bench.progress.reason);
+}
+
+#[test]
+fn people_are_told_of_a_way_back_that_waits_for_longer_than_servers_take_to_come() {
+    let mut bench = Bench::relaunch();
+    bench.at_step(|kind| kind == StepKind::GrowTarget);
+    let at = |secs| bench.plan.overdue(&bench.progress, bench.now.plus(Millis::secs(secs)));
+    assert!(at(599).is_none());
+    let told = at(600).expect("nobody else tells").text;
+    assert!(told.starts_with("the way back has come no further than '"), "{told}");
 }
 
 #[test]

@@ -159,7 +159,33 @@ fn on_the_way_back_stable_is_attached_at_once_and_the_candidate_leaves_when_stab
     bench.later(5);
     assert!(bench.call().unwrap_err().contains("0 of 30"));
     bench.targets_of(Slot::A, Some(TargetState::Healthy));
+    assert!(bench.call().unwrap_err().contains("30 of 30"), "that may be from before it was taken off");
+    bench.later(56);
     assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
+}
+
+#[test]
+fn a_look_from_before_stable_was_taken_off_never_leaves_the_fleet_without_both() {
+    let mut bench = both_serve();
+    let off = moved(&bench, false, "search-prod-a").unwrap();
+    bench.accepted(off);
+    backing_out(&mut bench);
+    bench.later(20);
+    bench.targets_of(Slot::B, Some(TargetState::Unhealthy));
+    assert_eq!(bench.call(), moved(&bench, true, "search-prod-a"), "it reads attached, with thirty healthy servers");
+}
+
+#[test]
+fn a_candidate_that_another_hand_gave_everything_grows_to_carry_it_while_the_deploy_holds() {
+    let mut bench = at(taken_off(Bench::shared()), 5, 2);
+    bench.attached(Slot::B, true);
+    bench.targets_of(Slot::B, Some(TargetState::Healthy));
+    bench.attached(Slot::A, false);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "it is overwritten by nobody");
+    bench.later(15);
+    let grows = bench.call();
+    assert!(matches!(&grows, Ok(CloudCall::RaiseMin { group, min: 30, .. }) if *group == "search-prod-b".into()), "{grows:?}");
 }
 
 #[test]
@@ -170,6 +196,8 @@ fn a_candidate_that_serves_nothing_is_taken_off_whatever_stable_has() {
     backing_out(&mut bench);
     assert!(bench.call().unwrap_err().contains("12 of 30"));
     bench.targets_of(Slot::B, Some(TargetState::Unhealthy));
+    assert!(bench.call().unwrap_err().contains("12 of 30"), "one look may be an old one");
+    bench.later(600);
     assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
 }
 
@@ -254,4 +282,27 @@ fn strangers_that_serve_in_a_target_are_taken_off_before_it_is_emptied_and_worke
     bench.later(601);
     assert!(bench.call().unwrap_err().contains("second reading"));
     assert_eq!(bench.second_reading(), Ok(CloudCall::Park { group: "worker-prod-b".into(), sizes: Sizes::all(0) }));
+}
+
+#[test]
+fn where_nothing_but_workers_of_another_release_works_a_person_is_called_and_may_replace_them() {
+    let mut bench = Bench::rollback("worker-prod", |bench| bench.servers_in(Slot::B, 5, 1));
+    bench.servers_in(Slot::B, 8, 7);
+    bench.pinned(Slot::B, 8);
+    bench.launches(Slot::B, 7);
+    bench.servers_in(Slot::A, 0, 2);
+    bench.sized(Slot::A, Sizes::all(0));
+    let _ = bench.turn();
+    bench.later(61);
+    assert!(bench.call().unwrap_err().contains("only 0 of"), "they are all that works");
+    bench.later(540);
+    assert!(bench.turn().call.is_none());
+    assert_eq!(bench.state(), OperationState::Holding);
+    assert!(bench.progress.reason.contains("run another release, and it cannot be emptied"), "{}", bench.progress.reason);
+    bench.servers_in(Slot::B, 8, 1);
+    bench.pinned(Slot::B, 8);
+    bench.launches(Slot::B, 1);
+    bench.later(15);
+    let _ = bench.turn();
+    assert_eq!(bench.state(), OperationState::Running, "{}", bench.progress.reason);
 }

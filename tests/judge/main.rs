@@ -15,6 +15,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "the benchmark asks for more")]
 mod peer;
 
 use quarterdeck::domain::judgement::CountPair;

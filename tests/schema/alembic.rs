@@ -22,7 +22,8 @@ struct Database {
 impl Database {
     /// A project of Alembic and its database, at the second revision.
     fn new(dir: &Path) -> Self {
-        let python = support::venv::python_with("alembic", include_str!("requirements.txt")).unwrap_or_else(|why| panic!("{why}"));
+        let python = support::venv::python_with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema/requirements.txt"))
+            .unwrap_or_else(|why| panic!("{why}"));
         let versions = dir.join("migrations").join("versions");
         std::fs::create_dir_all(&versions).unwrap();
         let database = Self { python, dir: dir.to_owned() };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where something is wrong")]
 
 mod alembic;
+mod changes;
 mod hooks;
 #[path = "../support/mod.rs"]
 mod support;

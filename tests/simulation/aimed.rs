@@ -10,7 +10,7 @@ use crate::script::{Aim, BAD, GOOD, Script, Swarm};
 use crate::series::Source;
 
 /// Every so many seeds one is after a cell.
-const EVERY: u64 = 3;
+pub const EVERY: u64 = 3;
 
 /// What somebody wants, instead of something drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

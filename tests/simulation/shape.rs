@@ -8,6 +8,7 @@ use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::world::World;
 use quarterdeck::world::draw::mix;
 
+use crate::aimed::EVERY;
 use crate::fault::{Fault, Phase};
 
 /// Keeps the draw of the shape apart from everything a seed draws besides.
@@ -28,9 +29,11 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The shape of a seed: the one that `QD_SIM_SHAPE` names, or `any`; else two groups with weights.
+    /// The shape of a seed: the one that `QD_SIM_SHAPE` names; without it, or for `any`, one that is drawn. Seeds that are after a cell of the coverage
+    /// table are of two groups with weights, unless it is `any`.
     pub fn of(seed: u64) -> Self {
         match std::env::var("QD_SIM_SHAPE").as_deref() {
+            Err(_) if !seed.is_multiple_of(EVERY) => Self::drawn(seed),
             Ok("weighted") | Err(_) => Self::Weighted,
             Ok("guarded") => Self::Guarded,
             Ok("attached") => Self::Attached,

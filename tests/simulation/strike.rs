@@ -151,6 +151,7 @@ impl Sim {
             Relief::Disk | Relief::Skew => {}
             Relief::Strangers(slot) => {
                 let group = self.ground.group(*slot).clone();
+                self.launch_right(&group);
                 let replacing = self.ground.is_one_group();
                 let ended = take_back(&mut self.world, &group, replacing);
                 take_back(&mut self.checker.twin, &group, replacing);
@@ -168,6 +169,15 @@ impl Sim {
             }
         }
         0
+    }
+
+    /// Whoever is called because a slot cannot be emptied has it launch what the way back leads to, so that what replaces the others is that.
+    fn launch_right(&mut self, group: &GroupName) {
+        let called = self.active().filter(|record| record.progress.reason.contains("it cannot be emptied"));
+        let version = called.and_then(|record| record.progress.candidate_version.or(record.operation.plan.to.template_version));
+        if let Some(version) = version.map(PinnedVersion::Number) {
+            self.in_both(&[Disturbance::ChangeTemplate { group: group.clone(), version }]);
+        }
     }
 
     fn in_both(&mut self, disturbances: &[Disturbance]) {

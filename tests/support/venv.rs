@@ -1,4 +1,4 @@
-//! Python environments for tests, made once per machine and list of packages: that of the AWS test endpoint, and others.
+//! Python environments of tests, made once per machine and requirements file.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,16 +18,15 @@ pub fn scratch() -> Result<PathBuf, String> {
     Ok(dir)
 }
 
-/// The Python interpreter with everything the endpoint needs; the first caller installs, the others wait.
+/// The Python interpreter with everything the AWS test endpoint needs.
 pub fn python() -> Result<PathBuf, String> {
-    let list = sources().join("requirements.txt");
-    let text = fs::read_to_string(&list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
-    python_with("venv", &text)
+    python_with(&sources().join("requirements.txt"))
 }
 
-/// The Python interpreter with the packages of this list installed, once per machine and list.
-pub fn python_with(name: &str, requirements: &str) -> Result<PathBuf, String> {
-    let dir = scratch()?.join(format!("{name}-{}", digest(requirements)));
+/// The Python interpreter with everything of a list installed; the first caller installs, the others wait.
+pub fn python_with(list: &Path) -> Result<PathBuf, String> {
+    let text = fs::read_to_string(list).map_err(|e| format!("cannot read {}: {e}", list.display()))?;
+    let dir = scratch()?.join(format!("venv-{}", digest(&text)));
     let done = dir.join("complete");
     // The lock goes with its file handle, so a killed test run cannot leave it behind.
     let lock_path = dir.with_extension("lock");
@@ -35,9 +34,7 @@ pub fn python_with(name: &str, requirements: &str) -> Result<PathBuf, String> {
     lock.lock().map_err(|e| format!("cannot lock {}: {e}", lock_path.display()))?;
     let python = dir.join("bin/python");
     if !done.exists() {
-        let list = dir.with_extension("txt");
-        fs::write(&list, requirements).map_err(|e| format!("cannot write {}: {e}", list.display()))?;
-        install(&dir, &python, &list)?;
+        install(&dir, &python, list)?;
         fs::write(&done, "").map_err(|e| format!("cannot write {}: {e}", done.display()))?;
     }
     Ok(python)
@@ -54,11 +51,11 @@ fn install(dir: &Path, python: &Path, list: &Path) -> Result<(), String> {
     let _ = fs::remove_dir_all(dir);
     run(
         Command::new("python3").args(["-m", "venv"]).arg(dir),
-        "the tests need Python 3.11 or newer with its venv module: install python3 and python3-venv",
+        "this test needs Python 3.11 or newer with its venv module: install python3 and python3-venv",
     )?;
     run(
         Command::new(python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(list),
-        "the tests need the Python packages of their requirements.txt: pip could not install them",
+        &format!("this test needs the packages of {}: pip could not install them", list.display()),
     )
 }
 

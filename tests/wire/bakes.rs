@@ -55,6 +55,27 @@ fn a_bake_makes_a_verified_image_and_leaves_nothing() {
 }
 
 #[test]
+fn a_verified_image_is_shared_and_copied() {
+    let yard = Yard::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.toml");
+    let hands = "share_with = [\"111122223333\"]\ncopy_to = [\"eu-west-1\"]\n";
+    let base = yard.image("web 2.14.0");
+    std::fs::write(&path, format!("{hands}{}[base]\nid = \"{base}\"\n", RECIPE.replace("COMMAND", "true"))).unwrap();
+    let path = path.display().to_string();
+    let op = ended(&yard, &yard.qd.start(&["bake", &path]));
+    let steps: Vec<&str> = op["steps"].as_array().unwrap().iter().filter_map(|step| step["name"].as_str()).collect();
+    assert_eq!(steps[8..], ["verified", "share", "copy"]);
+    let image = op["image"].as_str().unwrap();
+    let (_, shared) = yard.aws.aws("ec2", "DescribeImageAttribute", &[("ImageId", image), ("Attribute", "launchPermission")]);
+    assert!(shared.contains("<userId>111122223333</userId>"), "{shared}");
+    let copies: Vec<_> = yard.own_writes().into_iter().filter(|call| call.action == "CopyImage").collect();
+    assert_eq!((copies.len(), copies[0].params["SourceRegion"].as_str(), copies[0].params["SourceImageId"].as_str()), (1, "us-east-1", image));
+    yard.calls_are_intents();
+    assert!(yard.qd.run(&["bake", &path, "--yes"]).ok().out.starts_with("nothing to bake"), "everybody has it");
+}
+
+#[test]
 fn a_driver_killed_while_its_builder_works_is_followed_by_one_that_launches_no_second() {
     let yard = Yard::new();
     let id = begin(&yard, "true", &[]);

@@ -124,6 +124,8 @@ fn build_parameters(call: &BuildCall) -> Vec<(String, String)> {
         BuildCall::DeleteVolume { volume } => vec![("VolumeId", volume)],
         BuildCall::DeleteKeyPair { key_pair } => vec![("KeyPairId", key_pair)],
         BuildCall::DeleteSecurityGroup { group } => vec![("GroupId", group)],
+        BuildCall::ShareImage { image, .. } => vec![("ImageId", image.as_str())],
+        BuildCall::CopyImage(copy) => vec![("ClientToken", &copy.token), ("SourceImageId", copy.image.as_str())],
         // Nothing of these arrives at AWS.
         BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => vec![("Action", call.aws_name())],
     };

@@ -1,6 +1,6 @@
 //! What a bake asks: base images, its instances, their consoles, its image and snapshot, and everything with a bake's tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types as ec2;
@@ -61,6 +61,12 @@ impl BakeRead for AwsCloud {
         }
         if look.leftovers {
             sight.leftovers = Some(reading(self.leftovers().await, &mut turned_away));
+        }
+        if let Some(id) = &look.shares {
+            sight.shares = Some(reading(self.shares_of(id).await, &mut turned_away));
+        }
+        if let Some((name, regions)) = &look.copies {
+            sight.copies = Some(reading(self.copies_of(name, regions).await, &mut turned_away));
         }
         if !look.named.is_empty() {
             sight.named = Some(reading(self.named(&look.named).await, &mut turned_away));
@@ -188,6 +194,31 @@ impl AwsCloud {
         left.extend(groups.iter().filter_map(|group| leftover(LeftoverKind::SecurityGroup, group.group_id(), &tags_of(group.tags()))));
         left.sort();
         Ok(left)
+    }
+
+    /// The accounts that may launch an image, besides its own.
+    async fn shares_of(&self, id: &ImageId) -> Result<BTreeSet<String>, CloudError> {
+        let attribute = ec2::ImageAttributeName::LaunchPermission;
+        let ask = || self.shared.ec2.describe_image_attribute().image_id(id.as_str()).attribute(attribute.clone()).send();
+        let answer = self.gate.read("DescribeImageAttribute", BudgetKey::Ec2Read, ask).await?;
+        Ok(answer.launch_permissions().iter().filter_map(|permission| permission.user_id().map(str::to_owned)).collect())
+    }
+
+    async fn copies_of(&self, name: &str, regions: &[String]) -> Result<BTreeMap<String, MadeImage>, CloudError> {
+        let mut copies = BTreeMap::new();
+        for region in regions {
+            let ec2 = self.in_region(region);
+            let ask = || ec2.describe_images().owners("self").filters(filter("name", name)).include_deprecated(true).send();
+            let answer = self.gate.read(IMAGES, BudgetKey::Ec2Read, ask).await?;
+            copies.extend(answer.images().first().map(|image| (region.clone(), read_made(image))));
+        }
+        Ok(copies)
+    }
+
+    /// EC2 of another region, with everything else as it is.
+    pub(super) fn in_region(&self, region: &str) -> aws_sdk_ec2::Client {
+        let config = self.shared.ec2.config().to_builder().region(aws_sdk_ec2::config::Region::new(region.to_owned()));
+        aws_sdk_ec2::Client::from_conf(config.build())
     }
 
     /// Key pairs and security groups of these names; whose they are is empty where they have no tag of a bake.

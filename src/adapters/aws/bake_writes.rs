@@ -5,13 +5,12 @@ use aws_sdk_ec2::types as ec2;
 
 use super::gate::Sent;
 use super::writer::{AwsWriter, done, reply};
-use crate::domain::build_call::{BuildCall, RunInstance};
+use crate::domain::build_call::{BuildCall, CopyImage, RunInstance};
 use crate::domain::call::{CallReply, CloudError, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
 use crate::ports::budget::BudgetKey;
 
-/// Calls of EC2 that change something besides launch templates: AWS's own buckets are per call and larger than a bake ever needs.
-const KEY: BudgetKey = BudgetKey::Ec2TemplateWrite;
+const KEY: BudgetKey = BudgetKey::Ec2Write;
 
 impl AwsWriter {
     pub(super) async fn build(&self, call: &BuildCall, sent: &Sent) -> Result<CallReply, CloudError> {
@@ -40,6 +39,8 @@ impl AwsWriter {
                 let answer = gate.write(api, KEY, sent, ec2.delete_key_pair().key_pair_id(key_pair).send()).await?;
                 done(api, answer.request_id())
             }
+            BuildCall::ShareImage { image, accounts } => self.share_image(image, accounts, sent).await,
+            BuildCall::CopyImage(copy) => self.copy_image(copy, sent).await,
             BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => {
                 Err(CloudError::new(CloudErrorKind::Unsupported, api, "not sent: this is no call of AWS"))
             }
@@ -81,6 +82,34 @@ impl AwsWriter {
         match answer.instances().first().and_then(|instance| instance.instance_id()) {
             Some(id) => Ok(CallReply { instance: Some(InstanceId::new(id)), ..reply(answer.request_id()) }),
             None => Err(CloudError::new(CloudErrorKind::OutcomeUnknown, API, "the answer names no instance")),
+        }
+    }
+
+    async fn share_image(&self, image: &ImageId, accounts: &[String], sent: &Sent) -> Result<CallReply, CloudError> {
+        const API: &str = "ModifyImageAttribute";
+        let permission = |account: &String| ec2::LaunchPermission::builder().user_id(account).build();
+        let add = ec2::LaunchPermissionModifications::builder().set_add(Some(accounts.iter().map(permission).collect())).build();
+        let request = self.cloud.shared.ec2.modify_image_attribute().image_id(image.as_str()).launch_permission(add);
+        let answer = self.cloud.gate.write(API, KEY, sent, request.send()).await?;
+        done(API, answer.request_id())
+    }
+
+    async fn copy_image(&self, copy: &CopyImage, sent: &Sent) -> Result<CallReply, CloudError> {
+        const API: &str = "CopyImage";
+        let request = self
+            .cloud
+            .in_region(&copy.to)
+            .copy_image()
+            .source_image_id(copy.image.as_str())
+            .source_region(&copy.from)
+            .name(&copy.name)
+            .client_token(&copy.token)
+            .tag_specifications(specification(ec2::ResourceType::Image, &copy.tags))
+            .tag_specifications(specification(ec2::ResourceType::Snapshot, &copy.tags));
+        let answer = self.cloud.gate.write(API, KEY, sent, request.send()).await?;
+        match answer.image_id() {
+            Some(id) => Ok(CallReply { image: Some(ImageId::new(id)), ..reply(answer.request_id()) }),
+            None => Err(CloudError::new(CloudErrorKind::OutcomeUnknown, API, "the answer names no image")),
         }
     }
 

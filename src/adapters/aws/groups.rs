@@ -36,7 +36,7 @@ impl AwsCloud {
         Ok(groups.iter().map(|group| read_group(group, &known)).collect())
     }
 
-    async fn groups_page(&self, token: Option<String>) -> Result<(Vec<asg::AutoScalingGroup>, Option<String>), CloudError> {
+    pub(super) async fn groups_page(&self, token: Option<String>) -> Result<(Vec<asg::AutoScalingGroup>, Option<String>), CloudError> {
         let ask = || self.shared.auto_scaling.describe_auto_scaling_groups().max_records(PAGE).set_next_token(token.clone()).send();
         let answer = self.gate.read(API, BudgetKey::AutoScaling, ask).await?;
         Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))

@@ -28,6 +28,21 @@ impl AwsCloud {
         Ok(images.listing())
     }
 
+    /// All images this account owns, also deprecated and disabled ones.
+    pub(super) async fn images_of_this_account(&self) -> Result<Listing<Image>, CloudError> {
+        let gathered = gather(|token| self.own_images_page(token)).await?;
+        Ok(gathered.map(|image| read_image(&image, &self.shared.tag_keys)).listing())
+    }
+
+    async fn own_images_page(&self, token: Option<String>) -> Result<(Vec<ec2::Image>, Option<String>), CloudError> {
+        let ask = || {
+            let request = self.shared.ec2.describe_images().owners("self").include_deprecated(true).include_disabled(true);
+            request.max_results(PAGE).set_next_token(token.clone()).send()
+        };
+        let answer = self.gate.read(API, BudgetKey::Ec2Read, ask).await?;
+        Ok((answer.images.unwrap_or_default(), answer.next_token))
+    }
+
     async fn images_page(&self, token: Option<String>) -> Result<(Vec<ec2::Image>, Option<String>), CloudError> {
         let ask = || {
             let request = self.shared.ec2.describe_images().set_owners(Some(self.shared.image_owners.clone()));

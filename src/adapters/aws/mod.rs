@@ -19,6 +19,8 @@ mod facts;
 mod gate;
 mod groups;
 mod identity;
+mod image_reads;
+mod image_writes;
 mod images;
 mod metrics;
 mod observe;

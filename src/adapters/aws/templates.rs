@@ -179,6 +179,20 @@ impl AwsCloud {
         Ok((answer.launch_template_versions.unwrap_or_default(), answer.next_token))
     }
 
+    /// The same, with images that are named by a parameter resolved to their ids.
+    pub(super) async fn resolved_versions_page(
+        &self,
+        template: &TemplateId,
+        token: Option<String>,
+    ) -> Result<(Vec<ec2::LaunchTemplateVersion>, Option<String>), CloudError> {
+        let ask = || {
+            let request = self.shared.ec2.describe_launch_template_versions().launch_template_id(template.as_str()).resolve_alias(true);
+            request.max_results(200).set_next_token(token.clone()).send()
+        };
+        let answer = self.gate.read(API, BudgetKey::Ec2Read, ask).await?;
+        Ok((answer.launch_template_versions.unwrap_or_default(), answer.next_token))
+    }
+
     /// The data of one version, for people and for comparing.
     pub(super) async fn template_data(&self, template: &TemplateId, version: u64) -> Result<TemplateData, CloudError> {
         Ok(read_data(&self.version_data(template, version).await?))

@@ -58,6 +58,7 @@ impl AwsWriter {
             CloudCall::Tag { groups, tags } => self.tag(groups, tags, sent).await,
             CloudCall::Untag { groups, keys } => self.untag(groups, keys, sent).await,
             CloudCall::Build { what } => self.build(what, sent).await,
+            CloudCall::Image { what } => self.live(what, sent).await,
         }
     }
 

@@ -13,6 +13,8 @@ use crate::world::{LoggedCall, Scenario, World};
 const APPLICATION_ID: i32 = 0x5144_5357;
 /// The form of the tables and of the world in them.
 const FORMAT: i32 = 1;
+/// How much of the file is kept in memory, as SQLite counts it: below zero in KiB.
+const CACHE_KIB: i32 = -128;
 /// How much world time a gap in real time may bring, before the speed: with no process the world stands still.
 const LONGEST_GAP: i64 = 10_000;
 /// How long a watcher counts after its last sign of life.
@@ -108,6 +110,8 @@ fn set_up(connection: &mut Connection, path: &Path, scenario: Scenario, seed: u6
     let of = |error: rusqlite::Error| SimError::of(path, &error);
     // The log stays small: on a full disk it has to make do with what the store beside it gives up.
     connection.pragma_update(None, "wal_autocheckpoint", 200).map_err(of)?;
+    // The world is read whole and seldom: pages of it are of no use afterwards.
+    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(of)?;
     if is_ours(connection, path)? {
         return connection.pragma_update(None, "synchronous", "NORMAL").map_err(of);
     }
@@ -225,8 +229,9 @@ pub(super) fn write_clock(tx: &Transaction<'_>, path: &Path, clock: &Clock) -> R
 }
 
 pub(super) fn read_world(connection: &Connection, path: &Path) -> Result<World, SimError> {
-    let body: Vec<u8> = connection.query_row("SELECT body FROM world", [], |row| row.get(0)).map_err(|error| SimError::of(path, &error))?;
-    parse(path, &body)
+    // Read where SQLite has it: a copy of a large world would be the largest piece of memory there is.
+    let read = connection.query_row("SELECT body FROM world", [], |row| Ok(parse(path, row.get_ref(0)?.as_bytes()?)));
+    read.map_err(|error| SimError::of(path, &error))?
 }
 
 /// Writes the world; its calls go to their own table, so that the world does not grow with them.

@@ -21,14 +21,18 @@ use crate::domain::fleet::{BySlot, FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
+use crate::domain::image_use::{CloudUse, Snapshot};
+use crate::domain::lineage::Ancestor;
 use crate::domain::metrics::{MetricsAsk, MetricsSeen};
 use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
 use crate::domain::recipe::Base;
+use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetHealth;
 use crate::ports::bake::BakeRead;
 use crate::ports::cloud::{CloudRead, CloudWrite};
+use crate::ports::image::ImageRead;
 use crate::ports::metrics::Metrics;
 use crate::world::{Disturbance, LoggedCall, Scenario, World};
 use file::Clock;
@@ -347,6 +351,33 @@ impl BakeRead for SimCloud {
     }
 }
 
+#[async_trait]
+impl ImageRead for SimCloud {
+    async fn ancestry(&self, image: &ImageId) -> Result<Vec<Ancestor>, CloudError> {
+        self.ask("GetImageAncestry", |world| world.ancestry(image))
+    }
+
+    async fn own_images(&self) -> Result<Listing<Image>, CloudError> {
+        self.ask("DescribeImages", World::own_images)
+    }
+
+    async fn image_uses(&self) -> Result<Listing<CloudUse>, CloudError> {
+        self.ask("DescribeInstances", World::image_uses)
+    }
+
+    async fn own_snapshots(&self) -> Result<Listing<Snapshot>, CloudError> {
+        self.ask("DescribeSnapshots", World::own_snapshots)
+    }
+
+    async fn shared_with(&self, image: &ImageId) -> Result<Vec<Untrusted>, CloudError> {
+        self.ask("DescribeImageAttribute", |world| world.shared_with(image))
+    }
+
+    async fn snapshot_shared_with(&self, snapshot: &str) -> Result<Option<Vec<Untrusted>>, CloudError> {
+        self.ask("DescribeSnapshotAttribute", |world| world.snapshot_shared_with(snapshot))
+    }
+}
+
 /// The world's file cannot be read: nothing that was asked for is known.
 fn blind_bake(look: &BakeLook, error: &SimError) -> BakeSight {
     let why = error.to_string();
@@ -356,6 +387,8 @@ fn blind_bake(look: &BakeLook, error: &SimError) -> BakeSight {
         console: look.console.as_ref().map(|_| Reading::unknown(why.as_str())),
         image: look.image.as_ref().map(|_| Reading::unknown(why.as_str())),
         leftovers: look.leftovers.then(|| Reading::unknown(why.as_str())),
+        shares: look.shares.as_ref().map(|_| Reading::unknown(why.as_str())),
+        copies: look.copies.as_ref().map(|_| Reading::unknown(why.as_str())),
         named: (!look.named.is_empty()).then(|| Reading::unknown(why.as_str())),
         ..BakeSight::empty(WorldTime(0))
     }

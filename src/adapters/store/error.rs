@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::text::escape;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::freeze::Freeze;
@@ -47,6 +47,17 @@ pub enum StoreError {
         /// The freeze.
         freeze: Box<Freeze>,
     },
+    /// Something that is written down needs the image.
+    #[error("{image} is not removed: {by}")]
+    ImageHeld {
+        /// The image.
+        image: ImageId,
+        /// Why, in words.
+        by: String,
+    },
+    /// The image is being removed, or was.
+    #[error("{0} is being removed by `qd gc`")]
+    ImageGoes(ImageId),
     /// The lease is not ours any more.
     #[error("the lease was lost to another process")]
     LeaseLost,
@@ -110,7 +121,13 @@ impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         let refused = matches!(
             error,
-            StoreError::Held(_) | StoreError::Under(_) | StoreError::Frozen { .. } | StoreError::HasDriver(_) | StoreError::Finished(_)
+            StoreError::Held(_)
+                | StoreError::Under(_)
+                | StoreError::Frozen { .. }
+                | StoreError::ImageHeld { .. }
+                | StoreError::ImageGoes(_)
+                | StoreError::HasDriver(_)
+                | StoreError::Finished(_)
         );
         let hint = match &error {
             StoreError::Place { hint, .. } => hint.clone(),
@@ -118,6 +135,8 @@ impl From<StoreError> for DeskError {
             StoreError::Held(id) => format!("look at it: `qd op {id}`"),
             StoreError::Under(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Frozen { freeze, .. } => freeze.remedy(),
+            StoreError::ImageHeld { image, .. } => format!("`qd image show {image}` says what needs it"),
+            StoreError::ImageGoes(image) => format!("choose another image; `qd image pin {image} --reason TEXT` keeps it if it is still there"),
             StoreError::LeaseLost => "another driver goes on with it: `qd ops` shows it".to_owned(),
             StoreError::HasDriver(id) => format!("watch it: `qd watch {id}`"),
             StoreError::Finished(id) => format!("look at it: `qd op {id}`"),

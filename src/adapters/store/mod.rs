@@ -5,6 +5,7 @@ mod check;
 mod commands;
 mod error;
 mod freezes;
+mod image_log;
 mod leases;
 mod ledger;
 mod operations;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use budget::StoreBudget;
 pub use commands::CommandAnswer;
 pub use error::StoreError;
+pub use image_log::ImageLog;
 pub use ledger::NewEntry;
 pub use operations::NewOperation;
 pub use place::trust_root;
@@ -108,7 +110,9 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes", "sqlite_sequence"] {
+            for table in
+                ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes", "image_log", "sqlite_sequence"]
+            {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

@@ -4,8 +4,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::commands::{CommandAnswer, put_answer};
 use super::views::whole;
-use super::{Store, StoreError, freezes, leases, ledger};
+use super::{Store, StoreError, freezes, image_log, leases, ledger};
 use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::image_use::mentioned;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::command::Who;
@@ -48,6 +49,7 @@ impl Store {
                 // Somebody may have frozen the fleet since the plan was made.
                 freezes::none_holds(self, transaction, &new.plan.fleet, new.at)?;
             }
+            image_log::nobody_removes(self, transaction, &new.plan.to.image)?;
             let holder = holder_of(transaction, &new.plan.fleet).map_err(sql)?;
             if let Some(holder) = &holder
                 && (new.plan.kind != OperationKind::Rollback || new.plan.supersedes.as_ref() != Some(holder))
@@ -78,6 +80,9 @@ impl Store {
             let found = transaction.query_row(sql_text, [new.plan.subject(), new.plan.kind_word()], |row| row.get::<_, String>(0)).optional();
             if let Some(holder) = found.map_err(sql)? {
                 return Err(StoreError::Under(OperationId::new(holder)));
+            }
+            for image in mentioned(&to_json(&new.plan)?) {
+                image_log::nobody_removes(self, transaction, &image)?;
             }
             let id = next_id(transaction).map_err(sql)?;
             insert(self, transaction, &id, new)?;

@@ -8,7 +8,7 @@ use super::operations::parse;
 use super::{StoreError, leases};
 
 /// Rises with every change of the tables.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The tables of the first version.
 const TABLES: &str = "
@@ -47,7 +47,7 @@ CREATE TABLE history (fleet TEXT NOT NULL, kind TEXT NOT NULL, millis INTEGER NO
 ";
 
 /// What each later version added, with its number.
-const ADDED: [(i64, &str); 2] = [
+const ADDED: [(i64, &str); 3] = [
     (2, "CREATE TABLE freezes (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;"),
     // How many events an operation has: nothing else tells that its last ones were removed.
     (
@@ -55,7 +55,11 @@ const ADDED: [(i64, &str); 2] = [
         "ALTER TABLE operations ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
          UPDATE operations SET events = (SELECT count(*) FROM events WHERE operation = operations.id);",
     ),
+    (4, "CREATE TABLE image_log (seq INTEGER PRIMARY KEY AUTOINCREMENT, image TEXT NOT NULL, body TEXT NOT NULL) STRICT;"),
 ];
+
+/// How much of the file is kept in memory, as SQLite counts it: below zero in KiB. What is asked for often is small.
+const CACHE_KIB: i32 = -512;
 
 /// Brings a connection to our settings and tables; the answer is the store's id.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String, StoreError> {
@@ -65,6 +69,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<String
     connection.pragma_update(None, "foreign_keys", "ON").map_err(sql)?;
     // The log stays far smaller than the reserve: it is written before room is made by it.
     connection.pragma_update(None, "wal_autocheckpoint", 200).map_err(sql)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(sql)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
     if found > VERSION {
         return Err(StoreError::place(

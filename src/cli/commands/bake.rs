@@ -147,6 +147,8 @@ fn plan_text(plan: &BakePlan) -> String {
         let under: Vec<String> = match step.kind {
             BakeStepKind::Provision => plan.provisioners.iter().map(|name| escape(name)).collect(),
             BakeStepKind::Gates => plan.gates.iter().map(|gate| format!("{} ({})", escape(&gate.name), gate.check.word())).collect(),
+            BakeStepKind::Share => plan.share_with.iter().map(|account| escape(account)).collect(),
+            BakeStepKind::Copy => plan.copy_to.iter().map(|region| escape(region)).collect(),
             _ => Vec::new(),
         };
         for name in under {

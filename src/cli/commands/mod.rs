@@ -6,6 +6,8 @@ pub mod doctor;
 pub mod fleet;
 pub mod fleets;
 pub mod freeze;
+pub mod gc;
+pub mod image;
 pub mod images;
 pub mod judge;
 pub mod keys;

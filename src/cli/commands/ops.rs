@@ -157,7 +157,7 @@ fn text(view: &OperationView, now: WorldTime, width: Option<usize>) -> String {
     text.push_str(&format!("driver  {}\n", driver(view)));
     let calls = view.progress.calls;
     text.push_str(&format!("calls   {} accepted, {} refused, {} without an answer\n", calls.accepted, calls.refused, calls.unknown));
-    if let Some(refused) = &view.progress.last_refusal {
+    if let Some(refused) = view.progress.refused.last() {
         text.push_str(&format!("        {} refused ({}): {}\n", refused.api, refused.kind.word(), refused.message.shown()));
     }
     text.push_str(&format!("\nSTEPS\n{}", steps(view, now).render(width)));

@@ -1,5 +1,6 @@
 //! A desk that pretends, and a place to see what was printed.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,8 @@ use async_trait::async_trait;
 use super::super::{Command, Exit, Output, parse_from, run};
 use crate::app::fixture;
 use crate::domain::fleet::Slot;
-use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::domain::image::Image;
 use crate::domain::recipe::Recipe;
 use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
@@ -18,6 +20,9 @@ use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::freeze::Freeze;
+use crate::operation::gc::{GcDone, GcPlan, GcPolicy};
+use crate::operation::image_log::Pointer;
+use crate::operation::image_plan::{ImageName, ImagePlan, ImageStory, ImageWish};
 use crate::operation::intent::Intent;
 use crate::operation::ledger::{How, LedgerBody, LedgerEntry};
 use crate::operation::plan::{CheckLevel, Plan, Refusal};
@@ -25,6 +30,7 @@ use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
 use crate::operation::status::Estate;
 use crate::ports::desk::{Adopted, Desk, DeskError, Finding, FleetDetail, Header, KnownRecipe, Records, Recovered, Seen, Sources};
+use crate::ports::image_desk::ImageDesk;
 
 /// What was asked of the desk that would have changed something.
 #[derive(Debug, PartialEq, Eq)]
@@ -193,7 +199,39 @@ impl Desk for Fake {
 }
 
 #[async_trait]
+impl ImageDesk for Fake {
+    async fn image_story(&self, _: &ImageName) -> Result<ImageStory, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn plan_image(&self, _: &ImageWish) -> Result<ImagePlan, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn change_image(&self, _: &ImagePlan) -> Result<String, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn plan_gc(&self, _: &GcPolicy) -> Result<GcPlan, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    async fn collect(&self, _: &GcPolicy) -> Result<GcDone, DeskError> {
+        Err(DeskError::other("no image is kept here", "look"))
+    }
+
+    fn channel_moves(&self) -> Result<Vec<Pointer>, DeskError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
 impl Records for Fake {
+    async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64> {
+        let behind = |image: &&&Image| image.base.is_some();
+        images.iter().filter(behind).map(|image| (image.id.clone(), 26)).collect()
+    }
+
     fn operation(&self, id: &OperationId) -> Result<OperationView, DeskError> {
         if *id == self.view.operation.id { Ok(self.view.clone()) } else { Err(DeskError::other("none", "look")) }
     }

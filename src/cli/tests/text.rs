@@ -45,9 +45,9 @@ async fn fleets_and_images_fit_into_80_columns() {
     worker-prod  ?                    ?/8     ?                  R1 2.13.1 ~4m
     "#);
     insta::assert_snapshot!(out("images --app search").await, @r#"
-    VERSION        ID        AGE  STATE     ON
-    search 1.10.0  ami-1100  1d   verified  -
-    search 1.9.0   ami-1090  9d   verified  - (30)
+    VERSION        ID        AGE  BASE        STATE     ON
+    search 1.10.0  ami-1100  1d   26d behind  verified  -
+    search 1.9.0   ami-1090  9d   26d behind  verified  - (30)
     "#);
     for words in ["fleets", "images", "ops", "ledger web-prod"] {
         assert!(out(words).await.lines().all(|line| line.width() <= 80), "{words}");

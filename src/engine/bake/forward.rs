@@ -1,7 +1,7 @@
 //! A bake going forward, step by step.
 
 use super::machines::{Wanted, gone, launched};
-use super::{Bake, Move, clean, gates, operation_tag, packer, tags};
+use super::{Bake, Move, clean, gates, hand_out, operation_tag, packer, tags};
 use crate::bake::signal::{Outcome, Part};
 use crate::domain::bake::{Leftover, LeftoverKind, MachineRole, MachineState, MadeImage};
 use crate::domain::build_call::BuildCall;
@@ -34,6 +34,8 @@ pub(super) fn next(scene: &Bake<'_>) -> Move {
         Kind::Register => register(scene),
         Kind::Gates => gates::next(scene),
         Kind::Verify => verify(scene),
+        Kind::Share => hand_out::share(scene),
+        Kind::Copy => hand_out::copy(scene),
     }
 }
 

@@ -51,12 +51,13 @@ fn look(scene: &Bake<'_>, number: usize, gate: &ImageGate) -> Move {
     let Some(memory) = scene.progress.machine(MachineRole::Gate) else { return scene.wait_short("the instance for the gates comes up") };
     let told = scene.progress.told_by(MachineRole::Gate);
     let age = memory.asked_at.map_or(Millis::ZERO, |at| scene.now.since(at));
-    let booted = told.is_some_and(|told| told.booted);
+    // A gate begins after the boot: the line that told of that may be lost.
+    let booted = told.is_some_and(|told| told.booted || !told.parts.is_empty());
     match &gate.check {
         GateCheck::Boot if booted => ended(number, true, format!("booted after about {age}")),
         GateCheck::Boot if memory.state() == Some(MachineState::Stopped) => ended(number, false, "the instance stopped by itself".to_owned()),
         GateCheck::Boot if age >= gate.within => ended(number, false, format!("not booted within {}", gate.within)),
-        GateCheck::Boot => scene.wait_short("the instance boots"),
+        GateCheck::Boot => scene.wait("the instance boots"),
         GateCheck::Http(_) | GateCheck::Command { .. } => {
             let part = Part::Gate(u16::try_from(number).unwrap_or(u16::MAX));
             let status = told.and_then(|told| told.parts.get(&part));
@@ -69,11 +70,11 @@ fn look(scene: &Bake<'_>, number: usize, gate: &ImageGate) -> Move {
                 Some(Outcome::TimedOut) => ended(number, false, format!("not done within {}{why}", gate.within)),
                 Some(Outcome::Skipped) => ended(number, false, "not run: a gate before it failed".to_owned()),
                 None if age >= limit(scene, number) => ended(number, false, "the instance never told of it".to_owned()),
-                None => scene.wait_short(format!("gate {} runs on the instance", scene.part(part))),
+                None => scene.wait(format!("gate {} runs on the instance", scene.part(part))),
             }
         }
         GateCheck::Hook { .. } => match hook(scene, number, gate, memory.id.as_ref()) {
-            Some(run) => Move::Gate { run, period: scene.plan.timing.period_short },
+            Some(run) => Move::Gate { run, period: scene.plan.timing.period },
             None => Move::fail("a gate of the plan cannot be run"),
         },
     }

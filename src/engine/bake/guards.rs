@@ -3,15 +3,15 @@
 use super::{Bake, operation_tag};
 use crate::bake::signal::Outcome;
 use crate::domain::bake::{Leftover, MachineRole, MachineState};
-use crate::domain::build_call::BuildCall;
+use crate::domain::build_call::{BuildCall, CopyImage};
 use crate::domain::call::CloudCall;
-use crate::domain::ids::InstanceId;
+use crate::domain::ids::{ImageId, InstanceId};
 
 /// A call that must not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invariant {id} would break: {what}")]
 pub struct Broken {
-    /// `B1` … `B4`.
+    /// `B1` … `B5`.
     pub id: &'static str,
     /// What would happen.
     pub what: String,
@@ -29,6 +29,7 @@ pub(super) fn check(scene: &Bake<'_>, call: &CloudCall) -> Result<(), Broken> {
             if may_go(scene, id) { Ok(()) } else { Err(broken("B1", format!("{id} is not of this bake and its time is not over"))) }
         }
         BuildCall::CreateImage { instance, .. } => sealed(scene, instance),
+        BuildCall::ShareImage { image, .. } | BuildCall::CopyImage(CopyImage { image, .. }) => handed_out(scene, image),
         BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } if scene.plan.packer.is_some() => Ok(()),
         BuildCall::RunPacker { .. } | BuildCall::EndPacker { .. } => Err(broken("B1", "a program would be run that the plan does not name")),
         BuildCall::TagResource { id, .. } => {
@@ -53,6 +54,13 @@ fn may_go(scene: &Bake<'_>, id: &str) -> bool {
     let own = operation_tag(scene.claimant);
     let past = |left: &&Leftover| left.operation.raw() == own || left.until.is_some_and(|until| until < scene.now);
     listed.is_some_and(|listed| listed.iter().filter(past).any(|left| left.id == id))
+}
+
+/// Only an image of this bake that no gate refused is given to others.
+fn handed_out(scene: &Bake<'_>, image: &ImageId) -> Result<(), Broken> {
+    let own = scene.progress.image.as_ref() == Some(image) && super::is_verified(scene);
+    let passed = scene.progress.gates.values().all(|gate| gate.passed);
+    if own && passed { Ok(()) } else { Err(broken("B5", format!("{image} would be given to others and is not verified"))) }
 }
 
 /// An image is only made of a builder that said that all was done, and has stopped.

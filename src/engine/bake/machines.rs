@@ -78,10 +78,10 @@ pub(super) fn gone(scene: &Bake<'_>, role: MachineRole) -> Option<Move> {
         return (!(listed && waited)).then(|| scene.wait_short(format!("a {word} may still turn up: its call had no answer")));
     };
     if memory.state().is_some_and(MachineState::is_leaving) {
-        return Some(scene.wait_short(format!("{word} {id} goes")));
+        return Some(scene.wait(format!("{word} {id} goes")));
     }
     if since(memory.ended_at) < scene.plan.timing.unseen {
-        return Some(scene.wait_short(format!("{word} {id} goes")));
+        return Some(scene.wait(format!("{word} {id} goes")));
     }
     Some(Move::call(BuildCall::TerminateInstance { instance: id }, format!("the {word} is not needed any more")))
 }

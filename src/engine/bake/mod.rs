@@ -9,6 +9,7 @@ mod console;
 mod forward;
 mod gates;
 mod guards;
+mod hand_out;
 mod machines;
 mod packer;
 mod sights;
@@ -157,9 +158,8 @@ fn tempered(scene: &Bake<'_>, then: Move) -> Move {
         return Move::Wait { why, period: scene.plan.timing.period };
     }
     let Move::Call(wanted) = then else { return then };
-    let refused = scene.progress.last_refusal.as_ref().filter(|refused| refused.api == wanted.call.aws_name());
-    let Some(refused) = refused else { return Move::Call(wanted) };
-    let tries = scene.progress.refusals;
+    let Some(refused) = scene.progress.refused.iter().find(|refused| refused.api == wanted.call.aws_name()) else { return Move::Call(wanted) };
+    let tries = refused.tries;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
     let forward = scene.progress.state != OperationState::BackingOut;
     let hopeless = matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid | CloudErrorKind::Unsupported);
@@ -222,13 +222,21 @@ fn fail(scene: &Bake<'_>, decision: &mut Decision, why: &str) {
     decision.events.push(state(OperationState::BackingOut, format!("{why}; what it made is removed")));
 }
 
+/// All that makes it verified is done, here or by the bake that is gone on with.
+fn is_verified(scene: &Bake<'_>) -> bool {
+    let verify = scene.plan.step_of(BakeStepKind::Verify);
+    verify.is_none_or(|step| scene.progress.steps.get(step).is_some_and(|step| step.outcome == Some(StepOutcome::Success)))
+}
+
 /// Everything is removed: by whom it was stopped, or why it failed, is what it ends with.
 fn ended(scene: &Bake<'_>) -> EventBody {
     let progress = scene.progress;
     let kept = progress.kept.as_ref().map_or_else(String::new, |(id, until)| format!("; builder {id} is kept until {}", until.rfc3339()));
     // Packer takes its own image away when it is stopped.
     let there = !scene.seen.image.as_ref().is_some_and(|image| matches!(image.value(), Some(None)));
-    let image = progress.image.as_ref().filter(|_| there).map_or_else(String::new, |image| format!("; image {image} is kept, it is not verified"));
+    let image = progress.image.as_ref().filter(|_| there).map_or_else(String::new, |image| {
+        format!("; image {image} is kept, {}", if is_verified(scene) { "and verified" } else { "it is not verified" })
+    });
     match (&progress.failure, &progress.aborted_by) {
         (Some(why), _) => state(OperationState::Failed, format!("{why}{image}{kept}")),
         (None, Some(by)) => state(OperationState::BackedOut, format!("aborted by {by}; nothing of it is left{image}")),

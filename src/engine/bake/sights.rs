@@ -10,7 +10,8 @@ use crate::operation::event::{EventBody, OperationState};
 /// The image is told of again once so many more percent of it are there.
 const PERCENT_STEP: u8 = 10;
 
-/// How much has to be looked at: two or three calls, so that a bake costs at most six a minute.
+/// How much has to be looked at: two or three calls in a period, so that watching a bake costs at most six a minute. Only the listing of what is
+/// left, at its beginning and at its end, takes more.
 pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant) -> BakeLook {
     use BakeStepKind as Kind;
     let operation = operation_tag(claimant);
@@ -27,7 +28,7 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
     let image = Some(plan.image_name.clone());
     if backing_out {
         let asked = progress.image_asked_at.is_some();
-        return BakeLook { machines: true, leftovers: true, image: image.filter(|_| asked), ..nothing };
+        return BakeLook { machines: true, leftovers: !goes(progress), image: image.filter(|_| asked), ..nothing };
     }
     if nothing.packer.is_some() {
         let snapshot = progress.image_asked_at.is_some();
@@ -42,8 +43,16 @@ pub(super) fn look(plan: &BakePlan, progress: &BakeProgress, claimant: &Claimant
         Some(Kind::Snapshot) => BakeLook { image, ..nothing },
         Some(Kind::Register) => BakeLook { machines: true, image, ..nothing },
         Some(Kind::Gates) => console(MachineRole::Gate),
-        Some(Kind::Verify) => BakeLook { machines: true, leftovers: true, image, ..nothing },
+        Some(Kind::Share) => BakeLook { image, shares: progress.image.clone(), ..nothing },
+        Some(Kind::Copy) => BakeLook { copies: Some((plan.image_name.clone(), plan.copy_to.clone())), image, ..nothing },
+        Some(Kind::Verify) => BakeLook { machines: true, leftovers: !goes(progress), image, ..nothing },
     }
+}
+
+/// An instance of this bake is there or on its way out: what is left is listed, which takes four calls, once it is gone.
+fn goes(progress: &BakeProgress) -> bool {
+    let kept = progress.kept.as_ref().map(|(id, _)| id);
+    progress.machines.values().any(|memory| memory.may_be_there() && memory.id.as_ref().is_some_and(|id| Some(id) != kept))
 }
 
 /// Packer is listened to from its start to its end.

@@ -1,7 +1,7 @@
 //! What is written on the things a bake makes.
 
 use super::{Bake, operation_tag};
-use crate::domain::bake::{GATES_KEY, MachineRole, OPERATION_KEY, ROLE_KEY, STAGE_KEY, UNTIL_KEY};
+use crate::domain::bake::{COPIED_KEY, GATES_KEY, MachineRole, OPERATION_KEY, ROLE_KEY, SHARED_KEY, STAGE_KEY, UNTIL_KEY};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 
@@ -21,6 +21,14 @@ pub(super) fn of_image(scene: &Bake<'_>) -> Vec<(String, String)> {
     let own = [(OPERATION_KEY, operation_tag(scene.claimant)), (STAGE_KEY, "baked".to_owned())];
     let own = own.map(|(key, value)| (key.to_owned(), value));
     scene.plan.tags.iter().map(|(key, value)| (key.clone(), cut(value))).chain(own).collect()
+}
+
+/// On a copy: what the image says of itself, and that it passed.
+pub(super) fn of_copy(scene: &Bake<'_>) -> Vec<(String, String)> {
+    let seen = scene.seen.image.as_ref().and_then(|image| image.value()).and_then(Option::as_ref);
+    let own = |key: &String| !matches!(key.as_str(), OPERATION_KEY | SHARED_KEY | COPIED_KEY) && !key.starts_with("aws:");
+    let tags = seen.into_iter().flat_map(|image| &image.tags).filter(|(key, _)| own(key));
+    tags.map(|(key, value)| (key.clone(), value.raw().to_owned())).collect()
 }
 
 /// How its gates came out: `passed: boot, http`, or `failed: http`.

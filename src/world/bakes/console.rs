@@ -8,9 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 
 use super::super::World;
+use super::super::packages::installed;
 use super::super::state::Tick;
 use super::{BOOT, BakeMachine};
 use crate::bake::marker::{Marker, MarkerSays, part_word};
+use crate::bake::packages::lines;
 use crate::bake::signal::{Outcome, Part};
 use crate::domain::ids::OperationId;
 use crate::domain::time::Millis;
@@ -56,6 +58,9 @@ impl Page<'_> {
                 continue;
             }
             self.mark(at, MarkerSays::Began(*part));
+            if *part == Part::Seal {
+                self.packages(at);
+            }
             self.chatter(at, *length, *part, *fails);
             at += length;
             failed = *fails;
@@ -67,6 +72,15 @@ impl Page<'_> {
         if !self.machine.parts.is_empty() {
             let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
             self.mark(at + 1, MarkerSays::Done { outcome, parts: ends });
+        }
+    }
+
+    /// What is installed, before it is sealed.
+    fn packages(&mut self, at: Tick) {
+        let app = self.machine.app.as_ref().map(|(app, version)| (app.as_str(), version.as_str()));
+        let list = installed(self.world.moment(self.machine.launched), app);
+        for line in lines(&OperationId::new(self.machine.mark.clone()), &list) {
+            self.line(at, &line);
         }
     }
 
@@ -117,6 +131,16 @@ pub(super) fn decoded(user_data: &str) -> String {
 pub(super) fn mark_of(document: &str) -> String {
     let after = document.split_once("QD_OPERATION=").map_or("", |(_, after)| after);
     after.chars().take_while(|c| !c.is_whitespace()).collect()
+}
+
+/// The application a rendered script tells of, and its version.
+pub(super) fn app_of(document: &str) -> Option<(String, String)> {
+    let told = |name: &str| {
+        let after = document.split_once(name)?.1;
+        let word: String = after.chars().take_while(|c| !c.is_whitespace()).filter(|c| *c != '\'').collect();
+        (!word.is_empty()).then_some(word)
+    };
+    Some((told(" QD_APP=")?, told(" QD_VERSION=")?))
 }
 
 /// The parts a rendered script runs, in order. A shell part whose command is only `false` fails.

@@ -1,4 +1,5 @@
-"""Builders: user data that is read instead of run, the console it would print, client tokens, and image names that are taken.
+"""Builders: user data that is read instead of run, the console it would print, client tokens, image names that are taken, copies of images, and
+key pairs deleted by their id.
 
 Nothing of the user data is executed. Its script names its parts in lines `qd_part WORD SECONDS FUNCTION`; each takes
 `bake_part_seconds` here, and a part whose commands are only `false` fails.
@@ -12,8 +13,10 @@ import time
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import amis, ec2_backends
+from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.responses.key_pairs import KeyPairs
 
 from .world import ON_TICK, SETTINGS, backends_in_use, now
 
@@ -119,6 +122,35 @@ def _create_image(self, instance_id, name, description, tag_specifications):
     return _create_once(self, instance_id, name, description, image_tags)
 
 
+def _copy_image(self):
+    # moto knows neither the token nor the tags of a copy.
+    backend, token, name = self.ec2_backend, self._get_param("ClientToken"), self._get_param("Name")
+    known = backend.__dict__.setdefault("qd_copies", {})
+    if token in known:
+        return ActionResult({"ImageId": known[token]})
+    taken = next((image for image in backend.amis.values() if image.name == name), None)
+    if taken:
+        raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken.id}")
+    source, region = self._get_param("SourceImageId"), self._get_param("SourceRegion")
+    image = backend.copy_image(source, region, name, self._get_param("Description"))
+    for spec in self._get_param("TagSpecifications", []):
+        if spec.get("ResourceType") == "image":
+            image.add_tags({tag["Key"]: tag["Value"] for tag in spec["Tags"]})
+    if token:
+        known[token] = image.id
+    return ActionResult({"ImageId": image.id})
+
+
+def _delete_key_pair(self):
+    # moto knows a key pair by its name only.
+    wanted = self._get_param("KeyPairId")
+    found = next((key for key in self.ec2_backend.key_pairs.values() if key.id == wanted), None)
+    if wanted and found:
+        self.ec2_backend.delete_key_pair(found.key_name)
+        return ActionResult({"Return": True, "KeyPairId": wanted})
+    return _delete_key_once(self)
+
+
 def _check_mapping(device_mapping):
     # AWS takes the size of a device that the image has from there; moto asks for it.
     ebs = device_mapping.get("Ebs", {})
@@ -129,11 +161,13 @@ def _check_mapping(device_mapping):
 
 def install():
     """Patch moto's instances and images; `images` comes before."""
-    global _run_once, _create_once, _check_once
+    global _run_once, _create_once, _check_once, _delete_key_once
     _check_once = InstanceResponse._validate_block_device_mapping
     InstanceResponse._validate_block_device_mapping = staticmethod(_check_mapping)
     _run_once, _create_once = InstanceResponse.run_instances, amis.AmiBackend.create_image
     InstanceResponse.run_instances = _run_instances
     amis.AmiBackend.create_image = _create_image
     General.get_console_output = _console
+    AmisResponse.copy_image = _copy_image
+    _delete_key_once, KeyPairs.delete_key_pair = KeyPairs.delete_key_pair, _delete_key_pair
     ON_TICK.append(_power_off)

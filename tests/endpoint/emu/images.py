@@ -7,7 +7,7 @@ from moto.ec2.exceptions import InvalidAMIIdError
 from moto.ec2.models import amis
 from moto.ec2.responses.amis import AmisResponse
 
-from . import paging
+from . import lives, paging
 from .world import SETTINGS, now
 
 
@@ -71,6 +71,7 @@ def change(backend, values):
         image.owner_id = values["owner_id"]
     if "created_at" in values:
         image.creation_date = datetime.datetime.fromisoformat(values["created_at"].replace("Z", "+00:00"))
+    lives.change(image, values)
     return {"id": image.id, "state": image.state, "owner_id": image.owner_id}
 
 

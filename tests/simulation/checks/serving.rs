@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use quarterdeck::domain::fleet::{Route, Slot};
-use quarterdeck::domain::group::{ServerGroup, TemplatePin, count};
+use quarterdeck::domain::group::{Instance, Lifecycle, ServerGroup, TemplatePin, count};
 use quarterdeck::domain::ids::{GroupName, ImageId};
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
@@ -74,12 +74,13 @@ impl Checker {
         }
     }
 
-    /// What the same disturbance is in the twin: where it has no such server, one that serves there.
+    /// What the same disturbance is in the twin: where it has no such server, or that one is on its way out already, one that serves there.
     pub fn in_twin(&self, disturbance: &Disturbance) -> Disturbance {
         let (Disturbance::KillInstance { group, instance } | Disturbance::BreakInstance { group, instance }) = disturbance else {
             return disturbance.clone();
         };
-        let same = self.twin.group(group).is_some_and(|group| group.instances.iter().any(|found| found.id == *instance));
+        let is_same = |found: &Instance| found.id == *instance && found.lifecycle != Lifecycle::Terminating;
+        let same = self.twin.group(group).is_some_and(|group| group.instances.iter().any(is_same));
         let busiest = self.ground.slots().iter().copied().max_by_key(|slot| self.healthy(&self.twin, *slot)).unwrap_or(Slot::A);
         let there = self.ground.group(busiest).clone();
         let server = self.twin.group(&there).and_then(|group| group.instances.iter().rfind(|found| found.serves()).map(|found| found.id.clone()));
@@ -138,8 +139,10 @@ impl Checker {
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
         // What the candidate's illness accounts for is what is missing of the candidate, and no more.
-        let of_candidate = self.missing_of(world, leaves(record));
-        let besides = short.saturating_sub(of_candidate).saturating_sub(self.short_where_broken(world, record));
+        // Where no weights divide the traffic, what one side lacks the other one could have: it is counted once.
+        let broken = self.short_where_broken(world, record);
+        let of_candidate = self.missing_of(world, leaves(record)).min(short.saturating_sub(broken));
+        let besides = short.saturating_sub(of_candidate).saturating_sub(broken);
         self.watch_illness(world, record);
         if !missing {
             self.ill = Millis::ZERO;
