@@ -21,6 +21,11 @@ impl Sim {
             self.totals.one(FALSE_ALARM);
             return Ok(());
         }
+        // A source that does not tell the truth may keep a good image from going on: that is a promise too.
+        let misled = self.script.course.series.is_some_and(|source| source != crate::series::Source::True);
+        if misled && record.kind() == OperationKind::Deploy && record.progress.state == OperationState::BackedOut {
+            return Ok(());
+        }
         match record.kind() {
             OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
             OperationKind::Rollback => self.rollback_kept(record),
