@@ -76,6 +76,9 @@ const fn gauges(measure: &Measure) -> &'static [Gauge] {
 /// The points of each question, or why it has none.
 type Told = BTreeMap<(char, Gauge), Result<Series, Untrusted>>;
 
+/// One thing of one slot, and how CloudWatch is asked for it.
+type Question = ((char, Gauge), MetricDataQuery);
+
 #[async_trait]
 impl Metrics for AwsCloud {
     async fn measure(&self, ask: &MetricsAsk) -> MetricsSeen {
@@ -104,7 +107,7 @@ impl Metrics for AwsCloud {
 }
 
 impl AwsCloud {
-    async fn told(&self, questions: &[((char, Gauge), MetricDataQuery)], since: WorldTime) -> Result<Told, CloudError> {
+    async fn told(&self, questions: &[Question], since: WorldTime) -> Result<Told, CloudError> {
         let mut told = Told::new();
         for asked in questions.chunks(QUERIES) {
             self.ask_metrics(asked, since, &mut told).await?;
@@ -113,7 +116,7 @@ impl AwsCloud {
     }
 
     /// Asks page by page: a page holds some points of some questions.
-    async fn ask_metrics(&self, asked: &[((char, Gauge), MetricDataQuery)], since: WorldTime, told: &mut Told) -> Result<(), CloudError> {
+    async fn ask_metrics(&self, asked: &[Question], since: WorldTime, told: &mut Told) -> Result<(), CloudError> {
         let queries: Vec<MetricDataQuery> = asked.iter().map(|(_, query)| query.clone()).collect();
         let (start, end) = (DateTime::from_millis(since.0), DateTime::from_millis(wall_clock().0));
         let call = self.shared.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries)).start_time(start).end_time(end);
@@ -169,7 +172,7 @@ fn counted(requests: Reading<Series>, errors: Reading<Series>) -> Reading<CountS
 }
 
 /// Every question of the ask, each thing of each slot once.
-fn questions(ask: &MetricsAsk) -> Result<Vec<((char, Gauge), MetricDataQuery)>, String> {
+fn questions(ask: &MetricsAsk) -> Result<Vec<Question>, String> {
     let load_balancer = load_balancer(&ask.scope).ok_or("the fleet has no rule or listener of a load balancer")?;
     let mut asked: Vec<Gauge> = ask.analysis.metrics.iter().flat_map(|metric| gauges(&metric.measure)).copied().collect();
     asked.sort_unstable();

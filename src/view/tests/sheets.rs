@@ -10,7 +10,7 @@ use crate::domain::time::Millis;
 use crate::operation::changes::{Changes, FieldChange, PackageDifference};
 use crate::operation::command::CommandKind;
 use crate::operation::intent::Intent;
-use crate::operation::plan::Refusal;
+use crate::operation::plan::{Friction, Refusal};
 use crate::operation::schema::{OneWay, SchemaPlan};
 use crate::ports::desk::DeskError;
 
@@ -53,12 +53,12 @@ fn a_one_way_deploy_says_so_beside_the_keys_and_marks_what_is_risky() {
     let mut plan = fixture::deploy_plan();
     let one_way = OneWay { why: "after this 2.13.2 cannot run any more: schema 7 > max 6".to_owned(), safe: vec!["2.12.9".to_owned()] };
     plan.schema = Some(SchemaPlan { one_way: Some(one_way), ..SchemaPlan::default() });
-    plan.friction = crate::operation::plan::Friction::Typed { because: "it is one way".into() };
+    plan.friction = Friction::Typed { because: "it is one way".into() };
     let field = |what: &str, risky| FieldChange { what: what.to_owned(), from: Some("1".to_owned()), to: Some("2".to_owned()), risky };
     let packages = PackageDifference::Unknown { why: "2.13.2: no bake of this program recorded what is in it".to_owned() };
     plan.changes = Some(Changes { fields: vec![field("kernel", true), field("base", false)], packages });
     session.press("tab j D").planned(Ok(plan)).press("i").type_text("why").press("enter y");
-    session.expect("ONE WAY: after this 2.13.2 cannot run any more: schema 7 > max 6;").expect("still safe to go back to: 2.12.9");
+    session.expect("ONE WAY: after this 2.13.2 cannot run any more: schema 7 > max 6;").expect("still safe").expect("to go back to: 2.12.9");
     assert!(!session.changed(), "the fleet's name is typed first");
     session.press("ctrl-d").expect("changes  ! kernel: 1 becomes 2").expect("base: 1 becomes 2").expect("nobody can say: 2.13.2: no bake");
     session.press("t").type_text("web-prod").press("enter y");
@@ -113,7 +113,7 @@ fn a_key_that_waited_in_the_queue_counts_from_when_it_was_pressed() {
 fn pasted_text_confirms_nothing_and_types_no_name() {
     let mut session = Session::with(None);
     let mut plan = fixture::rollback_plan();
-    plan.friction = crate::operation::plan::Friction::Typed { because: "the target was never proved".into() };
+    plan.friction = Friction::Typed { because: "the target was never proved".into() };
     session.press("R").planned(Ok(plan)).wait(Millis::secs(1)).take(Message::Paste("y".into()));
     session.press("t").take(Message::Paste("web-prod".into())).press("enter i").take(Message::Paste("INC-2231\ny\n".into())).press("enter esc y");
     assert!(!session.changed());
