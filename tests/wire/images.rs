@@ -98,9 +98,7 @@ fn a_dry_run_asks_no_more_than_the_listings_take_and_one_question_a_candidate() 
 #[test]
 fn what_nobody_needs_is_marked_waited_for_looked_at_again_and_removed_with_its_own_snapshot() {
     let yard = at_rest();
-    let image = yard.image;
-    let [live, lonely, shared, twin] =
-        [image(&yard, "web 2.13.2"), image(&yard, "web 2.14.0"), image(&yard, "web 2.15.0"), image(&yard, "web 2.16.0")];
+    let [live, lonely, shared, twin] = ["web 2.13.2", "web 2.14.0", "web 2.15.0", "web 2.16.0"].map(|name| yard.image(name));
     let (status, body) = yard.aws.aws("ec2", "ModifyImageAttribute", &[("ImageId", &shared), ("LaunchPermission.Add.1.UserId", "210987654321")]);
     assert_eq!(status, 200, "{body}");
     let snapshot = verdict(&gc(&yard, &[]), &lonely)["snapshots"][0]["id"].as_str().unwrap().to_owned();

@@ -57,7 +57,7 @@ fn a_one_way_deploy_says_so_beside_the_keys_and_marks_what_is_risky() {
     let field = |what: &str, risky| FieldChange { what: what.to_owned(), from: Some("1".to_owned()), to: Some("2".to_owned()), risky };
     let packages = PackageDifference::Unknown { why: "2.13.2: no bake of this program recorded what is in it".to_owned() };
     plan.changes = Some(Changes { fields: vec![field("kernel", true), field("base", false)], packages });
-    session.press("tab j D").planned(Ok(plan)).press("i").type_text("why").press("enter y");
+    session.press("tab j D").planned(Ok(plan)).press("i").type_text("why").press("enter esc y");
     session.expect("ONE WAY: after this 2.13.2 cannot run any more: schema 7 > max 6;").expect("still safe").expect("to go back to: 2.12.9");
     assert!(!session.changed(), "the fleet's name is typed first");
     session.press("ctrl-d").expect("changes  ! kernel: 1 becomes 2").expect("base: 1 becomes 2").expect("nobody can say: 2.13.2: no bake");
