@@ -60,7 +60,7 @@ fn a_one_way_deploy_says_so_beside_the_keys_and_marks_what_is_risky() {
     session.press("tab j D").planned(Ok(plan)).press("i").type_text("why").press("enter esc y");
     session.expect("ONE WAY: after this 2.13.2 cannot run any more: schema 7 > max 6;").expect("still safe").expect("to go back to: 2.12.9");
     assert!(!session.changed(), "the fleet's name is typed first");
-    session.press("ctrl-d").expect("changes  ! kernel: 1 becomes 2").expect("base: 1 becomes 2").expect("nobody can say: 2.13.2: no bake");
+    session.expect("changes  ! kernel: 1 becomes 2").expect("base: 1 becomes 2").expect("nobody can say: 2.13.2: no bake");
     session.press("t").type_text("web-prod").press("enter y");
     assert!(session.changed());
 }
