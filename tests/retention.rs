@@ -370,7 +370,8 @@ fn what_was_left_half_removed_is_finished_by_the_next_run() {
         let stage = Stage::new();
         run(&stage).unwrap();
         let marked = stage.world.lock().unwrap().own_images().items().len();
-        stage.world.lock().unwrap().advance(stage.at().plus(Millis::mins(25 * 60)));
+        let later = stage.at().plus(Millis::mins(25 * 60));
+        stage.world.lock().unwrap().advance(later);
         *stage.fuel.lock().unwrap() = Some(fuel);
         drop(run(&stage));
         *stage.fuel.lock().unwrap() = None;
