@@ -6,11 +6,12 @@ use crate::yard::{Yard, names};
 
 #[test]
 fn a_one_way_deploy_migrates_before_its_first_server_and_what_cannot_run_is_not_gone_back_to() {
-    let yard = Yard::with(&["web-prod"]);
+    let yard = Yard::new();
     for (image, min, max) in [("web 2.13.2", "1", "2"), ("web 2.14.0", "2", "3")] {
         yard.aws.tag(&yard.image(image), "qd:schema-min", Some(min));
         yard.aws.tag(&yard.image(image), "qd:schema-max", Some(max));
     }
+    yard.adopt(&["web-prod"]);
     let file = yard.qd.state_dir().with_file_name("schema");
     std::fs::write(&file, "1").unwrap();
     let schema = file.display();
