@@ -35,6 +35,8 @@ pub enum Relief {
 
 /// The version another tool launches.
 const STRANGE: u64 = 1;
+/// Servers of it are ended after so many seconds at the latest.
+const STRANGERS_END: u64 = 2_000;
 /// Operations after which nobody begins another one out of turn.
 const ENOUGH: usize = 16;
 
@@ -140,7 +142,7 @@ impl Sim {
             Relief::Strangers(_) | Relief::World(_) | Relief::Traffic | Relief::Attachment(_) => {
                 let before = self.checker.standing(&self.world);
                 let ended = self.undo(relief);
-                self.checker.lost(&self.world, before, ended);
+                self.checker.lost(&self.world, before, ended, Millis::ZERO);
             }
         }
     }
@@ -203,6 +205,8 @@ impl Sim {
         let Some(disturbances) = self.disturbances(fault) else { return };
         let before = self.checker.standing(&self.world);
         let mut any = false;
+        // A stranger that never becomes healthy is missing until somebody ends it.
+        let late = if disturbances.iter().any(|disturbance| self.launches_unfit(disturbance)) { Millis::secs(STRANGERS_END) } else { Millis::ZERO };
         for disturbance in disturbances {
             let twin = self.checker.in_twin(&disturbance);
             self.diary.push((self.clock, format!("{disturbance:?}, in the twin {twin:?}")));
@@ -216,7 +220,7 @@ impl Sim {
             let record = self.store.active().map(|at| &self.store.records[at]);
             self.checker.harmed(fault, &self.world, record);
             if fault != Fault::ForeignWeights {
-                self.checker.lost(&self.world, before, 0);
+                self.checker.lost(&self.world, before, 0, late);
             }
             self.claim_may_remain |= fault == Fault::ForeignClaim;
         }
@@ -266,7 +270,7 @@ impl Sim {
                 vec![Disturbance::ZoneOutage { zone, span }]
             }
             Fault::OldVersion => {
-                self.plan_act(Act::Relieve(Relief::Strangers(slot)), 60, 2_000);
+                self.plan_act(Act::Relieve(Relief::Strangers(slot)), 60, STRANGERS_END);
                 vec![Disturbance::LaunchStranger { group, version: STRANGE }]
             }
             Fault::StuckDraining => {
@@ -377,6 +381,13 @@ impl Sim {
         let group = self.world.group(self.ground.group(slot))?;
         let last = (group.instances.len() as u64).checked_sub(1)?;
         Some(group.instances[self.chance.between(0, last) as usize].id.clone())
+    }
+
+    fn launches_unfit(&self, disturbance: &Disturbance) -> bool {
+        let Disturbance::LaunchStranger { group, version } = disturbance else { return false };
+        let pin = self.world.group(group).and_then(|group| group.template);
+        let launched = pin.and_then(|pin| self.world.template_version(&pin.id, *version).map(|version| version.image.clone()));
+        launched.is_none_or(|image| !self.is_sound(&image))
     }
 
     fn is_sound(&self, image: &ImageId) -> bool {

@@ -94,11 +94,12 @@ impl Checker {
     /// A fault struck the world, or what it did is undone, and more servers are missing than before: the twin may have lost others, or have others
     /// sooner. A group that wants fewer ends some that serve while others of it are not there yet; and of `ended` servers each is launched anew,
     /// also where it was missing before.
-    pub fn lost(&mut self, world: &World, before: (u32, u32), ended: u32) {
+    /// Those come back `late`, or as soon as servers do.
+    pub fn lost(&mut self, world: &World, before: (u32, u32), ended: u32, late: Millis) {
         let (missing, wanted) = self.standing(world);
         let more = missing.saturating_sub(before.0).max(before.1.saturating_sub(wanted)).max(ended);
         if more > 0 {
-            self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), more));
+            self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)).plus(late), more));
         }
     }
 
