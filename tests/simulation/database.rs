@@ -274,7 +274,8 @@ fn fleets_with_a_database_break_no_invariant() {
     use crate::script::Script;
     use crate::shape::Shape;
     use crate::totals::Totals;
-    let seeds = std::env::var("QD_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(60);
+    let usual = if crate::IS_WHOLE { 300 } else { 60 };
+    let seeds = std::env::var("QD_SIM_DATABASE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(usual);
     let first: u64 = std::env::var("QD_SIM_FIRST").ok().and_then(|first| first.parse().ok()).unwrap_or(1);
     let (mut totals, mut failures) = (Totals::default(), Vec::new());
     for seed in first..first + seeds {
