@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, MetricName};
+use super::analysis::{Analysis, Metric, MetricName};
 use super::series::{Finite, SeriesReading};
 use super::time::WorldTime;
 use super::traffic::Counts;
@@ -172,6 +172,34 @@ pub struct Finding {
     pub more: Option<u64>,
     /// In words, where there is something to say beyond the numbers.
     pub note: Option<String>,
+}
+
+impl Finding {
+    /// Nothing found yet of this metric: it passes, and no number is known.
+    #[must_use]
+    pub fn blank(metric: &Metric, by: JudgedBy) -> Self {
+        Self {
+            metric: metric.name.clone(),
+            by,
+            grade: Grade::Pass,
+            critical: false,
+            failing: false,
+            muted: metric.muted,
+            n_candidate: 0,
+            n_stable: 0,
+            candidate: None,
+            stable: None,
+            effect: None,
+            bound: None,
+            estimate: None,
+            low: None,
+            high: None,
+            p: None,
+            sees: None,
+            more: None,
+            note: None,
+        }
+    }
 }
 
 /// What all metrics together say.

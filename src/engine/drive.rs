@@ -389,13 +389,23 @@ impl<H: Hands> Driver<H> {
                 self.gate = None;
                 return self.append(&[EventBody::GateEnded { gate, outcome }]).await;
             }
-            match self.hands.nap(until, self.renew_at()).await? {
-                Nap::Part => self.keep_lease().await?,
-                Nap::News => return Ok(()),
-                Nap::Over => {
-                    self.turns = 0;
-                    return Ok(());
-                }
+            if !self.naps_on(until).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Naps a part of the time until then, with the lease kept; whether the rest of it is still to be waited for.
+    async fn naps_on(&mut self, until: WorldTime) -> Result<bool, H::Error> {
+        match self.hands.nap(until, self.renew_at()).await? {
+            Nap::Part => {
+                self.keep_lease().await?;
+                Ok(true)
+            }
+            Nap::News => Ok(false),
+            Nap::Over => {
+                self.turns = 0;
+                Ok(false)
             }
         }
     }
@@ -421,13 +431,8 @@ impl<H: Hands> Driver<H> {
                 self.hook = None;
                 return self.append(&[recorded(run.kind, &outcome)]).await;
             }
-            match self.hands.nap(until, self.renew_at()).await? {
-                Nap::Part => self.keep_lease().await?,
-                Nap::News => return Ok(()),
-                Nap::Over => {
-                    self.turns = 0;
-                    return Ok(());
-                }
+            if !self.naps_on(until).await? {
+                return Ok(());
             }
         }
     }

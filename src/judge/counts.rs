@@ -28,25 +28,12 @@ pub fn judge(metric: &Metric, evidence: &Evidence) -> Option<Finding> {
     let pair = evidence.counts.unwrap_or_default();
     let rate = |counts: Counts| (counts.requests > 0).then(|| Finite::new(float(counts.errors) / float(counts.requests))).flatten();
     let blank = Finding {
-        metric: metric.name.clone(),
-        by: JudgedBy::Counts,
-        grade: Grade::Pass,
-        critical: false,
-        failing: false,
-        muted: metric.muted,
         n_candidate: pair.candidate.requests,
         n_stable: pair.stable.requests,
         candidate: rate(pair.candidate),
         stable: rate(pair.stable),
-        effect: None,
         bound: Some(metric.allowed.increase),
-        estimate: None,
-        low: None,
-        high: None,
-        p: None,
-        sees: None,
-        more: None,
-        note: None,
+        ..Finding::blank(metric, JudgedBy::Counts)
     };
     let level = evidence.count_level.get();
     if evidence.counts.is_none() {

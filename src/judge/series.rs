@@ -55,25 +55,11 @@ fn number(value: Option<f64>) -> Option<Finite> {
 
 fn blank(metric: &Metric, candidate: &[f64], stable: &[f64]) -> Finding {
     Finding {
-        metric: metric.name.clone(),
-        by: JudgedBy::MannWhitney,
-        grade: Grade::Pass,
-        critical: false,
-        failing: false,
-        muted: metric.muted,
         n_candidate: candidate.len() as u64,
         n_stable: stable.len() as u64,
         candidate: number(mean(candidate)),
         stable: number(mean(stable)),
-        effect: None,
-        bound: None,
-        estimate: None,
-        low: None,
-        high: None,
-        p: None,
-        sees: None,
-        more: None,
-        note: None,
+        ..Finding::blank(metric, JudgedBy::MannWhitney)
     }
 }
 
