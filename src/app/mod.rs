@@ -3,6 +3,7 @@
 //! Nothing here draws, waits, reads a clock or asks anybody: time comes in with [`Model::look_up`], facts with
 //! [`message::Message`], and what is wanted from outside leaves as [`effect::Effect`] values.
 
+mod acting;
 pub mod age;
 pub mod alert;
 #[cfg(test)]
@@ -35,7 +36,9 @@ pub mod message;
 pub mod model;
 mod moving;
 pub mod needs;
+mod opening;
 pub mod palette;
+pub mod places;
 pub mod polling;
 pub mod prospects;
 pub mod query;

@@ -6,11 +6,11 @@ use super::baking;
 use super::batch::{self, LineState};
 use super::commands::CommandId;
 use super::effect::Effect;
-use super::keys;
 use super::message::Reply;
 use super::model::{Model, Problem, is_at_work};
 use super::moving;
 use super::needs::{is_abandoned, state_word};
+use super::opening;
 use super::polling;
 use super::sheet::{DEAD_TIME, PlanState, RehearsalState, Sending, Subject};
 use super::sheet_keys;
@@ -279,7 +279,7 @@ fn started(model: &mut Model, waited_for: bool, id: &OperationId) -> Vec<Effect>
     model.notice = Some(format!("{id} started. It goes on without this screen"));
     let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
     if let Some(fleet) = model.sheet.take_if(|_| waited_for).and_then(|sheet| sheet.fleet().cloned()) {
-        effects.extend(keys::open_fleet(model, fleet));
+        effects.extend(opening::open_fleet(model, fleet));
     }
     effects
 }

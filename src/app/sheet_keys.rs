@@ -1,8 +1,9 @@
 //! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
 
+use super::acting;
 use super::bake_sheet::{self, BakeState};
 use super::batch::{BATCH, Batch, BatchKind};
-use super::commands::{CommandId, Place};
+use super::commands::CommandId;
 use super::effect::Effect;
 use super::field::Edited;
 use super::freezing::Freezing;
@@ -11,6 +12,7 @@ use super::keymap::Keymap;
 use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
+use super::places::Place;
 use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, RehearsalState, Sending, Sheet, Subject};
 use crate::domain::fleet::Route;
 use crate::domain::time::BootTime;
@@ -155,7 +157,7 @@ fn other_target(model: &mut Model) -> Vec<Effect> {
     refreeze(model, Freezing::other_length);
     if let Some(fleet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent).and_then(|sheet| sheet.fleet().cloned()) {
         model.requests.plan.forget();
-        keys::open_picker(model, fleet, Purpose::RollbackTarget);
+        acting::open_picker(model, fleet, Purpose::RollbackTarget);
     }
     bake_sheet::toggle_force(model)
 }

@@ -44,8 +44,9 @@ use ratatui::Frame;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
-use crate::app::commands::{self, Place};
+use crate::app::commands;
 use crate::app::model::{Model, Pane, SMALLEST, Screen, WIDE};
+use crate::app::places::Place;
 use paint::Paint;
 
 /// Smallest normal layout.
