@@ -6,6 +6,8 @@ use super::batch;
 use super::commands::CommandId;
 use super::effect::Effect;
 use super::freezing::Freezing;
+use super::image;
+use super::life;
 use super::model::{Model, Picker, Purpose, Screen};
 use super::opening;
 use super::polling;
@@ -13,8 +15,9 @@ use super::prospects::{ask_of, commanded};
 use super::rows;
 use super::sheet::{Sheet, Subject};
 use super::sheet_keys;
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, ImageId};
 use crate::operation::intent::Intent;
+use crate::operation::work_list::Work;
 
 /// Opens the sheet of a new bake; where no recipe is in front, the recipes.
 pub(super) fn bake(model: &mut Model) -> Vec<Effect> {
@@ -31,15 +34,38 @@ pub(super) fn bake(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn deploy(model: &mut Model) -> Vec<Effect> {
     let Some(fleet) = model.acting_fleet().cloned() else { return Vec::new() };
-    let app = model.fleet_status(&fleet).and_then(|status| status.spec.app.clone());
-    let chosen = if matches!(model.screen(), Screen::Main | Screen::Image(_)) { model.chosen_image(app.as_ref()) } else { None };
-    match chosen.map(|status| status.image.id.as_str().to_owned()) {
-        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image, strategy: None, despite_gates: false }),
+    let image = match meant(model, &fleet) {
+        Ok(image) => image,
+        Err(reason) => {
+            model.notice = Some(format!("Not now: {reason}"));
+            return Vec::new();
+        }
+    };
+    match image {
+        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image: image.to_string(), strategy: None, despite_gates: false }),
         None => {
             open_picker(model, fleet, Purpose::Deploy);
             Vec::new()
         }
     }
+}
+
+/// The image a deploy is about: the chosen one; in place of a blocked one the nearest good one of the fleet. None where one has to be picked,
+/// the reason where none is good or nobody knows yet which.
+fn meant(model: &Model, fleet: &FleetName) -> Result<Option<ImageId>, String> {
+    if let Some(id) = life::shown(model) {
+        let blocked = image::status(model, id).is_some_and(|status| status.image.blocked.is_some());
+        match (life::work_in(model, id, fleet), life::work(model, id).is_some()) {
+            (Some(Work { good: Some(good), .. }), _) => return Ok(Some(good.image.clone())),
+            (Some(_), _) => return Err(format!("no image of the application of {fleet} is good: {} bakes one", model.keymap.first(CommandId::Bake))),
+            (None, false) if blocked => return Err("it is blocked, and the nearest good image is still being read".to_owned()),
+            (None, true) => return Ok(None),
+            (None, false) => {}
+        }
+    }
+    let app = model.fleet_status(fleet).and_then(|status| status.spec.app.as_ref());
+    let chooses = matches!(model.screen(), Screen::Main | Screen::Image(_) | Screen::ImageRecord(_));
+    Ok(model.chosen_image(app).filter(|_| chooses).map(|status| status.image.id.clone()))
 }
 
 /// What opens a sheet on the main view is about the marked fleets, where there are any.

@@ -38,6 +38,8 @@ pub enum CommandId {
     Sort,
     Wide,
     Describe,
+    BlockImage,
+    Retention,
     Log,
     Metrics,
     Follow,
@@ -118,17 +120,19 @@ pub struct Command {
 
 const ACTING: Places = Places::of(&[Place::Main, Place::Fleet, Place::Page, Place::Alerts]);
 const DEPLOYING: Places = ACTING.and(&[Place::Image]);
-const STOPPING: Places = ACTING.and(&[Place::Bakes, Place::Bake]);
+const STOPPING: Places = ACTING.and(&[Place::Image, Place::Bakes, Place::Bake]);
 const BAKING: Places = Places::of(&[Place::Main, Place::Image, Place::Bakes, Place::Bake]);
 const REHEARSING: Places = Places::of(&[Place::Fleet, Place::Sheet]);
 const VIEWS: Places = Places::ALL.without(&[Place::Sheet, Place::Picker, Place::Menu]);
 const LOOKED_UP: Places = VIEWS.and(&[Place::Sheet]);
 const COPIED: Places = LOOKED_UP.without(&[Place::Sources, Place::Help]);
+const BLOCKING: Places = Places::of(&[Place::Main, Place::Image]);
 const OPENED: Places = VIEWS.without(&[Place::Main]);
 const OPENING: Places = VIEWS.without(&[Place::Fleet, Place::Page, Place::Sources]);
-const DESCRIBED: Places = Places::of(&[Place::Main, Place::Fleet, Place::Page]);
+const READ: Places = Places::of(&[Place::Main, Place::Fleet, Place::Page]);
+const DESCRIBED: Places = READ.and(&[Place::Image]);
 const WIDENED: Places = Places::of(&[Place::Main, Place::Fleet, Place::Bake, Place::Activity]);
-const SEARCHED: Places = Places::of(&[Place::Main, Place::Bake, Place::Activity, Place::Help]);
+const SEARCHED: Places = Places::of(&[Place::Main, Place::Retention, Place::Bake, Place::Activity, Place::Help]);
 const ON_SHEET: Places = Places::of(&[Place::Sheet]);
 const ON_MAIN: Places = Places::of(&[Place::Main]);
 
@@ -141,12 +145,13 @@ macro_rules! command {
 /// The table.
 pub const COMMANDS: &[Command] = &[
     command!(Deploy, "deploy", "deploy", Change, DEPLOYING, 2, "deploy an image to the fleet"),
-    command!(Rollback, "roll_back", "roll back", Change, ACTING, 3, "roll the fleet back to its last known good release"),
+    command!(Rollback, "roll_back", "roll back", Change, DEPLOYING, 3, "roll the fleet back to its last known good release"),
     command!(BackOut, "back_out", "back out", Change, STOPPING, 4, "back an unfinished deploy out: traffic to stable now; or end a bake"),
     command!(Promote, "promote", "promote", Change, ACTING, 5, "skip the rest of this step's wait, or pass its hold"),
     command!(Pause, "pause", "pause", Change, ACTING, 6, "stop the operation where it is, or resume it"),
     command!(TakeOver, "take_over", "take over", Change, STOPPING, 4, "start a driver for an operation that has none"),
     command!(Recycle, "recycle", "recycle", Change, ACTING, 0, "replace every server of the fleet by a fresh one of the same image"),
+    command!(BlockImage, "block_image", "block", Change, BLOCKING, 12, "let nobody deploy the image, nor what was made from it; or lift that"),
     command!(Bake, "bake", "bake", Change, BAKING, 12, "bake an image from a recipe of yours"),
     command!(
         Rebake,
@@ -214,9 +219,17 @@ pub const COMMANDS: &[Command] = &[
     command!(PreviousMatch, "previous_match", "previous", Look, SEARCHED, 0, "to the one before"),
     command!(Sort, "sort", "sort", Look, ON_MAIN, 14, "sort fleets by name, state, way back; images by age or servers"),
     command!(Wide, "wide", "wide", Look, WIDENED, 15, "the pane over the whole width, servers by name, long lines whole; and back"),
-    command!(Describe, "describe", "describe", Look, DESCRIBED, 15, "how the fleet is set up: groups, route, steps, alarms, releases"),
-    command!(Log, "log", "log", Look, DESCRIBED, 15, "every event and call of the fleet's operation"),
-    command!(Metrics, "metrics", "metrics", Look, DESCRIBED, 15, "requests, errors and verdicts of the fleet's operation"),
+    command!(
+        Describe,
+        "describe",
+        "describe",
+        Look,
+        DESCRIBED,
+        15,
+        "how the fleet is set up: groups, route, steps, alarms, releases; all that is on record of an image"
+    ),
+    command!(Log, "log", "log", Look, READ, 15, "every event and call of the fleet's operation"),
+    command!(Metrics, "metrics", "metrics", Look, READ, 15, "requests, errors and verdicts of the fleet's operation"),
     command!(
         Follow,
         "follow",
@@ -226,13 +239,22 @@ pub const COMMANDS: &[Command] = &[
         8,
         "stay on this event or line, or follow the newest again"
     ),
-    command!(NextPane, "next_pane", "pane", Look, Places::of(&[Place::Main, Place::Bakes]), 8, "to the next pane"),
+    command!(NextPane, "next_pane", "pane", Look, Places::of(&[Place::Main, Place::Image, Place::Bakes, Place::Alerts]), 8, "to the next pane"),
     command!(ImagesPane, "images_pane", "images", Look, ON_MAIN, 0, "to the images"),
     command!(FleetsPane, "fleets_pane", "fleets", Look, ON_MAIN, 0, "to the fleets"),
     command!(OperationsPane, "operations_pane", "operations", Look, ON_MAIN, 0, "to the operations at work"),
     command!(ActivityPane, "activity_pane", "events", Look, ON_MAIN, 0, "to the newest events"),
     command!(Bakes, "bakes", "bakes", Look, VIEWS, 13, "bakes and recipes: what is baked, and what is behind its base"),
-    command!(Alerts, "alerts", "alerts", Look, VIEWS, 0, "errors and operations that stopped; enter jumps to the fleet"),
+    command!(Retention, "old_images", "old images", Look, VIEWS, 0, "images nobody needs: what qd gc would remove, what it holds, why others stay"),
+    command!(
+        Alerts,
+        "alerts",
+        "alerts",
+        Look,
+        VIEWS,
+        0,
+        "errors and operations that stopped, with what changed before them; enter jumps to the fleet"
+    ),
     command!(Activity, "activity", "activity", Look, VIEWS, 10, "everything operations did, every call with its request"),
     command!(Sources, "sources", "sources", Look, VIEWS, 0, "where everything comes from and how old it is, the call budget, settings"),
     command!(Kinds, "kinds", "kinds", Look, Places::of(&[Place::Activity]), 3, "only calls, steps, health, judge, what people did; then all again"),
@@ -281,7 +303,8 @@ const fn of_view(screens: &[Screen]) -> Place {
     match screens {
         [.., Screen::Fleet(_)] => Place::Fleet,
         [.., Screen::Page(..)] => Place::Page,
-        [.., Screen::Image(_)] => Place::Image,
+        [.., Screen::Image(_) | Screen::ImageRecord(_)] => Place::Image,
+        [.., Screen::Retention] => Place::Retention,
         [.., Screen::Bakes] => Place::Bakes,
         [.., Screen::Bake(_) | Screen::BakeLog(_)] => Place::Bake,
         [.., Screen::Activity] => Place::Activity,
@@ -313,7 +336,7 @@ fn is_sensible(model: &Model, id: CommandId) -> bool {
                 || matches!(&sheet.subject, Subject::Bake(order) if order.force || matches!(order.state, BakeState::Reuse { .. }))
         }
         CommandId::Scope => puts_freeze(sheet),
-        CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. } | Subject::Bake(_)),
+        CommandId::PlanAgain => matches!(sheet.subject, Subject::Plan { .. } | Subject::Bake(_) | Subject::Image(_)),
         CommandId::Rehearse => is_rollback(sheet),
         _ => true,
     }

@@ -10,7 +10,9 @@ use super::copying;
 use super::effect::Effect;
 use super::events::Kind;
 use super::field::{Edited, Field};
+use super::image_sheet;
 use super::key::Key;
+use super::life;
 use super::listing::{FleetSort, ImageSort};
 use super::model::{List, Model, Page, Pane, Screen};
 use super::moving;
@@ -21,6 +23,7 @@ use super::polling;
 use super::prospects::hindrance;
 use super::rows;
 use super::sheet_keys;
+use super::suspects::{self, Suspects};
 use crate::domain::time::BootTime;
 
 /// Takes a key that was read at `at`.
@@ -235,6 +238,8 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
             let other = if model.baking.pane == BakesPane::Bakes { BakesPane::Recipes } else { BakesPane::Bakes };
             model.baking.pane = other;
         }
+        CommandId::NextPane if model.screen() == &Screen::Alerts => suspects::next_pane(model),
+        CommandId::NextPane if life::shown(model).is_some() => life::next_pane(model),
         CommandId::NextPane => moving::focus(model, moving::next_pane(model)),
         CommandId::ImagesPane => moving::focus(model, Pane::Images),
         CommandId::FleetsPane => moving::focus(model, Pane::Fleets),
@@ -246,8 +251,16 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Metrics => opening::show_page(model, Page::Metrics),
         CommandId::Log => opening::show_log(model),
         CommandId::Follow => moving::follow(model),
-        CommandId::Alerts => show(model, Screen::Alerts),
+        CommandId::Alerts => {
+            model.suspects = Suspects::default();
+            show(model, Screen::Alerts);
+        }
         CommandId::Activity => show(model, Screen::Activity),
+        CommandId::Retention => {
+            show(model, Screen::Retention);
+            return polling::due(model);
+        }
+        CommandId::BlockImage => return image_sheet::open(model),
         CommandId::Sources => {
             show(model, Screen::Sources);
             return polling::due(model);
@@ -295,6 +308,8 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     model.notice = Some("Reading again".to_owned());
     let mut effects = vec![polling::read_estate(model)];
     effects.extend(polling::read_opened_fleet(model));
+    effects.extend(polling::read_story(model));
+    effects.extend(polling::read_retention(model));
     effects
 }
 

@@ -7,6 +7,7 @@ use super::effect::Effect;
 use super::field::Field;
 use super::image;
 use super::keys;
+use super::life::{self, LifePane};
 use super::model::{Model, Page, Pane, Screen};
 use super::polling;
 use super::rows;
@@ -22,7 +23,7 @@ pub(super) fn open_image(model: &mut Model, image: ImageId) -> Vec<Effect> {
     model.fleet = image::fleet(model, &image).cloned().or_else(|| model.fleet.take());
     model.image = Some(image.clone());
     go_to(model, Screen::Image(image));
-    Vec::new()
+    life::look(model)
 }
 
 /// Opens a view; the same key once more closes it.
@@ -53,8 +54,11 @@ pub(super) fn last_view(model: &mut Model) {
     }
 }
 
-/// Shows a page about the fleet; the same key once more closes it.
+/// Shows a page about the fleet, or about the opened image; the same key once more closes it.
 pub(super) fn show_page(model: &mut Model, page: Page) {
+    if let Some(id) = life::shown(model).cloned() {
+        return show(model, Screen::ImageRecord(id));
+    }
     let Some(fleet) = model.acting_fleet().cloned() else { return };
     let wanted = Screen::Page(fleet, page);
     if model.screen() != &wanted {
@@ -98,6 +102,15 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             back(model);
             return Vec::new();
         }
+        Screen::ImageRecord(_) => {
+            back(model);
+            return Vec::new();
+        }
+        Screen::Image(_) if model.life.pane == LifePane::Lineage => return open_kin(model),
+        Screen::Retention => {
+            let image = model.retention.chosen().map(|image| image.image.clone());
+            return image.map(|image| open_image(model, image)).unwrap_or_default();
+        }
         Screen::Help => return rows::selected_command(model).map(|command| keys::run_below(model, command.id)).unwrap_or_default(),
         Screen::Activity => {
             let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
@@ -112,7 +125,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         }
         _ => {}
     }
-    let baked = model.selected_alert().filter(|_| model.screen() == &Screen::Alerts).and_then(|alert| alert.bake.clone());
+    let alerts = model.screen() == &Screen::Alerts && !model.suspects.has_focus;
+    let baked = model.selected_alert().filter(|_| alerts).and_then(|alert| alert.bake.clone());
     if let Some(id) = baked {
         model.inbox.mark_read();
         return open_bake(model, id);
@@ -128,6 +142,21 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         model.inbox.mark_read();
     }
     open_fleet(model, fleet)
+}
+
+/// Opens the image under the cursor of the lineage.
+fn open_kin(model: &mut Model) -> Vec<Effect> {
+    match life::chosen_kin(model) {
+        Some(kin) if kin.listed => open_image(model, kin.image),
+        Some(kin) => {
+            model.notice = Some(format!("{} is not among the listed images: its id is all that is known here", kin.image));
+            Vec::new()
+        }
+        None => {
+            model.notice = Some("This is the image that is open".to_owned());
+            Vec::new()
+        }
+    }
 }
 
 /// Shows a bake and reads its log.

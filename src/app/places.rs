@@ -21,6 +21,8 @@ pub enum Place {
     Sheet,
     /// An opened image.
     Image,
+    /// Images nobody needs.
+    Retention,
     /// All bakes.
     Bakes,
     /// An opened bake.
@@ -33,7 +35,7 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Main,
         Self::Fleet,
         Self::Page,
@@ -43,6 +45,7 @@ impl Place {
         Self::Help,
         Self::Sheet,
         Self::Image,
+        Self::Retention,
         Self::Bakes,
         Self::Bake,
         Self::Picker,

@@ -7,6 +7,7 @@ use super::commands::CommandId;
 use super::effect::Effect;
 use super::field::Edited;
 use super::freezing::Freezing;
+use super::image_sheet;
 use super::key::Key;
 use super::keymap::Keymap;
 use super::keys;
@@ -175,6 +176,9 @@ fn make_plan(model: &mut Model, intent: Intent) -> Effect {
 /// Makes the plan again; what was typed stays.
 fn plan_again(model: &mut Model) -> Vec<Effect> {
     let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    if matches!(sheet.subject, Subject::Image(_)) {
+        return image_sheet::plan_again(model);
+    }
     let Subject::Plan { intent, state } = &mut sheet.subject else { return bake_sheet::plan_again(model) };
     if sheet.sending == Sending::Sent || *state == PlanState::Making {
         return Vec::new();
@@ -239,6 +243,7 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
             let recipes = rebake.due.iter().map(|(file, _)| file.clone()).collect();
             Some(Effect::Rebake { no, recipes, wave: rebake.wave, reason })
         }
+        Subject::Image(order) => Some(Effect::ChangeImage { no, wish: order.wish(reason) }),
         Subject::Plan { .. } | Subject::Batch(_) => None,
         Subject::Freeze(freezing) => {
             let fleet = freezing.scope().cloned();
