@@ -90,7 +90,7 @@ pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
 }
 
 /// The call that keeps a group that serves, or may have to, able to carry what it has. Servers of something else are not launched for that.
-fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
+pub(super) fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
     let (share, need) = (Some(situation.given_pct()).filter(|share| *share > 0)?, situation.progress.need);
     let of_candidate = || situation.raise(situation.to().slot, situation.size_for(share)).filter(|_| foreign::in_candidate(situation).is_none());
     let call = situation.raise(situation.from().slot, need).or_else(of_candidate)?;
