@@ -37,10 +37,10 @@ pub(super) fn guarded(situation: &Situation<'_>, then: Move) -> Move {
 
 fn allowed(situation: &Situation<'_>, then: Move) -> Move {
     match then {
-        // The traffic is on the candidate: it grows to carry that, and a person says how it goes on.
+        // The traffic is on the candidate: a person says how it goes on.
         Move::Call(wanted) if lets_left_in(situation, &wanted.call) => {
             let why = format!("{} would get traffic again", situation.from().label());
-            standing(situation, &why, deploy::pins(situation)).unwrap_or(Move::Call(wanted))
+            standing(situation, &why, None).unwrap_or(Move::Call(wanted))
         }
         Move::Call(wanted) if lets_in(situation, &wanted.call) => match known(situation) {
             Known::Good => Move::Call(wanted),
@@ -111,9 +111,11 @@ pub(super) fn left_out_noted(situation: &Situation<'_>) -> Option<EventBody> {
     matters.then_some(EventBody::LeftOut { out })
 }
 
-/// Nothing is backed out that has no way out: a person has to find one.
+/// Nothing is backed out that has no way out: a person has to find one. What serves meanwhile stays able to carry what it has.
 fn standing(situation: &Situation<'_>, why: &str, meanwhile: Option<WantedCall>) -> Option<Move> {
     let shut = no_way_out(situation)?;
+    let pins = || deploy::pins(situation).filter(|_| situation.plan.refresh.is_none());
+    let meanwhile = meanwhile.or_else(pins);
     Some(Move::Stand { why: format!("{why}; it does not back out: {shut}"), meanwhile })
 }
 
