@@ -79,8 +79,8 @@ pub struct Checker {
     stable_since: WorldTime,
     /// How often the clock of the host drivers run on was set since then.
     clock_sets: u64,
-    /// Whether the last look that counted told the health of each side's targets.
-    health_seen: BySlot<bool>,
+    /// The last look did not tell the health of a side's targets, and nothing else it told says that they are too few.
+    blind: BySlot<bool>,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
@@ -141,7 +141,7 @@ impl Checker {
             stable: Slot::A,
             stable_since: world.now(),
             clock_sets: 0,
-            health_seen: BySlot::from_fn(|_| true),
+            blind: BySlot::from_fn(|_| false),
             need: 0,
             left_pin: live_sizes.min,
             grace: Millis::ZERO,
@@ -226,7 +226,8 @@ impl Checker {
 
     /// The driver had a look. If it was complete, what the stable group wants now is needed from now on.
     pub fn looked(&mut self, world: &World, record: &Record, seen: &FleetObservation) {
-        self.health_seen = BySlot::from_fn(|slot| seen.health.get(slot).value().is_some());
+        let may_do = |slot| seen.group(slot).is_none_or(|group| group.serving() >= threshold(self.need));
+        self.blind = BySlot::from_fn(|slot| seen.health.get(slot).value().is_none() && may_do(slot));
         let forward = !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut);
         if !seen.is_complete() || !forward {
             return;
