@@ -40,6 +40,9 @@ pub const START: WorldTime = WorldTime(1_780_000_000_000);
 /// A launch takes no longer: boot, checks, and the world's second.
 pub const LAUNCH: Millis = Millis::secs(102);
 
+/// A person who is called has done what helps after so many seconds at the latest.
+const HELP_SECS: u64 = 600;
+
 /// A broken invariant, in words.
 pub type Broke = String;
 
@@ -433,18 +436,24 @@ impl Sim {
         let paused = self.store.records[at].progress.state == OperationState::Paused;
         let record = &self.store.records[at];
         let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(Relief::Traffic | Relief::Strangers(_))));
+        let strangers = Relief::Strangers(record.operation.plan.to.slot);
+        let takes_back = holds && !self.is_helped(&[Relief::Traffic, strangers.clone()]);
         if takes_back && record.progress.reason.contains("run another release") {
-            let strangers = Relief::Strangers(record.operation.plan.to.slot);
-            self.plan_act(Act::Relieve(strangers), 10, 600);
+            self.plan_act(Act::Relieve(strangers), 10, HELP_SECS);
         } else if takes_back && self.checker.is_foreign() {
-            self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
+            self.plan_act(Act::Relieve(Relief::Traffic), 10, HELP_SECS);
         }
         self.somebody_promotes(at);
         self.somebody_decides(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }
+    }
+
+    /// One of these is on its way, no later than a person who is called would come.
+    fn is_helped(&self, by: &[Relief]) -> bool {
+        let soon = self.clock.plus(Millis::secs(HELP_SECS));
+        self.agenda.iter().any(|(at, _, act)| *at <= soon && matches!(act, Act::Relieve(relief) if by.contains(relief)))
     }
 
     /// A canary that nobody judges waits for a person before it gets everything; some are told so in time.
@@ -492,6 +501,8 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
+            // A claim that was refused to be taken off again and again is left to end by itself.
+            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && refused.tries >= 3);
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
