@@ -6,10 +6,10 @@ use super::bake_sheet::BakeState;
 use super::baking::{self, Lane};
 use super::commands::CommandId;
 use super::effect::Effect;
-use super::keys;
 use super::message::Reply;
 use super::model::{Model, Problem};
 use super::needs::{is_bake_abandoned, state_word};
+use super::opening;
 use super::polling;
 use super::replies::{is_waited_for, note_failure, refused};
 use super::sheet::{DEAD_TIME, Subject};
@@ -137,7 +137,7 @@ fn begun(model: &mut Model, no: u64, result: Result<OperationId, DeskError>) -> 
     model.notice = Some(format!("{id} started. It goes on without this screen"));
     let mut effects: Vec<Effect> = polling::read_bakes(model).into_iter().collect();
     if model.sheet.take_if(|_| waited_for).is_some() {
-        effects.extend(keys::open_bake(model, id));
+        effects.extend(opening::open_bake(model, id));
     }
     effects
 }

@@ -52,7 +52,8 @@ pub fn menu(model: &Model) -> Option<CopyMenu> {
         (None, Screen::Main) if model.pane == Pane::Activity => of_activity(model),
         (None, Screen::Bakes | Screen::Bake(_) | Screen::BakeLog(_)) => baking::in_front(model).map(|view| of_bake(model, view)).unwrap_or_default(),
         (None, Screen::Alerts) => of_alerts(model),
-        (None, Screen::Image(id)) => of_image(model, id),
+        (None, Screen::Retention) => of_retention(model),
+        (None, Screen::Image(id) | Screen::ImageRecord(id)) => of_image(model, id),
         (None, Screen::Main) if model.pane == Pane::Images => model.image.as_ref().map(|id| of_image(model, id)).unwrap_or_default(),
         (None, _) => model.acting_fleet().map(|name| of_fleet(model, name)).unwrap_or_default(),
     };
@@ -93,7 +94,8 @@ fn sessions(status: &FleetStatus) -> Vec<Copyable> {
 }
 
 fn of_image(model: &Model, id: &ImageId) -> Vec<Copyable> {
-    let mut items = vec![item("image id", id.to_string())];
+    let show = format!("qd image show {}", shell_word(id.as_str()));
+    let mut items = vec![item("image id", id.to_string()), item("command: look", show)];
     if let Some(status) = model.images().iter().find(|status| &status.image.id == id) {
         items.insert(0, item("version", status.image.label()));
         items.push(item("name", status.image.name.shown()));
@@ -102,6 +104,13 @@ fn of_image(model: &Model, id: &ImageId) -> Vec<Copyable> {
         items.push(item("command: deploy", format!("qd deploy {} --image {}", shell_word(fleet.as_str()), shell_word(id.as_str()))));
     }
     items
+}
+
+/// What one would remove by hand, or tell others.
+fn of_retention(model: &Model) -> Vec<Copyable> {
+    let Some(chosen) = model.retention.chosen() else { return Vec::new() };
+    let pin = format!("qd image pin {} --reason TEXT", shell_word(chosen.image.as_str()));
+    vec![item("image id", chosen.image.to_string()), item("command: look", "qd gc --all"), item("command: keep this image", pin)]
 }
 
 fn of_activity(model: &Model) -> Vec<Copyable> {
@@ -150,6 +159,7 @@ fn of_sheet(sheet: &Sheet) -> Vec<Copyable> {
         Subject::Plan { intent, .. } => sheet.plan().map(|plan| of_plan(plan, &intent.command(&plan.to.label()))).unwrap_or_default(),
         Subject::Freeze(freezing) => vec![item("command", freezing.command())],
         Subject::Bake(order) => vec![item("command", order.command())],
+        Subject::Image(order) => vec![item("command", order.command())],
         Subject::Rebake(rebake) => vec![item("command", rebake.command())],
         Subject::Command(errand) => vec![item("command", errand.ask.command(&errand.operation))],
         Subject::Batch(batch) => {

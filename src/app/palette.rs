@@ -88,7 +88,7 @@ fn hits(model: &Model, text: &str) -> Vec<Hit> {
     let mut score = |label: &str| pattern.score(Utf32Str::new(label, &mut buffer), &mut matcher);
     let place = commands::place_below(model);
     let mut found: Vec<(u32, Hit)> = Vec::new();
-    for command in COMMANDS.iter().filter(|command| command.places.contains(&place) && is_offered(command)) {
+    for command in COMMANDS.iter().filter(|command| command.places.has(place) && is_offered(command)) {
         // Its name counts for more than what is said about it.
         let fits = score(command.label).map(|points| points.saturating_mul(2)).max(score(command.about));
         found.extend(fits.map(|points| (points, Hit { target: Target::Command(command.id), label: command.label.to_owned() })));

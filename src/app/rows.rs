@@ -109,7 +109,7 @@ pub fn help(model: &Model) -> Vec<&'static Command> {
     let place = commands::place_below(model);
     let wanted = Query::read(model.filters.help.text(), Described::FIELDS);
     let fits = |command: &&Command| wanted.passes(&Described { command, keys: model.keymap.shown(command.id) });
-    let (mut here, elsewhere): (Vec<&Command>, Vec<&Command>) = COMMANDS.iter().filter(fits).partition(|command| command.places.contains(&place));
+    let (mut here, elsewhere): (Vec<&Command>, Vec<&Command>) = COMMANDS.iter().filter(fits).partition(|command| command.places.has(place));
     here.extend(elsewhere);
     here
 }

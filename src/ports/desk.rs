@@ -150,7 +150,7 @@ pub struct KnownRecipe {
 
 /// Everything behind the screen.
 #[async_trait]
-pub trait Desk: Send + Sync {
+pub trait Desk: super::image_desk::ImageDesk {
     /// The first line, with what is known so far; no I/O.
     fn header(&self) -> Header;
 
@@ -228,7 +228,7 @@ pub trait Desk: Send + Sync {
 
 /// What only the command line asks.
 #[async_trait]
-pub trait Records: Desk + super::image_desk::ImageDesk {
+pub trait Records: Desk {
     /// How many days the base of each image is behind the newest of its line; those of which nobody can tell are left out.
     async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64>;
 

@@ -1,6 +1,7 @@
 //! What a plan sheet says: from, to, how, in which steps, with which calls, what was checked, what else it stops.
 
 use super::bake_sheet;
+use super::image_sheet;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
@@ -42,6 +43,7 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         Subject::Freeze(freezing) => freeze_rows(freezing, model, columns),
         Subject::Bake(order) => bake_sheet::rows(order, model, paint, columns),
         Subject::Rebake(rebake) => bake_sheet::rebake_rows(rebake, paint, columns),
+        Subject::Image(order) => image_sheet::rows(order, paint, columns),
         Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
@@ -56,6 +58,7 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
         Subject::Bake(_) => format!("BAKE {fleet}"),
         Subject::Rebake(_) => format!("BAKE {fleet} ANEW"),
+        Subject::Image(order) => format!("{} {fleet}", order.word().to_uppercase()),
         Subject::Freeze(freezing) => {
             let scope = freezing.scope().map_or_else(|| "ALL FLEETS".to_owned(), ToString::to_string);
             format!("{} {scope}", if freezing.lifts.is_some() { "UNFREEZE" } else { "FREEZE" })
@@ -85,6 +88,8 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
         Subject::Freeze(_) => "freeze now",
         Subject::Bake(_) => "bake now",
         Subject::Rebake(_) => "bake them now",
+        Subject::Image(order) if order.lifts => "lift the block now",
+        Subject::Image(_) => "block it now",
         Subject::Batch(batch) => match batch.kind {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
