@@ -114,7 +114,7 @@ pub struct Checker {
     sickened: bool,
     /// The images there were.
     pub images: Vec<ImageId>,
-    /// The only group of a fleet of one, a moment ago.
+    /// The only group of a fleet of one, or the one that is recycled, a moment ago.
     before: one_group::Before,
 }
 
@@ -203,8 +203,10 @@ impl Checker {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
             }
-            OperationKind::Recycle if !self.ground.is_one_group() => return Err("a recycle in a fleet of two groups".to_owned()),
-            OperationKind::Recycle => self.need = self.floor.max(self.desired(world, from)),
+            OperationKind::Recycle => {
+                self.need = self.floor.max(self.desired(world, from));
+                self.before = self.only_group(world);
+            }
             OperationKind::Retire => {
                 (self.stable, self.stable_since, self.clock_sets) = (to, world.now(), 0);
                 self.left_pin = self.live_sizes.min;
@@ -284,10 +286,15 @@ impl Checker {
             Fault::ForeignRefresh => self.foreign.refresh = true,
             _ => {}
         }
-        if self.ground.is_one_group() {
+        if self.is_replaced(record) {
             self.before = self.only_group(world);
             self.sickened |= matches!(fault, Fault::Flapping | Fault::LateCrash);
         }
+    }
+
+    /// The cloud's own engine replaces servers of the group that serves.
+    fn is_replaced(&self, record: Option<&Record>) -> bool {
+        self.ground.is_one_group() || record.is_some_and(|record| record.kind() == OperationKind::Recycle)
     }
 
     /// S6: whatever image is there without the operation is there with it.
@@ -303,8 +310,8 @@ impl Checker {
         let can = self.healthy(world, plan.from.slot) >= self.need.max(record.progress.need);
         // What another hand sets while our own write may still be spreading is taken for that.
         let spreads = record.progress.written_at.is_some_and(|at| world.now().since(at) <= plan.timing.settle);
-        // A fleet of one group has no side that could be out.
-        let two = !self.ground.is_one_group();
+        // Where servers are replaced there is no side that could be out.
+        let two = !self.is_replaced(Some(record));
         let due = two && record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
         if !due {
             self.backing_out_since = None;

@@ -29,6 +29,7 @@ mod hands;
 mod person;
 mod planted;
 mod process;
+mod rehearsal;
 mod script;
 mod series;
 mod shape;
@@ -68,7 +69,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 26] = [
+const PERMANENT_SHAPED: [(Shape, u64); 28] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -79,6 +80,8 @@ const PERMANENT_SHAPED: [(Shape, u64); 26] = [
     (Shape::Attached, 6_005_737),
     (Shape::Attached, 14_818),
     (Shape::Guarded, 7_001_290),
+    (Shape::OneGroup, 7_006_355),
+    (Shape::OneGroup, 7_007_288),
     (Shape::OneGroup, 10_306),
     (Shape::OneGroup, 11_257),
     (Shape::OneGroup, 14_096),

@@ -40,6 +40,8 @@ pub const START: WorldTime = WorldTime(1_780_000_000_000);
 /// A launch takes no longer: boot, checks, and the world's second.
 pub const LAUNCH: Millis = Millis::secs(102);
 
+/// Keeps what says which seeds end with a recycle apart from everything a seed draws.
+const RECYCLES: u64 = 0x0f2e_54e7;
 /// A person who is called has done what helps after so many seconds at the latest.
 const HELP_SECS: u64 = 600;
 
@@ -74,6 +76,8 @@ pub struct Sim {
     pub skew: i64,
     /// Operations people still want.
     pub wishes: u64,
+    /// Somebody wants fresh servers of a fleet of two groups once all that is done.
+    pub recycles_last: bool,
     /// The last fault is over by then.
     pub trouble_until: WorldTime,
     /// What struck for a while is over by then.
@@ -109,14 +113,19 @@ impl Sim {
         if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
             script.aim_at(cell);
         }
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
+    }
+
+    fn with_recycle(seed: u64, chance: Chance, script: Script) -> Self {
+        let recycles_last = script.shape != Shape::OneGroup && draw::mix(seed ^ RECYCLES).is_multiple_of(4);
+        Self { recycles_last, ..Self::with(seed, chance, script) }
     }
 
     /// One that is after nothing but what it drew.
     pub fn drawn(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let script = Script::draw_shaped(shape, &mut chance);
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
     }
 
     pub fn with(seed: u64, mut chance: Chance, script: Script) -> Self {
@@ -165,6 +174,7 @@ impl Sim {
             spells: Vec::new(),
             past: Vec::new(),
             skew: 0,
+            recycles_last: false,
             trouble_until: clock,
             lasts_until: clock,
             phase: None,
@@ -260,6 +270,12 @@ impl Sim {
         }
         self.acts += 1;
         self.agenda.push((at, self.acts, act));
+    }
+
+    /// Nothing is drawn for it.
+    pub fn plan_later(&mut self, act: Act, after: Millis) {
+        self.acts += 1;
+        self.agenda.push((self.clock.plus(after), self.acts, act));
     }
 
     fn next_event(&self) -> Option<WorldTime> {
@@ -507,6 +523,7 @@ impl Sim {
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
+            self.rehearse_now()?;
             if kind == OperationKind::Deploy
                 && let Some(secs) = self.roll_back_after.take()
             {

@@ -25,7 +25,7 @@ impl Checker {
             return self.rejected(logged, *kind);
         }
         self.images_kept(world)?;
-        if self.ground.is_one_group() {
+        if self.is_replaced(Some(record)) {
             return self.only_group_call(arrival);
         }
         let Some(pair) = self.ground.pair() else { return self.plain_call(world, arrival) };
