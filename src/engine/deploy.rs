@@ -231,7 +231,7 @@ fn wait_for_health(situation: &Situation<'_>, wanted: u32, healthy: u32, strange
         0 => format!("{healthy} of {wanted} servers of {} are healthy{}", situation.to().group, situation.for_want_of()),
         _ => format!("{strangers} servers of {} run another release", situation.to().group),
     };
-    let then = if !good && situation.waited() >= timing.launch_limit {
+    let then = if !good && situation.stays_short(timing.launch_limit) {
         Move::hold(format!("{why} after {}", timing.launch_limit))
     } else {
         Move::wait(why, timing.period_moving)

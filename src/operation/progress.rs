@@ -22,8 +22,8 @@ use crate::domain::traffic::{Counts, RouteActions};
 /// What the reason of a pause goes on with, where something came up that speaks against what stands.
 pub const MEANWHILE: &str = "; meanwhile ";
 
-/// So often in a row a hint for people that was never sent is tried, before it is given up as if the cloud had refused it.
-const UNSENT_HINTS: u32 = 3;
+/// So often in a row a hint for people that the cloud may accept later is tried, before it is given up.
+const HINT_TRIES: u32 = 3;
 
 /// One step as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,14 @@ pub struct RefusedCall {
     pub message: Untrusted,
     /// When.
     pub at: WorldTime,
+}
+
+impl RefusedCall {
+    /// Whether a hint for people is given up by now: the cloud will not accept it, or has had its chances.
+    #[must_use]
+    pub const fn ends_a_hint(&self) -> bool {
+        !self.kind.may_pass() || self.tries >= HINT_TRIES
+    }
 }
 
 /// The same with one more refusal, which is the last of the list.
@@ -154,6 +162,9 @@ pub struct Progress {
     pub observed: Millis,
     /// Complete and healthy observations in a row.
     pub streak: u32,
+    /// How often in this step observations that were healthy ceased to be.
+    #[serde(default)]
+    pub lapses: u32,
     /// When the last observation counted.
     pub last_observed_at: Option<WorldTime>,
     /// A driver took over since then: nobody observed what was in between.
@@ -248,6 +259,7 @@ impl Progress {
             need: plan.need,
             observed: Millis::ZERO,
             streak: 0,
+            lapses: 0,
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
@@ -317,6 +329,7 @@ impl Progress {
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
             EventBody::Observed { added, streak } => {
                 self.observed = self.observed.plus(*added);
+                self.lapses += u32::from(self.streak > 0 && *streak == 0);
                 self.streak = *streak;
                 self.observe_from(event.at);
             }
@@ -388,7 +401,7 @@ impl Progress {
     fn reset_step_counters(&mut self, at: WorldTime) {
         self.step_started_at = Some(at);
         self.observed = Millis::ZERO;
-        self.streak = 0;
+        (self.streak, self.lapses) = (0, 0);
         self.last_observed_at = None;
         self.soak_counts = None;
         self.soak_began_at = None;
@@ -493,8 +506,7 @@ impl Progress {
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
                 self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
-                let tries = self.refused.last().map_or(0, |refused| refused.tries);
-                if *kind != CloudErrorKind::Network || tries >= UNSENT_HINTS {
+                if self.refused.last().is_some_and(RefusedCall::ends_a_hint) {
                     self.give_up_hint(&ended.call);
                 }
             }
@@ -539,7 +551,7 @@ impl Progress {
         self.written_at = Some(at);
     }
 
-    /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
+    /// Mirrored tags and the end of a claim are hints for people: nothing waits for them longer than for a few tries. The claim ends by itself.
     fn give_up_hint(&mut self, call: &CloudCall) {
         match call {
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == STABLE_KEY) => self.mirrored = true,
@@ -564,7 +576,7 @@ impl Progress {
             // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
             self.step_started_at = Some(at);
             self.last_observed_at = None;
-            self.streak = 0;
+            (self.streak, self.lapses) = (0, 0);
             self.refused.retain(|refused| is_hint(&refused.api));
             self.doubt_schema();
         }

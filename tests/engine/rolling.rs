@@ -688,6 +688,25 @@ fn no_refresh_begins_while_what_the_group_launches_cannot_be_read() {
 }
 
 #[test]
+fn a_claim_taken_off_without_an_answer_is_looked_for_before_it_is_believed_to_be_gone() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.operations = vec![stage.view()];
+    let plan = stage.facts(|facts| quarterdeck::plan::rollback::plan(facts, None)).unwrap();
+    stage.begin(plan);
+    stage.lose = Some(("DeleteTags", Lost::BeforeItHappened));
+    stage.until("the claim was to be taken off", |stage| stage.count("DeleteTags") == 1);
+    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+    let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
+    *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
+    let (plan, progress, now) = (&stage.plan, &stage.progress, stage.world.now());
+    let blind = decide(&Situation { plan, progress, seen: &seen, now, claimant: &claimant }).unwrap();
+    assert!(blind.events.is_empty() && blind.wait > Millis::ZERO, "{blind:?}");
+    stage.until_state(OperationState::Succeeded);
+    assert!(stage.is_unclaimed());
+}
+
+#[test]
 fn a_refresh_that_would_serve_with_fewer_servers_breaks_an_invariant() {
     let mut stage = Stage::deploy();
     stage.until("the version is made", |stage| stage.progress.candidate_version.is_some());
