@@ -13,6 +13,9 @@ use crate::operation::schema::{
     HookKind, HookOutcome, HookRun, MigrationEnd, MigrationOutcome, SchemaPlan, SchemaReading, migration_run, no_way_out_of, schema_question,
 };
 
+/// What the reason of a hold goes on with, where nothing leads back.
+const SHUT: &str = "; it does not back out: ";
+
 /// What is known of the live schema where something depends on it.
 enum Known {
     /// The release may get traffic.
@@ -116,7 +119,9 @@ fn standing(situation: &Situation<'_>, why: &str, meanwhile: Option<WantedCall>)
     let shut = no_way_out(situation)?;
     let pins = || deploy::pins(situation).filter(|_| situation.plan.refresh.is_none());
     let meanwhile = meanwhile.or_else(pins);
-    Some(Move::Stand { why: format!("{why}; it does not back out: {shut}"), meanwhile })
+    // What holds on says its reason again.
+    let why = why.split_once(SHUT).map_or(why, |(why, _)| why);
+    Some(Move::Stand { why: format!("{why}{SHUT}{shut}"), meanwhile })
 }
 
 /// The engine's own guard, on the call it decided on.

@@ -133,6 +133,13 @@ fn what_another_hand_took_out_of_the_traffic_is_not_let_in_again_where_it_does_n
     assert_eq!((bench.state(), bench.progress.deadline), (OperationState::Holding, None), "a person has to decide");
     assert!(bench.progress.reason.contains("it does not back out: 2.13.2 cannot run any more: schema 15 > max 13"), "{}", bench.progress.reason);
     assert!(bench.progress.left_out, "commands and sheets know it as well");
+    let said = bench.progress.reason.clone();
+    bench.hide_route();
+    for _ in 0..3 {
+        bench.later(15);
+        bench.turn();
+    }
+    assert_eq!(bench.progress.reason, said, "a look that shows nothing says it once");
 
     served.weights(95, 5);
     served.targets_of(Slot::B, Some(quarterdeck::domain::traffic::TargetState::Unhealthy));

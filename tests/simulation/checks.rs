@@ -251,6 +251,11 @@ impl Checker {
         Slot::BOTH.into_iter().filter_map(|slot| Some((self.ground.target_group(slot)?.clone(), if slot == all { 100 } else { 0 }))).collect()
     }
 
+    /// A way back gave up before it gave its target anything: what served before it serves on.
+    pub const fn goes_on_with(&mut self, slot: Slot) {
+        self.stable = slot;
+    }
+
     /// Another hand set weights, and nobody has put that right yet.
     pub const fn is_foreign(&self) -> bool {
         self.foreign.weights.is_some()

@@ -6,10 +6,10 @@ use crate::{Harvest, IS_WHOLE, Kind, Start, number, run_many, run_one};
 /// How many seeds are run unless `QD_SIM_DATABASE_SEEDS` says otherwise.
 const SEEDS: u64 = if IS_WHOLE { 300 } else { 60 };
 /// Seeds that once found something.
-const PERMANENT: [u64; 48] = [
+const PERMANENT: [u64; 52] = [
     349, 720, 1_017, 1_145, 1_209, 1_454, 1_653, 1_705, 1_960, 2_431, 2_935, 3_117, 4_021, 4_666, 4_675, 4_680, 5_048, 5_565, 5_599, 5_942, 6_170,
     6_234, 6_506, 6_540, 6_576, 7_012, 7_337, 7_529, 7_695, 8_111, 8_308, 8_440, 8_525, 8_609, 8_701, 8_704, 8_774, 9_051, 10_533, 10_905, 11_284,
-    11_890, 11_997, 13_086, 13_438, 13_500, 13_770, 14_565,
+    11_890, 11_997, 13_086, 13_438, 13_500, 13_770, 14_565, 15_227, 16_105, 17_095, 17_650,
 ];
 
 fn start(seed: u64) -> Start {

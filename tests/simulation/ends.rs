@@ -33,6 +33,14 @@ impl Sim {
         }
         match record.kind() {
             OperationKind::Deploy => self.standby_kept(at).and_then(|()| self.deploy_kept(record)),
+            // Somebody migrated the database under it: nobody may let its target in any more, and what it went away from is what there is.
+            OperationKind::Rollback if record.progress.state == OperationState::Failed && self.is_shut_out(&record.operation.plan.to.image) => {
+                let (from, to) = (record.operation.plan.from.slot, record.operation.plan.to.slot);
+                if self.ground.share(&self.world, to) == 0.0 {
+                    self.checker.goes_on_with(from);
+                }
+                Ok(())
+            }
             OperationKind::Rollback => self.rollback_kept(record),
             OperationKind::Recycle => self.recycle_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
@@ -179,10 +187,6 @@ impl Sim {
 
     fn rollback_kept(&self, record: &Record) -> Result<(), Broke> {
         if record.progress.state == OperationState::Superseded {
-            return Ok(());
-        }
-        // Somebody migrated the database under it: nobody may let its target in any more.
-        if record.progress.state == OperationState::Failed && self.is_shut_out(&record.operation.plan.to.image) {
             return Ok(());
         }
         self.there_in_time(record)?;
