@@ -53,7 +53,8 @@ impl Kind {
             | EventBody::AlarmsRead { .. }
             | EventBody::NeedRaised { .. }
             | EventBody::RefreshSeen { .. }
-            | EventBody::SchemaRead { .. } => Self::Health,
+            | EventBody::SchemaRead { .. }
+            | EventBody::LeftOut { .. } => Self::Health,
             _ => Self::Step,
         }
     }
@@ -84,6 +85,7 @@ pub const fn is_remarkable(body: &EventBody) -> bool {
         EventBody::GateEnded { outcome, .. } => !outcome.passed,
         EventBody::AlarmsRead { against } => against.is_some(),
         EventBody::SchemaRead { live } => live.known().is_none(),
+        EventBody::LeftOut { out } => *out,
         EventBody::MigrationEnded { outcome } => !matches!(outcome.end, MigrationEnd::Succeeded),
         _ => false,
     }

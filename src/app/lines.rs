@@ -42,7 +42,11 @@ pub fn told_line(view: AnyRef<'_>, event: &Event) -> Option<String> {
 #[must_use]
 pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
     let text = match &event.body {
-        EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. } => return None,
+        EventBody::Observed { .. }
+        | EventBody::SoakBegan { .. }
+        | EventBody::SchemaPassedOver
+        | EventBody::LowerEvidence { .. }
+        | EventBody::Launched { .. } => return None,
         EventBody::Planned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
         EventBody::BakePlanned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
         EventBody::Bake { what } => return bake_words(plan, what),
@@ -55,6 +59,8 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::SchemaRead { live: LiveSchema::Unknown(why) } => format!("the live schema is unknown: {}", why.shown()),
         EventBody::SchemaRead { live } => format!("schema {} is live", live.words()),
+        EventBody::LeftOut { out: true } => "what is left gets no traffic any more, and does not run on the live schema".to_owned(),
+        EventBody::LeftOut { out: false } => "what is left gets traffic again".to_owned(),
         EventBody::MigrationStarted => "the migration starts".to_owned(),
         EventBody::MigrationEnded { outcome } => migration_words(outcome),
         EventBody::Judged { step, verdict, .. } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),

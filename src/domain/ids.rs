@@ -1,7 +1,9 @@
-//! Names of things, each its own type, so that a group cannot be taken for a fleet.
+//! Names of things, each its own type, so that a group cannot be taken for a fleet. Ids of the cloud are short enough to be kept without an
+//! allocation of their own: of fifty thousand servers that is most of what there is to remember.
 
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
@@ -9,12 +11,12 @@ macro_rules! id {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(CompactString);
 
         impl $name {
             /// Takes the name as it came.
             #[must_use]
-            pub fn new(name: impl Into<String>) -> Self {
+            pub fn new(name: impl Into<CompactString>) -> Self {
                 Self(name.into())
             }
 
@@ -34,7 +36,7 @@ macro_rules! id {
 
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
-                Self(name.to_owned())
+                Self(name.into())
             }
         }
     )+};

@@ -83,7 +83,8 @@ fn pause(situation: &Situation<'_>, refused: &RefusedCall, wanted: &WantedCall) 
     pause.minus(situation.now.since(refused.at))
 }
 
-fn is_forward(situation: &Situation<'_>) -> bool {
+/// What has something to go back to by itself is on its way forward.
+pub(super) fn is_forward(situation: &Situation<'_>) -> bool {
     situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut
 }
 

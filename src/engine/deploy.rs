@@ -354,6 +354,10 @@ fn stable(situation: &Situation<'_>) -> Step {
     if let Some(out) = fails_its_share(situation) {
         return out.into();
     }
+    if situation.progress.promoted && !situation.is_asked(100) {
+        let again = || situation.ask_for(100, "a person says that it goes on");
+        return launched(situation, need).or_else(|| again().map(Step::from)).unwrap_or_else(|| wait_for_stable(situation, false));
+    }
     let good = situation.is_asked(100) && situation.healthy(slot).is_some_and(|healthy| healthy >= need) && situation.strangers(slot) == Some(0);
     if situation.progress.streak < HEALTHY_OBSERVATIONS || !good {
         return wait_for_stable(situation, good);

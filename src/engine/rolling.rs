@@ -161,6 +161,10 @@ fn ended(situation: &Situation<'_>, refresh: &InstanceRefresh, version: u64) -> 
             Some(preferences) => situation.start_refresh(version, preferences, "the refresh that was cancelled begins again".to_owned()),
             None => Move::Fail { why: "the plan does not say how servers are replaced".to_owned() },
         },
+        // What had no way back was stopped at least; by now there may be one.
+        RefreshStatus::Cancelled | RefreshStatus::Cancelling if situation.progress.refresh.turned_at.is_some() && !situation.progress.promoted => {
+            Move::BackOut { why: "the instance refresh was stopped".to_owned() }
+        }
         RefreshStatus::Cancelled => Move::hold(format!("another hand cancelled the instance refresh at {}", refresh.words())),
         _ => going_on(situation, refresh),
     }

@@ -104,10 +104,18 @@ pub struct RefreshMemory {
     pub sent_at: Option<WorldTime>,
     /// When it was asked to stop or to turn round.
     pub turned_at: Option<WorldTime>,
-    /// How many were asked for.
+    /// How many were asked for. One that got no answer and was never seen counts as one with the next: it is looked for before it is asked for again.
     pub starts: u32,
     /// What AWS said of it last.
     pub seen: Option<InstanceRefresh>,
+}
+
+impl RefreshMemory {
+    /// It was asked for, got no answer, and was never seen.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.sent_at.is_some() && self.id.is_none() && self.seen.is_none()
+    }
 }
 
 /// How many calls ended how.
@@ -167,6 +175,9 @@ pub struct Progress {
     /// What the program that knows said of the live schema last.
     #[serde(default)]
     pub schema: Option<SchemaReading>,
+    /// The release that is left, which does not run on the live schema, was seen out of the traffic.
+    #[serde(default)]
+    pub left_out: bool,
     /// The migration, once it was begun.
     #[serde(default)]
     pub migration: Option<MigrationStatus>,
@@ -246,6 +257,7 @@ impl Progress {
             missing_since: None,
             gates: BTreeMap::new(),
             schema: None,
+            left_out: false,
             migration: None,
             launched: BTreeSet::new(),
             in_flight: None,
@@ -287,6 +299,7 @@ impl Progress {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
             EventBody::DriverStarted { .. } => {
                 self.taken_over = true;
+                self.use_schema();
                 self.lose_migration();
             }
             EventBody::Planned { .. }
@@ -298,9 +311,7 @@ impl Progress {
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
                 self.calls.intended += 1;
-                if let Some(reading) = &mut self.schema {
-                    reading.used = true;
-                }
+                self.use_schema();
                 self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
             }
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
@@ -319,12 +330,14 @@ impl Progress {
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
+            EventBody::SchemaPassedOver => self.use_schema(),
+            EventBody::LeftOut { out } => self.left_out = *out,
             EventBody::MigrationStarted => self.migration = Some(MigrationStatus { started_at: event.at, outcome: None, lost: false }),
             EventBody::MigrationEnded { outcome } => self.end_migration(outcome),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
-            EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::Promoted { step } => self.promote(*step),
             EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
@@ -387,6 +400,14 @@ impl Progress {
         self.doubt_schema();
     }
 
+    /// A person says that the step goes on; past a hold, whatever was launched in it until then.
+    fn promote(&mut self, step: usize) {
+        self.promoted = step == self.current;
+        if self.promoted && self.state == OperationState::Holding {
+            self.launched.clear();
+        }
+    }
+
     /// The driver that began it is gone: what was known of the schema before says nothing any more.
     fn lose_migration(&mut self) {
         if let Some(migration) = self.migration.as_mut().filter(|migration| migration.is_open()) {
@@ -401,6 +422,13 @@ impl Progress {
             None => self.migration = None,
         }
         self.doubt_schema();
+    }
+
+    /// What is known of the live schema is what somebody knew a while ago.
+    const fn use_schema(&mut self) {
+        if let Some(reading) = &mut self.schema {
+            reading.used = true;
+        }
     }
 
     /// The live schema is asked for again before anything depends on it.
@@ -495,7 +523,7 @@ impl Progress {
                 self.written(at);
             }
             CloudCall::StartInstanceRefresh { version, .. } => {
-                let starts = self.refresh.starts + 1;
+                let starts = self.refresh.starts + u32::from(!self.refresh.is_lost());
                 self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
             }
             CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),

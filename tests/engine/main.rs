@@ -22,6 +22,7 @@ mod resting;
 mod rolling;
 mod routes;
 mod scheduled;
+mod schema;
 mod short;
 
 use bench::Bench;

@@ -272,7 +272,12 @@ fn strangers_that_serve_in_a_target_are_taken_off_before_it_is_emptied_and_worke
     let mut bench = Bench::rollback("search-prod", warming);
     bench.servers_in(Slot::B, 30, 7);
     assert!(bench.call().unwrap_err().contains("run another release"));
-    bench.later(601);
+    let mut short = bench.clone();
+    short.servers_in(Slot::A, 10, 2);
+    for bench in [&mut short, &mut bench] {
+        bench.later(601);
+    }
+    assert!(short.call().is_err(), "ten servers do not carry what thirty are needed for");
     assert_eq!(bench.call(), moved(&bench, false, "search-prod-b"));
 
     let mut bench = Bench::rollback("worker-prod", |bench| bench.servers_in(Slot::B, 5, 1));

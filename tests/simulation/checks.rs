@@ -66,6 +66,8 @@ pub struct Moment<'a> {
     pub driven: bool,
     /// No fault is at work.
     pub calm: bool,
+    /// It stands for a person: what it would go back to does not run on the schema that is live (S16).
+    pub barred: bool,
 }
 
 pub struct Checker {

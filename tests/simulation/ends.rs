@@ -176,6 +176,10 @@ impl Sim {
         if record.progress.state == OperationState::Superseded {
             return Ok(());
         }
+        // Somebody migrated the database under it: nobody may let its target in any more.
+        if record.progress.state == OperationState::Failed && self.is_shut_out(&record.operation.plan.to.image) {
+            return Ok(());
+        }
         self.there_in_time(record)?;
         let to = record.operation.plan.to.slot;
         let serves = self.ground.working(&self.world, to) > 0;

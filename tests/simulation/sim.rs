@@ -284,6 +284,9 @@ impl Sim {
         self.run_until_rest()?;
         self.store.check_folds()?;
         self.check_arrivals()?;
+        if self.is_left_as_it_is() {
+            return self.checker.images_kept(&self.world);
+        }
         self.checker.at_rest(&self.world, self.claim_may_remain)
     }
 
@@ -359,7 +362,10 @@ impl Sim {
         let active = self.store.active();
         let driven = active.is_none_or(|at| self.is_driven(at)) && self.spells.is_empty() && !self.store.disk.full;
         let calm = self.clock >= self.trouble_until;
-        self.checker.tick(&self.world, &Moment { record: active.map(|at| &self.store.records[at]), driven, calm })
+        let record = active.map(|at| &self.store.records[at]);
+        let barred = record.is_some_and(|record| self.is_barred(record));
+        self.remember_who_serves();
+        self.checker.tick(&self.world, &Moment { record: active.map(|at| &self.store.records[at]), driven, calm, barred })
     }
 
     /// Events a driver appends, and what the checker has to know of what they bring about.
@@ -373,6 +379,7 @@ impl Sim {
         for (seq, body) in (0..).zip(bodies.iter().filter(|_| appended.is_ok())) {
             let record = &self.store.records[at];
             self.witness.records(Scene { progress: &scene, ..Scene::new(&self.world, record, self.clock) }, body)?;
+            self.database.backs_out(&record.operation, body, self.clock);
             scene.apply(&Event { seq, at: now, body: body.clone() });
         }
         self.began(at, before)?;

@@ -8,7 +8,7 @@ use quarterdeck::operation::lease::CALL_TIMEOUT;
 use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::World;
 
-use super::{Arrival, Checker, TAKEN_BACK, goes_back, slot_word, threshold};
+use super::{Arrival, Checker, REPLACED, TAKEN_BACK, goes_back, slot_word, threshold};
 use crate::cloud::STALE;
 use crate::store::Record;
 
@@ -145,7 +145,7 @@ impl Checker {
     }
 
     /// S4, S10 where a group is brought to its end.
-    fn ended(&self, world: &World, slot: Slot, arrival: &Arrival<'_>) -> Result<(), String> {
+    fn ended(&mut self, world: &World, slot: Slot, arrival: &Arrival<'_>) -> Result<(), String> {
         let plan = &arrival.record.operation.plan;
         let step = plan.steps.get(arrival.record.progress.current).map(|step| step.kind);
         let makes_room =
@@ -164,6 +164,11 @@ impl Checker {
         let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
         if *self.ground.route() == Route::None && !arrival.stale && healthy + lost < wanted {
             return Err(format!("S4: {} is parked while {} has {healthy} healthy of {wanted}", slot_word(slot), slot_word(keep)));
+        }
+        if *self.ground.route() == Route::None && !arrival.stale {
+            // It was read with more than it has: what it lost since nobody could know, and what is ended now would have made up for that in the twin.
+            let unseen = healthy.saturating_sub(self.fit(arrival.before, keep)).min(self.ground.working(arrival.before, slot));
+            self.losses.push((world.now().plus(REPLACED), unseen));
         }
         self.lowered_in_time(world, arrival)
     }

@@ -145,14 +145,14 @@ impl Checker {
         let of_candidate = self.missing_of(world, leaves(record)).min(short.saturating_sub(broken));
         let besides = short.saturating_sub(of_candidate).saturating_sub(broken);
         self.watch_illness(world, record);
-        if !missing {
+        if !missing || moment.barred {
             self.ill = Millis::ZERO;
         } else if driven {
             self.ill = self.ill.plus(passed);
         }
         // A group that is retired has what it has: whoever gives it traffic again is told, and takes that back.
         let given_again = record.kind() == OperationKind::Retire && self.foreign.weights.is_some();
-        let of_ill = if given_again || self.is_ill(world, record) { 0 } else { of_candidate };
+        let of_ill = if given_again || moment.barred || self.is_ill(world, record) { 0 } else { of_candidate };
         if missing && besides + of_ill > allowed {
             let of = |slot: &Slot| format!("{} {} healthy for {:.2}", slot_word(*slot), self.healthy(world, *slot), self.ground.share(world, *slot));
             let who = self.ground.slots().iter().map(of).collect::<Vec<_>>().join(", ");
