@@ -97,6 +97,14 @@ fn go(model: &mut Model, target: Target) -> Vec<Effect> {
             sheet_keys::leave(model);
             opening::open_image(model, image)
         }
+        Target::Bake(id) => {
+            sheet_keys::leave(model);
+            opening::open_bake(model, id)
+        }
+        Target::Recipe(file) => {
+            sheet_keys::leave(model);
+            opening::open_recipe(model, file)
+        }
         Target::View(name) => {
             sheet_keys::leave(model);
             super::views::show(model, &name);
@@ -327,7 +335,7 @@ fn mark(model: &mut Model) {
 
 /// The same for the event under the cursor.
 fn mark_event(model: &mut Model) {
-    let Some(event) = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq)) else { return };
+    let Some(event) = rows::selected_event(model).map(|(view, event)| (view.id().clone(), event.seq)) else { return };
     if !model.marked_events.remove(&event) {
         model.marked_events.insert(event);
     }

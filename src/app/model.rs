@@ -183,7 +183,7 @@ impl Filters {
 pub struct Readings {
     /// Fleets and images.
     pub estate: u64,
-    /// Operations.
+    /// Operations and bakes.
     pub operations: u64,
 }
 

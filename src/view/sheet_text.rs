@@ -55,7 +55,7 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
-        Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Command(errand) => format!("{} {fleet}", errand.ask.word().to_uppercase()),
         Subject::Bake(_) => format!("BAKE {fleet}"),
         Subject::Rebake(_) => format!("BAKE {fleet} ANEW"),
         Subject::Image(order) => format!("{} {fleet}", order.word().to_uppercase()),
@@ -94,18 +94,6 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
         },
-    }
-}
-
-/// What is asked, as people say it.
-pub const fn verb(ask: Ask) -> &'static str {
-    match ask {
-        Ask::Command(CommandKind::Pause) => "pause",
-        Ask::Command(CommandKind::Resume) => "resume",
-        Ask::Command(CommandKind::Promote) => "promote",
-        Ask::Command(CommandKind::BackOut) => "back out",
-        Ask::TakeOver => "take over",
-        Ask::Abort => "abort",
     }
 }
 
@@ -310,7 +298,7 @@ fn freeze_rows(freezing: &Freezing, model: &Model, columns: usize) -> Vec<Row> {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.about);
+    let head = format!(" {} {} {} of {}", errand.ask.word(), errand.word, errand.operation, errand.about);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));

@@ -218,7 +218,7 @@ async fn lane(desk: &dyn Desk) -> Result<Lane, DeskError> {
         Ok(behind) => (behind, None),
         Err(error) => (Vec::new(), Some(Problem::from(&error))),
     };
-    Ok(Lane { recipes, behind, problem })
+    Ok(Lane { recipes, behind, problem, stopped: desk.waves_said()? })
 }
 
 /// Counts itself out when the answer is there, or will never be.
