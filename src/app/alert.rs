@@ -15,6 +15,8 @@ pub struct Alert {
     pub id: u64,
     /// When it last happened.
     pub at: WorldTime,
+    /// When what it is about began, as far as that is known: changes before this moment may be why.
+    pub began: WorldTime,
     /// What happened, a sentence.
     pub text: String,
     /// What to do about it.
@@ -51,13 +53,19 @@ impl Inbox {
 
     /// Adds one. The same again is counted, not listed twice, and only the first time makes it unread.
     pub fn add(&mut self, at: WorldTime, text: impl Into<String>, hint: impl Into<String>, fleet: Option<FleetName>) {
-        self.insert(Alert { id: 0, at, text: escape(&text.into()), hint: escape(&hint.into()), fleet, bake: None, times: 1, read: false });
+        self.add_since(at, at, text, hint, fleet);
+    }
+
+    /// Adds one about something that began before it was noticed.
+    pub fn add_since(&mut self, at: WorldTime, began: WorldTime, text: impl Into<String>, hint: impl Into<String>, fleet: Option<FleetName>) {
+        let (text, hint) = (escape(&text.into()), escape(&hint.into()));
+        self.insert(Alert { id: 0, at, began, text, hint, fleet, bake: None, times: 1, read: false });
     }
 
     /// Adds one about a bake.
     pub fn add_bake(&mut self, at: WorldTime, text: impl Into<String>, hint: impl Into<String>, bake: OperationId) {
         let (text, hint) = (escape(&text.into()), escape(&hint.into()));
-        self.insert(Alert { id: 0, at, text, hint, fleet: None, bake: Some(bake), times: 1, read: false });
+        self.insert(Alert { id: 0, at, began: at, text, hint, fleet: None, bake: Some(bake), times: 1, read: false });
     }
 
     fn insert(&mut self, mut alert: Alert) {
@@ -66,6 +74,7 @@ impl Inbox {
         if let Some(position) = self.alerts.iter().position(|known| known.text == alert.text && known.fleet == alert.fleet) {
             let known = self.alerts.remove(position);
             alert.id = known.id;
+            alert.began = alert.began.min(known.began);
             alert.times = known.times.saturating_add(1);
             alert.read = known.read;
         }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::sheet::Errand;
-use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
 use crate::operation::bake::BakePlan;
 use crate::operation::command::CommandKind;
+use crate::operation::image_plan::ImageWish;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::ports::desk::Seen;
@@ -79,6 +80,32 @@ pub enum Effect {
         wave: u16,
         /// Why.
         reason: Option<Untrusted>,
+    },
+    /// Read what is known of an image: what it was made from and what from it, who said what of it, what there is to do if it is blocked.
+    ReadStory {
+        /// The request.
+        no: u64,
+        /// The image.
+        image: ImageId,
+    },
+    /// Find the images nobody needs; changes nothing.
+    ReadRetention {
+        /// The request.
+        no: u64,
+    },
+    /// Make the plan of a change of an image; changes nothing.
+    PlanImage {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        wish: ImageWish,
+    },
+    /// Change what is said of an image. Only `y` on a sheet makes this.
+    ChangeImage {
+        /// The request.
+        no: u64,
+        /// What is wanted.
+        wish: ImageWish,
     },
     /// Read what the screen stands on: files, environment, the call budget.
     ReadSources {
@@ -208,6 +235,7 @@ impl Effect {
                 | Self::Unfreeze { .. }
                 | Self::BeginBake { .. }
                 | Self::Rebake { .. }
+                | Self::ChangeImage { .. }
         )
     }
 }

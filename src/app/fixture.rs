@@ -1,12 +1,13 @@
 //! A little estate for tests, like the simulated cloud's default scenario.
 
 use crate::app::age::Clock;
+use crate::app::image_fixture::image;
+pub use crate::app::image_fixture::images;
 use crate::app::model::{Colours, Look, Model};
 use crate::domain::call::{CallReply, CloudCall};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy, WeightStep};
 use crate::domain::group::{Health, Instance, Lifecycle};
 use crate::domain::ids::{FleetName, GroupName, InstanceId, OperationId, PlaceArn, TargetGroupArn};
-use crate::domain::image::{BakeProgress, Block, Image, ImageState, SchemaRange};
 use crate::domain::observation::{AlarmReading, AlarmState};
 use crate::domain::release::Release;
 use crate::domain::sizes::{Role, Sizes};
@@ -19,7 +20,7 @@ use crate::operation::lease::{Holder, Lease};
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Side, StepKind, Timing};
 use crate::operation::progress::Progress;
 use crate::operation::record::{Operation, OperationView};
-use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, ImageStatus, MixLabel, WayBack, WayBackLevel};
+use crate::operation::status::{Estate, FleetState, FleetStatus, GroupStatus, MixLabel, WayBack, WayBackLevel};
 use crate::ports::desk::{FleetDetail, Header};
 
 /// 03:12:07 UTC.
@@ -48,65 +49,6 @@ pub fn header() -> Header {
 /// A model that knows nothing yet.
 pub fn blank(width: u16, height: u16) -> Model {
     Model::new(Look { ascii: false, colours: Colours::Sixteen, ..Look::default() }, header(), clock(), (width, height))
-}
-
-fn image(app: &str, version: &str, id: &str, age: Millis) -> ImageStatus {
-    ImageStatus {
-        image: Image {
-            id: id.into(),
-            name: format!("{app}-{version}").into(),
-            app: Some(app.into()),
-            version: Some(version.into()),
-            stage: Some("verified".into()),
-            created_at: Some(NOW.minus(age)),
-            base: Some("ubuntu-24.04".into()),
-            arch: Some("arm64".into()),
-            state: ImageState::Available,
-            schema: SchemaRange::default(),
-            blocked: None,
-            bake: None,
-            tags: [("qd:app", app.to_owned()), ("qd:version", version.to_owned()), ("qd:commit", format!("c{}", version.replace('.', "")))]
-                .map(|(key, value)| (key.to_owned(), value.as_str().into()))
-                .into(),
-            origin: crate::domain::image::ImageOrigin::default(),
-        },
-        fleets: Vec::new(),
-        servers: 0,
-        live: false,
-    }
-}
-
-fn live(mut status: ImageStatus, servers: u32) -> ImageStatus {
-    status.servers = servers;
-    status.live = true;
-    status
-}
-
-fn baking(mut status: ImageStatus) -> ImageStatus {
-    status.image.state = ImageState::Pending;
-    status.image.bake = Some(BakeProgress { percent: 62, step: "provision".into(), eta: Some(Millis::mins(4)) });
-    status
-}
-
-fn blocked(mut status: ImageStatus) -> ImageStatus {
-    status.image.blocked = Some(Block { reason: "CVE-2026-1181".into(), by: Some("op-2".into()), at: None, inherited_from: None });
-    status
-}
-
-pub fn images() -> Vec<ImageStatus> {
-    let (hour, day) = (Millis::mins(60), Millis::mins(1_440));
-    vec![
-        baking(image("web", "2.17.0", "ami-0217", Millis::mins(4))),
-        image("web", "2.16.0", "ami-0216", hour),
-        image("web", "2.15.0", "ami-0215", hour.times(2)),
-        image("web", "2.14.0", "ami-0214", day),
-        live(image("web", "2.13.2", "ami-0132", day.times(3)), 12),
-        blocked(image("web", "2.12.9", "ami-0129", day.times(30))),
-        image("api", "5.2.0", "ami-0520", hour),
-        live(image("api", "5.1.0", "ami-0510", day.times(5)), 20),
-        image("search", "1.10.0", "ami-1100", day),
-        live(image("search", "1.9.0", "ami-1090", day.times(9)), 30),
-    ]
 }
 
 pub fn instances(group: &str, number: u32) -> Vec<Instance> {

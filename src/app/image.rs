@@ -1,5 +1,6 @@
 //! What there is to say about one image: where it comes from, which fleets could run it, what it changes against what runs now.
 
+use super::life;
 use super::model::Model;
 use super::rows;
 use crate::domain::ids::{FleetName, ImageId};
@@ -13,9 +14,12 @@ pub fn status<'a>(model: &'a Model, id: &ImageId) -> Option<&'a ImageStatus> {
     model.images().iter().find(|status| &status.image.id == id)
 }
 
-/// The fleets an image is for: those of its app, and any that runs it.
+/// The fleets an image is for: those of its app, and any that runs it. Of a blocked one: those with something to do, the most servers first.
 #[must_use]
 pub fn fleets<'a>(model: &'a Model, id: &ImageId) -> Vec<&'a FleetStatus> {
+    if let Some(work) = life::work(model, id) {
+        return work.fleets.iter().filter_map(|work| model.fleet_status(&work.fleet)).collect();
+    }
     let app = status(model, id).and_then(|status| status.image.app.as_ref());
     let is_for = |fleet: &&FleetStatus| rows::runs(fleet, id) || app.is_some() && fleet.spec.app.as_ref() == app;
     model.fleets().iter().filter(is_for).collect()
@@ -70,13 +74,6 @@ pub fn base<'a>(model: &'a Model, image: &Image) -> Option<&'a ImageStatus> {
     model.images().iter().find(|status| status.image.id.as_str() == base.raw() || &status.image.name == base)
 }
 
-/// How many listed images were baked from this one.
-#[must_use]
-pub fn baked_from(model: &Model, image: &Image) -> usize {
-    let is_base = |base: &Untrusted| base.raw() == image.id.as_str() || *base == image.name;
-    model.images().iter().filter(|status| status.image.base.as_ref().is_some_and(is_base)).count()
-}
-
 /// What differs between two images: a name, the old value, the new one. Both are as they were told; none where nobody says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -87,6 +84,9 @@ pub struct Difference {
     /// In this one.
     pub new: Option<String>,
 }
+
+/// Tags that say what people think of an image, not what is in it.
+const SAID: &str = "qd:blocked";
 
 /// What differs from `old` to `new`, as far as the listing tells.
 #[must_use]
@@ -100,7 +100,7 @@ pub fn differences(old: &Image, new: &Image) -> Vec<Difference> {
     ];
     let known = [&old.version, &old.base, &new.version, &new.base];
     let keys: std::collections::BTreeSet<&String> = old.tags.keys().chain(new.tags.keys()).collect();
-    for key in keys {
+    for key in keys.into_iter().filter(|key| !key.starts_with(SAID)) {
         let (was, is) = (old.tags.get(key), new.tags.get(key));
         // What a field above says already is not said twice.
         if !known.iter().any(|field| field.is_some() && (field.as_ref() == was || field.as_ref() == is)) {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::commands::{COMMANDS, Command, CommandId, Group, Place};
+use super::commands::{COMMANDS, Command, CommandId, Group};
 use super::key::Key;
 use super::model::Model;
+use super::places::Place;
 use crate::domain::suggest::nearest;
 use crate::domain::text::escape;
 use crate::ports::desk::DeskError;
@@ -72,7 +73,7 @@ impl Keymap {
     #[must_use]
     pub fn find(&self, place: Place, key: Key) -> Option<&'static Command> {
         let bound = COMMANDS.iter().zip(&self.keys);
-        bound.filter(|(command, _)| command.places.contains(&place)).find(|(_, keys)| keys.contains(&key)).map(|(command, _)| command)
+        bound.filter(|(command, _)| command.places.has(place)).find(|(_, keys)| keys.contains(&key)).map(|(command, _)| command)
     }
 
     /// The table of keys as Markdown: what `qd keys print` prints and the README shows.
@@ -184,7 +185,7 @@ impl<'t> Reading<'t> {
         for (at, (command, keys, line)) in bound.iter().enumerate() {
             for (other, other_keys, other_line) in bound.iter().skip(at + 1) {
                 let shared = keys.iter().find(|key| other_keys.contains(key));
-                if let Some(key) = shared.filter(|_| command.places.iter().any(|place| other.places.contains(place))) {
+                if let Some(key) = shared.filter(|_| command.places.meets(other.places)) {
                     found.push(conflict(*key, (command, *line), (other, *other_line)));
                 }
             }
@@ -272,7 +273,8 @@ mod tests {
             let key = if command.group == Group::Change { "Q" } else { "%" };
             let map = Keymap::with("keymap.toml", &format!("{} = \"{key}\"", command.name)).unwrap();
             assert_eq!(map.shown(command.id), key, "{}", command.name);
-            let (place, old) = (command.places[0], Keymap::default().keys(command.id)[0]);
+            let place = Place::ALL.into_iter().find(|place| command.places.has(*place)).unwrap();
+            let old = Keymap::default().keys(command.id)[0];
             assert_eq!(map.find(place, old).map(|found| found.id), None, "{}", command.name);
             assert_eq!(map.find(place, Key::Char(key.chars().next().unwrap())).map(|found| found.id), Some(command.id));
         }

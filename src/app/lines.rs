@@ -8,6 +8,7 @@ use crate::domain::schema::LiveSchema;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
+use crate::operation::any::AnyRef;
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::gate::GateOutcome;
@@ -22,11 +23,30 @@ pub fn event_line<P: Work>(plan: &P, event: &Event) -> Option<String> {
     Some(format!("{}  {}", event.at.clock(), event_text(plan, event)?))
 }
 
+/// An event of an operation of whichever kind in words, without its time.
+#[must_use]
+pub fn told_text(view: AnyRef<'_>, event: &Event) -> Option<String> {
+    match view {
+        AnyRef::Rollout(view) => event_text(&view.operation.plan, event),
+        AnyRef::Bake(view) => event_text(&view.operation.plan, event),
+    }
+}
+
+/// The same as a line with its time of day.
+#[must_use]
+pub fn told_line(view: AnyRef<'_>, event: &Event) -> Option<String> {
+    Some(format!("{}  {}", event.at.clock(), told_text(view, event)?))
+}
+
 /// An event in words, without its time. None for events that only keep count.
 #[must_use]
 pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
     let text = match &event.body {
-        EventBody::Observed { .. } | EventBody::SoakBegan { .. } | EventBody::LowerEvidence { .. } | EventBody::Launched { .. } => return None,
+        EventBody::Observed { .. }
+        | EventBody::SoakBegan { .. }
+        | EventBody::SchemaPassedOver
+        | EventBody::LowerEvidence { .. }
+        | EventBody::Launched { .. } => return None,
         EventBody::Planned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
         EventBody::BakePlanned { plan, by, reason } => planned_words(plan.as_ref(), &plan.id, by, reason.as_ref()),
         EventBody::Bake { what } => return bake_words(plan, what),
@@ -39,6 +59,8 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::GateEnded { gate, outcome } => format!("gate {} {}", gate_name(plan, *gate), gate_words(outcome)),
         EventBody::SchemaRead { live: LiveSchema::Unknown(why) } => format!("the live schema is unknown: {}", why.shown()),
         EventBody::SchemaRead { live } => format!("schema {} is live", live.words()),
+        EventBody::LeftOut { out: true } => "what is left gets no traffic any more, and does not run on the live schema".to_owned(),
+        EventBody::LeftOut { out: false } => "what is left gets traffic again".to_owned(),
         EventBody::MigrationStarted => "the migration starts".to_owned(),
         EventBody::MigrationEnded { outcome } => migration_words(outcome),
         EventBody::Judged { step, verdict, .. } => format!("{}: {}", step_name(plan, *step), verdict_words(verdict)),

@@ -5,6 +5,8 @@ use super::key::Key;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::time::BootTime;
 use crate::operation::bake::{BakeAnswer, BakeView};
+use crate::operation::gc::GcPlan;
+use crate::operation::image_plan::{ImagePlan, ImageStory};
 use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
 use crate::operation::record::OperationView;
@@ -68,6 +70,12 @@ pub enum Reply {
     BakePlanned(Result<BakeAnswer, DeskError>),
     /// A confirmed bake's operation.
     BakeBegun(Result<OperationId, DeskError>),
+    /// What is known of one image.
+    Story(Result<Box<ImageStory>, DeskError>),
+    /// Images nobody needs, and why each other stays.
+    Retention(Result<Box<GcPlan>, DeskError>),
+    /// What a change of an image comes to.
+    ImagePlanned(Result<Box<ImagePlan>, DeskError>),
     /// What the screen stands on.
     Sources(Result<Box<Sources>, DeskError>),
     /// A plan.

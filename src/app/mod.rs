@@ -3,6 +3,7 @@
 //! Nothing here draws, waits, reads a clock or asks anybody: time comes in with [`Model::look_up`], facts with
 //! [`message::Message`], and what is wanted from outside leaves as [`effect::Effect`] values.
 
+mod acting;
 pub mod age;
 pub mod alert;
 #[cfg(test)]
@@ -25,23 +26,30 @@ pub(crate) mod fixture;
 pub(crate) mod fixture_slow;
 pub mod freezing;
 pub mod image;
+#[cfg(test)]
+pub(crate) mod image_fixture;
+pub mod image_sheet;
 pub mod judging;
 pub mod key;
 pub mod keymap;
 mod keys;
+pub mod life;
 pub mod lines;
 pub mod listing;
 pub mod message;
 pub mod model;
 mod moving;
 pub mod needs;
+mod opening;
 pub mod palette;
+pub mod places;
 pub mod polling;
 pub mod prospects;
 pub mod query;
 mod replies;
 pub mod report;
 pub mod requests;
+pub mod retention;
 pub mod rows;
 pub mod sheet;
 mod sheet_keys;

@@ -11,12 +11,15 @@ use super::copying::CopyMenu;
 use super::events::Shown;
 use super::field::Field;
 use super::keymap::Keymap;
+use super::life::Life;
 use super::listing::{FleetSort, ImageSort, Listing};
 use super::palette::Palette;
 use super::requests::Requests;
+use super::retention::Retention;
 use super::sheet::Sheet;
+use super::suspects::Suspects;
 use super::views::SavedViews;
-use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::domain::ids::{AlarmName, FleetName, ImageId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
 use crate::operation::event::OperationState;
@@ -58,8 +61,12 @@ pub enum Screen {
     Fleet(FleetName),
     /// More about one fleet: how it is set up, or what was counted.
     Page(FleetName, Page),
-    /// One image: where it comes from, where it runs, what it changes.
+    /// One image: where it comes from, where it runs, what it changes, what there is to do if it is blocked.
     Image(ImageId),
+    /// Everything that is on record of one image.
+    ImageRecord(ImageId),
+    /// Images nobody needs, and why each other stays.
+    Retention,
     /// All bakes, and which images are behind their base.
     Bakes,
     /// One bake: its steps and its log.
@@ -121,6 +128,8 @@ pub enum List {
     Activity,
     /// Commands, in the help.
     Help,
+    /// Images with what becomes of them.
+    Retention,
     /// Lines of a bake's log: none is hidden, they are jumped to.
     Log,
 }
@@ -136,6 +145,8 @@ pub struct Filters {
     pub activity: Field,
     /// Commands.
     pub help: Field,
+    /// Images with what becomes of them.
+    pub retention: Field,
     /// What is searched in the log of a bake.
     pub log: Field,
 }
@@ -149,6 +160,7 @@ impl Filters {
             List::Fleets => &self.fleets,
             List::Activity => &self.activity,
             List::Help => &self.help,
+            List::Retention => &self.retention,
             List::Log => &self.log,
         }
     }
@@ -160,6 +172,7 @@ impl Filters {
             List::Fleets => &mut self.fleets,
             List::Activity => &mut self.activity,
             List::Help => &mut self.help,
+            List::Retention => &mut self.retention,
             List::Log => &mut self.log,
         }
     }
@@ -170,7 +183,7 @@ impl Filters {
 pub struct Readings {
     /// Fleets and images.
     pub estate: u64,
-    /// Operations.
+    /// Operations and bakes.
     pub operations: u64,
 }
 
@@ -290,8 +303,16 @@ pub struct Model {
     pub operations_read: bool,
     /// Bakes and recipes.
     pub baking: Baking,
+    /// The life of the opened image.
+    pub life: Life,
+    /// Images nobody needs.
+    pub retention: Retention,
     /// Errors and operations that stopped.
     pub inbox: Inbox,
+    /// What changed before the selected alert.
+    pub suspects: Suspects,
+    /// Alarms of opened fleets that were red when they were read last: each rings once.
+    pub red_alarms: BTreeSet<(FleetName, AlarmName)>,
     /// The last answer to a key, until the next key.
     pub notice: Option<String>,
     /// Since when credentials are gone.
@@ -354,7 +375,11 @@ impl Model {
             operations: Vec::new(),
             operations_read: false,
             baking: Baking::default(),
+            life: Life::default(),
+            retention: Retention::default(),
             inbox: Inbox::default(),
+            suspects: Suspects::default(),
+            red_alarms: BTreeSet::new(),
             notice: None,
             credentials_gone: None,
             requests: Requests::default(),
@@ -394,6 +419,7 @@ impl Model {
             (Screen::Main, Pane::Activity) => Some(List::Activity),
             (Screen::Activity, _) => Some(List::Activity),
             (Screen::Help, _) => Some(List::Help),
+            (Screen::Retention, _) => Some(List::Retention),
             (Screen::Bake(_) | Screen::BakeLog(_), _) => Some(List::Log),
             _ => None,
         }
@@ -430,9 +456,10 @@ impl Model {
     pub fn acting_fleet(&self) -> Option<&FleetName> {
         match self.screens.iter().rev().find(|screen| !matches!(screen, Screen::Help | Screen::Activity | Screen::Sources)) {
             Some(Screen::Fleet(name) | Screen::Page(name, _)) => Some(name),
+            Some(Screen::Alerts) if self.suspects.has_focus => super::suspects::operation(self).map(|view| &view.operation.plan.fleet),
             Some(Screen::Alerts) => self.selected_alert()?.fleet.as_ref(),
-            Some(Screen::Image(id)) => super::image::fleet(self, id),
-            Some(Screen::Bakes | Screen::Bake(_) | Screen::BakeLog(_)) => None,
+            Some(Screen::Image(id) | Screen::ImageRecord(id)) => super::image::fleet(self, id),
+            Some(Screen::Retention | Screen::Bakes | Screen::Bake(_) | Screen::BakeLog(_)) => None,
             _ => self.fleet.as_ref(),
         }
     }

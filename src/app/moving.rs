@@ -4,10 +4,11 @@ use super::bake_log;
 use super::baking;
 use super::commands::CommandId;
 use super::events;
-use super::image;
+use super::life;
 use super::listing;
 use super::model::{Model, Pane, Screen, WIDE};
 use super::rows;
+use super::suspects;
 
 /// Moves by the command's distance. Distances beyond the ends stop there.
 pub fn travel(model: &mut Model, id: CommandId) {
@@ -37,14 +38,19 @@ fn move_by(model: &mut Model, by: isize) {
     }
     match model.screen() {
         Screen::Main => move_main(model, by),
+        Screen::Alerts if model.suspects.has_focus => suspects::move_by(model, by),
         Screen::Alerts => move_alert(model, by),
         Screen::Sources => scroll(model, by, PAGE_LINES),
-        Screen::Page(..) => scroll(model, by, PAGE_LINES),
+        Screen::Page(..) | Screen::ImageRecord(_) => scroll(model, by, PAGE_LINES),
         Screen::Bakes => baking::move_by(model, by),
         Screen::Bake(_) | Screen::BakeLog(_) => bake_log::move_by(model, by),
         Screen::Activity => move_event(model, by),
         Screen::Help => move_command(model, by),
-        Screen::Image(id) => model.fleet = image::fleet_at_offset(model, id, by),
+        Screen::Image(id) => {
+            let id = id.clone();
+            life::move_by(model, &id, by);
+        }
+        Screen::Retention => model.retention.move_by(by),
         Screen::Fleet(name) => {
             let events = model.operation_of(name).map_or(0, |view| view.events.len());
             let servers = model.fleet_status(name).map_or(0, |status| status.groups.iter().map(|group| group.instances.len() + 1).sum());
@@ -83,7 +89,7 @@ fn move_main(model: &mut Model, by: isize) {
         Pane::Operations => move_operation(model, by),
         Pane::Activity => {
             move_event(model, by);
-            model.fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone()).or_else(|| model.fleet.take());
+            model.fleet = rows::selected_event(model).and_then(|(view, _)| view.fleet().cloned()).or_else(|| model.fleet.take());
         }
     }
 }
@@ -112,7 +118,7 @@ pub fn follow(model: &mut Model) {
     if bake_log::shown(model).is_some() {
         return bake_log::follow(model);
     }
-    let newest = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq));
+    let newest = rows::selected_event(model).map(|(view, event)| (view.id().clone(), event.seq));
     model.event = if model.event.is_some() { None } else { newest };
     model.notice = Some(if model.event.is_none() { "Following the newest event" } else { "Staying on this event" }.to_owned());
 }
@@ -124,7 +130,7 @@ fn move_event(model: &mut Model, by: isize) {
 
 fn select_event(model: &mut Model, at: Option<usize>) {
     let row = at.and_then(|at| rows::activity_shown(model).nth(at).flatten());
-    model.event = row.map(|(view, event)| (view.operation.id.clone(), event.seq));
+    model.event = row.map(|(view, event)| (view.id().clone(), event.seq));
 }
 
 fn move_command(model: &mut Model, by: isize) {
@@ -157,6 +163,7 @@ fn move_alert(model: &mut Model, by: isize) {
     let position = model.selected_alert().and_then(|selected| all.iter().position(|alert| alert.id == selected.id));
     let at = rows::offset(position, by, all.len());
     model.alert = at.and_then(|at| all.get(at)).map(|alert| alert.id);
+    model.suspects.chosen = None;
 }
 
 /// Gives the focus to a pane; the images pane gets a cursor by it, so that `D` knows which image is meant.

@@ -2,6 +2,7 @@
 
 use super::bake_log;
 use super::effect::Effect;
+use super::life;
 use super::model::{Model, Screen, is_at_work};
 use crate::domain::time::Millis;
 
@@ -23,6 +24,12 @@ const SOURCES: Millis = Millis::secs(5);
 const LOG: Millis = Millis::secs(1);
 /// Between looks at recipes and at what is behind its base, while they are on the screen.
 const RECIPES: Millis = Millis::secs(60);
+/// Between readings of the opened image's life.
+const STORY: Millis = Millis::secs(30);
+/// Between looks for images nobody needs, while they are on the screen: each reads every image, template version and snapshot.
+const RETENTION: Millis = Millis::mins(5);
+/// Finished operations, and finished bakes, that are read besides those at work.
+pub const FINISHED_READ: usize = 20;
 /// A key asks for a fresh reading at most this often.
 pub const SOONEST: Millis = Millis::secs(2);
 
@@ -38,6 +45,12 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     }
     if model.requests.sources.is_due(model.clock.boot, SOURCES) && shows_sources(model) {
         effects.push(Effect::ReadSources { no: model.requests.begin(model.clock.boot, |requests| &mut requests.sources) });
+    }
+    if model.requests.story.is_due(model.clock.boot, story_period(model)) {
+        effects.extend(read_story(model));
+    }
+    if model.requests.retention.is_due(model.clock.boot, RETENTION) {
+        effects.extend(read_retention(model));
     }
     if model.requests.operations.is_due(model.clock.boot, DRIVERS) && model.operations.iter().any(|view| !view.state().is_final()) {
         effects.extend(read_operations(model));
@@ -59,6 +72,26 @@ pub fn read_log(model: &mut Model) -> Option<Effect> {
     let id = bake_log::shown(model)?.clone();
     let from = model.baking.log.log.end();
     Some(Effect::ReadBakeLog { no: model.requests.begin(model.clock.boot, |requests| &mut requests.bake_log), id, from })
+}
+
+/// One that another image was read before is read at once.
+fn story_period(model: &Model) -> Millis {
+    let known = life::shown(model).is_none_or(|id| life::story(model, id).is_some());
+    if known || model.life.problem.is_some() { STORY } else { SOONEST }
+}
+
+/// Reads what is known of the image on the screen, if one is.
+pub fn read_story(model: &mut Model) -> Option<Effect> {
+    let image = life::shown(model)?.clone();
+    Some(Effect::ReadStory { no: model.requests.begin(model.clock.boot, |requests| &mut requests.story), image })
+}
+
+/// Looks for images nobody needs, if those are on the screen.
+pub fn read_retention(model: &mut Model) -> Option<Effect> {
+    if model.screen() != &Screen::Retention {
+        return None;
+    }
+    Some(Effect::ReadRetention { no: model.requests.begin(model.clock.boot, |requests| &mut requests.retention) })
 }
 
 /// Reads recipes, and which images are behind their base.

@@ -4,6 +4,8 @@ use super::age::{about, stepped};
 use super::bake_sheet;
 use super::baking::{self, BakesPane};
 use super::commands::CommandId;
+use super::image_sheet;
+use super::life::{self, LifePane};
 use super::model::{Model, Pane, Screen};
 use super::rows;
 use super::sheet::Ask;
@@ -24,6 +26,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
     match id {
         CommandId::BackOut | CommandId::TakeOver if baking::is_open(model) => may_act(model).or_else(|| bake_sheet::hindrance(model, id)),
         CommandId::Bake => may_act(model).or_else(|| bake_sheet::no_recipe(model)),
+        CommandId::BlockImage => may_act(model).or_else(|| image_sheet::hindrance(model)),
         CommandId::Rebake => may_act(model).or_else(|| bake_sheet::nothing_behind(model)),
         CommandId::Deploy | CommandId::Recycle | CommandId::Promote | CommandId::Pause | CommandId::TakeOver | CommandId::Freeze
             if has_marks(model) =>
@@ -39,7 +42,7 @@ pub fn hindrance(model: &Model, id: CommandId) -> Option<String> {
         CommandId::TakeOver => general(model).or_else(|| not_abandoned(model)),
         CommandId::Confirm => model.sheet.as_ref().and_then(|sheet| sheet.hurdle(&model.keymap)),
         CommandId::Open => nothing_to_open(model),
-        CommandId::Describe => model.acting_fleet().is_none().then(|| no_fleet(model)),
+        CommandId::Describe => (model.acting_fleet().is_none() && life::shown(model).is_none()).then(|| no_fleet(model)),
         CommandId::Log | CommandId::Metrics => never_operated(model),
         _ => None,
     }
@@ -49,7 +52,9 @@ fn nothing_to_open(model: &Model) -> Option<String> {
     match model.screen() {
         Screen::Help | Screen::Alerts | Screen::Bake(_) | Screen::BakeLog(_) => None,
         Screen::Bakes if model.baking.pane == BakesPane::Bakes => model.baking.chosen().is_none().then(|| "no bake is listed".to_owned()),
-        Screen::Bakes => None,
+        Screen::Bakes | Screen::ImageRecord(_) => None,
+        Screen::Image(_) if model.life.pane == LifePane::Lineage => None,
+        Screen::Retention => model.retention.chosen().is_none().then(|| "no image is listed".to_owned()),
         Screen::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Activity => rows::selected_event(model).is_none().then(|| "no event is listed".to_owned()),
         Screen::Main if model.pane == Pane::Images => model.image.is_none().then(|| "no image is selected".to_owned()),

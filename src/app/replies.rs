@@ -6,15 +6,21 @@ use super::baking;
 use super::batch::{self, LineState};
 use super::commands::CommandId;
 use super::effect::Effect;
-use super::keys;
+use super::image_sheet;
+use super::life;
 use super::message::Reply;
 use super::model::{Model, Problem, is_at_work};
 use super::moving;
 use super::needs::{is_abandoned, state_word};
+use super::opening;
 use super::polling;
-use super::sheet::{DEAD_TIME, PlanState, RehearsalState, Sending, Subject};
+use super::report::first_bad_sign;
+use super::retention;
+use super::sheet::{Ask, DEAD_TIME, PlanState, RehearsalState, Sending, Sheet, Subject};
 use super::sheet_keys;
 use crate::domain::ids::{FleetName, OperationId};
+use crate::domain::observation::{AlarmReading, AlarmState};
+use crate::domain::time::WorldTime;
 use crate::operation::event::OperationState;
 use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
@@ -26,7 +32,7 @@ use crate::ports::desk::{DeskError, FleetDetail, Sources};
 pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Estate(result) => estate(model, no, result),
-        Reply::Fleet(name, result) => fleet(model, no, &name, result),
+        Reply::Fleet(name, result) => return fleet(model, no, &name, result).into_iter().collect(),
         Reply::Operations(result) => return operations(model, no, result),
         Reply::Sources(result) => sources(model, no, result),
         Reply::Planned(result) => planned(model, no, result),
@@ -36,6 +42,9 @@ pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
         Reply::ExecutedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Begun)),
         Reply::CommandedOne(fleet, result) => return answered_one(model, no, &fleet, result.map(LineState::Answered)),
         Reply::Rehearsed(fleet, result) => rehearsed(model, no, &fleet, result),
+        Reply::Story(result) => life::take(model, no, result),
+        Reply::Retention(result) => retention::take(model, no, result),
+        Reply::ImagePlanned(result) => image_sheet::planned(model, no, result),
         about_bakes => return bake_replies::take(model, no, about_bakes),
     }
     Vec::new()
@@ -75,21 +84,44 @@ fn accept_estate(model: &mut Model, estate: Estate) {
     moving::settle_selection(model);
 }
 
-fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetDetail>, DeskError>) {
+fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetDetail>, DeskError>) -> Option<Effect> {
     if !model.requests.end(no, |requests| &mut requests.fleet).believed {
-        return;
+        return None;
     }
     match result {
         Ok(detail) => {
             let as_of = detail.status.as_of.unwrap_or(model.clock.world);
+            let ring = alarms_rang(model, name, &detail.alarms);
             model.detail = Some(Aged::new(*detail, as_of, model.clock));
             model.detail_problem = None;
+            return ring;
         }
         Err(error) => {
             model.detail_problem = Some(Problem::from(&error));
             note_failure(model, &format!("reading {name}"), &error, Some(name.clone()));
         }
     }
+    None
+}
+
+/// Rings for each alarm of a fleet that is red and was not when it was read last.
+fn alarms_rang(model: &mut Model, fleet: &FleetName, alarms: &[AlarmReading]) -> Option<Effect> {
+    let mut rings = false;
+    for alarm in alarms {
+        let key = (fleet.clone(), alarm.name.clone());
+        if alarm.state != AlarmState::Alarm {
+            // What nobody can tell is no reason to ring again.
+            if alarm.state == AlarmState::Ok {
+                model.red_alarms.remove(&key);
+            }
+        } else if model.red_alarms.insert(key) {
+            rings = true;
+            let [roll_back, pane] = [CommandId::Rollback, CommandId::NextPane].map(|id| model.keymap.first(id));
+            let hint = format!("{roll_back} rolls {fleet} back; what changed before it is below: {pane} goes there");
+            model.inbox.add(model.clock.world, format!("{fleet}: alarm {} is red", alarm.name), hint, Some(fleet.clone()));
+        }
+    }
+    rings.then_some(Effect::Bell)
 }
 
 fn sources(model: &mut Model, no: u64, result: Result<Box<Sources>, DeskError>) {
@@ -134,8 +166,8 @@ fn accept_operations(model: &mut Model, operations: Vec<OperationView>) -> Optio
     let ring = !first && !news.is_empty();
     let moved = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.events.len() != view.events.len()));
     let turned = operations.iter().any(|view| model.operation(&view.operation.id).is_none_or(|known| known.state() != view.state()));
-    for (text, hint, fleet) in news {
-        model.inbox.add(model.clock.world, text, hint, Some(fleet));
+    for (began, text, hint, fleet) in news {
+        model.inbox.add_since(model.clock.world, began, text, hint, Some(fleet));
     }
     model.operations = operations;
     model.readings.operations += 1;
@@ -167,17 +199,21 @@ fn lost_its_driver(model: &Model, view: &OperationView, first: bool) -> bool {
     gone(view) && model.operation(&view.operation.id).map_or(first, |known| !gone(known))
 }
 
-fn without_driver(model: &Model, view: &OperationView) -> (String, String, FleetName) {
+/// When what is announced began, what it is, what to do about it, and the fleet.
+type News = (WorldTime, String, String, FleetName);
+
+fn without_driver(model: &Model, view: &OperationView) -> News {
     let (plan, id) = (&view.operation.plan, &view.operation.id);
     let text = format!("{} {} has no driver any more, nothing goes on", plan.fleet, view.operation.word());
     let take_over = model.keymap.first(CommandId::TakeOver);
-    (text, format!("{take_over} takes it over, or `qd drive {id} --take-over`"), plan.fleet.clone())
+    (model.clock.world, text, format!("{take_over} takes it over, or `qd drive {id} --take-over`"), plan.fleet.clone())
 }
 
-fn announcement(model: &Model, view: &OperationView) -> (String, String, FleetName) {
+fn announcement(model: &Model, view: &OperationView) -> News {
     let plan = &view.operation.plan;
     let text = format!("{} {} {}: {}", plan.fleet, view.operation.word(), state_word(view.state()), view.progress.reason);
-    (text, hint_for(model, view.state()), plan.fleet.clone())
+    let began = first_bad_sign(view).map_or(view.progress.since, |sign| sign.at);
+    (began, text, hint_for(model, view.state()), plan.fleet.clone())
 }
 
 fn hint_for(model: &Model, state: OperationState) -> String {
@@ -279,7 +315,7 @@ fn started(model: &mut Model, waited_for: bool, id: &OperationId) -> Vec<Effect>
     model.notice = Some(format!("{id} started. It goes on without this screen"));
     let mut effects: Vec<Effect> = polling::read_operations(model).into_iter().collect();
     if let Some(fleet) = model.sheet.take_if(|_| waited_for).and_then(|sheet| sheet.fleet().cloned()) {
-        effects.extend(keys::open_fleet(model, fleet));
+        effects.extend(opening::open_fleet(model, fleet));
     }
     effects
 }
@@ -294,19 +330,27 @@ pub(super) fn refused(model: &mut Model, waited_for: bool, what: &str, error: &D
 
 fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> Vec<Effect> {
     let waited_for = is_waited_for(model, no);
+    let mut effects = Vec::new();
     match result {
         Ok(answer) => {
-            if waited_for
-                && model.sheet.as_ref().is_some_and(|sheet| matches!(sheet.subject, Subject::Command(_) | Subject::Freeze(_) | Subject::Rebake(_)))
-            {
-                model.sheet = None;
-            }
-            model.notice = Some(answer);
+            let several = |sheet: &Sheet| matches!(sheet.subject, Subject::Plan { .. } | Subject::Batch(_) | Subject::Bake(_));
+            let closed = model.sheet.take_if(|sheet| waited_for && !several(sheet));
             model.requests.estate.hurry();
+            model.notice = Some(match closed.map(|sheet| sheet.subject) {
+                Some(Subject::Command(errand)) if errand.ask != Ask::TakeOver => format!("{} {}: {answer}", errand.ask.word(), errand.operation),
+                Some(Subject::Image(order)) => {
+                    // What there is to do now stands there.
+                    effects.extend(opening::open_image(model, order.image));
+                    answer
+                }
+                _ => answer,
+            });
         }
         Err(error) => refused(model, waited_for, "not done", &error),
     }
-    polling::read_operations(model).into_iter().chain(polling::read_bakes(model)).collect()
+    effects.extend(polling::read_operations(model));
+    effects.extend(polling::read_bakes(model));
+    effects
 }
 
 /// Operations that go on when the screen is left, for the last line.

@@ -45,10 +45,15 @@ fn head(view: &OperationView) -> String {
     )
 }
 
+/// The first sign of an operation that something is wrong.
+#[must_use]
+pub fn first_bad_sign(view: &OperationView) -> Option<&Event> {
+    view.events.iter().find(|event| is_bad_sign(&event.body))
+}
+
 /// The first sign that something is wrong, and when what is bad got no traffic any more.
 fn impact(view: &OperationView) -> String {
-    let sign = view.events.iter().find(|event| is_bad_sign(&event.body));
-    let Some(sign) = sign else { return "## Impact\n\nNo bad sign was recorded.\n".to_owned() };
+    let Some(sign) = first_bad_sign(view) else { return "## Impact\n\nNo bad sign was recorded.\n".to_owned() };
     let words = event_text(&view.operation.plan, sign).unwrap_or_else(|| "?".to_owned());
     let first = format!("- first bad sign: {} {}\n", sign.at.rfc3339(), plain(&words));
     let stopped = stopped_at(view, sign.at);

@@ -78,6 +78,10 @@ pub struct Requests {
     pub bake_log: Lane,
     /// Recipes, and which images are behind their base.
     pub recipes: Lane,
+    /// What is known of the opened image.
+    pub story: Lane,
+    /// Images nobody needs.
+    pub retention: Lane,
     /// What the screen stands on.
     pub sources: Lane,
     /// Plans.

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::commands::CommandId;
 use super::field::Field;
 use super::freezing::Freezing;
+use super::image_sheet::{ImageOrder, ImagePlanState};
 use super::keymap::Keymap;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
@@ -43,6 +44,19 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// What is asked, as people say it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Command(CommandKind::Pause) => "pause",
+            Self::Command(CommandKind::Resume) => "resume",
+            Self::Command(CommandKind::Promote) => "promote",
+            Self::Command(CommandKind::BackOut) => "back out",
+            Self::TakeOver => "take over",
+            Self::Abort => "abort",
+        }
+    }
+
     /// The word of the command line.
     #[must_use]
     pub fn command(self, operation: &OperationId) -> String {
@@ -95,6 +109,8 @@ pub enum Subject {
     Bake(Box<BakeOrder>),
     /// Everything that is behind its base, baked anew.
     Rebake(Box<Rebake>),
+    /// An image that is blocked, or whose block is lifted.
+    Image(Box<ImageOrder>),
 }
 
 /// How far a rehearsal on a sheet is.
@@ -174,7 +190,7 @@ impl Sheet {
         Self::open(Subject::Plan { intent, state: PlanState::Making }, now)
     }
 
-    /// The fleet it is about; none for what is about bakes.
+    /// The fleet it is about; none for what is about bakes and images.
     #[must_use]
     pub const fn fleet(&self) -> Option<&FleetName> {
         match &self.subject {
@@ -182,7 +198,7 @@ impl Sheet {
             Subject::Command(errand) => errand.fleet.as_ref(),
             Subject::Batch(batch) => Some(&batch.lead),
             Subject::Freeze(freezing) => Some(&freezing.fleet),
-            Subject::Bake(_) | Subject::Rebake(_) => None,
+            Subject::Bake(_) | Subject::Rebake(_) | Subject::Image(_) => None,
         }
     }
 
@@ -192,6 +208,7 @@ impl Sheet {
         match &self.subject {
             Subject::Command(errand) => errand.about.clone(),
             Subject::Bake(order) => escape(&order.name),
+            Subject::Image(order) => escape(&order.label),
             Subject::Rebake(rebake) => format!("{} images", rebake.due.len()),
             Subject::Plan { .. } | Subject::Batch(_) | Subject::Freeze(_) => self.fleet().map(ToString::to_string).unwrap_or_default(),
         }
@@ -244,6 +261,7 @@ impl Sheet {
             Subject::Freeze(freezing) => Some(&freezing.friction),
             Subject::Bake(order) => Some(&order.friction).filter(|_| matches!(order.state, BakeState::Made(_))),
             Subject::Rebake(rebake) => Some(&rebake.friction),
+            Subject::Image(order) => Some(&order.friction).filter(|_| matches!(order.state, ImagePlanState::Made(_))),
         }
     }
 
@@ -275,7 +293,8 @@ impl Sheet {
             (Sending::Not, Subject::Batch(batch)) if batch.ready() == 0 => "there is nothing to confirm",
             (Sending::Sent, _) => "it is on its way: waiting for the answer",
             (Sending::Not, Subject::Bake(order)) => return order.hurdle(keymap),
-            (Sending::Failed(_), Subject::Plan { .. } | Subject::Bake(_)) => {
+            (Sending::Not, Subject::Image(order)) => return order.hurdle(),
+            (Sending::Failed(_), Subject::Plan { .. } | Subject::Bake(_) | Subject::Image(_)) => {
                 return Some(format!("press {} to plan again, then {}", key(CommandId::PlanAgain), key(CommandId::Confirm)));
             }
             (Sending::Failed(_), _) => "close this sheet and look again before you repeat it",

@@ -1,16 +1,19 @@
 //! Keys on a plan sheet: `y` and nothing else executes, and only when nothing stands in its way.
 
+use super::acting;
 use super::bake_sheet::{self, BakeState};
 use super::batch::{BATCH, Batch, BatchKind};
-use super::commands::{CommandId, Place};
+use super::commands::CommandId;
 use super::effect::Effect;
 use super::field::Edited;
 use super::freezing::Freezing;
+use super::image_sheet;
 use super::key::Key;
 use super::keymap::Keymap;
 use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
+use super::places::Place;
 use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, RehearsalState, Sending, Sheet, Subject};
 use crate::domain::fleet::Route;
 use crate::domain::time::BootTime;
@@ -155,7 +158,7 @@ fn other_target(model: &mut Model) -> Vec<Effect> {
     refreeze(model, Freezing::other_length);
     if let Some(fleet) = model.sheet.take_if(|sheet| is_rollback(sheet) && sheet.sending != Sending::Sent).and_then(|sheet| sheet.fleet().cloned()) {
         model.requests.plan.forget();
-        keys::open_picker(model, fleet, Purpose::RollbackTarget);
+        acting::open_picker(model, fleet, Purpose::RollbackTarget);
     }
     bake_sheet::toggle_force(model)
 }
@@ -173,6 +176,9 @@ fn make_plan(model: &mut Model, intent: Intent) -> Effect {
 /// Makes the plan again; what was typed stays.
 fn plan_again(model: &mut Model) -> Vec<Effect> {
     let Some(sheet) = &mut model.sheet else { return Vec::new() };
+    if matches!(sheet.subject, Subject::Image(_)) {
+        return image_sheet::plan_again(model);
+    }
     let Subject::Plan { intent, state } = &mut sheet.subject else { return bake_sheet::plan_again(model) };
     if sheet.sending == Sending::Sent || *state == PlanState::Making {
         return Vec::new();
@@ -237,6 +243,7 @@ fn order(sheet: &Sheet, no: u64) -> Option<Effect> {
             let recipes = rebake.due.iter().map(|(file, _)| file.clone()).collect();
             Some(Effect::Rebake { no, recipes, wave: rebake.wave, reason })
         }
+        Subject::Image(order) => Some(Effect::ChangeImage { no, wish: order.wish(reason) }),
         Subject::Plan { .. } | Subject::Batch(_) => None,
         Subject::Freeze(freezing) => {
             let fleet = freezing.scope().cloned();

@@ -1,11 +1,26 @@
 //! What changed before something went wrong: the changes of the last hours over all fleets, against the moment it began.
 
+use super::model::Model;
+use super::polling::FINISHED_READ;
+use super::rows;
 use crate::domain::call::CloudCall;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{CallOutcome, EventBody, OperationState};
 use crate::operation::plan::OperationKind;
 use crate::operation::record::OperationView;
+
+/// How long before the beginning of a trouble a change may lie.
+pub const REACH: Millis = Millis::mins(6 * 60);
+
+/// The changes below an alert, and the one under the cursor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suspects {
+    /// They have the focus: keys are about the fleet of the one under the cursor.
+    pub has_focus: bool,
+    /// The one under the cursor, by its operation and event; the newest where none was chosen.
+    pub chosen: Option<(OperationId, u64)>,
+}
 
 /// One change, with how far it is from the beginning of the trouble.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +31,8 @@ pub struct Suspect {
     pub fleet: FleetName,
     /// The operation that did it.
     pub operation: OperationId,
+    /// The number of its event there.
+    pub seq: u64,
     /// What changed, such as `2.14.0 reached 50% of the traffic`.
     pub what: String,
     /// It could be taken back by a rollback or by backing out.
@@ -37,6 +54,52 @@ pub fn suspects(views: &[OperationView], until: WorldTime, reach: Millis) -> Vec
     let mut found: Vec<Suspect> = views.iter().flat_map(changes).filter(|suspect| suspect.at >= oldest && suspect.at <= until).collect();
     found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.fleet.cmp(&b.fleet)));
     found
+}
+
+/// The changes before the selected alert began, the newest first.
+#[must_use]
+pub fn of_alert(model: &Model) -> Vec<Suspect> {
+    model.selected_alert().map(|alert| suspects(&model.operations, alert.began, REACH)).unwrap_or_default()
+}
+
+/// Whether older changes within reach may be missing: of finished operations only the newest are read.
+#[must_use]
+pub fn may_miss_some(model: &Model) -> bool {
+    let finished = || model.operations.iter().filter(|view| view.state().is_final());
+    let reach = model.selected_alert().map(|alert| alert.began.minus(REACH));
+    let oldest = finished().map(|view| view.operation.created_at).min();
+    finished().count() >= FINISHED_READ && oldest.zip(reach).is_some_and(|(oldest, reach)| oldest > reach)
+}
+
+/// Where the cursor stands among them.
+#[must_use]
+pub fn position(model: &Model, all: &[Suspect]) -> usize {
+    let is_it = |suspect: &Suspect| model.suspects.chosen.as_ref().is_some_and(|(id, seq)| *id == suspect.operation && *seq == suspect.seq);
+    all.iter().position(is_it).unwrap_or(0)
+}
+
+/// The operation of the change under the cursor, while the changes have the focus.
+#[must_use]
+pub fn operation(model: &Model) -> Option<&OperationView> {
+    let all = of_alert(model);
+    let chosen = all.get(position(model, &all)).filter(|_| model.suspects.has_focus)?;
+    model.operation(&chosen.operation)
+}
+
+/// Moves the cursor among them.
+pub fn move_by(model: &mut Model, by: isize) {
+    let all = of_alert(model);
+    let at = rows::offset(Some(position(model, &all)), by, all.len());
+    model.suspects.chosen = at.and_then(|at| all.get(at)).map(|suspect| (suspect.operation.clone(), suspect.seq));
+}
+
+/// Gives the changes the focus, or the alerts again.
+pub fn next_pane(model: &mut Model) {
+    if !model.suspects.has_focus && of_alert(model).is_empty() {
+        model.notice = Some("Nothing on record changed before it".to_owned());
+        return;
+    }
+    model.suspects.has_focus = !model.suspects.has_focus;
 }
 
 /// What an operation changed for people who are served: weights, a group attached or taken off, a release that became stable, an end.
@@ -63,7 +126,7 @@ fn changes(view: &OperationView) -> Vec<Suspect> {
             _ => None,
         };
         let (fleet, operation) = (plan.fleet.clone(), view.operation.id.clone());
-        found.extend(what.map(|what| Suspect { at: event.at, fleet, operation, what, forward }));
+        found.extend(what.map(|what| Suspect { at: event.at, fleet, operation, seq: event.seq, what, forward }));
     }
     found
 }

@@ -10,6 +10,7 @@ use super::moving;
 use super::palette;
 use super::polling;
 use super::replies;
+use super::retention;
 use super::sheet::Entry;
 
 pub use super::replies::going_on;
@@ -34,6 +35,7 @@ pub fn has_work(model: &Model) -> bool {
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     let effects = take(model, message);
     listing::settle(model);
+    retention::settle(model);
     bake_log::settle(model);
     effects
 }

@@ -48,6 +48,8 @@ fn body(body: &EventBody) -> (&'static str, Value) {
         EventBody::GateStarted { gate } => ("gate_started", json!({"gate": gate + 1})),
         EventBody::GateEnded { gate, outcome } => ("gate_ended", json!({"gate": gate + 1, "passed": outcome.passed, "said": outcome.said})),
         EventBody::SchemaRead { live } => ("schema_read", json!({"schema": live.known(), "why_unknown": why_unknown(live)})),
+        EventBody::SchemaPassedOver => ("schema_passed_over", json!({})),
+        EventBody::LeftOut { out } => ("left_out", json!({"out": out})),
         EventBody::MigrationStarted => ("migration_started", json!({})),
         EventBody::MigrationEnded { outcome } => ("migration_ended", json!({"end": outcome.end, "said": outcome.said})),
         EventBody::Launched { instances } => ("launched", json!({"instances": instances})),

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::words::{age, or_unknown};
 use crate::domain::ids::ImageId;
 use crate::domain::text::{Untrusted, escape};
-use crate::operation::gc::{GcDone, GcPlan, GcPolicy, ImageVerdict, Verdict};
+use crate::operation::gc::{GcDone, GcPlan, GcPolicy, ImageVerdict, Verdict, size};
 
 /// What is removed, what waits, what is marked; with `all` also why each other image stays.
 pub(super) fn plan_text(plan: &GcPlan, policy: &GcPolicy, all: bool, width: Option<usize>) -> String {
@@ -48,7 +48,7 @@ fn group(title: &str, what: &str, plan: &GcPlan, verdict: fn(&Verdict) -> bool, 
     let mut table = Table::indented();
     for image in &images {
         let until = if let Verdict::Waits { until, .. } = image.verdict { format!("until {}", until.rfc3339()) } else { String::new() };
-        table.row([named(image), image.image.to_string(), made(image, plan), size(image.bytes()), until]);
+        table.row([image.named(), image.image.to_string(), made(image, plan), size(image.bytes()), until]);
     }
     let mut text = format!("\n{title}   {} images, {}: {what}\n{}", images.len(), size(all), table.render(width));
     for image in images {
@@ -60,20 +60,8 @@ fn group(title: &str, what: &str, plan: &GcPlan, verdict: fn(&Verdict) -> bool, 
     text
 }
 
-fn named(image: &ImageVerdict) -> String {
-    image.app.as_ref().map_or_else(|| image.label.clone(), |app| format!("{} {}", app.shown(), image.label))
-}
-
 fn made(image: &ImageVerdict, plan: &GcPlan) -> String {
     or_unknown(image.created_at.map(|at| age(plan.as_of, at)))
-}
-
-/// A size to one unit.
-fn size(bytes: Option<u64>) -> String {
-    let Some(bytes) = bytes else { return "?".to_owned() };
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let found = units.into_iter().find(|(_, shift)| bytes >> shift > 0);
-    found.map_or_else(|| format!("{bytes} B"), |(unit, shift)| format!("{} {unit}", bytes >> shift))
 }
 
 fn stays_text(plan: &GcPlan, all: bool, width: Option<usize>) -> String {
@@ -84,7 +72,7 @@ fn stays_text(plan: &GcPlan, all: bool, width: Option<usize>) -> String {
     }
     let mut table = Table::indented().cutting_first(&[3]);
     for (image, why) in &stay {
-        table.row([named(image), image.image.to_string(), made(image, plan), why.join("; ")]);
+        table.row([image.named(), image.image.to_string(), made(image, plan), why.join("; ")]);
     }
     format!("\nSTAY   {} images\n{}", stay.len(), table.render(width))
 }

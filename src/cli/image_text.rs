@@ -2,7 +2,7 @@
 
 use super::table::Table;
 use super::words::{age, fleets, or_unknown};
-use crate::domain::ids::{GroupName, ImageId};
+use crate::domain::ids::GroupName;
 use crate::domain::lineage::{Relative, Told};
 use crate::domain::text::Untrusted;
 use crate::operation::image_log::{Pointer, asked};
@@ -62,13 +62,11 @@ fn names(groups: &[GroupName]) -> String {
 }
 
 fn good(work: &Work) -> String {
-    let Some(good) = &work.good else { return "none: bake one".to_owned() };
-    let label = good.version.as_ref().map_or_else(|| good.image.to_string(), Untrusted::shown);
-    format!("{label} ({})", good.near.words())
+    work.good.as_ref().map_or_else(|| "none: bake one".to_owned(), |good| format!("{} ({})", good.label(), good.near.words()))
 }
 
 fn doing(work: &Work) -> String {
-    if work.servers == Some(0) && work.operation.is_none() {
+    if work.is_idle() {
         return "nothing runs it: the next deploy replaces it".to_owned();
     }
     work.command().unwrap_or_else(|| "-".to_owned())
@@ -133,7 +131,7 @@ fn lineage_text(story: &ImageStory) -> String {
         text.push_str(&relative_line(story, relative, deepest - relative.distance));
     }
     text.push_str(&format!("  {}{} this one\n", "  ".repeat(deepest), story.image.id));
-    for relative in below(story).iter().take(MOST_RELATIVES) {
+    for relative in story.tree().iter().take(MOST_RELATIVES) {
         text.push_str(&relative_line(story, relative, deepest + relative.distance));
     }
     let more = story.descendants.len().saturating_sub(MOST_RELATIVES);
@@ -147,17 +145,6 @@ fn lineage_text(story: &ImageStory) -> String {
         text.push_str(&format!("  note: {problem}\n"));
     }
     text
-}
-
-/// What was made from it in the order of a tree: each image right below the one it was made from.
-fn below(story: &ImageStory) -> Vec<&Relative> {
-    let mut found = Vec::new();
-    let mut waiting: Vec<&ImageId> = vec![&story.image.id];
-    while let Some(parent) = waiting.pop() {
-        found.extend(story.descendants.iter().find(|relative| relative.image == *parent));
-        waiting.extend(story.descendants.iter().rev().filter(|relative| relative.through == *parent).map(|relative| &relative.image));
-    }
-    found
 }
 
 fn relative_line(story: &ImageStory, relative: &Relative, depth: usize) -> String {

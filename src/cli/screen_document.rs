@@ -77,6 +77,8 @@ pub const fn word(screen: &Screen) -> &'static str {
         Screen::Fleet(_) => "fleet",
         Screen::Page(_, page) => page.word(),
         Screen::Image(_) => "image",
+        Screen::ImageRecord(_) => "image-record",
+        Screen::Retention => "old-images",
         Screen::Bakes => "bakes",
         Screen::Bake(_) => "bake",
         Screen::BakeLog(_) => "bake-log",

@@ -1,5 +1,6 @@
 //! Alarms as gates: red while the candidate serves backs out, anything but green stops forward motion. No alarm stops a way back.
 
+use super::schema::no_way_out;
 use super::situation::Situation;
 use super::{Move, Step, WantedCall};
 use crate::domain::call::CloudCall;
@@ -7,7 +8,6 @@ use crate::domain::fleet::Groups;
 use crate::domain::observation::AlarmState;
 use crate::operation::event::EventBody;
 use crate::operation::plan::OperationKind;
-use crate::operation::schema::no_way_out;
 
 /// What the alarms say against going forward.
 enum Against {
@@ -47,7 +47,7 @@ pub(super) fn gated(situation: &Situation<'_>, step: Step) -> Step {
 
 /// A person has promoted what has no way out.
 fn is_passed(situation: &Situation<'_>) -> bool {
-    situation.progress.promoted && no_way_out(situation.plan, situation.progress).is_some()
+    situation.progress.promoted && no_way_out(situation).is_some()
 }
 
 /// What the alarms say against what stands; none if that cannot be told now.

@@ -1,6 +1,6 @@
 //! One target group for both server groups: traffic goes to every healthy server of a group that is attached, so a share is a number of servers.
 
-use super::situation::Situation;
+use super::situation::{Situation, threshold};
 use super::{Move, Step};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::{Route, Slot};
@@ -81,7 +81,10 @@ impl Situation<'_> {
             }
             Some(healthy) => Some(self.wait_for_target(target, healthy)),
             None if self.may_shift_blind(target) => off("target health is unknown, and it serves already"),
-            None => Some(Move::wait(format!("the health of {group} is unknown"), self.plan.timing.period_moving)),
+            None => Some(match self.known_short(target) {
+                Some(serving) => self.wait_for_target(target, serving),
+                None => Move::wait(format!("the health of {group} is unknown"), self.plan.timing.period_moving),
+            }),
         }
     }
 
@@ -112,10 +115,11 @@ impl Situation<'_> {
         raise.unwrap_or_else(|| Move::wait(format!("{healthy} of {need} servers of {group} are healthy"), self.plan.timing.period_moving))
     }
 
-    /// Servers of another release leave the traffic of a shared target group while the other group serves.
+    /// Servers of another release leave the traffic of a shared target group, with all others of theirs, where the other group carries everything.
     pub(super) fn take_strangers_off(&self, slot: Slot) -> Option<Step> {
         let shared = matches!(self.route(), Route::Attached { .. }) && self.seen.is_attached(slot) == Some(true);
-        let stays = self.seen.is_attached(slot.other()) == Some(true) && self.seen.healthy_targets(slot.other()).is_some_and(|healthy| healthy > 0);
+        let carries = self.seen.healthy_targets(slot.other()).is_some_and(|healthy| healthy >= threshold(self.progress.need));
+        let stays = self.seen.is_attached(slot.other()) == Some(true) && carries;
         let strange = self.strangers(slot).is_some_and(|strangers| strangers > 0);
         (shared && stays && strange).then(|| self.attach(slot, false, "its servers run another release").into())
     }

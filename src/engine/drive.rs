@@ -414,10 +414,11 @@ impl<H: Hands> Driver<H> {
     /// whoever goes on after this driver knows that it was.
     async fn watch_hook(&mut self, run: HookRun, wait: Millis) -> Result<(), H::Error> {
         if self.hook != Some(run.kind) {
+            // This process may have stood still since its lease was renewed: it would be asked to go on, and not be let, again and again.
+            if !self.lease.covers_a_call(self.hands.boot_now()) {
+                self.renew_lease().await?;
+            }
             if run.kind == HookKind::Migration {
-                if !self.lease.covers_a_call(self.hands.boot_now()) {
-                    self.renew_lease().await?;
-                }
                 self.append(&[EventBody::MigrationStarted]).await?;
             }
             if !self.hands.start_hook(&run, &self.lease).await {

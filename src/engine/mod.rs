@@ -189,9 +189,12 @@ fn forward(situation: &Situation<'_>) -> Step {
 }
 
 fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
-    let mut decision = Decision { events: gone::noted(situation).into_iter().chain(step.events).collect(), ..Decision::default() };
-    let wanted = schema::guarded(situation, step.then);
-    let mut then = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, wanted)));
+    let mut decision = Decision {
+        events: gone::noted(situation).into_iter().chain(schema::left_out_noted(situation)).chain(step.events).collect(),
+        ..Decision::default()
+    };
+    let wanted = gone::given_up(situation, credentials::waited_for(situation, calls::tempered(situation, step.then)));
+    let mut then = schema::guarded(situation, wanted);
     if situation.progress.state == OperationState::Holding
         && !matches!(then, Move::Hold { .. } | Move::Stand { .. } | Move::Fail { .. } | Move::BackOut { .. } | Move::RolledBack { .. })
         && !is_question(&then)
@@ -216,10 +219,6 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
             decision.waiting_for = format!("gate {} looks at the candidate", run.gate.name());
             decision.gate = Some(run);
         }
-        // A hold ends at its deadline, whatever is asked meanwhile.
-        Move::Hook { .. } if situation.progress.deadline.is_some_and(|deadline| situation.now >= deadline) => {
-            start_backing_out(situation, &mut decision, format!("held until its deadline: {}", situation.progress.reason));
-        }
         Move::Hook { run, period } => {
             decision.wait = period;
             decision.waiting_for = match run.kind {
@@ -235,6 +234,7 @@ fn carry_out(situation: &Situation<'_>, step: Step) -> Decision {
         Move::RolledBack { why } => decision.events.push(EventBody::StateChanged { to: OperationState::RolledBack, reason: why, deadline: None }),
         Move::Fail { why } => decision.events.push(EventBody::StateChanged { to: OperationState::Failed, reason: why, deadline: None }),
     }
+    decision.events.extend(schema::passed_over(situation, &decision));
     decision
 }
 

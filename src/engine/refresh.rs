@@ -1,8 +1,8 @@
 //! What an operation knows of the instance refresh it asked AWS for, and how it brings a version back to every server.
 
-use super::calls::refused;
+use super::calls::{is_forward, refused};
 use super::situation::Situation;
-use super::{Move, Step};
+use super::{Move, Step, WantedCall};
 use crate::domain::call::CloudCall;
 use crate::domain::refresh::{InstanceRefresh, RefreshPreferences, RefreshStatus};
 use crate::domain::time::Millis;
@@ -57,14 +57,20 @@ impl Situation<'_> {
     pub(super) fn start_refresh(&self, version: u64, preferences: RefreshPreferences, why: String) -> Move {
         let memory = &self.progress.refresh;
         let sent = memory.sent_at.filter(|_| memory.version == Some(version) && memory.seen.is_none());
-        if sent.is_some_and(|sent| self.now.since(sent) < self.plan.timing.settle) {
+        let settles = sent.is_some_and(|sent| self.now.since(sent) < self.plan.timing.settle);
+        let (group, template) = (self.to().group.clone(), self.to().template.clone());
+        let call = CloudCall::StartInstanceRefresh { group, template, version, preferences };
+        if memory.is_lost() && is_forward(self) && self.waited() >= self.plan.timing.launch_limit {
+            let nowhere = format!("an instance refresh was asked for again and again and is nowhere to be found: {why}");
+            return Move::Hold { why: nowhere, meanwhile: (!settles).then_some(WantedCall { call, why }) };
+        }
+        if settles {
             return Move::wait("the instance refresh is not read back yet", self.plan.timing.period_moving);
         }
         if memory.starts >= MAX_STARTS {
             return Move::Fail { why: format!("{} instance refreshes were started and did not get anywhere: {why}", memory.starts) };
         }
-        let (group, template) = (self.to().group.clone(), self.to().template.clone());
-        Move::call(CloudCall::StartInstanceRefresh { group, template, version, preferences }, why)
+        Move::call(call, why)
     }
 
     /// The next move until every server runs `good` and the group launches it; none once that is so.
@@ -120,6 +126,16 @@ impl Situation<'_> {
     fn is_ours(&self, running: &InstanceRefresh) -> bool {
         let versions = [self.to_version(), self.from().template_version];
         versions.into_iter().flatten().any(|version| running.launches(&self.to().template, version))
+    }
+
+    /// The call that stops a refresh forward that launches servers: what cannot go back does at least not go on.
+    pub(super) fn launches_no_more(&self) -> Option<WantedCall> {
+        let running = self.seen.refreshes()?.iter().find(|refresh| refresh.status.is_running())?;
+        let launches = matches!(running.status, RefreshStatus::Pending | RefreshStatus::InProgress);
+        let asked = self.progress.refresh.turned_at.is_some_and(|at| self.now.since(at) < self.plan.timing.settle);
+        let is_forward = running.launches(&self.to().template, self.to_version()?);
+        let call = CloudCall::CancelInstanceRefresh { group: self.to().group.clone() };
+        (launches && is_forward && !asked).then(|| WantedCall { call, why: "AWS's engine stops: it launches no more of them".to_owned() })
     }
 
     /// Stops the refresh this operation asked for where it is; none once none of it runs.

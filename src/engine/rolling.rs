@@ -161,6 +161,10 @@ fn ended(situation: &Situation<'_>, refresh: &InstanceRefresh, version: u64) -> 
             Some(preferences) => situation.start_refresh(version, preferences, "the refresh that was cancelled begins again".to_owned()),
             None => Move::Fail { why: "the plan does not say how servers are replaced".to_owned() },
         },
+        // What had no way back was stopped at least; by now there may be one.
+        RefreshStatus::Cancelled | RefreshStatus::Cancelling if situation.progress.refresh.turned_at.is_some() && !situation.progress.promoted => {
+            Move::BackOut { why: "the instance refresh was stopped".to_owned() }
+        }
         RefreshStatus::Cancelled => Move::hold(format!("another hand cancelled the instance refresh at {}", refresh.words())),
         _ => going_on(situation, refresh),
     }
@@ -311,6 +315,13 @@ fn settle(situation: &Situation<'_>) -> Step {
     Move::done("every server is healthy").into()
 }
 
+/// A claim that was taken off without an answer may be there still: it is looked for before it is believed to be gone.
 fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
-    situation.unclaim().map_or_else(|| Move::done(note), Move::Call)
+    match situation.unclaim() {
+        Some(call) => Move::Call(call),
+        None if situation.progress.calls.intended > 0 && situation.group(situation.to().slot).is_none() => {
+            Move::wait("whether the claim is given back cannot be read", situation.plan.timing.period_moving)
+        }
+        None => Move::done(note),
+    }
 }

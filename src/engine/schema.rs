@@ -1,14 +1,16 @@
 //! S16: no traffic for an image that does not run on the live schema; and the migration that comes before the first server of a release.
 
+use super::deploy;
 use super::situation::Situation;
-use super::{Broken, Move, Step, WantedCall};
+use super::{Broken, Decision, Move, Step, WantedCall};
 use crate::domain::call::CloudCall;
 use crate::domain::fleet::Route;
 use crate::domain::schema::{Fit, LiveSchema};
+use crate::domain::time::Millis;
 use crate::operation::event::{EventBody, OperationState, StepOutcome};
 use crate::operation::plan::OperationKind;
 use crate::operation::schema::{
-    HookKind, HookOutcome, HookRun, MigrationEnd, MigrationOutcome, SchemaPlan, SchemaReading, migration_run, no_way_out, schema_question,
+    HookKind, HookOutcome, HookRun, MigrationEnd, MigrationOutcome, SchemaPlan, SchemaReading, migration_run, no_way_out_of, schema_question,
 };
 
 /// What is known of the live schema where something depends on it.
@@ -21,28 +23,108 @@ enum Known {
     Bad(String),
 }
 
-/// A call that lets the new release in waits until the live schema is known and allows it. What cannot go back any more does not try.
+/// A call that lets the new release in waits until the live schema is known and allows it. What cannot go back any more does not try. This is the last
+/// word on what is wanted: what is asked for is asked for right before the call, and not before a wait.
 pub(super) fn guarded(situation: &Situation<'_>, then: Move) -> Move {
-    match then {
-        Move::Call(wanted) if lets_in(situation, &wanted.call) => match known(situation) {
-            Known::Good => Move::Call(wanted),
-            Known::Ask(run) => asking(situation, run),
-            Known::Bad(why) => Move::hold(format!("{} gets no traffic: {why}", situation.to().label())),
-        },
-        Move::BackOut { why } => standing(situation, &why, None).unwrap_or(Move::BackOut { why }),
-        Move::Hold { why, meanwhile } => standing(situation, &why, meanwhile.clone()).unwrap_or(Move::Hold { why, meanwhile }),
+    match allowed(situation, then) {
+        // A hold ends at its deadline, whatever is asked meanwhile.
+        Move::Hook { .. } if situation.progress.deadline.is_some_and(|deadline| situation.now >= deadline) => {
+            held(situation, situation.progress.reason.clone(), None)
+        }
         other => other,
     }
 }
 
-/// Nothing is backed out that has no way out: a person has to find one.
+fn allowed(situation: &Situation<'_>, then: Move) -> Move {
+    match then {
+        // The traffic is on the candidate: a person says how it goes on.
+        Move::Call(wanted) if lets_left_in(situation, &wanted.call) => {
+            let why = format!("{} would get traffic again", situation.from().label());
+            standing(situation, &why, None).unwrap_or(Move::Call(wanted))
+        }
+        Move::Call(wanted) if lets_in(situation, &wanted.call) => match known(situation) {
+            Known::Good => Move::Call(wanted),
+            Known::Ask(run) => asking(situation, run),
+            Known::Bad(why) => held(situation, format!("{} gets no traffic: {why}", situation.to().label()), None),
+        },
+        Move::BackOut { why } => standing(situation, &why, situation.launches_no_more()).unwrap_or(Move::BackOut { why }),
+        Move::Hold { why, meanwhile } => match tried_on(situation, meanwhile) {
+            Ok(meanwhile) => held(situation, why, meanwhile),
+            Err(run) => asking(situation, run),
+        },
+        Move::Stand { why, meanwhile } => match tried_on(situation, meanwhile) {
+            Ok(meanwhile) => Move::Stand { why, meanwhile },
+            Err(run) => asking(situation, run),
+        },
+        other => other,
+    }
+}
+
+fn held(situation: &Situation<'_>, why: String, meanwhile: Option<WantedCall>) -> Move {
+    standing(situation, &why, meanwhile.clone()).unwrap_or(Move::Hold { why, meanwhile })
+}
+
+/// What is tried while it holds, as far as the live schema allows it.
+fn tried_on(situation: &Situation<'_>, meanwhile: Option<WantedCall>) -> Result<Option<WantedCall>, HookRun> {
+    let holds = situation.progress.state == OperationState::Holding;
+    let Some(wanted) = meanwhile.filter(|_| holds) else { return Ok(None) };
+    if lets_left_in(situation, &wanted.call) {
+        return Ok(None);
+    }
+    if !lets_in(situation, &wanted.call) {
+        return Ok(Some(wanted));
+    }
+    match known(situation) {
+        Known::Good => Ok(Some(wanted)),
+        Known::Ask(run) => Err(run),
+        Known::Bad(_) => Ok(None),
+    }
+}
+
+/// Something else is done first than what the live schema was asked for: from then on its age counts.
+pub(super) fn passed_over(situation: &Situation<'_>, decision: &Decision) -> Option<EventBody> {
+    let acts = decision.call.is_some() || decision.hook.is_some() || decision.wait == Millis::ZERO;
+    let unused = situation.progress.schema.as_ref().is_some_and(|reading| reading.fresh && !reading.used);
+    (unused && !acts).then_some(EventBody::SchemaPassedOver)
+}
+
+/// Why this deploy cannot go back by itself any more.
+pub(super) fn no_way_out(situation: &Situation<'_>) -> Option<String> {
+    no_way_out_of(situation.plan, situation.progress, left_out(situation).unwrap_or(situation.progress.left_out))
+}
+
+/// Whether what is left gets no traffic, as it is seen now; where AWS's engine would go back, whether it would launch any of it. None if that cannot
+/// be told.
+fn left_out(situation: &Situation<'_>) -> Option<bool> {
+    let from = situation.from();
+    let Some(good) = from.template_version.filter(|_| situation.plan.refresh.is_some()) else {
+        return situation.seen.serves(from.slot).map(|serves| !serves);
+    };
+    let pinned = situation.group(from.slot)?.template.as_ref().is_some_and(|pin| pin.id == from.template && pin.number() == Some(good));
+    Some(!pinned || !situation.seen.strangers(from.slot, good)?.is_empty())
+}
+
+/// The event that says so, where it matters and changed.
+pub(super) fn left_out_noted(situation: &Situation<'_>) -> Option<EventBody> {
+    let out = left_out(situation).filter(|out| *out != situation.progress.left_out)?;
+    let matters = situation.progress.left_out || no_way_out_of(situation.plan, situation.progress, true).is_some();
+    matters.then_some(EventBody::LeftOut { out })
+}
+
+/// Nothing is backed out that has no way out: a person has to find one. What serves meanwhile stays able to carry what it has.
 fn standing(situation: &Situation<'_>, why: &str, meanwhile: Option<WantedCall>) -> Option<Move> {
-    let shut = no_way_out(situation.plan, situation.progress)?;
+    let shut = no_way_out(situation)?;
+    let pins = || deploy::pins(situation).filter(|_| situation.plan.refresh.is_none());
+    let meanwhile = meanwhile.or_else(pins);
     Some(Move::Stand { why: format!("{why}; it does not back out: {shut}"), meanwhile })
 }
 
 /// The engine's own guard, on the call it decided on.
 pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), Broken> {
+    if lets_left_in(situation, call) {
+        let what = format!("{} would get traffic again and does not run on the live schema", situation.from().label());
+        return Err(Broken { id: "S16", what });
+    }
     if !lets_in(situation, call) {
         return Ok(());
     }
@@ -82,6 +164,20 @@ fn lets_in(situation: &Situation<'_>, call: &CloudCall) -> bool {
     }
 }
 
+/// A deploy on its way forward lets in again what it leaves, which another hand took out of the traffic and which does not run any more.
+fn lets_left_in(situation: &Situation<'_>, call: &CloudCall) -> bool {
+    let from = situation.from();
+    let rises = match call {
+        CloudCall::SetWeights { actions, .. } => {
+            let after = situation.plan.scope.target_group(from.slot).and_then(|arn| actions.share(arn)).unwrap_or(0.0);
+            after > 0.0 && situation.seen.share(from.slot) == Some(0.0)
+        }
+        CloudCall::AttachTargetGroup { group, .. } => *group == from.group && situation.seen.serves(from.slot) == Some(false),
+        _ => false,
+    };
+    rises && no_way_out(situation).is_some()
+}
+
 /// The image that is gone to names schemas.
 fn depends(situation: &Situation<'_>) -> bool {
     situation.plan.schema.as_ref().is_some_and(|schema| schema.to.is_named())
@@ -111,7 +207,7 @@ fn question(situation: &Situation<'_>, schema: &SchemaPlan) -> Known {
 fn reading(situation: &Situation<'_>, schema: &SchemaPlan) -> Option<SchemaReading> {
     let young = |reading: &SchemaReading| situation.now.since(reading.at) < situation.plan.timing.settle.times(2);
     let read = situation.progress.schema.clone();
-    // What was just read counts, however fast time passes here; what calls were made on grows old.
+    // What was just read counts, however fast time passes here; what calls were made on, or something else was done first, grows old.
     if read.as_ref().is_some_and(|read| read.fresh && (!read.used || young(read))) {
         return read;
     }

@@ -77,7 +77,8 @@ fn foresight(metric: &Metric, stable: &[f64], (m, n): (u64, u64), confidence: f6
     };
     let change = if asked > 0.0 { asked } else { SMALL_CHANGE };
     let more = power::points_for(noise, confidence, change).saturating_sub(m.min(n));
-    Finding { sees: Finite::new(power::smallest_shift(noise, m, n, confidence)), more: Some(more), ..finding }
+    let comparison = power::Comparison { noise, candidate: m, stable: n, confidence };
+    Finding { sees: comparison.smallest_rise().and_then(Finite::new), more: Some(more), ..finding }
 }
 
 /// Both sides are constant: their constants decide.

@@ -254,6 +254,13 @@ pub enum EventBody {
         /// What it said.
         live: LiveSchema,
     },
+    /// What it said was not acted on at once: from now on its age counts.
+    SchemaPassedOver,
+    /// The release that is left, which does not run on the live schema, was seen out of the traffic, or in it again.
+    LeftOut {
+        /// It is out.
+        out: bool,
+    },
     /// The migration is about to be started: durable before it is.
     MigrationStarted,
     /// The migration ended.

@@ -75,6 +75,12 @@ pub struct ImageVerdict {
 }
 
 impl ImageVerdict {
+    /// Its application and what people call it.
+    #[must_use]
+    pub fn named(&self) -> String {
+        self.app.as_ref().map_or_else(|| self.label.clone(), |app| format!("{} {}", app.shown(), self.label))
+    }
+
     /// What its snapshots that go with it hold; none if one of them does not tell.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
@@ -86,6 +92,15 @@ impl ImageVerdict {
     pub const fn is_needless(&self) -> bool {
         !matches!(self.verdict, Verdict::Stays(_))
     }
+}
+
+/// A size to one unit; `?` where nobody tells.
+#[must_use]
+pub fn size(bytes: Option<u64>) -> String {
+    let Some(bytes) = bytes else { return "?".to_owned() };
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let found = units.into_iter().find(|(_, shift)| bytes >> shift > 0);
+    found.map_or_else(|| format!("{bytes} B"), |(unit, shift)| format!("{} {unit}", bytes >> shift))
 }
 
 /// Everything `qd gc` found.

@@ -143,3 +143,17 @@ pub struct ImageStory {
     /// When this was read.
     pub as_of: WorldTime,
 }
+
+impl ImageStory {
+    /// What was made from it in the order of a tree: each image right below the one it was made from.
+    #[must_use]
+    pub fn tree(&self) -> Vec<&Relative> {
+        let mut found = Vec::new();
+        let mut waiting: Vec<&ImageId> = vec![&self.image.id];
+        while let Some(parent) = waiting.pop() {
+            found.extend(self.descendants.iter().find(|relative| relative.image == *parent));
+            waiting.extend(self.descendants.iter().rev().filter(|relative| relative.through == *parent).map(|relative| &relative.image));
+        }
+        found
+    }
+}

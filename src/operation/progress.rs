@@ -22,8 +22,8 @@ use crate::domain::traffic::{Counts, RouteActions};
 /// What the reason of a pause goes on with, where something came up that speaks against what stands.
 pub const MEANWHILE: &str = "; meanwhile ";
 
-/// So often in a row a hint for people that was never sent is tried, before it is given up as if the cloud had refused it.
-const UNSENT_HINTS: u32 = 3;
+/// So often in a row a hint for people that the cloud may accept later is tried, before it is given up.
+const HINT_TRIES: u32 = 3;
 
 /// One step as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,6 +85,14 @@ pub struct RefusedCall {
     pub at: WorldTime,
 }
 
+impl RefusedCall {
+    /// Whether a hint for people is given up by now: the cloud will not accept it, or has had its chances.
+    #[must_use]
+    pub const fn ends_a_hint(&self) -> bool {
+        !self.kind.may_pass() || self.tries >= HINT_TRIES
+    }
+}
+
 /// The same with one more refusal, which is the last of the list.
 #[must_use]
 pub fn refused_again(known: &[RefusedCall], api: &str, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) -> Vec<RefusedCall> {
@@ -104,10 +112,18 @@ pub struct RefreshMemory {
     pub sent_at: Option<WorldTime>,
     /// When it was asked to stop or to turn round.
     pub turned_at: Option<WorldTime>,
-    /// How many were asked for.
+    /// How many were asked for. One that got no answer and was never seen counts as one with the next: it is looked for before it is asked for again.
     pub starts: u32,
     /// What AWS said of it last.
     pub seen: Option<InstanceRefresh>,
+}
+
+impl RefreshMemory {
+    /// It was asked for, got no answer, and was never seen.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.sent_at.is_some() && self.id.is_none() && self.seen.is_none()
+    }
 }
 
 /// How many calls ended how.
@@ -146,6 +162,9 @@ pub struct Progress {
     pub observed: Millis,
     /// Complete and healthy observations in a row.
     pub streak: u32,
+    /// How often in this step observations that were healthy ceased to be.
+    #[serde(default)]
+    pub lapses: u32,
     /// When the last observation counted.
     pub last_observed_at: Option<WorldTime>,
     /// A driver took over since then: nobody observed what was in between.
@@ -167,6 +186,9 @@ pub struct Progress {
     /// What the program that knows said of the live schema last.
     #[serde(default)]
     pub schema: Option<SchemaReading>,
+    /// The release that is left, which does not run on the live schema, was seen out of the traffic.
+    #[serde(default)]
+    pub left_out: bool,
     /// The migration, once it was begun.
     #[serde(default)]
     pub migration: Option<MigrationStatus>,
@@ -237,6 +259,7 @@ impl Progress {
             need: plan.need,
             observed: Millis::ZERO,
             streak: 0,
+            lapses: 0,
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
@@ -246,6 +269,7 @@ impl Progress {
             missing_since: None,
             gates: BTreeMap::new(),
             schema: None,
+            left_out: false,
             migration: None,
             launched: BTreeSet::new(),
             in_flight: None,
@@ -287,6 +311,7 @@ impl Progress {
             EventBody::CommandAnswered { kind, by, accepted: true, .. } => self.obeyed = Some((*kind, by.short())),
             EventBody::DriverStarted { .. } => {
                 self.taken_over = true;
+                self.use_schema();
                 self.lose_migration();
             }
             EventBody::Planned { .. }
@@ -298,14 +323,13 @@ impl Progress {
             EventBody::StepEnded { step, outcome, note, next } => self.end_step(*step, *outcome, note, *next, event.at),
             EventBody::CallIntended { call_no, call, .. } => {
                 self.calls.intended += 1;
-                if let Some(reading) = &mut self.schema {
-                    reading.used = true;
-                }
+                self.use_schema();
                 self.in_flight = Some(CallInFlight { call_no: *call_no, call: call.clone(), since: event.at });
             }
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
             EventBody::Observed { added, streak } => {
                 self.observed = self.observed.plus(*added);
+                self.lapses += u32::from(self.streak > 0 && *streak == 0);
                 self.streak = *streak;
                 self.observe_from(event.at);
             }
@@ -319,12 +343,14 @@ impl Progress {
             EventBody::GateStarted { .. } => {}
             EventBody::GateEnded { gate, outcome } => drop(self.gates.insert(*gate, outcome.clone())),
             EventBody::SchemaRead { live } => self.schema = Some(SchemaReading { at: event.at, live: live.clone(), fresh: true, used: false }),
+            EventBody::SchemaPassedOver => self.use_schema(),
+            EventBody::LeftOut { out } => self.left_out = *out,
             EventBody::MigrationStarted => self.migration = Some(MigrationStatus { started_at: event.at, outcome: None, lost: false }),
             EventBody::MigrationEnded { outcome } => self.end_migration(outcome),
             EventBody::Launched { instances } => self.launched.extend(instances.iter().cloned()),
             EventBody::Missing { what } => self.missing_since = what.as_ref().map(|_| self.missing_since.unwrap_or(event.at)),
             EventBody::LowerEvidence { found } => self.find_evidence(*found, event.at),
-            EventBody::Promoted { step } => self.promoted = *step == self.current,
+            EventBody::Promoted { step } => self.promote(*step),
             EventBody::AlarmsRead { against } => self.alarms_against.clone_from(against),
             EventBody::NeedRaised { need } => self.need = self.need.max(*need),
             EventBody::StateChanged { to, reason, deadline } => self.change_state(*to, reason, *deadline, event.at),
@@ -375,7 +401,7 @@ impl Progress {
     fn reset_step_counters(&mut self, at: WorldTime) {
         self.step_started_at = Some(at);
         self.observed = Millis::ZERO;
-        self.streak = 0;
+        (self.streak, self.lapses) = (0, 0);
         self.last_observed_at = None;
         self.soak_counts = None;
         self.soak_began_at = None;
@@ -385,6 +411,14 @@ impl Progress {
         self.claims = 0;
         self.promoted = false;
         self.doubt_schema();
+    }
+
+    /// A person says that the step goes on; past a hold, whatever was launched in it until then.
+    fn promote(&mut self, step: usize) {
+        self.promoted = step == self.current;
+        if self.promoted && self.state == OperationState::Holding {
+            self.launched.clear();
+        }
     }
 
     /// The driver that began it is gone: what was known of the schema before says nothing any more.
@@ -401,6 +435,13 @@ impl Progress {
             None => self.migration = None,
         }
         self.doubt_schema();
+    }
+
+    /// What is known of the live schema is what somebody knew a while ago.
+    const fn use_schema(&mut self) {
+        if let Some(reading) = &mut self.schema {
+            reading.used = true;
+        }
     }
 
     /// The live schema is asked for again before anything depends on it.
@@ -465,8 +506,7 @@ impl Progress {
             CallOutcome::Refused { kind, message } => {
                 self.calls.refused += 1;
                 self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
-                let tries = self.refused.last().map_or(0, |refused| refused.tries);
-                if *kind != CloudErrorKind::Network || tries >= UNSENT_HINTS {
+                if self.refused.last().is_some_and(RefusedCall::ends_a_hint) {
                     self.give_up_hint(&ended.call);
                 }
             }
@@ -495,7 +535,7 @@ impl Progress {
                 self.written(at);
             }
             CloudCall::StartInstanceRefresh { version, .. } => {
-                let starts = self.refresh.starts + 1;
+                let starts = self.refresh.starts + u32::from(!self.refresh.is_lost());
                 self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
             }
             CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),
@@ -511,7 +551,7 @@ impl Progress {
         self.written_at = Some(at);
     }
 
-    /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
+    /// Mirrored tags and the end of a claim are hints for people: nothing waits for them longer than for a few tries. The claim ends by itself.
     fn give_up_hint(&mut self, call: &CloudCall) {
         match call {
             CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == STABLE_KEY) => self.mirrored = true,
@@ -536,7 +576,7 @@ impl Progress {
             // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
             self.step_started_at = Some(at);
             self.last_observed_at = None;
-            self.streak = 0;
+            (self.streak, self.lapses) = (0, 0);
             self.refused.retain(|refused| is_hint(&refused.api));
             self.doubt_schema();
         }

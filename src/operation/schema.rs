@@ -151,7 +151,7 @@ pub struct SchemaReading {
     pub live: LiveSchema,
     /// It was read in this step, and nothing happened since that may have changed it.
     pub fresh: bool,
-    /// A call was made since then.
+    /// A call was made since then, or something else was done first: from then on its age counts.
     pub used: bool,
 }
 
@@ -216,9 +216,15 @@ fn release<'a>(side: &'a Side, range: &SchemaRange) -> ReleaseDocument<'a> {
 /// now.
 #[must_use]
 pub fn no_way_out(plan: &Plan, progress: &Progress) -> Option<String> {
+    no_way_out_of(plan, progress, progress.left_out)
+}
+
+/// The same, given whether the release that is left is out of the traffic as it was just seen.
+#[must_use]
+pub fn no_way_out_of(plan: &Plan, progress: &Progress, left_out: bool) -> Option<String> {
     let schema = plan.schema.as_ref().filter(|_| plan.kind == OperationKind::Deploy && progress.state != OperationState::BackingOut)?;
     let Fit::Excluded(why) = schema.from.fit(&progress.schema.as_ref()?.live) else { return None };
-    (!still_serves(plan, progress)).then(|| format!("{} cannot run any more: {why}", plan.from.label()))
+    (left_out || !still_serves(plan, progress)).then(|| format!("{} cannot run any more: {why}", plan.from.label()))
 }
 
 /// The release that is left gets traffic, as far as this operation wrote or found it; where AWS's engine goes back, it launches new servers of it.

@@ -38,6 +38,14 @@ pub struct Good {
     pub near: Near,
 }
 
+impl Good {
+    /// What a person would type.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.version.as_ref().map_or_else(|| self.image.to_string(), Untrusted::shown)
+    }
+}
+
 /// A fleet somebody has to do something about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {
@@ -58,6 +66,12 @@ pub struct Work {
 }
 
 impl Work {
+    /// Nothing runs there, and nothing goes there: the next deploy replaces it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.servers == Some(0) && self.operation.is_none()
+    }
+
     /// The command that does it.
     #[must_use]
     pub fn command(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::target::Images;
+use crate::domain::ids::ImageId;
 use crate::domain::image::Image;
 use crate::domain::release::Release;
 use crate::domain::schema::{Fit, LiveSchema, SchemaRange};
@@ -22,7 +23,7 @@ pub(super) fn of_deploy(facts: &Facts<'_>, plan: &mut Plan, image: &Image) -> Re
         // What is too old is what a migration is for.
         Fit::Excluded(_) if schema.migration.is_some() && is_older(&schema) => {}
         Fit::Excluded(why) => return Err(excluded(facts, &image.label(), &why, &schema)),
-        Fit::Unknown(why) => return Err(unknown(facts, &image.label(), &why)),
+        Fit::Unknown(why) => return Err(unknown(facts, &image.label(), &why, &schema)),
     }
     let one_way = one_way(facts, plan, &schema);
     plan.schema = relevant(SchemaPlan { one_way, ..schema });
@@ -34,12 +35,12 @@ pub(super) fn of_deploy(facts: &Facts<'_>, plan: &mut Plan, image: &Image) -> Re
 /// # Errors
 /// The release cannot run on what is live, or nobody can say whether it can.
 pub(super) fn of_rollback(facts: &Facts<'_>, plan: &mut Plan) -> Result<(), Refusal> {
-    let to = range_of(facts.images, &plan.to);
+    let to = range_of(facts, &plan.to);
     let schema = known(facts, &plan.from, to);
     match schema.to.fit(&schema.live) {
         Fit::Fits => {}
         Fit::Excluded(why) => return Err(excluded(facts, &plan.to.label(), &why, &schema)),
-        Fit::Unknown(why) => return Err(unknown(facts, &plan.to.label(), &why)),
+        Fit::Unknown(why) => return Err(unknown(facts, &plan.to.label(), &why, &schema)),
     }
     plan.schema = relevant(schema);
     Ok(())
@@ -47,12 +48,27 @@ pub(super) fn of_rollback(facts: &Facts<'_>, plan: &mut Plan) -> Result<(), Refu
 
 fn known(facts: &Facts<'_>, from: &Side, to: SchemaRange) -> SchemaPlan {
     let (hook, live) = (facts.spec.schema.clone(), facts.live_schema.clone());
-    SchemaPlan { hook, live, from: range_of(facts.images, from), to, migration: None, one_way: None }
+    SchemaPlan { hook, live, from: range_of(facts, from), to, migration: None, one_way: None }
 }
 
-/// What the image of a side says; nothing where it is not listed.
-fn range_of(images: &[Image], side: &Side) -> SchemaRange {
-    images.iter().find(|image| image.id == side.image).map(|image| image.schema.clone()).unwrap_or_default()
+/// What the image of a side says. One that is not listed, because the listing is not whole or it is gone, said it when an earlier plan was made; where
+/// there is none and the fleet has a database, nobody can tell.
+fn range_of(facts: &Facts<'_>, side: &Side) -> SchemaRange {
+    let listed = facts.images.iter().find(|image| image.id == side.image).map(|image| image.schema.clone());
+    listed.or_else(|| planned_before(facts, &side.image)).unwrap_or_else(|| match facts.spec.schema.as_slice() {
+        [] => SchemaRange::default(),
+        _ => SchemaRange { unclear: Some(format!("its image {} is not listed", side.image).into()), ..SchemaRange::default() },
+    })
+}
+
+/// What an earlier operation of the fleet read of the image.
+fn planned_before(facts: &Facts<'_>, image: &ImageId) -> Option<SchemaRange> {
+    let of = |plan: &Plan| {
+        let schema = plan.schema.as_ref()?;
+        let sides = [(&plan.to, &schema.to), (&plan.from, &schema.from)];
+        sides.into_iter().find(|(side, range)| side.image == *image && range.unclear.is_none()).map(|(_, range)| range.clone())
+    };
+    facts.operations.iter().find_map(|view| of(&view.operation.plan))
 }
 
 /// A plan of a fleet without a database says nothing of one.
@@ -75,9 +91,11 @@ fn excluded(facts: &Facts<'_>, label: &str, why: &str, schema: &SchemaPlan) -> R
     Refusal::new(format!("{label} does not run on the database of {}: {why}", facts.spec.name), remedy)
 }
 
-fn unknown(facts: &Facts<'_>, label: &str, why: &str) -> Refusal {
+fn unknown(facts: &Facts<'_>, label: &str, why: &str, schema: &SchemaPlan) -> Refusal {
     let name = &facts.spec.name;
-    let remedy = if facts.spec.schema.is_empty() {
+    let remedy = if schema.to.unclear.is_some() {
+        "its image has to be listed with tags that can be read: `qd images` shows what is".to_owned()
+    } else if facts.spec.schema.is_empty() {
         format!("name the program that says it: `schema = [\"/usr/local/bin/schema\"]` in [fleet.{name}] of fleets.toml")
     } else {
         format!(
@@ -102,7 +120,7 @@ fn led_to(schema: &SchemaPlan) -> Option<u64> {
 }
 
 /// Releases of the ledger that are good, can be launched and say that they run on this schema, the newest first.
-fn safe(facts: &Facts<'_>, live: &LiveSchema, but: &[&crate::domain::ids::ImageId]) -> Vec<String> {
+fn safe(facts: &Facts<'_>, live: &LiveSchema, but: &[&ImageId]) -> Vec<String> {
     let runs = |release: &Release| {
         let image = facts.images.iter().find(|image| image.id == release.image)?;
         let fits = image.schema.is_named() && image.schema.fit(live) == Fit::Fits && image.blocked.is_none();

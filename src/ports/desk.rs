@@ -150,7 +150,7 @@ pub struct KnownRecipe {
 
 /// Everything behind the screen.
 #[async_trait]
-pub trait Desk: Send + Sync {
+pub trait Desk: super::image_desk::ImageDesk {
     /// The first line, with what is known so far; no I/O.
     fn header(&self) -> Header;
 
@@ -222,13 +222,16 @@ pub trait Desk: Send + Sync {
     /// The recipes this person keeps in `recipes/` beside `fleets.toml`, in the order of their names; no network.
     fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError>;
 
+    /// What went wrong with the waves that were begun last, in sentences; none if nothing did so far. No network.
+    fn waves_said(&self) -> Result<Option<String>, DeskError>;
+
     /// Starts baking those of these recipes anew whose newest image is behind its base, so many at once, in a process of its own.
     fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError>;
 }
 
 /// What only the command line asks.
 #[async_trait]
-pub trait Records: Desk + super::image_desk::ImageDesk {
+pub trait Records: Desk {
     /// How many days the base of each image is behind the newest of its line; those of which nobody can tell are left out.
     async fn base_lags(&self, images: &[&Image]) -> BTreeMap<ImageId, u64>;
 

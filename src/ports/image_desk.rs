@@ -1,4 +1,4 @@
-//! What the command line asks about the life of images.
+//! What screen and command line ask about the life of images.
 
 use async_trait::async_trait;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::bake_log::kept_log;
+use super::bake_log::{kept_log, waves_said};
 use super::cloud::Cloud;
 use super::office::Office;
 use super::wiring::Wiring;
@@ -20,6 +20,9 @@ use crate::domain::time::{Millis, WorldTime};
 use crate::operation::bake::{BakeAnswer, BakePlan, BakeView, BakeWish, Behind};
 use crate::operation::command::CommandKind;
 use crate::operation::freeze::Freeze;
+use crate::operation::gc::{GcDone, GcPlan, GcPolicy};
+use crate::operation::image_log::Pointer;
+use crate::operation::image_plan::{ImageName, ImagePlan, ImageStory, ImageWish};
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::operation::proof::Rehearsal;
@@ -29,6 +32,7 @@ use crate::operation::status::Estate;
 use crate::plan::estate::estate;
 use crate::ports::cloud::CloudRead;
 use crate::ports::desk::{Desk, DeskError, FleetDetail, Header, KnownRecipe, Seen, Sources};
+use crate::ports::image_desk::ImageDesk;
 
 /// The desk over AWS. Connecting waits for the first question that needs the network.
 pub struct AwsDesk {
@@ -49,6 +53,11 @@ impl AwsDesk {
 
     async fn office(&self) -> Result<&Arc<Office>, DeskError> {
         self.office.get_or_try_init(|| self.wiring.aws_office()).await
+    }
+
+    /// The office of an account that is known already.
+    fn connected(&self) -> Result<&Arc<Office>, DeskError> {
+        self.office.get().ok_or_else(|| DeskError::other("the account is not known yet", "wait for the first reading and try again"))
     }
 
     fn store(&self) -> Option<&Arc<Store>> {
@@ -237,8 +246,38 @@ impl Desk for AwsDesk {
         self.wiring.ground().recipes()
     }
 
+    fn waves_said(&self) -> Result<Option<String>, DeskError> {
+        self.store().map_or(Ok(None), |store| waves_said(store))
+    }
+
     fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {
-        let office = self.office.get().ok_or_else(|| DeskError::other("the account is not known yet", "wait for the first reading and try again"))?;
-        office.rebake(recipes, wave, reason)
+        self.connected()?.rebake(recipes, wave, reason)
+    }
+}
+
+#[async_trait]
+impl ImageDesk for AwsDesk {
+    async fn image_story(&self, name: &ImageName) -> Result<ImageStory, DeskError> {
+        self.office().await?.image_story(name).await
+    }
+
+    async fn plan_image(&self, wish: &ImageWish) -> Result<ImagePlan, DeskError> {
+        self.office().await?.plan_image(wish).await
+    }
+
+    async fn change_image(&self, plan: &ImagePlan) -> Result<String, DeskError> {
+        self.office().await?.change_image(plan).await
+    }
+
+    async fn plan_gc(&self, policy: &GcPolicy) -> Result<GcPlan, DeskError> {
+        self.office().await?.plan_gc(policy).await
+    }
+
+    async fn collect(&self, policy: &GcPolicy) -> Result<GcDone, DeskError> {
+        self.office().await?.collect(policy).await
+    }
+
+    fn channel_moves(&self) -> Result<Vec<Pointer>, DeskError> {
+        self.connected()?.channel_moves()
     }
 }

@@ -105,12 +105,43 @@ fn read_from(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What the waves that were begun last said of what went wrong; none if nothing did so far, or if there never were any.
+///
+/// # Errors
+/// Their log is there and cannot be read.
+pub(super) fn waves_said(store: &Store) -> Result<Option<String>, DeskError> {
+    let path = waves_log(store.dir());
+    let log = kept(&path).map_err(|error| DeskError::other(format!("{} cannot be read: {error}", path.display()), "see who may read it"))?;
+    Ok(troubles(&String::from_utf8_lossy(&log)))
+}
+
+/// Where the waves of this store say what they do.
+pub(super) fn waves_log(dir: &Path) -> PathBuf {
+    dir.join("bakes").join("behind.log")
+}
+
+/// The sentences about what went wrong since the last table of what is behind: each run begins with one.
+fn troubles(log: &str) -> Option<String> {
+    let newest = log.rfind("RECIPE ").and_then(|at| log.get(at..)).unwrap_or(log);
+    let said: Vec<&str> = newest.lines().filter_map(|line| line.strip_prefix("qd: ")).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn console(text: &str) -> Console {
         Console { bytes: text.as_bytes().to_vec(), offset: 0 }
+    }
+
+    #[test]
+    fn what_went_wrong_with_the_newest_waves_is_told_and_nothing_of_earlier_ones() {
+        let run = |said: &str| format!("RECIPE  IMAGE\nweb     2.16.0\n{said}");
+        let (bad, good) =
+            (run("web: op-1 bakes it\nqd: api: no such base\nhint: look\nqd: this wave did not end well\n"), run("web: op-2 bakes it\n"));
+        assert_eq!(troubles(&format!("{good}{bad}")).as_deref(), Some("api: no such base; this wave did not end well"));
+        assert_eq!((troubles(&format!("{bad}{good}")), troubles("")), (None, None));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Errors and operations that stopped: they stay until they are read; enter jumps to the cause.
+//! Errors and operations that stopped: they stay until they are read; enter jumps to the cause. Below the one under the cursor, what changed in
+//! any fleet before it began.
 //!
 //! ```text
 //! ┏━ ALERTS newest first ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 2 unread ━┓
@@ -7,6 +8,9 @@
 //! ┃                                                                  ┃
 //! ┃ the one under the cursor in full, and what to do about it        ┃
 //! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+//! ┌─ CHANGES in the 6h before it began, 03:12:07 ──────────────── 1/4 ┐
+//! │  4m before  03:08:05 payments-prod  214 reached 50% of the traffic│
+//! └───────────────────────────────────────────────────────────────────┘
 //! ```
 
 use ratatui::layout::Rect;
@@ -14,21 +18,110 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
+use crate::app::age::about as about_span;
 use crate::app::alert::Alert;
 use crate::app::commands::CommandId;
-use crate::app::model::Model;
+use crate::app::model::{Model, is_at_work};
+use crate::app::suspects::{self, REACH, Suspect};
+use crate::domain::ids::FleetName;
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
 
 /// Lines about the alert under the cursor.
 const BELOW: u16 = 6;
+/// From so many lines on there is room for what changed before.
+const ROOM_FOR_CHANGES: u16 = 18;
 
-/// Draws them.
+/// Draws them; below, what changed before the one under the cursor.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let lower = if area.height >= ROOM_FOR_CHANGES && !model.inbox.all().is_empty() { (area.height * 2 / 5).max(8) } else { 0 };
     let note = format!("{} unread of {}", model.inbox.unread(), model.inbox.all().len());
-    let inside = paint.boxed(area, "ALERTS newest first", &note, true);
-    let below = if inside.height >= 12 { BELOW } else { 0 };
-    list(model, paint, paint::lines(inside, 0, inside.height - below), 1);
+    let upper = paint::lines(area, 0, area.height - lower);
+    let inside = paint.boxed(upper, "ALERTS newest first", &note, !model.suspects.has_focus);
+    let below = if inside.height >= 9 { BELOW } else { 0 };
+    let count = u16::try_from(model.inbox.all().len().max(1)).unwrap_or(u16::MAX);
+    let shown = paint::lines(inside, 0, count.min(inside.height - below));
+    list(model, paint, shown, 1);
     let about = model.selected_alert().map(|alert| about(alert, &model.keymap.first(CommandId::Open), usize::from(inside.width))).unwrap_or_default();
-    paint.rows(paint::lines(inside, inside.height - below, below), &about);
+    paint.rows(paint::lines(inside, shown.height, below), &about);
+    if lower > 0 {
+        changes(model, paint, paint::lines(area, area.height - lower, lower));
+    }
+}
+
+/// What changed in any fleet before the alert under the cursor began, and the keys that take it back.
+fn changes(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let (all, focus) = (suspects::of_alert(model), model.suspects.has_focus);
+    let Some(alert) = model.selected_alert() else { return };
+    let position = suspects::position(model, &all);
+    let note = if all.is_empty() { String::new() } else { format!("{}/{}", position + 1, all.len()) };
+    let title = format!("CHANGES in the {} before it began, {}", about_span(REACH), alert.began.clock());
+    let inside = paint.boxed(area, &title, &note, focus);
+    if all.is_empty() {
+        return paint.row(inside, 0, &paint::toned(" no fleet was changed from here", Tone::Dim));
+    }
+    let rows = paint::lines(inside, 0, inside.height.saturating_sub(1));
+    let first = paint::first_shown(position, all.len(), usize::from(rows.height));
+    for (line, (at, suspect)) in (0..rows.height).zip(all.iter().enumerate().skip(first)) {
+        let chosen = focus && at == position;
+        let row = change(suspect, alert, chosen, paint, usize::from(inside.width));
+        paint.row(rows, line, &row);
+        if chosen {
+            paint.cursor(rows, line);
+        }
+    }
+    paint.row(inside, rows.height, &hint(model, alert, focus));
+}
+
+/// How what an operation changed is taken back; where that happened already, what a rollback would do instead.
+fn taken_back(model: &Model, view: &OperationView) -> String {
+    let (id, rolls_back) = (&view.operation.id, rolls_back(model, &view.operation.plan.fleet));
+    match (view.operation.plan.kind, view.state()) {
+        (OperationKind::Rollback, _) => format!("{id} is a way back itself; {rolls_back}"),
+        (_, OperationState::BackedOut | OperationState::RolledBack) => format!("{id} was taken back already; {rolls_back}, further back"),
+        (OperationKind::Deploy, state) if is_at_work(state) => {
+            format!("{} backs {id} out; {rolls_back}", model.keymap.first(CommandId::BackOut))
+        }
+        _ => rolls_back,
+    }
+}
+
+/// Which key leads to the rollback of a fleet, and where that goes as far as it is known.
+fn rolls_back(model: &Model, fleet: &FleetName) -> String {
+    let target = model.fleet_status(fleet).and_then(|status| status.way_back.target.as_ref());
+    let to = target.map_or_else(String::new, |release| format!(" to {}", release.label()));
+    format!("{} rolls {fleet} back{to}", model.keymap.first(CommandId::Rollback))
+}
+
+fn change(suspect: &Suspect, alert: &Alert, chosen: bool, paint: &Paint<'_>, columns: usize) -> Row {
+    let cut = paint.glyphs.cut;
+    let wide = columns >= 100;
+    let fleet = if wide { 24 } else { 14 };
+    let operation = if wide { text::left(&suspect.operation.to_string(), 8, cut) } else { String::new() };
+    // What happened to the fleet of the alert is the first thing to look at.
+    let tone = if Some(&suspect.fleet) == alert.fleet.as_ref() { Tone::Strong } else { Tone::Plain };
+    vec![
+        piece(if chosen { ">" } else { " " }, Tone::Plain),
+        piece(format!("{} ", text::right(&suspect.offset(alert.began), 15, cut)), Tone::Waits),
+        piece(format!(" {} {} ", suspect.at.clock(), text::left(&suspect.fleet.to_string(), fleet, cut)), tone),
+        piece(operation, Tone::Dim),
+        piece(suspect.what.clone(), tone),
+    ]
+}
+
+/// Which keys lead from here to the sheet that takes it back.
+fn hint(model: &Model, alert: &Alert, focus: bool) -> Row {
+    let [roll_back, pane] = [CommandId::Rollback, CommandId::NextPane].map(|id| model.keymap.first(id));
+    let mut text = match (suspects::operation(model), &alert.fleet) {
+        (Some(view), _) => format!(" {}", taken_back(model, view)),
+        (None, Some(fleet)) if !focus => format!(" {}; {pane} goes to the changes, to take back another", rolls_back(model, fleet)),
+        (None, _) => format!(" {pane} goes to the changes: {roll_back} there takes one back"),
+    };
+    if suspects::may_miss_some(model) {
+        text.push_str("; older ones: qd suspects");
+    }
+    paint::toned(text, Tone::Dim)
 }
 
 /// The list, one line each, or two with what to do about it.

@@ -20,6 +20,7 @@ use crate::app::bake_log::BakeLog;
 use crate::app::commands::CommandId;
 use crate::app::model::Model;
 use crate::bake::marker::Marker;
+use crate::bake::packages;
 use crate::domain::text::escape;
 use crate::operation::bake::BakeView;
 
@@ -140,6 +141,9 @@ fn line_words(log: &BakeLog, view: &BakeView, line: usize) -> (String, Tone) {
     let told = if Marker::is_on(raw) { marker_words(&view.operation.plan, raw) } else { None };
     if let Some(words) = told {
         return (format!("==> {words}"), Tone::Strong);
+    }
+    if let Some((number, of)) = packages::place(raw) {
+        return (format!("==> package list, line {number} of {of}"), Tone::Dim);
     }
     let tone = match &log.search {
         Some((_, search)) if search.hits().binary_search(&line).is_ok() => Tone::Strong,

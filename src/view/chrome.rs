@@ -12,17 +12,18 @@ use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
-use super::{bake, sheet_text, words};
+use super::{bake, words};
 use crate::app::age::{about, stepped};
 use crate::app::baking;
 use crate::app::commands::{self, Command, CommandId, Group};
+use crate::app::image::status;
 use crate::app::lines::route_words;
 use crate::app::model::{List, Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::rows;
 use crate::app::sheet::{Sending, Subject};
-use crate::domain::ids::FleetName;
+use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::freeze::Freeze;
 
@@ -185,14 +186,19 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         let what = match &sheet.subject {
             Subject::Plan { .. } | Subject::Bake(_) => "plan".to_owned(),
             Subject::Rebake(_) => "bake anew".to_owned(),
+            Subject::Image(order) => order.word().to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
-            Subject::Command(errand) => sheet_text::verb(errand.ask).to_owned(),
+            Subject::Command(errand) => errand.ask.word().to_owned(),
             Subject::Batch(batch) => {
                 let state = if sheet.sending == Sending::Not { "    nothing has been changed yet" } else { "" };
                 return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
             }
         };
-        let place = if sheet.fleet().is_some() { "fleets" } else { "bakes" };
+        let place = match (&sheet.subject, sheet.fleet()) {
+            (Subject::Image(_), _) => "images",
+            (_, Some(_)) => "fleets",
+            (_, None) => "bakes",
+        };
         return paint::plain(format!(" {place} {crumb} {} {crumb} {what}    nothing has been changed yet", sheet.about()));
     }
     if let Some(picker) = &model.picker {
@@ -201,10 +207,9 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
     match model.screen() {
         Screen::Main => main_line(model),
         Screen::Fleet(name) => fleet_crumbs(model, name, paint),
-        Screen::Image(id) => paint::plain(format!(
-            " images {crumb} {}",
-            crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
-        )),
+        Screen::Image(id) => paint::plain(format!(" images {crumb} {}", image_label(model, id))),
+        Screen::ImageRecord(id) => paint::plain(format!(" images {crumb} {} {crumb} record", image_label(model, id))),
+        Screen::Retention => paint::plain(" old images    nothing is changed from here"),
         Screen::Page(name, page) => paint::plain(format!(" fleets {crumb} {name} {crumb} {}", page.word())),
         Screen::Bakes => paint::plain(" bakes and recipes"),
         Screen::Bake(id) => bake::crumbs(model, id, paint),
@@ -214,6 +219,10 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
         Screen::Sources => paint::plain(" sources and settings"),
         Screen::Help => paint::plain(" help"),
     }
+}
+
+fn image_label(model: &Model, id: &ImageId) -> String {
+    status(model, id).map_or_else(|| id.to_string(), |status| status.image.label())
 }
 
 fn main_line(model: &Model) -> Row {
@@ -281,7 +290,8 @@ pub fn footer(model: &Model, columns: usize) -> Row {
     let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
     let later = |command: &Command| urgent && command.group != Group::Change;
     by_need.sort_by_key(|command| {
-        (command.id != CommandId::Help, command.footer > SPARE, hindrance(model, command.id).is_some(), later(command), command.footer)
+        let rank = commands::rank(model, command);
+        (command.id != CommandId::Help, rank > SPARE, hindrance(model, command.id).is_some(), later(command), rank)
     });
     let mut room = columns.saturating_add(1);
     let mut fitting = Vec::new();
@@ -312,6 +322,9 @@ fn label<'a>(model: &Model, command: &'a Command) -> &'a str {
     let paused = || model.acting_fleet().and_then(|fleet| model.working_on(fleet)).is_some_and(|view| view.state().word() == "paused");
     match command.id {
         CommandId::Pause if paused() => "resume",
+        CommandId::BlockImage if model.image.as_ref().and_then(|id| status(model, id)).is_some_and(|status| status.image.blocked.is_some()) => {
+            "unblock"
+        }
         CommandId::BackOut if baking::is_open(model) => "abort",
         CommandId::Filter if model.list() == Some(List::Log) => "search",
         CommandId::Wide if model.list() == Some(List::Log) => "wrap",

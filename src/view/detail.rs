@@ -246,7 +246,7 @@ fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect
     if area.height == 0 {
         return;
     }
-    let newest: Vec<Row> = rows::newest_first(view)
+    let newest: Vec<Row> = rows::newest_first(&view.events)
         .into_iter()
         .filter_map(|(_, event)| event_line(&view.operation.plan, event))
         .map(|line| paint::plain(format!(" {line}")))

@@ -70,7 +70,7 @@ fn lines(model: &Model) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut last = "";
     for command in rows::help(model) {
-        let title = if command.places.contains(&place) { command.group.title() } else { "In other views" };
+        let title = if command.places.has(place) { command.group.title() } else { "In other views" };
         if title != last {
             lines.push(Line::Title(title));
             last = title;
@@ -91,7 +91,7 @@ fn key_row(model: &Model, command: &Command, chosen: bool) -> Row {
 
 /// Why it cannot be pressed where the help was opened.
 fn off(model: &Model, command: &Command) -> Option<String> {
-    if command.places.contains(&commands::place_below(model)) { hindrance(model, command.id) } else { None }
+    if command.places.has(commands::place_below(model)) { hindrance(model, command.id) } else { None }
 }
 
 /// What the row under the cursor has no room for.

@@ -1,9 +1,10 @@
-//! One image: what it is, where it comes from, which fleets run it, and what it changes against what runs now.
+//! One image: what it is, what it was made from and what from it, which fleets run it, and what it changes against what runs now. Where it is
+//! blocked, what there is to do stands in place of the fleets.
 //!
 //! ```text
-//! ┌─ web 2.14.0 ───────────────────────┐┌─ TAGS ───────────────────────┐
-//! │ id      ami-0214                   ││ qd:version  2.14.0           │
-//! │ line    2.13.2 › 2.14.0 › 2.15.0   ││ qd:commit   a3f9c1e          │
+//! ┌─ web 2.14.0 ───────────────────────┐┌─ LINEAGE ── 1 above, 0 below ┐
+//! │ id      ami-0214                   ││    ubuntu-noble-24.04    AWS │
+//! │ line    2.13.2 › 2.14.0 › 2.15.0   ││      2.14.0         this one │
 //! └────────────────────────────────────┘└──────────────────────────────┘
 //! ┏━ FLEETS it is for ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 1/2 ━┓
 //! ┃> web-prod    3 of 15 servers  25% of traffic  canary 5/9           ┃
@@ -20,13 +21,19 @@ use super::paint::{self, Paint, Row, piece};
 use super::releases;
 use super::text;
 use super::theme::Tone;
-use super::{images, strip, words};
+use super::{images, lineage, strip, words, work};
 use crate::app::image;
+use crate::app::life::{self, LifePane};
 use crate::app::model::Model;
 use crate::app::rows;
 use crate::domain::ids::ImageId;
 use crate::domain::text::{Untrusted, escape};
 use crate::operation::status::{FleetStatus, ImageStatus};
+
+/// Width of the column of names.
+pub const NAMES: usize = 8;
+/// From so many columns on tags have a box of their own.
+const TAGS: u16 = 140;
 
 /// Draws it.
 pub fn draw(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
@@ -34,42 +41,99 @@ pub fn draw(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
         let inside = paint.boxed(area, &format!("IMAGE {id}"), "", true);
         return paint.row(inside, 0, &gone(model));
     };
-    let (facts, tags) = (fact_rows(model, status, paint, usize::from(area.width / 2)), tag_rows(status, paint));
-    let (fleets, changes) = (image::fleets(model, id), change_rows(model, status, paint));
-    let height = |rows: usize, most: u16| u16::try_from(rows).unwrap_or(most).saturating_add(2).clamp(3, most.max(3));
-    let fleets_height = height(fleets.len(), area.height / 3);
-    let top = height(facts.len().max(tags.len()), area.height.saturating_sub(fleets_height + 4));
-    let (left, right) = split(paint::lines(area, 0, top), area.width / 2);
-    let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
-    let inside = paint.boxed(left, &format!("{app}{}", status.image.label()), &words::estate_age(model), false);
+    let wide = area.width >= TAGS;
+    let column = area.width / if wide { 3 } else { 2 };
+    let facts = fact_rows(model, status, paint, usize::from(column));
+    let lower = lower_height(model, status, area.height);
+    let wanted = (facts.len() + 2).max(lineage::height(model, id)).max(if wide { status.image.tags.len() + 2 } else { 0 });
+    let top = u16::try_from(wanted).unwrap_or(u16::MAX).clamp(3, area.height.saturating_sub(lower).max(3));
+    let (left, rest) = split(paint::lines(area, 0, top), column);
+    let inside = paint.boxed(left, &title(status), &words::estate_age(model), false);
     paint.rows(inside, &facts);
-    let inside = paint.boxed(right, "TAGS", &status.image.tags.len().to_string(), false);
-    paint.rows(inside, &tags);
-    fleet_list(model, id, &fleets, paint, paint::lines(area, top, fleets_height));
-    let inside = paint.boxed(paint::lines(area, top + fleets_height, area.height), &change_title(model, status), "", false);
+    let (middle, right) = split(rest, if wide { column } else { rest.width });
+    lineage::draw(model, id, paint, middle);
+    if wide {
+        let inside = paint.boxed(right, "TAGS", &status.image.tags.len().to_string(), false);
+        let tags = tag_rows(status, paint);
+        paint.rows(inside, &tags);
+    }
+    draw_lower(model, status, paint, paint::lines(area, top, area.height));
+}
+
+/// The room that fleets, or what there is to do, need at least.
+fn lower_height(model: &Model, status: &ImageStatus, height: u16) -> u16 {
+    match life::work(model, &status.image.id) {
+        Some(list) => work::height(list).min(height / 2),
+        None if status.image.blocked.is_some() => 3,
+        None => fleets_height(image::fleets(model, &status.image.id).len(), height) + 4,
+    }
+}
+
+fn fleets_height(fleets: usize, height: u16) -> u16 {
+    u16::try_from(fleets).unwrap_or(u16::MAX).saturating_add(2).clamp(3, (height / 3).max(3))
+}
+
+/// The fleets it is for and what it changes there; of a blocked one what there is to do.
+fn draw_lower(model: &Model, status: &ImageStatus, paint: &mut Paint<'_>, area: Rect) {
+    let id = &status.image.id;
+    if let Some(list) = life::work(model, id) {
+        return work::draw(model, id, list, paint, area);
+    }
+    if status.image.blocked.is_some() {
+        let inside = paint.boxed(area, "WORK it is blocked", "", true);
+        return paint.row(inside, 0, &work::unread(model, id));
+    }
+    let fleets = image::fleets(model, id);
+    let height = fleets_height(fleets.len(), area.height + 4);
+    fleet_list(model, id, &fleets, paint, paint::lines(area, 0, height));
+    let inside = paint.boxed(paint::lines(area, height, area.height), &change_title(model, status), "", false);
+    let changes = change_rows(model, status, paint);
     paint.rows(inside, &changes);
 }
 
-/// The same in lines, for a sliver of a terminal.
-pub fn lines(model: &Model, id: &ImageId, paint: &Paint<'_>) -> Vec<Row> {
+/// The same for a sliver of a terminal: the part with the focus.
+pub fn draw_lines(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
+    if model.life.pane == LifePane::Lineage {
+        return lineage::list(model, id, paint, area);
+    }
+    let rows = lines(model, id, paint);
+    paint.rows(area, &rows);
+}
+
+fn lines(model: &Model, id: &ImageId, paint: &Paint<'_>) -> Vec<Row> {
     let Some(status) = image::status(model, id) else { return vec![gone(model)] };
-    let fleet = image::fleet(model, id).and_then(|name| model.fleet_status(name));
-    let mut all: Vec<Row> = fleet.map(|fleet| fleet_row(model, id, fleet, paint)).into_iter().collect();
-    all.extend(change_rows(model, status, paint));
+    let mut all: Vec<Row> = match life::work(model, id) {
+        Some(list) => work::lines(model, id, list),
+        None if status.image.blocked.is_some() => vec![work::unread(model, id)],
+        None => {
+            let fleet = image::fleet(model, id).and_then(|name| model.fleet_status(name));
+            let mut rows: Vec<Row> = fleet.map(|fleet| fleet_row(model, id, fleet, paint)).into_iter().collect();
+            rows.extend(change_rows(model, status, paint));
+            rows
+        }
+    };
     all.extend(fact_rows(model, status, paint, 60));
     all
 }
 
-fn gone(model: &Model) -> Row {
+/// Its application and what people call it.
+pub fn title(status: &ImageStatus) -> String {
+    let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
+    format!("{app}{}", status.image.label())
+}
+
+/// Said where it is not listed.
+pub fn gone(model: &Model) -> Row {
     let text = if model.estate.is_none() { " not read yet" } else { " it is not among the images that were listed last" };
     paint::toned(text, Tone::Unknown)
 }
 
 fn named(name: &str, text: impl Into<String>, tone: Tone) -> Row {
-    vec![piece(format!(" {name:<8}"), Tone::Dim), piece(text, tone)]
+    vec![piece(format!(" {name:<NAMES$}"), Tone::Dim), piece(text, tone)]
 }
 
-fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+/// What it is, a line each.
+pub fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let image = &status.image;
     let (state, tone) = images::state(status);
     let or_unknown = |value: &Option<Untrusted>| value.as_ref().map_or_else(|| "?".to_owned(), Untrusted::shown);
@@ -78,7 +142,7 @@ fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: us
     let mut rows = vec![
         named("id", image.id.to_string(), Tone::Plain),
         named("name", image.name.shown(), Tone::Plain),
-        named("state", state, tone),
+        named("state", format!("{state}{}", life_words(model, status)), tone),
         named("made", made, Tone::Plain),
         named("for", format!("{}, schema {}", or_unknown(&image.arch), image.schema.words()), Tone::Plain),
     ];
@@ -91,11 +155,17 @@ fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns: us
     }
     rows.push(named("base", base_words(model, status), Tone::Plain));
     rows.push(named("line", line_words(model, status, paint), Tone::Plain));
-    let baked = image::baked_from(model, image);
-    if baked > 0 {
-        rows.push(named("children", format!("{baked} listed images were baked from it"), Tone::Plain));
-    }
     rows
+}
+
+/// Where it is in its life, which channels point to it, and whether it is pinned or marked for removal.
+fn life_words(model: &Model, status: &ImageStatus) -> String {
+    let Some(story) = life::story(model, &status.image.id).map(|story| &story.value) else { return String::new() };
+    let stage = Some(story.stage.word()).filter(|word| *word != images::state(status).0 && status.image.blocked.is_none());
+    let channels = story.channels.iter().map(|pointer| format!(", on {}", pointer.channel.word()));
+    let kept = [(story.pin.is_some(), ", pinned"), (story.marked.is_some(), ", marked for removal")];
+    let kept = kept.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.to_owned());
+    stage.map(|word| format!(", {word}")).into_iter().chain(channels).chain(kept).collect()
 }
 
 fn base_words(model: &Model, status: &ImageStatus) -> String {
@@ -128,7 +198,8 @@ fn fleet_list(model: &Model, id: &ImageId, fleets: &[&FleetStatus], paint: &mut 
     let chosen = image::fleet(model, id);
     let position = fleets.iter().position(|fleet| Some(&fleet.spec.name) == chosen);
     let note = position.map_or_else(|| fleets.len().to_string(), |at| format!("{}/{}", at + 1, fleets.len()));
-    let inside = paint.boxed(area, "FLEETS it is for", &note, true);
+    let focus = model.life.pane == LifePane::Fleets;
+    let inside = paint.boxed(area, "FLEETS it is for", &note, focus);
     if fleets.is_empty() {
         return paint.row(inside, 0, &paint::toned(" no fleet of its app is known", Tone::Dim));
     }
@@ -137,7 +208,7 @@ fn fleet_list(model: &Model, id: &ImageId, fleets: &[&FleetStatus], paint: &mut 
         let mut row = paint::plain(if Some(at) == position { ">" } else { " " });
         row.extend(fleet_row(model, id, fleet, paint));
         paint.row(inside, line, &row);
-        if Some(at) == position {
+        if Some(at) == position && focus {
             paint.cursor(inside, line);
         }
     }

@@ -19,15 +19,19 @@ mod fleets;
 mod glyphs;
 mod help;
 mod image;
+mod image_record;
+mod image_sheet;
 mod images;
 mod judge;
 mod judge_panel;
+mod lineage;
 mod main_view;
 mod pages;
 mod paint;
 mod palette;
 mod picker;
 mod releases;
+mod retention;
 mod sheet;
 mod sheet_text;
 mod sources;
@@ -39,13 +43,15 @@ mod theme;
 mod tiny;
 mod wide;
 mod words;
+mod work;
 
 use ratatui::Frame;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
-use crate::app::commands::{self, Place};
+use crate::app::commands;
 use crate::app::model::{Model, Pane, SMALLEST, Screen, WIDE};
+use crate::app::places::Place;
 use paint::Paint;
 
 /// Smallest normal layout.
@@ -126,6 +132,8 @@ fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Screen::Fleet(name) => detail::draw(model, name, paint, body),
         Screen::Page(name, page) => pages::draw(model, name, *page, paint, body),
         Screen::Image(id) => image::draw(model, id, paint, body),
+        Screen::ImageRecord(id) => image_record::draw(model, id, paint, body),
+        Screen::Retention => retention::draw(model, paint, body),
         Screen::Bakes => bakes::draw(model, paint, body),
         Screen::Bake(id) => bake::draw(model, id, paint, body),
         Screen::BakeLog(id) => bake::draw_log(model, id, paint, body),

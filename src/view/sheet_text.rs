@@ -1,6 +1,7 @@
 //! What a plan sheet says: from, to, how, in which steps, with which calls, what was checked, what else it stops.
 
 use super::bake_sheet;
+use super::image_sheet;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
@@ -42,6 +43,7 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         Subject::Freeze(freezing) => freeze_rows(freezing, model, columns),
         Subject::Bake(order) => bake_sheet::rows(order, model, paint, columns),
         Subject::Rebake(rebake) => bake_sheet::rebake_rows(rebake, paint, columns),
+        Subject::Image(order) => image_sheet::rows(order, paint, columns),
         Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
 }
@@ -53,9 +55,10 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
-        Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Command(errand) => format!("{} {fleet}", errand.ask.word().to_uppercase()),
         Subject::Bake(_) => format!("BAKE {fleet}"),
         Subject::Rebake(_) => format!("BAKE {fleet} ANEW"),
+        Subject::Image(order) => format!("{} {fleet}", order.word().to_uppercase()),
         Subject::Freeze(freezing) => {
             let scope = freezing.scope().map_or_else(|| "ALL FLEETS".to_owned(), ToString::to_string);
             format!("{} {scope}", if freezing.lifts.is_some() { "UNFREEZE" } else { "FREEZE" })
@@ -85,22 +88,12 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
         Subject::Freeze(_) => "freeze now",
         Subject::Bake(_) => "bake now",
         Subject::Rebake(_) => "bake them now",
+        Subject::Image(order) if order.lifts => "lift the block now",
+        Subject::Image(_) => "block it now",
         Subject::Batch(batch) => match batch.kind {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
         },
-    }
-}
-
-/// What is asked, as people say it.
-pub const fn verb(ask: Ask) -> &'static str {
-    match ask {
-        Ask::Command(CommandKind::Pause) => "pause",
-        Ask::Command(CommandKind::Resume) => "resume",
-        Ask::Command(CommandKind::Promote) => "promote",
-        Ask::Command(CommandKind::BackOut) => "back out",
-        Ask::TakeOver => "take over",
-        Ask::Abort => "abort",
     }
 }
 
@@ -305,7 +298,7 @@ fn freeze_rows(freezing: &Freezing, model: &Model, columns: usize) -> Vec<Row> {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.about);
+    let head = format!(" {} {} {} of {}", errand.ask.word(), errand.word, errand.operation, errand.about);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));

@@ -13,7 +13,8 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use super::{
-    activity, alerts, bake, bakes, chrome, copying, first, help, image, judge, pages, palette, picker, sheet, sheet_text, sources, strip, words,
+    activity, alerts, bake, bakes, chrome, copying, first, help, image, image_record, judge, pages, palette, picker, retention, sheet, sheet_text,
+    sources, strip, words,
 };
 use crate::app::baking;
 use crate::app::model::{Model, Screen};
@@ -73,9 +74,10 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         }
         Screen::Page(name, page) => pages::list(model, name, *page, paint, area),
         Screen::Image(id) => {
-            let lines = image::lines(model, id, paint);
-            paint.rows(area, &lines);
+            image::draw_lines(model, id, paint, area);
         }
+        Screen::ImageRecord(id) => image_record::list(model, id, paint, area),
+        Screen::Retention => retention::list(model, paint, area),
         Screen::Bakes => bakes::list(model, paint, area),
         Screen::Bake(id) | Screen::BakeLog(id) => bake::draw_lines(model, id, paint, area),
         Screen::Activity => activity::list(model, paint, area),
@@ -101,7 +103,8 @@ fn head(model: &Model) -> Row {
             model.operation_of(name).map(|view| format!("  {} {}", view.operation.word(), view.operation.id)).unwrap_or_default()
         }
         (None, Screen::Main) => model.filters.fleets.value().map(|text| format!("  filter {}", text.shown())).unwrap_or_default(),
-        (None, Screen::Image(id)) => {
+        (None, Screen::Retention) => "  old images".to_owned(),
+        (None, Screen::Image(id) | Screen::ImageRecord(id)) => {
             format!("  image {}", crate::app::image::status(model, id).map_or_else(|| id.to_string(), |status| status.image.label()))
         }
         (None, Screen::Page(name, page)) => format!("  {name} {}", page.word()),

@@ -65,7 +65,11 @@ fn one_look() {
                 if change == 0.0 {
                     rate(hits, RUNS)
                 } else {
-                    format!("{} [{:>5.1}%]", rate(hits, RUNS), power::of_shift(noise, n, n, 0.98, change) * 100.0)
+                    format!(
+                        "{} [{:>5.1}%]",
+                        rate(hits, RUNS),
+                        power::Comparison { noise, candidate: n, stable: n, confidence: 0.98 }.power(change) * 100.0
+                    )
                 }
             };
             let cells = [0.0, 0.05, 0.1, 0.2].map(|change| cell(&mut dice, change));

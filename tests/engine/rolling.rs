@@ -3,11 +3,12 @@
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::{FleetSpec, Slot, Strategy};
 use quarterdeck::domain::group::PinnedVersion;
-use quarterdeck::domain::ids::OperationId;
+use quarterdeck::domain::ids::{InstanceId, OperationId};
 use quarterdeck::domain::observation::{Depth, FleetObservation};
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStatus, RefreshStrategy};
 use quarterdeck::domain::release::Release;
+use quarterdeck::domain::schema::{LiveSchema, SchemaRange};
 use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::{Reading as Read, answer};
@@ -21,6 +22,7 @@ use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
 use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Operation, OperationView};
+use quarterdeck::operation::schema::SchemaPlan;
 use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, Scenario, World};
@@ -80,9 +82,14 @@ impl Stage {
     }
 
     fn facts<T>(&self, make: impl FnOnce(&Facts<'_>) -> T) -> T {
+        self.other_facts(|_| {}, make)
+    }
+
+    /// The same, with something else in them.
+    fn other_facts<T>(&self, alter: impl FnOnce(&mut Facts<'_>), make: impl FnOnce(&Facts<'_>) -> T) -> T {
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
         let seen = self.look(Depth::WithRefreshes(Slot::A));
-        make(&Facts {
+        let mut facts = Facts {
             setting: &setting,
             identity: &self.world.identity(),
             spec: &self.spec,
@@ -101,7 +108,9 @@ impl Stage {
             freezes: &[],
             live_schema: quarterdeck::domain::schema::LiveSchema::default(),
             now: self.world.now(),
-        })
+        };
+        alter(&mut facts);
+        make(&facts)
     }
 
     fn look(&self, depth: Depth) -> FleetObservation {
@@ -265,6 +274,76 @@ fn a_start_that_never_arrived_is_sent_again_only_after_looking_for_a_minute() {
     assert!(stage.world.now().since(sent) >= Millis::secs(60));
     stage.until_state(OperationState::Succeeded);
     assert_eq!(stage.count("StartInstanceRefresh"), 2);
+}
+
+#[test]
+fn starts_that_never_arrive_are_not_refreshes_that_got_nowhere() {
+    let mut stage = Stage::deploy();
+    for sent in 1..=7 {
+        stage.lose = Some(("StartInstanceRefresh", Lost::BeforeItHappened));
+        stage.until("sent", |stage| stage.count("StartInstanceRefresh") == sent);
+    }
+    stage.until_state(OperationState::Succeeded);
+    assert_eq!((stage.count("StartInstanceRefresh"), stage.progress.refresh.starts), (8, 1));
+}
+
+#[test]
+fn what_never_arrives_is_held_for_and_backed_out_in_the_end() {
+    let mut stage = Stage::deploy();
+    stage.until("at it", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Refresh);
+    while stage.progress.state != OperationState::Holding {
+        stage.lose = Some(("StartInstanceRefresh", Lost::BeforeItHappened));
+        stage.turn();
+    }
+    assert!(stage.progress.reason.contains("nowhere to be found"), "{}", stage.progress.reason);
+    while !stage.progress.state.is_final() {
+        stage.lose = Some(("StartInstanceRefresh", Lost::BeforeItHappened));
+        stage.turn();
+    }
+    assert_eq!((stage.progress.state, stage.versions()), (OperationState::BackedOut, vec![2; 6]));
+}
+
+#[test]
+fn a_refresh_whose_servers_do_not_stay_is_stopped_where_nothing_leads_back() {
+    let mut stage = Stage::deploy();
+    let schemas = |min| SchemaRange::between(Some(min), Some(min + 1));
+    let live = LiveSchema::At(13);
+    stage.plan.schema =
+        Some(SchemaPlan { hook: Vec::new(), live: live.clone(), from: schemas(10), to: SchemaRange::default(), migration: None, one_way: None });
+    stage.happens(EventBody::SchemaRead { live });
+    stage.half_way();
+    let instances = (0..20).map(|nth| InstanceId::new(format!("i-{nth}"))).collect();
+    stage.happens(EventBody::Launched { instances });
+    stage.until("stopped", |stage| stage.count("CancelInstanceRefresh") == 1);
+    assert!(stage.progress.reason.contains("they do not stay; it does not back out: 0.9.8 cannot run any more"), "{}", stage.progress.reason);
+    for _ in 0..50 {
+        stage.turn();
+    }
+    assert_eq!((stage.progress.state, stage.progress.deadline), (OperationState::Holding, None), "a person has to decide");
+    assert_eq!((stage.count("CancelInstanceRefresh"), stage.count("StartInstanceRefresh")), (1, 1));
+}
+
+#[test]
+fn of_an_image_that_is_not_listed_counts_what_an_earlier_plan_read() {
+    let mut stage = Stage::deploy();
+    stage.until_state(OperationState::Succeeded);
+    stage.spec.schema = vec!["/usr/local/bin/schema".to_owned()];
+    let back = |stage: &Stage, live: u64| {
+        let unlisted = |facts: &mut Facts<'_>| {
+            (facts.images, facts.images_missing, facts.live_schema) = (&[], Some("a page is missing".to_owned()), LiveSchema::At(live));
+        };
+        stage.other_facts(unlisted, |facts| quarterdeck::plan::rollback::plan(facts, None))
+    };
+    let unknown = back(&stage, 11).unwrap_err();
+    assert!(unknown.reason.contains("nobody can say whether") && unknown.reason.contains("is not listed"), "{unknown:?}");
+
+    let schemas = |min| SchemaRange::between(Some(min), Some(min + 1));
+    let hook = stage.spec.schema.clone();
+    stage.plan.schema = Some(SchemaPlan { hook, live: LiveSchema::At(11), from: schemas(10), to: schemas(12), migration: None, one_way: None });
+    stage.operations = vec![OperationView { driver_alive: false, ..stage.view() }];
+    assert_eq!(back(&stage, 11).unwrap().schema.unwrap().to, schemas(10));
+    let forbidden = back(&stage, 13).unwrap_err();
+    assert!(forbidden.reason.contains("schema 13 > max 11"), "{forbidden:?}");
 }
 
 #[test]
@@ -606,6 +685,25 @@ fn no_refresh_begins_while_what_the_group_launches_cannot_be_read() {
     *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
     let blind = next(&seen);
     assert!(blind.call.is_none() && blind.wait > Millis::ZERO, "another hand may have changed what AWS would go back to: {blind:?}");
+}
+
+#[test]
+fn a_claim_taken_off_without_an_answer_is_looked_for_before_it_is_believed_to_be_gone() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    stage.operations = vec![stage.view()];
+    let plan = stage.facts(|facts| quarterdeck::plan::rollback::plan(facts, None)).unwrap();
+    stage.begin(plan);
+    stage.lose = Some(("DeleteTags", Lost::BeforeItHappened));
+    stage.until("the claim was to be taken off", |stage| stage.count("DeleteTags") == 1);
+    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
+    let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
+    *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
+    let (plan, progress, now) = (&stage.plan, &stage.progress, stage.world.now());
+    let blind = decide(&Situation { plan, progress, seen: &seen, now, claimant: &claimant }).unwrap();
+    assert!(blind.events.is_empty() && blind.wait > Millis::ZERO, "{blind:?}");
+    stage.until_state(OperationState::Succeeded);
+    assert!(stage.is_unclaimed());
 }
 
 #[test]

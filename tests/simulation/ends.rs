@@ -13,17 +13,22 @@ use crate::store::Record;
 
 /// How the totals call a good image that was backed out by chance.
 pub const FALSE_ALARM: &str = "false alarms of the judge";
+/// And one that was backed out because what it was judged by did not tell the truth.
+pub const MISLED: &str = "good images backed out by a source that misleads";
 
 impl Sim {
     pub fn promise_kept(&mut self, at: usize) -> Result<(), Broke> {
         let record = &self.store.records[at];
-        if self.is_false_alarm(record) {
-            self.totals.one(FALSE_ALARM);
-            return Ok(());
-        }
-        // A source that does not tell the truth may keep a good image from going on: that is a promise too.
+        // A source that does not tell the truth may keep a good image from going on: that is a promise too, and no fault of the judge.
         let misled = self.script.course.series.is_some_and(|source| source != crate::series::Source::True);
         if misled && record.kind() == OperationKind::Deploy && record.progress.state == OperationState::BackedOut {
+            if self.kind_of(record) == Kind::Good {
+                self.totals.one(MISLED);
+            }
+            return Ok(());
+        }
+        if self.is_false_alarm(record) {
+            self.totals.one(FALSE_ALARM);
             return Ok(());
         }
         match record.kind() {
@@ -174,6 +179,10 @@ impl Sim {
 
     fn rollback_kept(&self, record: &Record) -> Result<(), Broke> {
         if record.progress.state == OperationState::Superseded {
+            return Ok(());
+        }
+        // Somebody migrated the database under it: nobody may let its target in any more.
+        if record.progress.state == OperationState::Failed && self.is_shut_out(&record.operation.plan.to.image) {
             return Ok(());
         }
         self.there_in_time(record)?;

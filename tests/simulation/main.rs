@@ -2,7 +2,11 @@
 //! of the rollout rules checked against the world at every moment.
 //!
 //! `QD_SIM_SEEDS` sets how many seeds are run, `QD_SIM_FIRST` where they begin, `QD_SIM_MINUTES` for how long (as many seeds as fit),
-//! `QD_SIM_SEED` runs one and prints its events (with `QD_SIM_AIM=no` it is after nothing but what it drew), `QD_SIM_SHAPE` has all of them draw one shape of fleet. Seeds are independent: each has one thread, and there are as many threads as processors.
+//! `QD_SIM_SEED` runs one and prints its events (with `QD_SIM_AIM=no` it is after nothing but what it drew), `QD_SIM_SHAPE` has all of them draw one
+//! shape of fleet. Seeds are independent: each has one thread, and there are as many threads as processors.
+//!
+//! Fleets with a database are seeds of their own, run by the test `fleets_with…`: `QD_SIM_DATABASE_SEEDS` sets how many, `QD_SIM_FIRST` and
+//! `QD_SIM_SEED` mean the same for them.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +26,7 @@ mod cloud;
 mod coverage;
 mod crash;
 mod database;
+mod databases;
 mod ends;
 mod fault;
 mod guarded;
@@ -29,6 +34,7 @@ mod hands;
 mod person;
 mod planted;
 mod process;
+mod rehearsal;
 mod script;
 mod series;
 mod shape;
@@ -68,7 +74,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 21] = [
+const PERMANENT_SHAPED: [(Shape, u64); 28] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -77,6 +83,13 @@ const PERMANENT_SHAPED: [(Shape, u64); 21] = [
     (Shape::Attached, 6_004_888),
     (Shape::Attached, 6_005_030),
     (Shape::Attached, 6_005_737),
+    (Shape::Attached, 14_818),
+    (Shape::Guarded, 7_001_290),
+    (Shape::OneGroup, 7_006_355),
+    (Shape::OneGroup, 7_007_288),
+    (Shape::OneGroup, 10_306),
+    (Shape::OneGroup, 11_257),
+    (Shape::OneGroup, 14_096),
     (Shape::Guarded, 1_000_180),
     (Shape::Guarded, 1_000_940),
     (Shape::Guarded, 5_000_314),
@@ -105,39 +118,57 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// What a seed is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing but what it drew.
+    Drawn,
+    /// It may be after a cell of the coverage table.
+    Aimed,
+    /// The fleet has a database.
+    Database,
+}
+
 /// A seed, and how it is run.
 #[derive(Clone, Copy)]
 struct Start {
     shape: Shape,
     seed: u64,
-    /// It may be after a cell of the coverage table.
-    aimed: bool,
+    kind: Kind,
 }
 
 impl Start {
-    const fn drawn(seed: u64) -> Self {
-        Self { shape: Shape::Weighted, seed, aimed: false }
+    const fn drawn(shape: Shape, seed: u64) -> Self {
+        Self { shape, seed, kind: Kind::Drawn }
     }
 
     fn usual(seed: u64) -> Self {
-        Self { shape: Shape::of(seed), seed, aimed: true }
+        Self { shape: Shape::of(seed), seed, kind: Kind::Aimed }
     }
 
     fn permanent() -> Vec<Self> {
-        let aimed = |seed| Self { aimed: true, ..Self::drawn(seed) };
-        let shaped = |(shape, seed)| Self { shape, ..Self::drawn(seed) };
-        let all = PERMANENT.into_iter().map(Self::drawn).chain(PERMANENT_AIMED.into_iter().map(aimed));
-        all.chain(PERMANENT_SHAPED.into_iter().map(shaped)).collect()
+        let weighted = |seed| Self::drawn(Shape::Weighted, seed);
+        let aimed = |seed| Self { kind: Kind::Aimed, ..weighted(seed) };
+        let all = PERMANENT.into_iter().map(weighted).chain(PERMANENT_AIMED.into_iter().map(aimed));
+        all.chain(PERMANENT_SHAPED.into_iter().map(|(shape, seed)| Self::drawn(shape, seed))).collect()
     }
 
     fn sim(self) -> Sim {
-        if self.aimed { Sim::new(self.shape, self.seed) } else { Sim::drawn(self.shape, self.seed) }
+        match self.kind {
+            Kind::Drawn => Sim::drawn(self.shape, self.seed),
+            Kind::Aimed => Sim::new(self.shape, self.seed),
+            Kind::Database => Sim::with_database(self.shape, self.seed),
+        }
     }
 
     /// As people name it: how to run it again.
     fn name(self) -> String {
-        let drawn = if self.aimed || cell_of(self.seed, coverage::cells()).is_none() { "" } else { ", QD_SIM_AIM=no" };
-        format!("seed {} ({}{drawn})", self.seed, self.shape.word())
+        let how = match self.kind {
+            Kind::Database => ", with a database",
+            Kind::Drawn if cell_of(self.seed, coverage::cells()).is_some() => ", QD_SIM_AIM=no",
+            Kind::Drawn | Kind::Aimed => "",
+        };
+        format!("seed {} ({}{how})", self.seed, self.shape.word())
     }
 }
 
@@ -167,7 +198,7 @@ fn last_events(sim: &Sim, last: usize) -> String {
     let events: String = all[from..]
         .iter()
         .map(|(at, id, body)| {
-            let body: String = body.chars().take(700).collect();
+            let body: String = body.chars().take(if last == usize::MAX { last } else { 700 }).collect();
             format!("  {:>6} {id} {body}\n", at.since(sim.world.start()).as_secs())
         })
         .collect();
@@ -198,10 +229,17 @@ struct Harvest {
     failures: Vec<(u64, String)>,
 }
 
-/// Runs the permanent seeds, and then others until there were enough.
-fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
+impl Harvest {
+    /// No seed failed, or all that did are named.
+    fn is_clean(&self) {
+        let heads: Vec<&str> = self.failures.iter().filter_map(|(_, failure)| failure.lines().next()).take(60).collect();
+        assert!(self.failures.is_empty(), "{} seeds failed:\n{}\n\n{}", self.failures.len(), heads.join("\n"), self.failures[0].1);
+    }
+}
+
+/// Runs the permanent seeds, and then others until there is no next.
+fn run_many(permanent: &[Start], usual: impl Fn(u64) -> Option<Start> + Sync) -> Harvest {
     let (next, harvest) = (AtomicU64::new(0), Mutex::new(Harvest::default()));
-    let permanent = Start::permanent();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -210,10 +248,7 @@ fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
                 loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
                     let beyond = nth.checked_sub(permanent.len() as u64);
-                    if beyond.is_some_and(&enough) {
-                        break;
-                    }
-                    let start = beyond.map_or_else(|| permanent[nth as usize], |beyond| Start::usual(first + beyond));
+                    let Some(start) = beyond.map_or_else(|| permanent.get(nth as usize).copied(), &usual) else { break };
                     if let Err(failure) = run(start, &mut mine.totals) {
                         // A long run is not over for long: whoever waits for it knows at once.
                         println!("failed: {}", failure.lines().next().unwrap_or_default());
@@ -234,29 +269,30 @@ fn run_many(first: u64, enough: impl Fn(u64) -> bool + Sync) -> Harvest {
 #[test]
 fn no_seed_breaks_an_invariant() {
     if let Some(seed) = number("QD_SIM_SEED") {
-        return run_one(seed);
+        let kind = if std::env::var("QD_SIM_AIM").as_deref() == Ok("no") { Kind::Drawn } else { Kind::Aimed };
+        return run_one(Start { kind, ..Start::usual(seed) });
     }
     let began = Instant::now();
     let minutes = number("QD_SIM_MINUTES").map(|minutes| Duration::from_secs(minutes * 60));
     let count = number("QD_SIM_SEEDS").unwrap_or(if minutes.is_some() { u64::MAX } else { SEEDS });
     let over = |nth: u64| nth >= count || minutes.is_some_and(|limit| began.elapsed() >= limit);
-    let Harvest { totals, failures } = run_many(number("QD_SIM_FIRST").unwrap_or(1), over);
+    let first = number("QD_SIM_FIRST").unwrap_or(1);
+    let harvest = run_many(&Start::permanent(), |nth| (!over(nth)).then(|| Start::usual(first + nth)));
+    let Harvest { totals, .. } = &harvest;
     let seeds = totals.get("seeds");
     let cost = began.elapsed().as_secs_f64() * 1_000.0 / seeds as f64;
     println!("{}{seeds} seeds in {:.1?}, {cost:.1} ms a seed", totals.without("cell "), began.elapsed());
-    let never = coverage::never_hit(&totals);
-    println!("{}", coverage::summary(&totals, &never));
-    let by_kind = failures.iter().map(|(_, failure)| failure.lines().next().unwrap_or_default()).take(60).collect::<Vec<_>>().join("\n");
-    assert!(failures.is_empty(), "{} seeds failed:\n{by_kind}\n\n{}", failures.len(), failures[0].1);
+    let never = coverage::never_hit(totals);
+    println!("{}", coverage::summary(totals, &never));
+    harvest.is_clean();
     let judged = totals.get("ended: canary succeeded") + totals.get("ended: blue-green succeeded");
     assert!(totals.get(ends::FALSE_ALARM) <= 3 + judged / 100, "the judge cries wolf");
     let drawn = std::env::var_os("QD_SIM_SHAPE").is_none();
     assert!(seeds < LONG || !drawn || never.is_empty(), "cells of coverage.txt that were never hit:\n{}", never.join("\n"));
 }
 
-fn run_one(seed: u64) {
+fn run_one(start: Start) {
     let mut totals = Totals::default();
-    let start = Start { aimed: std::env::var("QD_SIM_AIM").as_deref() != Ok("no"), ..Start::usual(seed) };
     let ended = run(start, &mut totals);
     let mut sim = start.sim();
     drop(sim.run());

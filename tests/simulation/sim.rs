@@ -40,6 +40,11 @@ pub const START: WorldTime = WorldTime(1_780_000_000_000);
 /// A launch takes no longer: boot, checks, and the world's second.
 pub const LAUNCH: Millis = Millis::secs(102);
 
+/// Keeps what says which seeds end with a recycle apart from everything a seed draws.
+const RECYCLES: u64 = 0x0f2e_54e7;
+/// A person who is called has done what helps after so many seconds at the latest.
+const HELP_SECS: u64 = 600;
+
 /// A broken invariant, in words.
 pub type Broke = String;
 
@@ -71,6 +76,8 @@ pub struct Sim {
     pub skew: i64,
     /// Operations people still want.
     pub wishes: u64,
+    /// Somebody wants fresh servers of a fleet of two groups once all that is done.
+    pub recycles_last: bool,
     /// The last fault is over by then.
     pub trouble_until: WorldTime,
     /// What struck for a while is over by then.
@@ -106,14 +113,19 @@ impl Sim {
         if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
             script.aim_at(cell);
         }
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
+    }
+
+    fn with_recycle(seed: u64, chance: Chance, script: Script) -> Self {
+        let recycles_last = script.shape != Shape::OneGroup && draw::mix(seed ^ RECYCLES).is_multiple_of(4);
+        Self { recycles_last, ..Self::with(seed, chance, script) }
     }
 
     /// One that is after nothing but what it drew.
     pub fn drawn(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let script = Script::draw_shaped(shape, &mut chance);
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
     }
 
     pub fn with(seed: u64, mut chance: Chance, script: Script) -> Self {
@@ -162,6 +174,7 @@ impl Sim {
             spells: Vec::new(),
             past: Vec::new(),
             skew: 0,
+            recycles_last: false,
             trouble_until: clock,
             lasts_until: clock,
             phase: None,
@@ -259,6 +272,12 @@ impl Sim {
         self.agenda.push((at, self.acts, act));
     }
 
+    /// Nothing is drawn for it.
+    pub fn plan_later(&mut self, act: Act, after: Millis) {
+        self.acts += 1;
+        self.agenda.push((self.clock.plus(after), self.acts, act));
+    }
+
     fn next_event(&self) -> Option<WorldTime> {
         let acts = self.agenda.iter().map(|(at, ..)| *at);
         let processes = self.processes.iter().filter(|process| !matches!(process.stage, crate::process::Stage::Waits)).map(|process| process.wake);
@@ -284,6 +303,9 @@ impl Sim {
         self.run_until_rest()?;
         self.store.check_folds()?;
         self.check_arrivals()?;
+        if self.is_left_as_it_is() {
+            return self.checker.images_kept(&self.world);
+        }
         self.checker.at_rest(&self.world, self.claim_may_remain)
     }
 
@@ -359,7 +381,10 @@ impl Sim {
         let active = self.store.active();
         let driven = active.is_none_or(|at| self.is_driven(at)) && self.spells.is_empty() && !self.store.disk.full;
         let calm = self.clock >= self.trouble_until;
-        self.checker.tick(&self.world, &Moment { record: active.map(|at| &self.store.records[at]), driven, calm })
+        let record = active.map(|at| &self.store.records[at]);
+        let barred = record.is_some_and(|record| self.is_barred(record));
+        self.remember_who_serves();
+        self.checker.tick(&self.world, &Moment { record: active.map(|at| &self.store.records[at]), driven, calm, barred })
     }
 
     /// Events a driver appends, and what the checker has to know of what they bring about.
@@ -373,6 +398,7 @@ impl Sim {
         for (seq, body) in (0..).zip(bodies.iter().filter(|_| appended.is_ok())) {
             let record = &self.store.records[at];
             self.witness.records(Scene { progress: &scene, ..Scene::new(&self.world, record, self.clock) }, body)?;
+            self.database.backs_out(&record.operation, body, self.clock);
             scene.apply(&Event { seq, at: now, body: body.clone() });
         }
         self.began(at, before)?;
@@ -433,18 +459,24 @@ impl Sim {
         let paused = self.store.records[at].progress.state == OperationState::Paused;
         let record = &self.store.records[at];
         let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(Relief::Traffic | Relief::Strangers(_))));
+        let strangers = Relief::Strangers(record.operation.plan.to.slot);
+        let takes_back = holds && !self.is_helped(&[Relief::Traffic, strangers.clone()]);
         if takes_back && record.progress.reason.contains("run another release") {
-            let strangers = Relief::Strangers(record.operation.plan.to.slot);
-            self.plan_act(Act::Relieve(strangers), 10, 600);
+            self.plan_act(Act::Relieve(strangers), 10, HELP_SECS);
         } else if takes_back && self.checker.is_foreign() {
-            self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
+            self.plan_act(Act::Relieve(Relief::Traffic), 10, HELP_SECS);
         }
         self.somebody_promotes(at);
         self.somebody_decides(at);
         if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
             self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
         }
+    }
+
+    /// One of these is on its way, no later than a person who is called would come.
+    fn is_helped(&self, by: &[Relief]) -> bool {
+        let soon = self.clock.plus(Millis::secs(HELP_SECS));
+        self.agenda.iter().any(|(at, _, act)| *at <= soon && matches!(act, Act::Relieve(relief) if by.contains(relief)))
     }
 
     /// A canary that nobody judges waits for a person before it gets everything; some are told so in time.
@@ -492,10 +524,13 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
+            // A claim that was refused to be taken off again and again is left to end by itself.
+            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && refused.tries >= 3);
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
+            self.rehearse_now()?;
             if kind == OperationKind::Deploy
                 && let Some(secs) = self.roll_back_after.take()
             {

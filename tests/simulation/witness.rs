@@ -204,7 +204,10 @@ impl Witness {
         let held = scene.progress.state == OperationState::Paused || ["hand", "refused"].iter().any(|word| scene.progress.reason.contains(word));
         // Before it has its template, the slot holds what others launched.
         let launches = !matches!(scene.step(), Some(StepKind::Claim | StepKind::EmptySlot | StepKind::Template));
-        if held || !launches || !scene.is_forward() {
+        // What cannot go back waits for a person; the cloud's engine is asked to stop.
+        let asked = scene.plan.refresh.is_none() || scene.progress.refresh.turned_at.is_some();
+        let stuck = asked && no_way_out(scene.plan, scene.progress).is_some();
+        if held || stuck || !launches || !scene.is_forward() {
             self.watched.launched.clear();
             return Ok(());
         }

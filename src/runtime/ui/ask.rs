@@ -10,18 +10,18 @@ use tokio::sync::mpsc::Sender;
 use crate::app::baking::Lane;
 use crate::app::message::Reply;
 use crate::app::model::Problem;
+use crate::app::polling::FINISHED_READ;
 use crate::app::sheet::{Ask, Errand};
 use crate::app::{Effect, Message};
 use crate::config::recipe::load;
 use crate::domain::text::Untrusted;
 use crate::operation::bake::BakeWish;
+use crate::operation::gc::GcPolicy;
+use crate::operation::image_plan::ImageName;
 use crate::operation::intent::Intent;
 use crate::operation::plan::Plan;
 use crate::ports::desk::{Desk, DeskError};
 use crate::runtime::batch::{Order, roll_back};
-
-/// Finished operations, and finished bakes, that are read besides those at work.
-const FINISHED: usize = 20;
 
 /// Asks the desk on the workers.
 #[derive(Clone)]
@@ -53,8 +53,8 @@ impl Asker {
                 let name = fleet.clone();
                 self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });
             }
-            Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED) }),
-            Effect::ReadBakes { no } => self.spawn(no, Reply::Bakes, async move { desk.bakes(FINISHED) }),
+            Effect::ReadOperations { no } => self.spawn(no, Reply::Operations, async move { desk.operations(FINISHED_READ) }),
+            Effect::ReadBakes { no } => self.spawn(no, Reply::Bakes, async move { desk.bakes(FINISHED_READ) }),
             Effect::ReadBakeLog { no, id, from } => {
                 let name = id.clone();
                 self.spawn(no, move |result| Reply::BakeLog(name.clone(), from, result), async move { desk.bake_log(&id, from) });
@@ -78,6 +78,21 @@ impl Asker {
                     let _guard = guard;
                     desk.rebake(&recipes, wave, reason.as_ref())?;
                     Ok(format!("{} images are baked anew, {wave} at a time. It goes on without this screen", recipes.len()))
+                });
+            }
+            Effect::ReadStory { no, image } => self.spawn(no, Reply::Story, async move {
+                let name = ImageName { wanted: image.to_string(), app: None };
+                desk.image_story(&name).await.map(Box::new)
+            }),
+            Effect::ReadRetention { no } => {
+                self.spawn(no, Reply::Retention, async move { desk.plan_gc(&GcPolicy::default()).await.map(Box::new) });
+            }
+            Effect::PlanImage { no, wish } => self.spawn(no, Reply::ImagePlanned, async move { desk.plan_image(&wish).await.map(Box::new) }),
+            Effect::ChangeImage { no, wish } => {
+                let guard = self.begin_sending();
+                self.spawn(no, Reply::Commanded, async move {
+                    let _guard = guard;
+                    desk.change_image(&desk.plan_image(&wish).await?).await
                 });
             }
             Effect::ReadSources { no } => self.spawn(no, Reply::Sources, async move { desk.sources().map(Box::new) }),
@@ -203,7 +218,7 @@ async fn lane(desk: &dyn Desk) -> Result<Lane, DeskError> {
         Ok(behind) => (behind, None),
         Err(error) => (Vec::new(), Some(Problem::from(&error))),
     };
-    Ok(Lane { recipes, behind, problem })
+    Ok(Lane { recipes, behind, problem, stopped: desk.waves_said()? })
 }
 
 /// Counts itself out when the answer is there, or will never be.

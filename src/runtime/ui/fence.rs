@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::app::commands::{CommandId, Place};
+use crate::app::commands::CommandId;
 use crate::app::key::Key;
 use crate::app::model::Model;
+use crate::app::places::Place;
 use crate::domain::time::BootTime;
 
 /// An answer that has not come after so long never will.

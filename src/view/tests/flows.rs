@@ -238,7 +238,7 @@ fn every_hint_names_the_key_that_is_in_the_map() {
     let own = "deploy = 'Ä'\nroll_back = 'Ö'\nback_out = 'Ü'\npromote = 'É'\npause = 'Å'\ntake_over = 'Ø'\nrecycle = 'Ñ'\nfreeze = 'Þ'";
     let own = crate::app::keymap::Keymap::with("keymap.toml", own).unwrap();
     // An alert was worded when it happened, with the keys of that moment.
-    for (name, mut model) in super::sizes::scenes().into_iter().filter(|(name, _)| *name != "alerts") {
+    for (name, mut model) in super::sizes::scenes().into_iter().filter(|(name, _)| !name.starts_with("alerts")) {
         model.keymap = own.clone();
         for (width, height) in [(44, 12), (80, 24), (160, 45)] {
             model.size = (width, height);

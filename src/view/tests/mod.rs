@@ -1,5 +1,6 @@
 //! The screen as a person uses it: press keys, read what is there.
 
+mod alerts;
 mod bakes;
 mod big;
 mod cursor;
@@ -8,6 +9,7 @@ mod flows;
 mod frames;
 mod ground;
 mod hostile;
+mod life;
 mod looking;
 mod modes;
 mod sheets;

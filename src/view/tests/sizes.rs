@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Session, bakes, frame, ground};
+use super::{Session, alerts, bakes, frame, ground, life};
 use crate::app::message::Reply;
-use crate::app::{Effect, Message, Model, bake_fixture, fixture, fixture_slow};
+use crate::app::{Effect, Message, Model, bake_fixture, fixture, fixture_slow, image_fixture};
 use crate::domain::time::Millis;
 use crate::view::paint::Paint;
 
@@ -63,11 +63,17 @@ fn staged() -> Vec<(&'static str, Model)> {
         ("picker", scene(None, "D").model),
         ("activity", scene(Some(fixture::holding()), ";").model),
         ("alerts", scene(Some(fixture::holding()), "!").model),
+        ("alerts_suspects", alerts::suspected().model),
         ("help", scene(None, "?").model),
         ("palette", scene(Some(fixture::holding()), ": w e b").model),
         ("copy", scene(Some(fixture::holding()), "c j").model),
-        ("image", scene(Some(fixture::holding()), "tab G k k enter").model),
-        ("image_blocked", scene(None, "tab G enter").model),
+        ("image", life::opened(Some(fixture::holding()), "G k k", image_fixture::story("ami-0214")).model),
+        ("image_unread", scene(None, "tab G enter").model),
+        ("image_blocked", life::blocked().model),
+        ("image_lineage", life::blocked().press("tab j").clone_model()),
+        ("image_record", life::opened(None, "G k k", image_fixture::story("ami-0214")).press("d").clone_model()),
+        ("old_images", life::old_images().model),
+        ("sheet_block", life::blocking().model),
         ("activity_filtered", scene(Some(fixture::holding()), "; v n").model),
         ("help_searched", scene(Some(fixture::holding()), "? / r o l l enter").model),
         ("main_filtered", scene(Some(fixture::holding()), "/ p r o d").model),
