@@ -11,7 +11,6 @@ use quarterdeck::domain::schema::{LiveSchema, SchemaRange};
 use quarterdeck::domain::text::Untrusted;
 use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::engine::answer::{Reading as Read, answer};
-use quarterdeck::engine::decide;
 use quarterdeck::operation::command::{Command, CommandKind, Who};
 use quarterdeck::operation::event::{CallOutcome, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
