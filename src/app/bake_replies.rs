@@ -83,7 +83,7 @@ fn news(model: &Model, view: &BakeView) -> Option<(OperationId, String, String)>
 fn log(model: &mut Model, no: u64, id: &OperationId, from: u64, result: Result<Vec<u8>, DeskError>) -> Vec<Effect> {
     let believed = model.requests.end(no, |requests| &mut requests.bake_log).believed;
     let log = &mut model.baking.log;
-    if !believed || log.of.as_ref() != Some(id) || log.log.bytes().len() as u64 != from {
+    if !believed || log.of.as_ref() != Some(id) || log.log.end() != from {
         return Vec::new();
     }
     match result {

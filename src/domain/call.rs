@@ -260,6 +260,15 @@ pub enum CloudErrorKind {
 }
 
 impl CloudErrorKind {
+    /// Whether the cloud may accept the same call later.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::Auth | Self::Throttled | Self::NotFound | Self::Conflict | Self::Network | Self::OutcomeUnknown => true,
+            Self::Denied | Self::Invalid | Self::Unsupported => false,
+        }
+    }
+
     /// The kind in a word or two.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -81,7 +81,10 @@ impl Situation<'_> {
             }
             Some(healthy) => Some(self.wait_for_target(target, healthy)),
             None if self.may_shift_blind(target) => off("target health is unknown, and it serves already"),
-            None => Some(Move::wait(format!("the health of {group} is unknown"), self.plan.timing.period_moving)),
+            None => Some(match self.known_short(target) {
+                Some(serving) => self.wait_for_target(target, serving),
+                None => Move::wait(format!("the health of {group} is unknown"), self.plan.timing.period_moving),
+            }),
         }
     }
 

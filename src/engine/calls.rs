@@ -7,8 +7,8 @@ use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
+use crate::operation::outcome::RefusedCall;
 use crate::operation::plan::StepKind;
-use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
 const MAX_REFUSALS: u32 = 3;
@@ -35,7 +35,7 @@ fn after_refusals(situation: &Situation<'_>, then: Move) -> Move {
     let tries = refused.tries;
     let why = format!("{} was refused {tries} times ({}: {})", refused.api, refused.kind.word(), refused.message.shown());
     let (forward, left) = (is_forward(situation), pause(situation, refused, &wanted));
-    let again = |wanted| Some(wanted).filter(|_| left == Millis::ZERO && passes(refused.kind));
+    let again = |wanted| Some(wanted).filter(|_| left == Millis::ZERO && refused.kind.may_pass());
     if forward && refused.kind == CloudErrorKind::Auth {
         return Move::Stand { why: format!("credentials: {why}"), meanwhile: again(wanted) };
     }
@@ -88,19 +88,6 @@ pub(super) fn is_forward(situation: &Situation<'_>) -> bool {
     situation.plan.kind.backs_out() && situation.progress.state != OperationState::BackingOut
 }
 
-/// Whether the cloud may accept the same call later.
-const fn passes(kind: CloudErrorKind) -> bool {
-    match kind {
-        CloudErrorKind::Auth
-        | CloudErrorKind::Throttled
-        | CloudErrorKind::NotFound
-        | CloudErrorKind::Conflict
-        | CloudErrorKind::Network
-        | CloudErrorKind::OutcomeUnknown => true,
-        CloudErrorKind::Denied | CloudErrorKind::Invalid | CloudErrorKind::Unsupported => false,
-    }
-}
-
 /// The claim is renewed each minute, also in a hold; a renewal that is refused stops nothing. The step that claims does that itself, and counts.
 fn renew_claim(situation: &Situation<'_>, then: Move) -> Move {
     let progress = situation.progress;
@@ -133,11 +120,12 @@ impl Situation<'_> {
     }
 
     /// The call that takes our claim off, while it may still be on a group: it was written, or one of this store is seen, which may be that
-    /// of an operation this one took the wheel from. One that is refused is left to end by itself, one that another store put its own over is not
-    /// there any more.
+    /// of an operation this one took the wheel from. One that is refused again and again is left to end by itself, one that another store put its own
+    /// over is not there any more.
     pub(super) fn unclaim(&self) -> Option<WantedCall> {
         let written = self.progress.claimed_at.is_some() && self.claim_of_others().is_none();
-        let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0 && refused(self, DELETE_CLAIM).is_none();
+        let seen = self.groups_claimed(|claim| claim.is_by(&self.claimant.store)) > 0
+            && refused(self, DELETE_CLAIM).is_none_or(|refused| !refused.ends_a_hint());
         (written || seen).then(|| self.unclaim_call())
     }
 }

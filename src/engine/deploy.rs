@@ -90,7 +90,7 @@ pub(super) fn kept_up(situation: &Situation<'_>, otherwise: Move) -> Step {
 }
 
 /// The call that keeps a group that serves, or may have to, able to carry what it has. Servers of something else are not launched for that.
-fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
+pub(super) fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
     let (share, need) = (Some(situation.given_pct()).filter(|share| *share > 0)?, situation.progress.need);
     let of_candidate = || situation.raise(situation.to().slot, situation.size_for(share)).filter(|_| foreign::in_candidate(situation).is_none());
     let call = situation.raise(situation.from().slot, need).or_else(of_candidate)?;
@@ -231,7 +231,7 @@ fn wait_for_health(situation: &Situation<'_>, wanted: u32, healthy: u32, strange
         0 => format!("{healthy} of {wanted} servers of {} are healthy{}", situation.to().group, situation.for_want_of()),
         _ => format!("{strangers} servers of {} run another release", situation.to().group),
     };
-    let then = if !good && situation.waited() >= timing.launch_limit {
+    let then = if !good && situation.stays_short(timing.launch_limit) {
         Move::hold(format!("{why} after {}", timing.launch_limit))
     } else {
         Move::wait(why, timing.period_moving)

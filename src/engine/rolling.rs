@@ -315,6 +315,13 @@ fn settle(situation: &Situation<'_>) -> Step {
     Move::done("every server is healthy").into()
 }
 
+/// A claim that was taken off without an answer may be there still: it is looked for before it is believed to be gone.
 fn unclaimed(situation: &Situation<'_>, note: &str) -> Move {
-    situation.unclaim().map_or_else(|| Move::done(note), Move::Call)
+    match situation.unclaim() {
+        Some(call) => Move::Call(call),
+        None if situation.progress.calls.intended > 0 && situation.group(situation.to().slot).is_none() => {
+            Move::wait("whether the claim is given back cannot be read", situation.plan.timing.period_moving)
+        }
+        None => Move::done(note),
+    }
 }

@@ -1,5 +1,6 @@
 //! S16: no traffic for an image that does not run on the live schema; and the migration that comes before the first server of a release.
 
+use super::deploy;
 use super::situation::Situation;
 use super::{Broken, Decision, Move, Step, WantedCall};
 use crate::domain::call::CloudCall;
@@ -36,6 +37,11 @@ pub(super) fn guarded(situation: &Situation<'_>, then: Move) -> Move {
 
 fn allowed(situation: &Situation<'_>, then: Move) -> Move {
     match then {
+        // The traffic is on the candidate: a person says how it goes on.
+        Move::Call(wanted) if lets_left_in(situation, &wanted.call) => {
+            let why = format!("{} would get traffic again", situation.from().label());
+            standing(situation, &why, None).unwrap_or(Move::Call(wanted))
+        }
         Move::Call(wanted) if lets_in(situation, &wanted.call) => match known(situation) {
             Known::Good => Move::Call(wanted),
             Known::Ask(run) => asking(situation, run),
@@ -62,6 +68,9 @@ fn held(situation: &Situation<'_>, why: String, meanwhile: Option<WantedCall>) -
 fn tried_on(situation: &Situation<'_>, meanwhile: Option<WantedCall>) -> Result<Option<WantedCall>, HookRun> {
     let holds = situation.progress.state == OperationState::Holding;
     let Some(wanted) = meanwhile.filter(|_| holds) else { return Ok(None) };
+    if lets_left_in(situation, &wanted.call) {
+        return Ok(None);
+    }
     if !lets_in(situation, &wanted.call) {
         return Ok(Some(wanted));
     }
@@ -102,14 +111,20 @@ pub(super) fn left_out_noted(situation: &Situation<'_>) -> Option<EventBody> {
     matters.then_some(EventBody::LeftOut { out })
 }
 
-/// Nothing is backed out that has no way out: a person has to find one.
+/// Nothing is backed out that has no way out: a person has to find one. What serves meanwhile stays able to carry what it has.
 fn standing(situation: &Situation<'_>, why: &str, meanwhile: Option<WantedCall>) -> Option<Move> {
     let shut = no_way_out(situation)?;
+    let pins = || deploy::pins(situation).filter(|_| situation.plan.refresh.is_none());
+    let meanwhile = meanwhile.or_else(pins);
     Some(Move::Stand { why: format!("{why}; it does not back out: {shut}"), meanwhile })
 }
 
 /// The engine's own guard, on the call it decided on.
 pub(super) fn check(situation: &Situation<'_>, call: &CloudCall) -> Result<(), Broken> {
+    if lets_left_in(situation, call) {
+        let what = format!("{} would get traffic again and does not run on the live schema", situation.from().label());
+        return Err(Broken { id: "S16", what });
+    }
     if !lets_in(situation, call) {
         return Ok(());
     }
@@ -147,6 +162,20 @@ fn lets_in(situation: &Situation<'_>, call: &CloudCall) -> bool {
         CloudCall::StartInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => true,
         _ => false,
     }
+}
+
+/// A deploy on its way forward lets in again what it leaves, which another hand took out of the traffic and which does not run any more.
+fn lets_left_in(situation: &Situation<'_>, call: &CloudCall) -> bool {
+    let from = situation.from();
+    let rises = match call {
+        CloudCall::SetWeights { actions, .. } => {
+            let after = situation.plan.scope.target_group(from.slot).and_then(|arn| actions.share(arn)).unwrap_or(0.0);
+            after > 0.0 && situation.seen.share(from.slot) == Some(0.0)
+        }
+        CloudCall::AttachTargetGroup { group, .. } => *group == from.group && situation.seen.serves(from.slot) == Some(false),
+        _ => false,
+    };
+    rises && no_way_out(situation).is_some()
 }
 
 /// The image that is gone to names schemas.

@@ -23,7 +23,10 @@ impl Situation<'_> {
             Some(healthy) if healthy >= self.progress.need => self.set_weights(full, &self.shift_words(target)),
             Some(healthy) => Some(self.shift_while_short(target, healthy)),
             None if self.may_shift_blind(target) => self.set_weights(full, "target health is unknown, and it serves already"),
-            None => Some(Move::wait("the health of the target group is unknown", period)),
+            None => Some(match self.known_short(target) {
+                Some(serving) => self.grow_to_shift(target, serving),
+                None => Move::wait("the health of the target group is unknown", period),
+            }),
         }
     }
 

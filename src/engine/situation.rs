@@ -12,6 +12,9 @@ use crate::operation::event::EventBody;
 use crate::operation::plan::{Plan, Side};
 use crate::operation::work::Scene;
 
+/// What was healthy and ceased to be so often in one step does not heal by itself.
+const MOST_LAPSES: u32 = 3;
+
 /// The plan, what happened so far, and one look at the world.
 pub type Situation<'a> = Scene<'a, Plan>;
 
@@ -114,6 +117,16 @@ impl Situation<'_> {
     pub(super) fn bad_for(&self) -> Option<Millis> {
         let since = self.progress.last_observed_at.filter(|_| self.progress.streak == 0);
         since.map(|since| self.now.since(since))
+    }
+
+    /// Too few servers are healthy for longer than those take that come by themselves, or again and again: one that was lost a moment ago calls nobody,
+    /// however long the step takes already.
+    pub(super) fn stays_short(&self, limit: Millis) -> bool {
+        let short_for = match self.progress.last_observed_at {
+            None => self.waited(),
+            Some(_) => self.bad_for().unwrap_or(Millis::ZERO),
+        };
+        short_for >= self.plan.timing.launch_limit || self.progress.lapses >= MOST_LAPSES && self.waited() >= limit
     }
 
     /// How long the last weight change has had to spread; none if this operation changed none.

@@ -51,7 +51,7 @@ fn soak_move(situation: &Situation<'_>, step: WeightStep, verdict: Option<&Verdi
     let left = step.soak.minus(situation.progress.observed);
     if left > Millis::ZERO || situation.is_settling() {
         let limit = situation.plan.timing.launch_limit.plus(step.soak.times(2));
-        if !healthy && situation.waited() >= limit {
+        if !healthy && situation.stays_short(limit) {
             return Move::hold(format!("too few servers of {} stay healthy{}", situation.to().group, situation.for_want_of()));
         }
         return Move::wait(format!("soak, {left} to go"), timing.period_soak.min(left.plus(Millis(1))));

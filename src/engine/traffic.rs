@@ -127,11 +127,17 @@ impl Situation<'_> {
         self.healthy(target).or_else(|| self.seen.healthy_targets(target))
     }
 
-    /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name.
+    /// Unknown health: after it was unknown for a while, if the target serves already or a person typed the fleet's name. What the load balancer does
+    /// not tell Auto Scaling may: a group with too few servers in service has no more healthy ones.
     pub(super) fn may_shift_blind(&self, target: Slot) -> bool {
         let typed = matches!(self.plan.friction, Friction::Typed { .. });
         let long = self.bad_for().is_some_and(|span| span >= self.plan.timing.unknown_health);
-        long && (typed || self.serves_already(target))
+        long && (typed || self.serves_already(target)) && self.known_short(target).is_none()
+    }
+
+    /// Servers in service by Auto Scaling's account, where they are too few whatever the load balancer would say.
+    pub(super) fn known_short(&self, target: Slot) -> Option<u32> {
+        self.group(target).map(crate::domain::group::ServerGroup::serving).filter(|serving| *serving < threshold(self.progress.need))
     }
 
     /// It gets traffic, and not just since a moment ago: servers that were attached serve once the load balancer has found them healthy.

@@ -4,26 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::{CLAIM_KEY, STABLE_KEY};
 use super::command::CommandKind;
-use super::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
+use super::event::{Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use super::gate::GateOutcome;
+use super::outcome::{CallInFlight, CallTally, RefusedCall};
 use super::plan::Plan;
 use super::schema::{MigrationEnd, MigrationOutcome, MigrationStatus, SchemaReading};
-use crate::domain::call::{CloudCall, CloudErrorKind};
+use crate::domain::call::CloudCall;
 use crate::domain::fleet::BySlot;
 use crate::domain::ids::{GroupName, InstanceId, OperationId, RefreshId};
 use crate::domain::judgement::Evidence;
 use crate::domain::refresh::InstanceRefresh;
-use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::{Counts, RouteActions};
 
 /// What the reason of a pause goes on with, where something came up that speaks against what stands.
 pub const MEANWHILE: &str = "; meanwhile ";
-
-/// So often in a row a hint for people that was never sent is tried, before it is given up as if the cloud had refused it.
-const UNSENT_HINTS: u32 = 3;
 
 /// One step as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,40 +55,6 @@ pub struct LookTaken {
     pub score: Option<u32>,
 }
 
-/// A call whose outcome is not recorded yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CallInFlight {
-    /// Its number.
-    pub call_no: u64,
-    /// The call.
-    pub call: CloudCall,
-    /// When the intent was recorded.
-    pub since: WorldTime,
-}
-
-/// A kind of call the cloud refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedCall {
-    /// The call.
-    pub api: String,
-    /// So often in a row.
-    pub tries: u32,
-    /// What kind of failure.
-    pub kind: CloudErrorKind,
-    /// The cloud's words.
-    pub message: Untrusted,
-    /// When.
-    pub at: WorldTime,
-}
-
-/// The same with one more refusal, which is the last of the list.
-#[must_use]
-pub fn refused_again(known: &[RefusedCall], api: &str, kind: CloudErrorKind, message: &Untrusted, at: WorldTime) -> Vec<RefusedCall> {
-    let before = known.iter().find(|refused| refused.api == api).map_or(0, |refused| refused.tries);
-    let last = RefusedCall { api: api.to_owned(), tries: before.saturating_add(1), kind, message: message.clone(), at };
-    known.iter().filter(|refused| refused.api != api).cloned().chain([last]).collect()
-}
-
 /// The instance refresh an operation asked for last, as far as its calls and looks tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshMemory {
@@ -118,19 +80,6 @@ impl RefreshMemory {
     }
 }
 
-/// How many calls ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallTally {
-    /// Intents recorded.
-    pub intended: u64,
-    /// Accepted by the cloud.
-    pub accepted: u64,
-    /// Refused: nothing changed.
-    pub refused: u64,
-    /// Sent, and found out by looking.
-    pub unknown: u64,
-}
-
 /// The fold of an operation's events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -154,6 +103,9 @@ pub struct Progress {
     pub observed: Millis,
     /// Complete and healthy observations in a row.
     pub streak: u32,
+    /// How often in this step observations that were healthy ceased to be.
+    #[serde(default)]
+    pub lapses: u32,
     /// When the last observation counted.
     pub last_observed_at: Option<WorldTime>,
     /// A driver took over since then: nobody observed what was in between.
@@ -248,6 +200,7 @@ impl Progress {
             need: plan.need,
             observed: Millis::ZERO,
             streak: 0,
+            lapses: 0,
             last_observed_at: None,
             taken_over: false,
             soak_counts: None,
@@ -317,6 +270,7 @@ impl Progress {
             EventBody::CallEnded { outcome, .. } => self.end_call(outcome, event.at),
             EventBody::Observed { added, streak } => {
                 self.observed = self.observed.plus(*added);
+                self.lapses += u32::from(self.streak > 0 && *streak == 0);
                 self.streak = *streak;
                 self.observe_from(event.at);
             }
@@ -388,7 +342,7 @@ impl Progress {
     fn reset_step_counters(&mut self, at: WorldTime) {
         self.step_started_at = Some(at);
         self.observed = Millis::ZERO;
-        self.streak = 0;
+        (self.streak, self.lapses) = (0, 0);
         self.last_observed_at = None;
         self.soak_counts = None;
         self.soak_began_at = None;
@@ -466,88 +420,6 @@ impl Progress {
         self.reset_step_counters(at);
     }
 
-    fn end_call(&mut self, outcome: &CallOutcome, at: WorldTime) {
-        let Some(ended) = self.in_flight.take() else { return };
-        if !matches!(outcome, CallOutcome::Refused { .. }) {
-            self.made = Some((ended.call.clone(), at));
-        }
-        match outcome {
-            CallOutcome::Accepted(reply) => {
-                self.calls.accepted += 1;
-                self.forget_refusals(&ended.call);
-                if let Some(version) = reply.template_version {
-                    self.candidate_version = Some(version);
-                }
-                if matches!(ended.call, CloudCall::SetWeights { .. }) {
-                    self.expected_routes.clear();
-                }
-                if let Some((group, _)) = attachment(&ended.call) {
-                    self.attached.remove(group);
-                }
-                self.remember_effect(&ended.call, at);
-                self.claims += u32::from(self.state == OperationState::Running && is_claim(&ended.call));
-                if let (CloudCall::StartInstanceRefresh { .. }, Some(id)) = (&ended.call, &reply.refresh) {
-                    self.refresh.id = Some(id.clone());
-                }
-            }
-            CallOutcome::Refused { kind, message } => {
-                self.calls.refused += 1;
-                self.refused = refused_again(&self.refused, ended.call.aws_name(), *kind, message, at);
-                let tries = self.refused.last().map_or(0, |refused| refused.tries);
-                if *kind != CloudErrorKind::Network || tries >= UNSENT_HINTS {
-                    self.give_up_hint(&ended.call);
-                }
-            }
-            CallOutcome::Unknown { .. } => {
-                self.calls.unknown += 1;
-                self.remember_effect(&ended.call, at);
-            }
-        }
-    }
-
-    /// A hint for people that is accepted while something else is refused says nothing of that, nor the other way round.
-    fn forget_refusals(&mut self, accepted: &CloudCall) {
-        let hint = is_hint(accepted.aws_name());
-        self.refused.retain(|refused| refused.api != accepted.aws_name() && (hint || is_hint(&refused.api)));
-    }
-
-    /// What we wrote, so that another hand's change can be told from ours. A call without an answer may have happened.
-    fn remember_effect(&mut self, call: &CloudCall, at: WorldTime) {
-        if let Some((group, on)) = attachment(call) {
-            self.attached.entry(group.clone()).or_default().push(on);
-            self.written(at);
-        }
-        match call {
-            CloudCall::SetWeights { actions, .. } => {
-                self.expected_routes.push(actions.clone());
-                self.written(at);
-            }
-            CloudCall::StartInstanceRefresh { version, .. } => {
-                let starts = self.refresh.starts + u32::from(!self.refresh.is_lost());
-                self.refresh = RefreshMemory { id: None, version: Some(*version), sent_at: Some(at), turned_at: None, starts, seen: None };
-            }
-            CloudCall::CancelInstanceRefresh { .. } | CloudCall::RollbackInstanceRefresh { .. } => self.refresh.turned_at = Some(at),
-            claim if is_claim(claim) => self.claimed_at = Some(at),
-            CloudCall::Tag { .. } => self.mirrored = true,
-            CloudCall::Untag { .. } => self.claimed_at = None,
-            CloudCall::Park { group, .. } => drop(self.parked.insert(group.clone())),
-            _ => {}
-        }
-    }
-
-    const fn written(&mut self, at: WorldTime) {
-        self.written_at = Some(at);
-    }
-
-    /// Mirrored tags and the end of a claim are hints for people: what the cloud refuses of them is not asked for again. The claim ends by itself.
-    fn give_up_hint(&mut self, call: &CloudCall) {
-        match call {
-            CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == STABLE_KEY) => self.mirrored = true,
-            CloudCall::Untag { .. } => self.claimed_at = None,
-            _ => {}
-        }
-    }
-
     fn change_state(&mut self, to: OperationState, reason: &str, deadline: Option<WorldTime>, at: WorldTime) {
         if to == OperationState::Paused {
             if self.state == OperationState::Paused {
@@ -564,31 +436,13 @@ impl Progress {
             // Observed time stands still while nothing is observed for the step; the wait for servers begins anew.
             self.step_started_at = Some(at);
             self.last_observed_at = None;
-            self.streak = 0;
-            self.refused.retain(|refused| is_hint(&refused.api));
+            (self.streak, self.lapses) = (0, 0);
+            self.refused.retain(RefusedCall::is_hint);
             self.doubt_schema();
         }
         self.state = to;
         reason.clone_into(&mut self.reason);
         self.deadline = deadline;
         self.since = at;
-    }
-}
-
-/// Calls that write tags: claims and what mirrors a release.
-fn is_hint(api: &str) -> bool {
-    matches!(api, "CreateOrUpdateTags" | "DeleteTags")
-}
-
-fn is_claim(call: &CloudCall) -> bool {
-    matches!(call, CloudCall::Tag { tags, .. } if tags.iter().any(|(key, _)| key == CLAIM_KEY))
-}
-
-/// The group a call attaches or takes off, and which of the two.
-const fn attachment(call: &CloudCall) -> Option<(&GroupName, bool)> {
-    match call {
-        CloudCall::AttachTargetGroup { group, .. } => Some((group, true)),
-        CloudCall::DetachTargetGroup { group, .. } => Some((group, false)),
-        _ => None,
     }
 }

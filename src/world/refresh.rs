@@ -74,6 +74,11 @@ impl Group {
         self.refreshing().filter(|refresh| refresh.launches_its_own()).map(|refresh| (&refresh.template, refresh.version))
     }
 
+    /// A refresh ends servers and has others launched in their place.
+    pub(super) fn is_replacing(&self) -> bool {
+        self.refreshing().is_some_and(Refresh::replaces)
+    }
+
     /// Servers the group keeps: what it is asked to, and while a refresh replaces some, new ones before the old ones end.
     pub(super) fn wanted(&self) -> u32 {
         let desired = self.sizes.desired;

@@ -157,6 +157,26 @@ fn a_cancelled_refresh_leaves_what_it_replaced() {
 }
 
 #[test]
+fn a_server_lost_to_somebody_else_is_all_that_is_missing_while_a_refresh_replaces_the_rest() {
+    for left in 1..=5 {
+        let mut world = world_with("0.9.9");
+        start(&mut world, 3, RefreshPreferences { max_healthy_pct: 134, ..preferences() }).unwrap();
+        let to_update = |world: &World| world.refreshes(&legacy()).unwrap()[0].to_update;
+        while to_update(&world) != Some(left) || status(&world) == RefreshStatus::Pending {
+            world.advance(world.now().plus(Millis::secs(1)));
+        }
+        let group = world.group(&legacy()).unwrap();
+        let old = group.instances.iter().find(|server| server.serves() && server.template_version == Some(2)).unwrap().id.clone();
+        assert!(world.disturb(Disturbance::KillInstance { group: legacy(), instance: old }));
+        for _ in 0..600 {
+            world.advance(world.now().plus(Millis::secs(1)));
+            let healthy = world.healthy_targets(&group.target_groups[0]);
+            assert!(healthy >= 5, "{healthy} serve with {left} to replace, at {}", world.tick());
+        }
+    }
+}
+
+#[test]
 fn it_does_not_matter_in_how_many_looks_a_refresh_got_somewhere() {
     let mut slow = world_with("0.9.9");
     start(&mut slow, 3, preferences()).unwrap();

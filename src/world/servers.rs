@@ -298,8 +298,10 @@ pub(super) fn break_server(server: &mut Server, around: &Surroundings) {
     }
 }
 
-/// Ends the server that a scale-in would choose: never another template version's before a stranger's, then the fullest zone, then the oldest.
+/// Ends the server that a scale-in would choose: never another template version's before a stranger's, then the fullest zone, then the oldest. While a
+/// refresh replaces servers, one that does not serve yet goes before all others: how many stay healthy is promised.
 fn scale_in_one(group: &mut Group, pinned: Option<u64>, around: &Surroundings) {
+    let replacing = group.is_replacing();
     let mut per_zone = [0_usize; 3];
     for server in group.servers.iter().filter(|server| server.is_active()) {
         if let Some(zone) = per_zone.get_mut(usize::from(server.zone)) {
@@ -309,7 +311,8 @@ fn scale_in_one(group: &mut Group, pinned: Option<u64>, around: &Surroundings) {
     let rank = |server: &Server| {
         let crowd = per_zone.get(usize::from(server.zone)).copied().unwrap_or(0);
         let stranger = pinned.is_some_and(|number| number != server.version);
-        (std::cmp::Reverse(stranger), server.healthy, std::cmp::Reverse(crowd), server.launched, server.id.clone())
+        let promised = replacing && matches!(server.phase, Phase::InService(_)) && matches!(server.target, Target::Healthy | Target::None);
+        (promised, std::cmp::Reverse(stranger), server.healthy, std::cmp::Reverse(crowd), server.launched, server.id.clone())
     };
     if let Some(server) = group.servers.iter_mut().filter(|server| server.is_active()).min_by_key(|server| rank(server)) {
         terminate(server, around);

@@ -163,6 +163,14 @@ impl Bench {
         }
     }
 
+    /// The load balancer finds so many servers of a slot unhealthy; Auto Scaling does not.
+    pub fn fail_their_checks(&mut self, slot: Slot, count: usize) {
+        let group = self.seen.group(slot).unwrap();
+        let ids: Vec<InstanceId> = group.instances.iter().take(count).map(|instance| instance.id.clone()).collect();
+        let Reading::Known { value: health, .. } = self.seen.health.get_mut(slot) else { panic!("unknown health") };
+        health.targets.extend(ids.into_iter().map(|id| (id, TargetState::Unhealthy)));
+    }
+
     /// A group is attached to the shared target group, or not any more; its servers are known there at once, or drain.
     pub fn attached(&mut self, slot: Slot, on: bool) {
         let target_group = self.seen.scope.target_group(slot).unwrap().clone();

@@ -98,3 +98,29 @@ fn a_claim_whose_removal_was_never_sent_is_taken_off_all_the_same() {
     bench.turn();
     assert_eq!(bench.state(), OperationState::Succeeded, "{}", bench.progress.reason);
 }
+
+#[test]
+fn a_claim_whose_removal_is_throttled_is_taken_off_a_little_later_and_left_to_end_only_after_three_tries() {
+    for of_this_operation in [true, false] {
+        let mut bench = Bench::fast_rollback();
+        bench.at_step(|kind| kind == StepKind::GiveBack);
+        bench.weights(0, 100);
+        if of_this_operation {
+            claimed_times(&mut bench, 1);
+        } else {
+            bench.tagged(Slot::A, "qd:claim", "op=op-0;who=ann@here;store=here;until=2999-01-01T00:00:00Z");
+        }
+        let untag = bench.call().unwrap();
+        assert!(matches!(untag, CloudCall::Untag { .. }));
+        for pause in [5, 10] {
+            bench.refused(untag.clone(), CloudErrorKind::Throttled);
+            bench.later(pause - 1);
+            assert!(bench.call().is_err(), "ever more slowly");
+            bench.later(1);
+            assert_eq!(bench.call(), Ok(untag.clone()));
+        }
+        bench.refused(untag, CloudErrorKind::Throttled);
+        bench.turn();
+        assert_eq!(bench.state(), OperationState::Succeeded, "it ends by itself: {}", bench.progress.reason);
+    }
+}

@@ -24,6 +24,7 @@ mod routes;
 mod scheduled;
 mod schema;
 mod short;
+mod stage;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
@@ -99,8 +100,9 @@ fn a_rollback_is_not_over_before_late_calls_had_time_to_show() {
 #[test]
 fn one_unreadable_look_is_not_health_unknown_for_twenty_seconds() {
     let mut bench = soaking(50, true);
-    bench.servers_in(Slot::A, 7, 2);
+    bench.servers_in(Slot::A, 12, 2);
     bench.pinned(Slot::A, 12);
+    bench.fail_their_checks(Slot::A, 5);
     bench.happens(EventBody::StateChanged { to: OperationState::BackingOut, reason: String::new(), deadline: None });
     for _ in 0..6 {
         assert!(bench.call().unwrap_err().contains("7 of 12"));

@@ -264,6 +264,28 @@ fn a_group_that_was_attached_a_moment_ago_takes_nothing_over_unseen() {
 }
 
 #[test]
+fn a_target_that_lost_servers_while_its_health_is_unknown_takes_nothing_over_before_they_are_replaced() {
+    let warm = |bench: &mut Bench| {
+        bench.servers_in(Slot::B, 30, 1);
+        bench.sized(Slot::B, Sizes { min: 30, max: 60, desired: 30 });
+    };
+    let mut bench = Bench::rollback("search-prod", warm);
+    let whole = bench.seen.clone();
+    bench.servers_in(Slot::B, 20, 1);
+    bench.sized(Slot::B, Sizes { min: 30, max: 60, desired: 30 });
+    bench.hide_health();
+    for _ in 0..20 {
+        bench.later(5);
+        let waits = bench.call().unwrap_err();
+        assert!(waits.contains("20 of 30"), "a zone is gone, which Auto Scaling tells: {waits}");
+    }
+    bench.seen = whole;
+    bench.hide_health();
+    bench.later(5);
+    assert_eq!(bench.call(), moved(&bench, false, "search-prod-a"), "it serves already, and nothing says that it has too few");
+}
+
+#[test]
 fn strangers_that_serve_in_a_target_are_taken_off_before_it_is_emptied_and_workers_are_ended_at_once() {
     let warming = |bench: &mut Bench| {
         bench.servers_in(Slot::B, 12, 1);

@@ -141,6 +141,19 @@ fn what_another_hand_took_out_of_the_traffic_is_not_let_in_again_where_it_does_n
 }
 
 #[test]
+fn no_step_lets_in_again_what_another_hand_took_out_and_what_serves_grows() {
+    let mut bench = ready();
+    told(&mut bench, 15);
+    bench.weights(0, 100);
+    bench.happens(EventBody::Promoted { step: bench.progress.current });
+    bench.turn();
+    assert_eq!((bench.state(), bench.progress.deadline), (OperationState::Holding, None), "a person has to decide");
+    assert!(bench.progress.reason.contains("2.13.2 would get traffic again; it does not back out"), "{}", bench.progress.reason);
+    let grows = CloudCall::RaiseMin { group: "web-prod-b".into(), min: 12, max: None };
+    assert_eq!(bench.call(), Ok(grows), "the candidate has everything");
+}
+
+#[test]
 fn a_person_who_promotes_at_the_last_step_has_its_traffic_put_right() {
     let mut bench = one_way();
     told(&mut bench, 15);

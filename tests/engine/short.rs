@@ -4,6 +4,7 @@ use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::time::Millis;
+use quarterdeck::domain::traffic::TargetState;
 use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::StepKind;
 
@@ -323,4 +324,64 @@ fn a_slot_that_another_hand_gave_traffic_is_not_waited_for_without_end_before_it
     assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
     assert!(bench.progress.reason.contains("gave web-prod-b traffic"), "{}", bench.progress.reason);
     assert!(bench.progress.deadline.is_some());
+}
+
+/// A candidate that grows to its share of a quarter, three servers, and gets nothing yet.
+fn growing() -> Bench {
+    let mut bench = Bench::canary(true);
+    bench.at_step(crate::weight(25));
+    bench.launches(Slot::B, 2);
+    bench.pinned(Slot::A, 12);
+    bench.servers_in(Slot::B, 3, 2);
+    bench.pinned(Slot::B, 3);
+    bench
+}
+
+#[test]
+fn one_server_lost_late_while_the_candidate_grows_calls_nobody_until_it_had_time_to_come_back() {
+    let mut bench = growing();
+    bench.fail_their_checks(Slot::B, 1);
+    bench.turn();
+    bench.later(590);
+    bench.targets_of(Slot::B, Some(TargetState::Healthy));
+    bench.turn();
+    bench.later(15);
+    bench.fail_their_checks(Slot::B, 1);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Running, "it was healthy a moment ago: {}", bench.progress.reason);
+    bench.later(595);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Running);
+    bench.later(5);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "a launch takes ten minutes at most");
+}
+
+#[test]
+fn a_candidate_that_gets_healthy_and_ill_in_turn_calls_somebody_once_it_had_time_to_grow() {
+    let mut bench = growing();
+    for lapse in 1..=3 {
+        bench.targets_of(Slot::B, Some(TargetState::Healthy));
+        bench.turn();
+        bench.later(5);
+        bench.fail_their_checks(Slot::B, 1);
+        bench.turn();
+        assert_eq!((bench.state(), bench.progress.lapses), (OperationState::Running, lapse));
+        bench.later(195);
+    }
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Holding, "{}", bench.progress.reason);
+}
+
+#[test]
+fn one_server_lost_late_in_a_soak_calls_nobody() {
+    let mut bench = soaking(25, true);
+    bench.turn();
+    bench.later(7_200);
+    bench.fail_their_checks(Slot::B, 10);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::Running, "{}", bench.progress.reason);
+    bench.later(600);
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "stable can carry it: {}", bench.progress.reason);
 }

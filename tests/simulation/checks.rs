@@ -81,8 +81,8 @@ pub struct Checker {
     stable_since: WorldTime,
     /// How often the clock of the host drivers run on was set since then.
     clock_sets: u64,
-    /// Whether the last look that counted told the health of each side's targets.
-    health_seen: BySlot<bool>,
+    /// The last look did not tell the health of a side's targets, and nothing else it told says that they are too few.
+    blind: BySlot<bool>,
     /// Servers that carry everything, from the world's sizes alone.
     need: u32,
     /// The stable group's minimum when the last deploy began: an earlier operation's pin or none, but not that deploy's.
@@ -116,7 +116,7 @@ pub struct Checker {
     sickened: bool,
     /// The images there were.
     pub images: Vec<ImageId>,
-    /// The only group of a fleet of one, a moment ago.
+    /// The only group of a fleet of one, or the one that is recycled, a moment ago.
     before: one_group::Before,
 }
 
@@ -143,7 +143,7 @@ impl Checker {
             stable: Slot::A,
             stable_since: world.now(),
             clock_sets: 0,
-            health_seen: BySlot::from_fn(|_| true),
+            blind: BySlot::from_fn(|_| false),
             need: 0,
             left_pin: live_sizes.min,
             grace: Millis::ZERO,
@@ -205,8 +205,10 @@ impl Checker {
                 self.need = self.floor.max(self.desired(world, from)).max(self.desired(world, to)).min(self.live_sizes.max);
                 self.stable = to;
             }
-            OperationKind::Recycle if !self.ground.is_one_group() => return Err("a recycle in a fleet of two groups".to_owned()),
-            OperationKind::Recycle => self.need = self.floor.max(self.desired(world, from)),
+            OperationKind::Recycle => {
+                self.need = self.floor.max(self.desired(world, from));
+                self.before = self.only_group(world);
+            }
             OperationKind::Retire => {
                 (self.stable, self.stable_since, self.clock_sets) = (to, world.now(), 0);
                 self.left_pin = self.live_sizes.min;
@@ -217,7 +219,11 @@ impl Checker {
         }
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
-        (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
+        if plan.kind != OperationKind::Recycle {
+            // A recycle has nothing to do with the traffic: what another hand did there stays as it is.
+            (self.foreign.weights, self.foreign.actions) = (None, None);
+        }
+        self.foreign.template = None;
         (self.ill, self.ill_at, self.broken_at, self.backing_out_since) = (Millis::ZERO, None, None, None);
         self.sickened = false;
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {
@@ -228,7 +234,8 @@ impl Checker {
 
     /// The driver had a look. If it was complete, what the stable group wants now is needed from now on.
     pub fn looked(&mut self, world: &World, record: &Record, seen: &FleetObservation) {
-        self.health_seen = BySlot::from_fn(|slot| seen.health.get(slot).value().is_some());
+        let may_do = |slot| seen.group(slot).is_none_or(|group| group.serving() >= threshold(self.need));
+        self.blind = BySlot::from_fn(|slot| seen.health.get(slot).value().is_none() && may_do(slot));
         let forward = !matches!(record.progress.state, OperationState::Paused | OperationState::BackingOut);
         if !seen.is_complete() || !forward {
             return;
@@ -285,10 +292,15 @@ impl Checker {
             Fault::ForeignRefresh => self.foreign.refresh = true,
             _ => {}
         }
-        if self.ground.is_one_group() {
+        if self.is_replaced(record) {
             self.before = self.only_group(world);
             self.sickened |= matches!(fault, Fault::Flapping | Fault::LateCrash);
         }
+    }
+
+    /// The cloud's own engine replaces servers of the group that serves.
+    fn is_replaced(&self, record: Option<&Record>) -> bool {
+        self.ground.is_one_group() || record.is_some_and(|record| record.kind() == OperationKind::Recycle)
     }
 
     /// S6: whatever image is there without the operation is there with it.
@@ -304,8 +316,8 @@ impl Checker {
         let can = self.healthy(world, plan.from.slot) >= self.need.max(record.progress.need);
         // What another hand sets while our own write may still be spreading is taken for that.
         let spreads = record.progress.written_at.is_some_and(|at| world.now().since(at) <= plan.timing.settle);
-        // A fleet of one group has no side that could be out.
-        let two = !self.ground.is_one_group();
+        // Where servers are replaced there is no side that could be out.
+        let two = !self.is_replaced(Some(record));
         let due = two && record.progress.state == OperationState::BackingOut && moment.calm && moment.driven && share > 0.0 && can && !spreads;
         if !due {
             self.backing_out_since = None;

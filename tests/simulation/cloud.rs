@@ -256,7 +256,6 @@ impl Sim {
     }
 
     fn refused_unsent(&mut self, process: &mut Process, call: &CloudCall, kind: CloudErrorKind) {
-        self.claim_may_remain |= matches!(call, CloudCall::Untag { .. });
         process.stage = Stage::Tell(Told::Replied(Err(CloudError::new(kind, call.aws_name(), "no"))));
     }
 

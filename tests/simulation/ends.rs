@@ -13,17 +13,22 @@ use crate::store::Record;
 
 /// How the totals call a good image that was backed out by chance.
 pub const FALSE_ALARM: &str = "false alarms of the judge";
+/// And one that was backed out because what it was judged by did not tell the truth.
+pub const MISLED: &str = "good images backed out by a source that misleads";
 
 impl Sim {
     pub fn promise_kept(&mut self, at: usize) -> Result<(), Broke> {
         let record = &self.store.records[at];
-        if self.is_false_alarm(record) {
-            self.totals.one(FALSE_ALARM);
-            return Ok(());
-        }
-        // A source that does not tell the truth may keep a good image from going on: that is a promise too.
+        // A source that does not tell the truth may keep a good image from going on: that is a promise too, and no fault of the judge.
         let misled = self.script.course.series.is_some_and(|source| source != crate::series::Source::True);
         if misled && record.kind() == OperationKind::Deploy && record.progress.state == OperationState::BackedOut {
+            if self.kind_of(record) == Kind::Good {
+                self.totals.one(MISLED);
+            }
+            return Ok(());
+        }
+        if self.is_false_alarm(record) {
+            self.totals.one(FALSE_ALARM);
             return Ok(());
         }
         match record.kind() {
@@ -114,6 +119,8 @@ impl Sim {
                 if old == 0 { Ok(()) } else { Err(format!("{old} servers are older than the recycle that succeeded")) }
             }
             OperationState::BackedOut if record.disturbed || self.found_a_claim(record) => Ok(()),
+            // What serves errors turns alarms red, on which the cloud's engine stops.
+            OperationState::BackedOut if !self.is_sound(&record.operation.plan.to.image) => Ok(()),
             OperationState::Failed if self.found_a_claim(record) => Ok(()),
             _ => Err(ended),
         }

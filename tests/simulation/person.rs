@@ -24,6 +24,8 @@ pub enum Act {
     Wish,
     /// Somebody wants back.
     RollBack,
+    /// Somebody wants fresh servers.
+    Recycle,
     /// Somebody asks something of the operation that is at work.
     Command(CommandKind),
     /// Somebody promotes what waits for it, with everything that takes.
@@ -41,7 +43,7 @@ pub enum Act {
 impl Act {
     /// Whether it keeps things from settling.
     pub const fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Wish | Self::RollBack)
+        !matches!(self, Self::Wish | Self::RollBack | Self::Recycle)
     }
 }
 
@@ -56,6 +58,9 @@ impl Sim {
             } else {
                 self.plan_act(Act::Wish, window + 600, window + 3_000);
             }
+        } else if self.wishes == 0 && std::mem::take(&mut self.recycles_last) {
+            // Nothing is drawn for it: what came before means what it meant.
+            self.plan_later(Act::Recycle, self.spec.window.plus(Millis::mins(60)));
         }
     }
 
@@ -63,6 +68,7 @@ impl Sim {
         match act {
             Act::Wish => self.wish(),
             Act::RollBack => self.roll_back(false),
+            Act::Recycle => self.recycle(),
             Act::Command(kind) => {
                 self.command(kind, false);
                 Ok(())
@@ -133,6 +139,7 @@ impl Sim {
 
     pub fn roll_back(&mut self, twice: bool) -> Result<(), Broke> {
         let planned = self.with_facts(OperationKind::Rollback, |facts| quarterdeck::plan::rollback::plan(facts, None));
+        planned.as_ref().map_or(Ok(()), |plan| self.rehearse(plan))?;
         self.confirmed("rollback", planned, twice)
     }
 
@@ -171,8 +178,9 @@ impl Sim {
         }
     }
 
-    fn with_facts<T>(&mut self, kind: OperationKind, plan: impl Fn(&Facts<'_>) -> T) -> T {
-        let depth = if self.ground.is_one_group() { Depth::WithRefreshes(Slot::A) } else { Depth::Full };
+    pub fn with_facts<T>(&mut self, kind: OperationKind, plan: impl Fn(&Facts<'_>) -> T) -> T {
+        let refreshes = self.ground.is_one_group() || kind == OperationKind::Recycle;
+        let depth = if refreshes { Depth::WithRefreshes(self.checker.stable) } else { Depth::Full };
         let mut seen = self.world.observe(&self.spec.scope(), depth);
         if self.is_spelled(Fault::Credentials) {
             seen = quarterdeck::domain::observation::FleetObservation::blind(&self.spec.scope(), self.clock, "credentials are not accepted");

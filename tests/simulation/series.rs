@@ -11,9 +11,11 @@ use quarterdeck::operation::plan::{OperationKind, StepKind};
 use quarterdeck::world::World;
 
 use crate::chance::Chance;
+use crate::ends::{FALSE_ALARM, MISLED};
 use crate::script::Script;
 use crate::sim::Sim;
 use crate::store::Record;
+use crate::totals::Totals;
 
 /// Seeds of soaks judged by series.
 const SEEDS: u64 = 40;
@@ -131,7 +133,7 @@ fn measured(reading: &Reading<Series>) -> usize {
 
 #[test]
 fn soaks_judged_by_series_break_no_invariant() {
-    let (mut passed, mut ended) = (0, std::collections::BTreeMap::<String, u32>::new());
+    let (mut passed, mut totals, mut ended) = (0, Totals::default(), std::collections::BTreeMap::<String, u32>::new());
     for seed in 1..=SEEDS {
         let mut chance = Chance::new(seed);
         let mut script = Script::draw(&mut chance);
@@ -139,11 +141,14 @@ fn soaks_judged_by_series_break_no_invariant() {
         script.course.series = Some(Source::of(seed));
         let mut sim = Sim::with(seed, chance, script);
         sim.run().unwrap_or_else(|broke| panic!("seed {seed}, {:?}: {broke}", Source::of(seed)));
+        totals.merge(&sim.totals);
         for record in sim.store.records.iter().filter(|record| record.operation.plan.kind == OperationKind::Deploy) {
             *ended.entry(record.progress.state.word().to_owned()).or_default() += 1;
             passed += record.progress.steps.iter().filter(|step| step.looks.iter().any(|look| look.score == Some(100))).count();
         }
     }
-    println!("{SEEDS} seeds, deploys {ended:?}, {passed} steps passed by a score of 100");
+    let (misled, alarms) = (totals.get(MISLED), totals.get(FALSE_ALARM));
+    println!("{SEEDS} seeds, deploys {ended:?}, {passed} steps passed by a score of 100, {misled} {MISLED}, {alarms} {FALSE_ALARM}");
     assert!(passed > 5, "nothing was ever judged");
+    assert!(misled > 0 && alarms <= 3, "{misled} and {alarms}");
 }

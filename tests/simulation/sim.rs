@@ -1,8 +1,12 @@
 //! One seed from beginning to end: the world and its twin, the store, the people and the drivers in one thread.
 
+mod help;
+mod liveness;
+
 use std::collections::BTreeMap;
 
-use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
+use quarterdeck::domain::call::CloudErrorKind;
+use quarterdeck::domain::fleet::{FleetSpec, Slot};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
@@ -11,16 +15,16 @@ use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
-use quarterdeck::operation::gate::GATE_LIMIT;
 use quarterdeck::operation::ledger::{How, LedgerBody};
-use quarterdeck::operation::plan::{OperationKind, StepKind};
+use quarterdeck::operation::outcome::RefusedCall;
+use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::record::Appended;
 use quarterdeck::plan::Setting;
 use quarterdeck::world::{Disturbance, Scenario, World, draw};
 
 use crate::aimed::cell_of;
 use crate::chance::Chance;
-use crate::checks::{Checker, Moment, refreshed_twice};
+use crate::checks::{Checker, Moment};
 use crate::cloud::Spell;
 use crate::coverage;
 use crate::database::Database;
@@ -32,13 +36,15 @@ use crate::process::{Process, Trap};
 use crate::script::Script;
 use crate::shape::{Ground, Shape};
 use crate::store::{Gone, Record, Store};
-use crate::strike::Relief;
 use crate::totals::Totals;
 use crate::witness::{Scene, Witness};
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 /// A launch takes no longer: boot, checks, and the world's second.
 pub const LAUNCH: Millis = Millis::secs(102);
+
+/// Keeps what says which seeds end with a recycle apart from everything a seed draws.
+const RECYCLES: u64 = 0x0f2e_54e7;
 
 /// A broken invariant, in words.
 pub type Broke = String;
@@ -71,6 +77,8 @@ pub struct Sim {
     pub skew: i64,
     /// Operations people still want.
     pub wishes: u64,
+    /// Somebody wants fresh servers of a fleet of two groups once all that is done.
+    pub recycles_last: bool,
     /// The last fault is over by then.
     pub trouble_until: WorldTime,
     /// What struck for a while is over by then.
@@ -106,14 +114,19 @@ impl Sim {
         if let Some(cell) = cell_of(seed, coverage::cells()).filter(|_| shape == Shape::Weighted) {
             script.aim_at(cell);
         }
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
+    }
+
+    fn with_recycle(seed: u64, chance: Chance, script: Script) -> Self {
+        let recycles_last = script.shape != Shape::OneGroup && draw::mix(seed ^ RECYCLES).is_multiple_of(4);
+        Self { recycles_last, ..Self::with(seed, chance, script) }
     }
 
     /// One that is after nothing but what it drew.
     pub fn drawn(shape: Shape, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let script = Script::draw_shaped(shape, &mut chance);
-        Self::with(seed, chance, script)
+        Self::with_recycle(seed, chance, script)
     }
 
     pub fn with(seed: u64, mut chance: Chance, script: Script) -> Self {
@@ -162,6 +175,7 @@ impl Sim {
             spells: Vec::new(),
             past: Vec::new(),
             skew: 0,
+            recycles_last: false,
             trouble_until: clock,
             lasts_until: clock,
             phase: None,
@@ -257,6 +271,12 @@ impl Sim {
         }
         self.acts += 1;
         self.agenda.push((at, self.acts, act));
+    }
+
+    /// Nothing is drawn for it.
+    pub fn plan_later(&mut self, act: Act, after: Millis) {
+        self.acts += 1;
+        self.agenda.push((self.clock.plus(after), self.acts, act));
     }
 
     fn next_event(&self) -> Option<WorldTime> {
@@ -429,69 +449,6 @@ impl Sim {
         }
     }
 
-    /// An operation without a driver finds one sooner or later.
-    fn somebody_drives(&mut self) {
-        let Some(at) = self.store.active() else { return };
-        let held = self.processes.iter().any(|process| process.at == at);
-        if !held && !self.is_planned(|act| matches!(act, Act::Recover(_))) {
-            let gap = self.chance.pick(&[1, 10, 30, 200, 1_500]);
-            self.plan_act(Act::Recover(at), 0, gap);
-        }
-        let paused = self.store.records[at].progress.state == OperationState::Paused;
-        let record = &self.store.records[at];
-        let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let takes_back = holds && !self.is_planned(|act| matches!(act, Act::Relieve(Relief::Traffic | Relief::Strangers(_))));
-        if takes_back && record.progress.reason.contains("run another release") {
-            let strangers = Relief::Strangers(record.operation.plan.to.slot);
-            self.plan_act(Act::Relieve(strangers), 10, 600);
-        } else if takes_back && self.checker.is_foreign() {
-            self.plan_act(Act::Relieve(Relief::Traffic), 10, 600);
-        }
-        self.somebody_promotes(at);
-        self.somebody_decides(at);
-        if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
-            self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
-        }
-    }
-
-    /// A canary that nobody judges waits for a person before it gets everything; some are told so in time.
-    fn somebody_promotes(&mut self, at: usize) {
-        let progress = &self.store.records[at].progress;
-        let waits = progress.state == OperationState::Holding && progress.reason.contains("promote to");
-        if self.script.promotes && waits && !self.is_planned(|act| matches!(act, Act::Consent)) {
-            self.plan_act(Act::Consent, 10, 900);
-        }
-    }
-
-    /// What the hand that moved traffic would put back: all of it on the stable group, or where it was while that group is launched anew.
-    pub fn put_right(&self) -> Vec<Disturbance> {
-        let stable = self.active().and_then(Record::empties_for).unwrap_or(self.checker.stable);
-        let group = |slot| self.ground.group(slot).clone();
-        match self.ground.route() {
-            Route::Weighted { place, .. } => {
-                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on(stable) }]
-            }
-            _ if self.ground.is_one_group() => Vec::new(),
-            Route::Attached { target_group } => vec![
-                Disturbance::Attach { group: group(stable), target_group: target_group.clone() },
-                Disturbance::Detach { group: group(stable.other()), target_group: target_group.clone() },
-            ],
-            Route::None => Vec::new(),
-        }
-    }
-
-    /// Liveness: once nothing is wrong any more, an operation ends within its bound.
-    fn in_time(&self) -> Result<(), Broke> {
-        let Some(record) = self.active() else { return Ok(()) };
-        let since = self.trouble_until.max(record.operation.created_at);
-        let bound = bound(record);
-        if self.clock > since.plus(bound) {
-            let (id, state, reason) = (&record.operation.id, record.progress.state.word(), &record.progress.reason);
-            return Err(format!("liveness: {id} is {state} ({reason}) {} after the last fault, its bound is {bound}", self.clock.since(since)));
-        }
-        Ok(())
-    }
-
     /// What an operation promises about how it ends.
     fn judge_ends(&mut self) -> Result<(), Broke> {
         self.store.check()?;
@@ -499,10 +456,14 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
+            // A claim that may not be taken off, or was refused to be again and again, is left to end by itself.
+            let for_good = |refused: &RefusedCall| matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid) || refused.tries >= 3;
+            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && for_good(refused));
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
             self.judged_ends += 1;
+            self.rehearse_now()?;
             if kind == OperationKind::Deploy
                 && let Some(secs) = self.roll_back_after.take()
             {
@@ -523,28 +484,4 @@ impl Sim {
         }
         draw::mix(word ^ draw::fnv(self.totals.to_string().as_bytes()))
     }
-}
-
-/// Waits, three launches, draining and twenty periods; a deploy may hold once until its deadline.
-fn bound(record: &Record) -> Millis {
-    let plan = &record.operation.plan;
-    let timing = &plan.timing;
-    let soaks = plan.steps.iter().map(|step| match step.kind {
-        StepKind::Weight(weight) => weight.soak.times(2).plus(timing.settle),
-        StepKind::Window => plan.window,
-        StepKind::Stable => timing.stable_gap.times(3),
-        _ => Millis::ZERO,
-    });
-    let waits = soaks.fold(timing.settle.plus(timing.launch_limit), Millis::plus);
-    let holds = if plan.kind.backs_out() { timing.hold_deadline.plus(timing.launch_limit) } else { Millis::ZERO };
-    let refreshes =
-        plan.refresh.as_ref().map_or(Millis::ZERO, |refresh| refreshed_twice(plan).times(2).plus(Millis::secs(u64::from(refresh.bake_secs))));
-    waits
-        .plus(GATE_LIMIT.times(plan.gates.len() as u64))
-        .plus(if plan.schema.is_some() { Millis::mins(30) } else { Millis::ZERO })
-        .plus(refreshes)
-        .plus(holds)
-        .plus(LAUNCH.times(3))
-        .plus(Millis::secs(120))
-        .plus(timing.period_window.times(20))
 }

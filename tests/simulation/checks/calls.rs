@@ -25,7 +25,7 @@ impl Checker {
             return self.rejected(logged, *kind);
         }
         self.images_kept(world)?;
-        if self.ground.is_one_group() {
+        if self.is_replaced(Some(record)) {
             return self.only_group_call(arrival);
         }
         let Some(pair) = self.ground.pair() else { return self.plain_call(world, arrival) };
@@ -130,7 +130,7 @@ impl Checker {
                 return Err(format!("S17: {} gets share {is} with {healthy} healthy of {} needed", slot_word(slot), self.need));
             }
             // What serves already gets everything even where nobody can see how much of it is healthy.
-            let blind = !self.health_seen.get(slot);
+            let blind = *self.blind.get(slot);
             if !forward && short_after > short_before && healthy < threshold(self.need) && !(blind && was > 0.0) {
                 return Err(format!("S1: going back leaves {short_after} servers short, {short_before} were: {healthy} healthy of {}", self.need));
             }

@@ -1,8 +1,7 @@
-//! What is checked of a fleet of one group, whose servers the cloud's own engine replaces: what is asked of that engine, how many servers it
-//! ends at once, and what the group rests at.
+//! What is checked where the cloud's own engine replaces the servers of one group, the only one of its fleet or the one that serves: what is asked
+//! of that engine, how many servers it ends at once, and what the group rests at.
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
-use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::group::{Lifecycle, PinnedVersion, count};
 use quarterdeck::domain::ids::{GroupName, ImageId, InstanceId};
 use quarterdeck::domain::refresh::{InstanceRefresh, RefreshPreferences};
@@ -24,7 +23,7 @@ const fn zone(servers: u32) -> u32 {
     servers.div_ceil(ZONES)
 }
 
-/// The only group, as it was a moment ago.
+/// The group whose servers are replaced, as it was a moment ago.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
     /// Healthy servers that were not on their way out, with their images.
@@ -53,13 +52,13 @@ impl Checker {
             CloudCall::Tag { groups, .. } | CloudCall::Untag { groups, .. } => groups.iter().try_for_each(|group| self.slot(group).map(|_| ())),
             CloudCall::CreateTemplateVersion { template, .. } if *template == plan.to.template => Ok(()),
             CloudCall::CreateTemplateVersion { template, .. } => Err(format!("S11: template {template} is not the candidate's")),
-            other => Err(format!("S4: {} in a fleet of one group, whose sizes and template are not ours", other.summary())),
+            other => Err(format!("S4: {} where servers are replaced by the cloud's engine: sizes and template are not ours", other.summary())),
         }
     }
 
     /// S1 and S15 of what is asked for: never fewer servers than wanted, and never more than one zone's worth of them at once.
     fn asked_for(&self, plan: &Plan, preferences: &RefreshPreferences, arrival: &Arrival<'_>) -> Result<(), String> {
-        let desired = self.desired(arrival.before, Slot::A);
+        let desired = self.desired(arrival.before, self.stable);
         if preferences.min_healthy_pct < 100 {
             return Err(format!("S1: a refresh may leave {}% of {desired} servers", preferences.min_healthy_pct));
         }
@@ -107,7 +106,7 @@ impl Checker {
     pub(super) fn ended_at_once(&mut self, world: &World) -> Result<(), String> {
         let now = self.only_group(world);
         let before = std::mem::replace(&mut self.before, now);
-        if before.spare > 0 && running(world, self.ground.group(Slot::A)).is_none() {
+        if before.spare > 0 && running(world, self.ground.group(self.stable)).is_none() {
             // Where a refresh is stopped the cloud ends as many servers as are too many by then, and not always those that were launched last.
             self.losses.push((world.now().plus(LAUNCH).plus(Millis::secs(61)), before.spare));
         }
@@ -115,26 +114,26 @@ impl Checker {
         let sound = |image: &ImageId| world.image_record(image).is_some_and(|found| found.behaviour.vigour == Vigour::Sound);
         let gone = count(before.fit.iter().filter(|server| sound(&server.1) && !self.before.fit.contains(server)));
         let in_twin = before.in_twin.saturating_sub(self.before.in_twin);
-        let most = zone(self.need.max(self.desired(world, Slot::A))) + in_twin + self.losses.iter().map(|(_, servers)| servers).sum::<u32>();
+        let most = zone(self.need.max(self.desired(world, self.stable))) + in_twin + self.losses.iter().map(|(_, servers)| servers).sum::<u32>();
         if gone > most { Err(format!("S15: {gone} servers end at once, a zone and what ends anyway are {most}")) } else { Ok(()) }
     }
 
-    /// The only group as it is now, for the next look at what ends.
+    /// The only group, or the one that serves, as it is now, for the next look at what ends.
     pub(super) fn only_group(&self, world: &World) -> Before {
-        let servers = |world: &World| world.group(self.ground.group(Slot::A)).into_iter().flat_map(|group| group.instances);
+        let servers = |world: &World| world.group(self.ground.group(self.stable)).into_iter().flat_map(|group| group.instances);
         let fit = |world: &World| {
             let well = servers(world).filter(|server| server.serves());
             well.filter_map(|server| Some((server.id, server.image?))).collect::<Vec<_>>()
         };
         let active = count(servers(world).filter(|server| server.lifecycle != Lifecycle::Terminating));
-        let is_running = running(world, self.ground.group(Slot::A)).is_some();
-        let spare = if is_running { active.saturating_sub(self.desired(world, Slot::A)) } else { 0 };
+        let is_running = running(world, self.ground.group(self.stable)).is_some();
+        let spare = if is_running { active.saturating_sub(self.desired(world, self.stable)) } else { 0 };
         Before { fit: fit(world), in_twin: count(fit(&self.twin).into_iter()), spare }
     }
 
     /// S12 of a fleet of one group: its sizes are what they were, and nothing replaces its servers any more.
     pub(super) fn only_group_at_rest(&self, world: &World) -> Result<(), String> {
-        match running(world, self.ground.group(Slot::A)) {
+        match running(world, self.ground.group(self.stable)) {
             Some(refresh) if !self.foreign.refresh => Err(format!("S12: an instance refresh is still {}", refresh.words())),
             _ => Ok(()),
         }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use quarterdeck::domain::fleet::{Route, Slot};
-use quarterdeck::domain::group::{Instance, Lifecycle, ServerGroup, TemplatePin, count};
+use quarterdeck::domain::group::{Instance, Lifecycle, PinnedVersion, ServerGroup, TemplatePin, count};
 use quarterdeck::domain::ids::{GroupName, ImageId};
+use quarterdeck::domain::refresh::DesiredTemplate;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
 use quarterdeck::operation::event::OperationState;
@@ -131,7 +132,7 @@ impl Checker {
             self.follow_unpinned(world);
         }
         self.remember(world);
-        if self.ground.is_one_group() {
+        if self.is_replaced(moment.record) {
             self.ended_at_once(world)?;
         }
         let Some(record) = moment.record else { return Ok(()) };
@@ -259,5 +260,14 @@ fn launches(world: &World, group: &ServerGroup) -> bool {
         let image = version.map_or(pin.image.as_ref(), |version| version.map(|version| &version.image));
         image.is_some_and(|image| world.image_record(image).is_some())
     };
-    group.suspended.is_empty() && group.template.as_ref().is_some_and(is_there)
+    // A refresh launches its own version, whatever the group itself names.
+    let refreshing = world.refreshes(&group.name).into_iter().flatten().find(|refresh| refresh.status.goes_forward());
+    let is_launched = |desired: DesiredTemplate| match desired.version {
+        PinnedVersion::Number(number) => {
+            world.template_version(&desired.id, number).is_some_and(|version| world.image_record(&version.image).is_some())
+        }
+        PinnedVersion::Latest | PinnedVersion::Default => true,
+    };
+    let asked = refreshing.and_then(|refresh| refresh.desired).is_none_or(is_launched);
+    group.suspended.is_empty() && group.template.as_ref().is_some_and(is_there) && asked
 }

@@ -133,6 +133,7 @@ pub const BUGS: &[Bug] = &[
     bug("a rollback goes the wrong way", "S5", Plans(sides_confused), quiet),
     bug("the bad release is not marked", "S5", Store(Lapse::MarkDropped), quiet),
     bug("a pause is not heeded", "S14", Decides(pause_not_heeded), |script| with(script, &[Fault::Paused])),
+    bug("a rehearsal takes what it cannot see for healthy", "S9", Hands(Slip::RehearsesBlind), |script| with(script, &[Fault::HiddenHealth])),
     bug("the intent is recorded after the call", "S7", Hands(Slip::IntentAfterCall), quiet),
     bug("the outcome is not recorded", "S7", Hands(Slip::OutcomeNotRecorded), quiet),
     bug("another call than the intended one", "S7", Hands(Slip::AnotherCallThanIntended), quiet),

@@ -37,6 +37,8 @@ pub enum Slip {
     SilentGatePasses,
     /// The image of what is parked is deregistered.
     DeregistersWhatItParks,
+    /// A rehearsal takes what it cannot see for healthy.
+    RehearsesBlind,
 }
 
 /// Of the store.
