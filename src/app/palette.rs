@@ -109,8 +109,7 @@ fn hits(model: &Model, text: &str) -> Vec<Hit> {
         found.extend(score(name.as_str()).map(|points| (points, Hit { target: Target::Fleet(name.clone()), label: name.to_string() })));
     }
     for status in model.images() {
-        let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
-        let label = format!("{app}{}", status.image.label());
+        let label = status.image.called();
         found.extend(score(&label).map(|points| (points, Hit { target: Target::Image(status.image.id.clone()), label })));
     }
     for view in &model.baking.views {

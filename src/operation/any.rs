@@ -22,22 +22,25 @@ pub enum AnyView {
 }
 
 impl AnyView {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> AnyRef<'_> {
+        match self {
+            Self::Rollout(view) => AnyRef::Rollout(view),
+            Self::Bake(view) => AnyRef::Bake(view),
+        }
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &OperationId {
-        match self {
-            Self::Rollout(view) => &view.operation.id,
-            Self::Bake(view) => &view.operation.id,
-        }
+        self.borrowed().id()
     }
 
     /// Its events.
     #[must_use]
     pub fn events(&self) -> &[Event] {
-        match self {
-            Self::Rollout(view) => &view.events,
-            Self::Bake(view) => &view.events,
-        }
+        self.borrowed().events()
     }
 
     /// The number of its last event; none if there is none.
@@ -49,10 +52,7 @@ impl AnyView {
     /// What it is doing.
     #[must_use]
     pub fn state(&self) -> OperationState {
-        match self {
-            Self::Rollout(view) => view.state(),
-            Self::Bake(view) => view.state(),
-        }
+        self.borrowed().state()
     }
 
     /// Why.
@@ -66,11 +66,8 @@ impl AnyView {
 
     /// When it was confirmed.
     #[must_use]
-    pub const fn created_at(&self) -> WorldTime {
-        match self {
-            Self::Rollout(view) => view.operation.created_at,
-            Self::Bake(view) => view.operation.created_at,
-        }
+    pub fn created_at(&self) -> WorldTime {
+        self.borrowed().created_at()
     }
 
     /// A process drives it now.

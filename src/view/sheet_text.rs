@@ -9,7 +9,7 @@ use crate::app::age::about;
 use crate::app::batch::BatchKind;
 use crate::app::commands::CommandId;
 use crate::app::freezing::Freezing;
-use crate::app::model::Model;
+use crate::app::model::{Model, Problem};
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
@@ -28,12 +28,7 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         Subject::Plan { intent, state: PlanState::Making } => {
             vec![paint::toned(format!(" Making the plan for {} from fresh facts", intent.fleet()), Tone::Working)]
         }
-        Subject::Plan { state: PlanState::Failed(problem), .. } => {
-            let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
-            rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
-            rows.push(paint::toned(" Nothing was changed.", Tone::Plain));
-            rows
-        }
+        Subject::Plan { state: PlanState::Failed(problem), .. } => refused(problem, columns),
         Subject::Plan { intent, state: PlanState::Made(plan) } => {
             let mut rows = sheet.rehearsal.as_ref().map(|rehearsal| rehearsal_rows(rehearsal, paint, columns)).unwrap_or_default();
             rows.extend(plan_rows(intent, plan, paint, columns));
@@ -46,6 +41,14 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         Subject::Image(order) => image_sheet::rows(order, paint, columns),
         Subject::Batch(batch) => super::batch::rows(batch, &sheet.sending, paint, columns),
     }
+}
+
+/// Why there is no plan, and what to do about it.
+pub(super) fn refused(problem: &Problem, columns: usize) -> Vec<Row> {
+    let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
+    rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
+    rows.push(paint::plain(" Nothing was changed."));
+    rows
 }
 
 /// The sheet's title.

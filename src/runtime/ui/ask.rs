@@ -81,7 +81,7 @@ impl Asker {
                 });
             }
             Effect::ReadStory { no, image } => self.spawn(no, Reply::Story, async move {
-                let name = ImageName { wanted: image.to_string(), app: None };
+                let name = ImageName { wanted: image.as_str().to_owned(), app: None };
                 desk.image_story(&name).await.map(Box::new)
             }),
             Effect::ReadRetention { no } => {
