@@ -5,6 +5,7 @@ mod liveness;
 
 use std::collections::BTreeMap;
 
+use quarterdeck::domain::call::CloudErrorKind;
 use quarterdeck::domain::fleet::{FleetSpec, Slot};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::observation::FleetObservation;
@@ -15,6 +16,7 @@ use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody};
+use quarterdeck::operation::outcome::RefusedCall;
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::record::Appended;
 use quarterdeck::plan::Setting;
@@ -454,8 +456,9 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
-            // A claim that was refused to be taken off again and again is left to end by itself.
-            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && refused.tries >= 3);
+            // A claim that may not be taken off, or was refused to be again and again, is left to end by itself.
+            let for_good = |refused: &RefusedCall| matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid) || refused.tries >= 3;
+            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && for_good(refused));
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
