@@ -135,7 +135,7 @@ def record(qd, state):
     shown.say("backed out: nobody pressed a key")
     shown.look(2.0)
     shown.press("\x1b")
-    shown.say("api-prod became 5.2.0 a while ago. Its old group is warm: the way back is R0, seconds")
+    shown.say("api-prod runs 5.2.0 now. Its old group is warm: the way back takes seconds (R0)")
     while not any("> api-prod" in line for line in shown.screen.display):
         shown.press("j", 0.4)
     shown.look(1.6)
@@ -143,7 +143,7 @@ def record(qd, state):
     shown.wait("ROLL BACK api-prod")
     shown.say("R: where to, by which way, how long it takes, what stands in the way")
     shown.press("y", 0.3)
-    shown.wait("All traffic is on 5.1.0")
+    shown.wait("BAD TRAFFIC STOPPED", "5.1.0")
     shown.say("R y: all traffic is on 5.1.0 again")
     shown.look(3.0)
     os.kill(shown.pid, signal.SIGTERM)

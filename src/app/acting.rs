@@ -42,7 +42,7 @@ pub(super) fn deploy(model: &mut Model) -> Vec<Effect> {
         }
     };
     match image {
-        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image: image.to_string(), strategy: None, despite_gates: false }),
+        Some(image) => sheet_keys::open_plan(model, Intent::Deploy { fleet, image: image.as_str().to_owned(), strategy: None, despite_gates: false }),
         None => {
             open_picker(model, fleet, Purpose::Deploy);
             Vec::new()

@@ -196,6 +196,7 @@ pub fn lane() -> Lane {
         ],
         behind: vec![behind("api-server", Some("ami-0510"), Some(0)), behind("search", None, None), behind("web-server", Some("ami-0217"), Some(31))],
         problem: None,
+        stopped: None,
     }
 }
 

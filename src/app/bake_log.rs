@@ -8,8 +8,8 @@ use super::rows;
 use crate::bake::log::{Log, Search};
 use crate::domain::ids::OperationId;
 
-/// So many bytes are looked at before the next key may be taken.
-const PIECE: usize = 128 * 1024;
+/// So many bytes are looked at before the next key may be taken: less than half a millisecond's work.
+const PIECE: usize = 32 * 1024;
 
 /// The log, and what was found in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ impl BakeLog {
     /// Adds what came next.
     pub fn append(&mut self, bytes: &[u8]) {
         Arc::make_mut(&mut self.log).append(bytes);
+        self.at = self.at.map(|at| at.max(self.log.first_line()));
     }
 
     /// Jumps if what the jump waits for was found; true when it was not and never will be.
@@ -145,7 +146,7 @@ pub fn move_by(model: &mut Model, by: isize) {
     let log = &mut model.baking.log;
     log.jump = None;
     let (lines, from) = (log.log.lines(), log.line());
-    log.at = rows::offset(Some(from), by, lines).filter(|at| by <= 0 || at + 1 < lines);
+    log.at = rows::offset(Some(from), by, lines).filter(|at| by <= 0 || at + 1 < lines).map(|at| at.max(log.log.first_line()));
 }
 
 /// Follows the end, or stays where it is.

@@ -53,8 +53,10 @@ fn accept(model: &mut Model, views: Vec<BakeView>) -> Option<Effect> {
     for (id, text, hint) in news {
         model.inbox.add_bake(model.clock.world, text, hint, id);
     }
-    let turned = views.iter().any(|view| model.baking.view(&view.operation.id).is_none_or(|known| known.progress.image != view.progress.image));
+    let is_other = |known: &BakeView, view: &BakeView| known.progress.image != view.progress.image || known.state() != view.state();
+    let turned = views.iter().any(|view| model.baking.view(&view.operation.id).is_none_or(|known| is_other(known, view)));
     (model.baking.views, model.baking.is_read) = (views, true);
+    model.readings.operations += 1;
     if !first && turned {
         model.requests.estate.hurry();
         model.requests.recipes.hurry();
@@ -81,7 +83,7 @@ fn news(model: &Model, view: &BakeView) -> Option<(OperationId, String, String)>
 fn log(model: &mut Model, no: u64, id: &OperationId, from: u64, result: Result<Vec<u8>, DeskError>) -> Vec<Effect> {
     let believed = model.requests.end(no, |requests| &mut requests.bake_log).believed;
     let log = &mut model.baking.log;
-    if !believed || log.of.as_ref() != Some(id) || log.log.bytes().len() as u64 != from {
+    if !believed || log.of.as_ref() != Some(id) || log.log.end() != from {
         return Vec::new();
     }
     match result {
@@ -100,11 +102,22 @@ fn log(model: &mut Model, no: u64, id: &OperationId, from: u64, result: Result<V
 fn recipes(model: &mut Model, no: u64, result: Result<Box<Lane>, DeskError>) -> Vec<Effect> {
     if model.requests.end(no, |requests| &mut requests.recipes).believed {
         match result {
-            Ok(lane) => model.baking.lane = Some(Aged::new(*lane, model.clock.world, model.clock)),
+            Ok(lane) => return accept_lane(model, *lane).into_iter().collect(),
             Err(error) => note_failure(model, "reading recipes", &error, None),
         }
     }
     Vec::new()
+}
+
+/// Rings when waves stopped since the last reading.
+fn accept_lane(model: &mut Model, lane: Lane) -> Option<Effect> {
+    let before = model.baking.lane.as_ref().map(|lane| lane.value.stopped.clone());
+    let news = lane.stopped.clone().filter(|said| before.is_some_and(|before| before.as_ref() != Some(said)));
+    model.baking.lane = Some(Aged::new(lane, model.clock.world, model.clock));
+    let said = news?;
+    let hint = format!("put that right, then {} bakes what is still behind", model.keymap.first(CommandId::Rebake));
+    model.inbox.add(model.clock.world, format!("baking anew: {said}"), hint, None);
+    Some(Effect::Bell)
 }
 
 fn planned(model: &mut Model, no: u64, result: Result<BakeAnswer, DeskError>) -> Vec<Effect> {

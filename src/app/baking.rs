@@ -27,6 +27,8 @@ pub struct Lane {
     pub behind: Vec<Behind>,
     /// Why that could not be read.
     pub problem: Option<Problem>,
+    /// What went wrong with the waves that were begun last.
+    pub stopped: Option<String>,
 }
 
 impl Lane {

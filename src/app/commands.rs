@@ -142,6 +142,9 @@ macro_rules! command {
     };
 }
 
+/// The rank of what a view is there for.
+const MAIN_ACTION: u8 = 3;
+
 /// The table.
 pub const COMMANDS: &[Command] = &[
     command!(Deploy, "deploy", "deploy", Change, DEPLOYING, 2, "deploy an image to the fleet"),
@@ -321,8 +324,17 @@ pub fn footer(model: &Model) -> Vec<&'static Command> {
     let place = place(model);
     let mut shown: Vec<&Command> =
         COMMANDS.iter().filter(|command| command.footer > 0 && command.places.has(place) && is_sensible(model, command.id)).collect();
-    shown.sort_by_key(|command| command.footer);
+    shown.sort_by_key(|command| rank(model, command));
     shown
+}
+
+/// Where a command stands in the footer, 1 first: what a view is for comes before what can be done in it as well.
+#[must_use]
+pub fn rank(model: &Model, command: &Command) -> u8 {
+    match (place(model), command.id) {
+        (Place::Bakes, CommandId::Bake) | (Place::Image, CommandId::BlockImage) => MAIN_ACTION,
+        _ => command.footer,
+    }
 }
 
 /// Sheet keys that mean nothing on the sheet at hand are left out of its footer; commands are never hidden.

@@ -4,7 +4,7 @@ use super::alert::Alert;
 use super::bake_log;
 use super::baking;
 use super::events;
-use super::lines::event_line;
+use super::lines::told_line;
 use super::model::{Model, Pane, Screen};
 use super::rows;
 use super::sheet::{Sheet, Subject};
@@ -12,11 +12,11 @@ use super::timeline;
 use crate::domain::group::Health;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::text::{escape, shell_word};
+use crate::operation::any::AnyRef;
 use crate::operation::bake::BakeView;
 use crate::operation::calls::planned_calls;
 use crate::operation::event::Event;
 use crate::operation::plan::Plan;
-use crate::operation::record::OperationView;
 use crate::operation::status::FleetStatus;
 
 /// Most servers whose session line is offered.
@@ -73,7 +73,7 @@ fn of_fleet(model: &Model, name: &FleetName) -> Vec<Copyable> {
     let mut items = vec![item("name", name.to_string()), item("command: look", format!("qd fleet {}", shell_word(name.as_str())))];
     items.push(item("command: roll back", format!("qd rollback {}", shell_word(name.as_str()))));
     if let Some(view) = model.operation_of(name) {
-        let events: Vec<_> = rows::newest_first(view).into_iter().map(|(_, event)| (view, event)).collect();
+        let events: Vec<_> = rows::newest_first(&view.events).into_iter().map(|(_, event)| (AnyRef::Rollout(view), event)).collect();
         items.push(item("operation", view.operation.id.to_string()));
         items.push(item("command: watch", format!("qd watch {}", view.operation.id)));
         items.push(lines("timeline of the operation (Markdown)", timeline::markdown(&events)));
@@ -114,13 +114,13 @@ fn of_retention(model: &Model) -> Vec<Copyable> {
 }
 
 fn of_activity(model: &Model) -> Vec<Copyable> {
-    let marked = |event: &(&OperationView, &Event)| rows::is_marked(model, event.0, event.1);
+    let marked = |event: &(AnyRef<'_>, &Event)| rows::is_marked(model, event.0, event.1);
     let any = rows::activity_shown(model).flatten().any(|event| marked(&event));
     let shown: Vec<_> = rows::activity_shown(model).flatten().filter(|event| !any || marked(event)).collect();
     let mut items = Vec::new();
     if let Some((view, event)) = rows::selected_event(model) {
-        items.extend(event_line(&view.operation.plan, event).map(|line| item("this line", format!("{} {line}", view.operation.plan.fleet))));
-        items.push(item("operation", view.operation.id.to_string()));
+        items.extend(told_line(view, event).map(|line| item("this line", format!("{} {line}", view.about()))));
+        items.push(item("operation", view.id().to_string()));
         items.extend(events::person(&event.body).map(|who| item("who", format!("{} {}", who.short(), who.caller.shown()))));
     }
     if !shown.is_empty() {

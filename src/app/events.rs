@@ -1,13 +1,14 @@
 //! What happened, as a list people read: what kind of thing it is, who did it, and what a filter may ask.
 
-use super::lines::event_text;
+use super::lines::told_text;
 use super::model::Model;
 use super::query::{Searchable, has};
 use crate::domain::call::CloudCall;
 use crate::domain::time::{Millis, WorldTime};
+use crate::operation::any::AnyRef;
+use crate::operation::bake::BakeEvent;
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, VerdictWord};
-use crate::operation::record::OperationView;
 use crate::operation::schema::MigrationEnd;
 
 /// What kind of thing happened.
@@ -75,6 +76,7 @@ pub const fn is_remarkable(body: &EventBody) -> bool {
         EventBody::StepEnded { outcome: StepOutcome::Failed, .. }
         | EventBody::CallEnded { outcome: CallOutcome::Refused { .. } | CallOutcome::Unknown { .. }, .. }
         | EventBody::Missing { what: Some(_) }
+        | EventBody::Bake { what: BakeEvent::Failing { .. } }
         | EventBody::StateChanged {
             to: OperationState::Failed | OperationState::Holding | OperationState::Paused | OperationState::BackingOut,
             ..
@@ -89,12 +91,13 @@ pub const fn is_remarkable(body: &EventBody) -> bool {
     }
 }
 
-/// A call that went as it should, and the renewal of a claim: on the record, but no news.
+/// A call that went as it should, the renewal of a claim, what goes on inside a step of a bake: on the record, but no news.
 #[must_use]
 pub const fn is_routine(body: &EventBody) -> bool {
     matches!(
         body,
         EventBody::CallEnded { outcome: CallOutcome::Accepted(_), .. }
+            | EventBody::Bake { what: BakeEvent::Said { .. } | BakeEvent::MachineSeen { .. } | BakeEvent::ImageSeen { available: false, .. } }
             | EventBody::CallIntended { call: CloudCall::Tag { .. } | CloudCall::Untag { .. }, .. }
     )
 }
@@ -137,9 +140,9 @@ pub struct Shown {
 impl Shown {
     /// Whether an event is.
     #[must_use]
-    pub fn lets_pass(self, model: &Model, view: &OperationView, event: &Event) -> bool {
+    pub fn lets_pass(self, model: &Model, view: AnyRef<'_>, event: &Event) -> bool {
         let of_kind = self.kind.is_none_or(|kind| kind == Kind::of(&event.body));
-        let mine = || is_me(model, &view.operation.by) || person(&event.body).is_some_and(|by| is_me(model, by));
+        let mine = || is_me(model, view.by()) || person(&event.body).is_some_and(|by| is_me(model, by));
         of_kind && (!self.mine || mine())
     }
 }
@@ -147,7 +150,7 @@ impl Shown {
 /// An event for a filter.
 pub struct Row<'a> {
     /// Its operation.
-    pub view: &'a OperationView,
+    pub view: AnyRef<'a>,
     /// The event.
     pub event: &'a Event,
     /// What time it is.
@@ -155,17 +158,17 @@ pub struct Row<'a> {
 }
 
 impl Searchable for Row<'_> {
-    const FIELDS: &'static [&'static str] = &["fleet", "op", "kind", "who", "since"];
+    const FIELDS: &'static [&'static str] = &["fleet", "bake", "op", "kind", "who", "since"];
 
     fn holds(&self, field: Option<&str>, text: &str) -> bool {
-        let operation = &self.view.operation;
         match field {
-            Some("fleet") => has(operation.plan.fleet.as_str(), text),
-            Some("op") => operation.id.as_str() == text,
+            Some("fleet") => self.view.fleet().is_some_and(|fleet| has(fleet.as_str(), text)),
+            Some("bake") => self.view.fleet().is_none() && has(&self.view.about(), text),
+            Some("op") => self.view.id().as_str() == text,
             Some("kind") => Kind::of(&self.event.body).word().starts_with(text),
-            Some("who") => person(&self.event.body).unwrap_or(&operation.by).user.raw().to_lowercase().contains(text),
+            Some("who") => person(&self.event.body).unwrap_or(self.view.by()).user.raw().to_lowercase().contains(text),
             Some("since") => Millis::parse(text).is_ok_and(|span| self.event.at >= self.now.minus(span)),
-            _ => has(operation.plan.fleet.as_str(), text) || event_text(&operation.plan, self.event).is_some_and(|shown| has(&shown, text)),
+            _ => has(&self.view.about(), text) || told_text(self.view, self.event).is_some_and(|shown| has(&shown, text)),
         }
     }
 }

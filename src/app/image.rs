@@ -14,14 +14,15 @@ pub fn status<'a>(model: &'a Model, id: &ImageId) -> Option<&'a ImageStatus> {
     model.images().iter().find(|status| &status.image.id == id)
 }
 
-/// The fleets an image is for: those of its app, and any that runs it. Of a blocked one: those with something to do, the most servers first.
+/// The fleets an image is for: those of its app, and any that runs it or something made from it. Of a blocked one: those with something to do, the most servers first.
 #[must_use]
 pub fn fleets<'a>(model: &'a Model, id: &ImageId) -> Vec<&'a FleetStatus> {
     if let Some(work) = life::work(model, id) {
         return work.fleets.iter().filter_map(|work| model.fleet_status(&work.fleet)).collect();
     }
     let app = status(model, id).and_then(|status| status.image.app.as_ref());
-    let is_for = |fleet: &&FleetStatus| rows::runs(fleet, id) || app.is_some() && fleet.spec.app.as_ref() == app;
+    let is_of_its_app = |fleet: &FleetStatus| app.is_some() && fleet.spec.app.as_ref() == app;
+    let is_for = |fleet: &&FleetStatus| rows::runs(fleet, id) || is_of_its_app(fleet) || life::heirs_run(model, id, fleet) > 0;
     model.fleets().iter().filter(is_for).collect()
 }
 

@@ -5,7 +5,7 @@ use super::image;
 use super::model::{Model, Pane, Problem, Screen};
 use super::sheet::{DEAD_TIME, Sending, Sheet, Subject};
 use crate::domain::ids::ImageId;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, shell_word};
 use crate::operation::image_plan::{ImageName, ImagePlan, ImageWish, WantedChange};
 use crate::operation::plan::Friction;
 use crate::ports::desk::DeskError;
@@ -40,7 +40,7 @@ impl ImageOrder {
     /// The same on the command line.
     #[must_use]
     pub fn command(&self) -> String {
-        format!("qd image {} {} --reason TEXT", self.word(), self.image)
+        format!("qd image {} {} --reason TEXT", self.word(), shell_word(self.image.as_str()))
     }
 
     /// What is done, in a word.
@@ -52,7 +52,7 @@ impl ImageOrder {
     /// What is wanted, for this reason.
     #[must_use]
     pub fn wish(&self, reason: Option<Untrusted>) -> ImageWish {
-        let name = ImageName { wanted: self.image.to_string(), app: None };
+        let name = ImageName { wanted: self.image.as_str().to_owned(), app: None };
         ImageWish { name, change: if self.lifts { WantedChange::Unblock } else { WantedChange::Block }, reason }
     }
 

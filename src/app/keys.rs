@@ -10,11 +10,12 @@ use super::copying;
 use super::effect::Effect;
 use super::events::Kind;
 use super::field::{Edited, Field};
+use super::filters::List;
 use super::image_sheet;
 use super::key::Key;
 use super::life;
 use super::listing::{FleetSort, ImageSort};
-use super::model::{List, Model, Page, Pane, Screen};
+use super::model::{Model, Page, Pane, Screen};
 use super::moving;
 use super::opening::{self, back, show};
 use super::palette::{self, Palette, Target};
@@ -96,6 +97,14 @@ fn go(model: &mut Model, target: Target) -> Vec<Effect> {
         Target::Image(image) => {
             sheet_keys::leave(model);
             opening::open_image(model, image)
+        }
+        Target::Bake(id) => {
+            sheet_keys::leave(model);
+            opening::open_bake(model, id)
+        }
+        Target::Recipe(file) => {
+            sheet_keys::leave(model);
+            opening::open_recipe(model, file)
         }
         Target::View(name) => {
             sheet_keys::leave(model);
@@ -327,7 +336,7 @@ fn mark(model: &mut Model) {
 
 /// The same for the event under the cursor.
 fn mark_event(model: &mut Model) {
-    let Some(event) = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq)) else { return };
+    let Some(event) = rows::selected_event(model).map(|(view, event)| (view.id().clone(), event.seq)) else { return };
     if !model.marked_events.remove(&event) {
         model.marked_events.insert(event);
     }

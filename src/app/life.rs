@@ -10,6 +10,7 @@ use super::rows;
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::lineage::{Relative, Told};
 use crate::operation::image_plan::ImageStory;
+use crate::operation::status::FleetStatus;
 use crate::operation::work_list::{Work, WorkList};
 use crate::ports::desk::DeskError;
 
@@ -80,6 +81,14 @@ pub fn work_in<'a>(model: &'a Model, id: &ImageId, fleet: &FleetName) -> Option<
     work(model, id)?.fleets.iter().find(|work| work.fleet == *fleet)
 }
 
+/// How many servers of a fleet run something that was made from an image, as far as that was read.
+#[must_use]
+pub fn heirs_run(model: &Model, id: &ImageId, fleet: &FleetStatus) -> u32 {
+    let Some(story) = story(model, id) else { return 0 };
+    let is_heir = |image: &ImageId| story.value.descendants.iter().any(|heir| heir.image == *image);
+    fleet.mix.iter().filter(|part| part.image.as_ref().is_some_and(is_heir)).map(|part| part.servers).sum()
+}
+
 /// The images above it, the farthest first, itself, and those below it, each right below the one it was made from.
 #[must_use]
 pub fn kin(model: &Model, id: &ImageId) -> Vec<Kin> {
@@ -90,7 +99,7 @@ pub fn kin(model: &Model, id: &ImageId) -> Vec<Kin> {
         Kin { image: relative.image.clone(), label, depth, told: Some(relative.told), listed: relative.listed, blocked }
     };
     let image = &story.image;
-    let label = image.version.as_ref().map_or_else(|| image.name.shown(), |version| version.shown());
+    let label = image.called();
     let itself = Kin { image: id.clone(), label, depth: deepest, told: None, listed: true, blocked: image.blocked.is_some() };
     let above = story.ancestors.iter().rev().map(|relative| of(relative, deepest - relative.distance));
     let below = story.tree().into_iter().map(|relative| of(relative, deepest + relative.distance));

@@ -8,6 +8,7 @@ use crate::domain::schema::LiveSchema;
 use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
+use crate::operation::any::AnyRef;
 use crate::operation::command::Who;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState, StepOutcome, Verdict, VerdictWord};
 use crate::operation::gate::GateOutcome;
@@ -20,6 +21,21 @@ use crate::operation::work::Work;
 #[must_use]
 pub fn event_line<P: Work>(plan: &P, event: &Event) -> Option<String> {
     Some(format!("{}  {}", event.at.clock(), event_text(plan, event)?))
+}
+
+/// An event of an operation of whichever kind in words, without its time.
+#[must_use]
+pub fn told_text(view: AnyRef<'_>, event: &Event) -> Option<String> {
+    match view {
+        AnyRef::Rollout(view) => event_text(&view.operation.plan, event),
+        AnyRef::Bake(view) => event_text(&view.operation.plan, event),
+    }
+}
+
+/// The same as a line with its time of day.
+#[must_use]
+pub fn told_line(view: AnyRef<'_>, event: &Event) -> Option<String> {
+    Some(format!("{}  {}", event.at.clock(), told_text(view, event)?))
 }
 
 /// An event in words, without its time. None for events that only keep count.

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 
 use super::events::{Row, Shown};
+use super::lines::told_text;
 use super::model::Model;
 use super::query::{Query, Searchable, has};
 use super::rows::newest_first;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
-use crate::operation::event::Event;
-use crate::operation::record::OperationView;
+use crate::operation::any::AnyRef;
+use crate::operation::event::{Event, EventBody};
 use crate::operation::status::{FleetState, FleetStatus, ImageStatus, WayBackLevel};
 
 /// What fleets are sorted by.
@@ -60,10 +61,17 @@ pub enum ImageSort {
     Servers,
 }
 
+/// An operation by its place among those of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Rollout(usize),
+    Bake(usize),
+}
+
 /// Where an event stands: its operation and its place among that operation's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventAt {
-    operation: usize,
+    operation: Of,
     event: usize,
 }
 
@@ -137,9 +145,14 @@ fn distance(status: &FleetStatus) -> (u8, u64) {
 
 fn events(model: &Model) -> Vec<EventAt> {
     let mut all: Vec<(Reverse<(WorldTime, u64)>, EventAt)> = Vec::new();
-    for (operation, view) in model.operations.iter().enumerate() {
-        for (event, told) in newest_first(view) {
-            all.push((Reverse((told.at, told.seq)), EventAt { operation, event }));
+    let rollouts = model.operations.iter().enumerate().map(|(at, view)| (Of::Rollout(at), AnyRef::Rollout(view)));
+    let bakes = model.baking.views.iter().enumerate().map(|(at, view)| (Of::Bake(at), AnyRef::Bake(view)));
+    for (operation, view) in rollouts.chain(bakes) {
+        for (event, told) in newest_first(view.events()) {
+            // Much of what a builder prints says nothing to a person.
+            if !matches!(told.body, EventBody::Bake { .. }) || told_text(view, told).is_some() {
+                all.push((Reverse((told.at, told.seq)), EventAt { operation, event }));
+            }
         }
     }
     all.sort_by_key(|(key, _)| *key);
@@ -158,9 +171,12 @@ fn events_shown(model: &Model) -> Vec<EventAt> {
 
 /// An event by where it stands.
 #[must_use]
-pub fn event(model: &Model, at: EventAt) -> Option<(&OperationView, &Event)> {
-    let view = model.operations.get(at.operation)?;
-    Some((view, view.events.get(at.event)?))
+pub fn event(model: &Model, at: EventAt) -> Option<(AnyRef<'_>, &Event)> {
+    let view = match at.operation {
+        Of::Rollout(at) => AnyRef::Rollout(model.operations.get(at)?),
+        Of::Bake(at) => AnyRef::Bake(model.baking.views.get(at)?),
+    };
+    Some((view, view.events().get(at.event)?))
 }
 
 impl Searchable for FleetStatus {

@@ -20,6 +20,7 @@ pub mod copying;
 pub mod effect;
 pub mod events;
 pub mod field;
+pub mod filters;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn move_main(model: &mut Model, by: isize) {
         Pane::Operations => move_operation(model, by),
         Pane::Activity => {
             move_event(model, by);
-            model.fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone()).or_else(|| model.fleet.take());
+            model.fleet = rows::selected_event(model).and_then(|(view, _)| view.fleet().cloned()).or_else(|| model.fleet.take());
         }
     }
 }
@@ -118,7 +118,7 @@ pub fn follow(model: &mut Model) {
     if bake_log::shown(model).is_some() {
         return bake_log::follow(model);
     }
-    let newest = rows::selected_event(model).map(|(view, event)| (view.operation.id.clone(), event.seq));
+    let newest = rows::selected_event(model).map(|(view, event)| (view.id().clone(), event.seq));
     model.event = if model.event.is_some() { None } else { newest };
     model.notice = Some(if model.event.is_none() { "Following the newest event" } else { "Staying on this event" }.to_owned());
 }
@@ -130,7 +130,7 @@ fn move_event(model: &mut Model, by: isize) {
 
 fn select_event(model: &mut Model, at: Option<usize>) {
     let row = at.and_then(|at| rows::activity_shown(model).nth(at).flatten());
-    model.event = row.map(|(view, event)| (view.operation.id.clone(), event.seq));
+    model.event = row.map(|(view, event)| (view.id().clone(), event.seq));
 }
 
 fn move_command(model: &mut Model, by: isize) {

@@ -1,5 +1,7 @@
 //! Which view is in front: views are opened over each other, left again, and come back.
 
+use std::path::PathBuf;
+
 use super::bake_log;
 use super::baking::BakesPane;
 use super::commands::CommandId;
@@ -13,6 +15,7 @@ use super::polling;
 use super::rows;
 use super::sheet::DEAD_TIME;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
+use crate::operation::any::AnyRef;
 
 /// Shows one image; one that is still being baked by its bake.
 pub(super) fn open_image(model: &mut Model, image: ImageId) -> Vec<Effect> {
@@ -112,14 +115,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             return image.map(|image| open_image(model, image)).unwrap_or_default();
         }
         Screen::Help => return rows::selected_command(model).map(|command| keys::run_below(model, command.id)).unwrap_or_default(),
-        Screen::Activity => {
-            let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
-            return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
-        }
-        Screen::Main if model.pane == Pane::Activity => {
-            let fleet = rows::selected_event(model).map(|(view, _)| view.operation.plan.fleet.clone());
-            return fleet.map(|fleet| open_fleet(model, fleet)).unwrap_or_default();
-        }
+        Screen::Activity => return open_event(model),
+        Screen::Main if model.pane == Pane::Activity => return open_event(model),
         Screen::Main if model.pane == Pane::Images => {
             return model.image.clone().map(|image| open_image(model, image)).unwrap_or_default();
         }
@@ -144,6 +141,21 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     open_fleet(model, fleet)
 }
 
+/// Opens the fleet or the bake that the event under the cursor is about.
+fn open_event(model: &mut Model) -> Vec<Effect> {
+    match rows::selected_event(model).map(|(view, _)| view) {
+        Some(AnyRef::Rollout(view)) => {
+            let fleet = view.operation.plan.fleet.clone();
+            open_fleet(model, fleet)
+        }
+        Some(AnyRef::Bake(view)) => {
+            let id = view.operation.id.clone();
+            open_bake(model, id)
+        }
+        None => Vec::new(),
+    }
+}
+
 /// Opens the image under the cursor of the lineage.
 fn open_kin(model: &mut Model) -> Vec<Effect> {
     match life::chosen_kin(model) {
@@ -166,6 +178,15 @@ pub(super) fn open_bake(model: &mut Model, id: OperationId) -> Vec<Effect> {
         go_to(model, Screen::Bake(id));
     }
     bake_log::settle(model);
+    polling::due(model)
+}
+
+/// Shows a recipe among the others.
+pub(super) fn open_recipe(model: &mut Model, file: PathBuf) -> Vec<Effect> {
+    (model.baking.recipe, model.baking.pane) = (Some(file), BakesPane::Recipes);
+    if model.screen() != &Screen::Bakes {
+        go_to(model, Screen::Bakes);
+    }
     polling::due(model)
 }
 

@@ -1,14 +1,17 @@
-//! The palette: commands, saved views, fleets and images found by a few letters of them.
+//! The palette: commands, saved views, fleets, images, bakes and recipes found by a few letters of them.
+
+use std::path::PathBuf;
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
+use super::baking;
 use super::commands::{self, COMMANDS, Command, CommandId};
 use super::field::{Edited, Field};
 use super::key::Key;
 use super::model::Model;
 use super::rows;
-use crate::domain::ids::{FleetName, ImageId};
+use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::text::escape;
 
 /// Most that are offered.
@@ -23,6 +26,10 @@ pub enum Target {
     Fleet(FleetName),
     /// An image: it opens.
     Image(ImageId),
+    /// A bake: it opens.
+    Bake(OperationId),
+    /// A recipe: it is shown among the others.
+    Recipe(PathBuf),
     /// A view a person wrote down: its filter and order are taken.
     View(String),
 }
@@ -80,7 +87,7 @@ pub fn search(model: &mut Model) {
     }
 }
 
-/// What fits a text; commands first among equals, then fleets, then images. Several words must all fit.
+/// What fits a text; commands first among equals, then fleets, images, bakes and recipes. Several words must all fit.
 fn hits(model: &Model, text: &str) -> Vec<Hit> {
     let pattern = Pattern::parse(text, CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
@@ -102,9 +109,17 @@ fn hits(model: &Model, text: &str) -> Vec<Hit> {
         found.extend(score(name.as_str()).map(|points| (points, Hit { target: Target::Fleet(name.clone()), label: name.to_string() })));
     }
     for status in model.images() {
-        let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
-        let label = format!("{app}{}", status.image.label());
+        let label = status.image.called();
         found.extend(score(&label).map(|points| (points, Hit { target: Target::Image(status.image.id.clone()), label })));
+    }
+    for view in &model.baking.views {
+        let label = format!("{} {}", escape(&baking::name(view)), view.operation.id);
+        found.extend(score(&format!("bake {label}")).map(|points| (points, Hit { target: Target::Bake(view.operation.id.clone()), label })));
+    }
+    for known in model.baking.recipes() {
+        let Ok(recipe) = &known.recipe else { continue };
+        let label = escape(&recipe.name);
+        found.extend(score(&format!("recipe {label}")).map(|points| (points, Hit { target: Target::Recipe(known.file.clone()), label })));
     }
     found.sort_by_key(|(points, _)| std::cmp::Reverse(*points));
     found.into_iter().map(|(_, hit)| hit).take(OFFERED).collect()

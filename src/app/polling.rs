@@ -70,7 +70,7 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
 /// Reads what is new in the log of the opened bake.
 pub fn read_log(model: &mut Model) -> Option<Effect> {
     let id = bake_log::shown(model)?.clone();
-    let from = model.baking.log.log.bytes().len() as u64;
+    let from = model.baking.log.log.end();
     Some(Effect::ReadBakeLog { no: model.requests.begin(model.clock.boot, |requests| &mut requests.bake_log), id, from })
 }
 

@@ -16,7 +16,7 @@ use super::opening;
 use super::polling;
 use super::report::first_bad_sign;
 use super::retention;
-use super::sheet::{DEAD_TIME, PlanState, RehearsalState, Sending, Sheet, Subject};
+use super::sheet::{Ask, DEAD_TIME, PlanState, RehearsalState, Sending, Sheet, Subject};
 use super::sheet_keys;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::observation::{AlarmReading, AlarmState};
@@ -336,11 +336,15 @@ fn commanded(model: &mut Model, no: u64, result: Result<String, DeskError>) -> V
             let several = |sheet: &Sheet| matches!(sheet.subject, Subject::Plan { .. } | Subject::Batch(_) | Subject::Bake(_));
             let closed = model.sheet.take_if(|sheet| waited_for && !several(sheet));
             model.requests.estate.hurry();
-            if let Some(Subject::Image(order)) = closed.map(|sheet| sheet.subject) {
-                // What there is to do now stands there.
-                effects.extend(opening::open_image(model, order.image));
-            }
-            model.notice = Some(answer);
+            model.notice = Some(match closed.map(|sheet| sheet.subject) {
+                Some(Subject::Command(errand)) if errand.ask != Ask::TakeOver => format!("{} {}: {answer}", errand.ask.word(), errand.operation),
+                Some(Subject::Image(order)) => {
+                    // What there is to do now stands there.
+                    effects.extend(opening::open_image(model, order.image));
+                    answer
+                }
+                _ => answer,
+            });
         }
         Err(error) => refused(model, waited_for, "not done", &error),
     }

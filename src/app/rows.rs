@@ -8,6 +8,7 @@ use super::query::{Query, Searchable, has};
 use crate::domain::ids::{FleetName, ImageId};
 use crate::domain::image::ImageState;
 use crate::domain::text::Untrusted;
+use crate::operation::any::AnyRef;
 use crate::operation::event::{Event, EventBody, VerdictWord};
 use crate::operation::ledger::KnownRelease;
 use crate::operation::record::OperationView;
@@ -69,37 +70,37 @@ pub fn is_deployable(status: &ImageStatus) -> bool {
 }
 
 /// Every event worth a line with its operation, newest first.
-pub fn activity(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
+pub fn activity(model: &Model) -> impl ExactSizeIterator<Item = Option<(AnyRef<'_>, &Event)>> {
     model.listing.all_events.iter().map(|at| listing::event(model, *at))
 }
 
 /// Those of them that are news: without calls that went as they should.
-pub fn news(model: &Model) -> impl Iterator<Item = (&OperationView, &Event)> {
+pub fn news(model: &Model) -> impl Iterator<Item = (AnyRef<'_>, &Event)> {
     activity(model).flatten().filter(|(_, event)| !events::is_routine(&event.body))
 }
 
 /// Those of them that pass the activity's filter.
-pub fn activity_shown(model: &Model) -> impl ExactSizeIterator<Item = Option<(&OperationView, &Event)>> {
+pub fn activity_shown(model: &Model) -> impl ExactSizeIterator<Item = Option<(AnyRef<'_>, &Event)>> {
     model.listing.events.iter().map(|at| listing::event(model, *at))
 }
 
 /// Whether an event was marked.
 #[must_use]
-pub fn is_marked(model: &Model, view: &OperationView, event: &Event) -> bool {
-    model.marked_events.iter().any(|(operation, seq)| operation == &view.operation.id && *seq == event.seq)
+pub fn is_marked(model: &Model, view: AnyRef<'_>, event: &Event) -> bool {
+    model.marked_events.iter().any(|(operation, seq)| operation == view.id() && *seq == event.seq)
 }
 
 /// Position of the selected event among those shown; the newest where none was selected, or it is not shown.
 #[must_use]
 pub fn event_position(model: &Model) -> usize {
     let Some((operation, seq)) = &model.event else { return 0 };
-    let is_it = |row: Option<(&OperationView, &Event)>| row.is_some_and(|(view, event)| &view.operation.id == operation && event.seq == *seq);
+    let is_it = |row: Option<(AnyRef<'_>, &Event)>| row.is_some_and(|(view, event)| view.id() == operation && event.seq == *seq);
     activity_shown(model).position(is_it).unwrap_or(0)
 }
 
 /// The selected event, or the newest.
 #[must_use]
-pub fn selected_event(model: &Model) -> Option<(&OperationView, &Event)> {
+pub fn selected_event(model: &Model) -> Option<(AnyRef<'_>, &Event)> {
     activity_shown(model).nth(event_position(model)).flatten()
 }
 
@@ -141,10 +142,10 @@ impl Searchable for Described<'_> {
 
 /// The events of an operation worth a line with their positions, newest first. While a soak only adds numbers to its verdict, the newest one says it all.
 #[must_use]
-pub fn newest_first(view: &OperationView) -> Vec<(usize, &Event)> {
+pub fn newest_first(events: &[Event]) -> Vec<(usize, &Event)> {
     let mut judged: Option<(usize, VerdictWord)> = None;
     let mut told = Vec::new();
-    for (at, event) in view.events.iter().enumerate().rev().filter(|(_, event)| is_telling(&event.body)) {
+    for (at, event) in events.iter().enumerate().rev().filter(|(_, event)| is_telling(&event.body)) {
         if let EventBody::Judged { step, verdict, .. } = &event.body
             && judged.replace((*step, verdict.word)) == Some((*step, verdict.word))
         {
@@ -162,7 +163,7 @@ pub fn unfinished(model: &Model) -> impl Iterator<Item = &OperationView> {
 
 /// The newest event that is news, with its operation.
 #[must_use]
-pub fn newest_event(model: &Model) -> Option<(&OperationView, &Event)> {
+pub fn newest_event(model: &Model) -> Option<(AnyRef<'_>, &Event)> {
     news(model).next()
 }
 
@@ -258,7 +259,7 @@ mod tests {
         for event in [passed.clone(), passed, failed.clone(), failed] {
             view.events.insert(judged, event);
         }
-        let told: Vec<VerdictWord> = newest_first(&view)
+        let told: Vec<VerdictWord> = newest_first(&view.events)
             .into_iter()
             .filter_map(|(_, event)| if let EventBody::Judged { step: 4, verdict, .. } = &event.body { Some(verdict.word) } else { None })
             .collect();

@@ -44,6 +44,19 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// What is asked, as people say it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Command(CommandKind::Pause) => "pause",
+            Self::Command(CommandKind::Resume) => "resume",
+            Self::Command(CommandKind::Promote) => "promote",
+            Self::Command(CommandKind::BackOut) => "back out",
+            Self::TakeOver => "take over",
+            Self::Abort => "abort",
+        }
+    }
+
     /// The word of the command line.
     #[must_use]
     pub fn command(self, operation: &OperationId) -> String {

@@ -1,35 +1,34 @@
 //! An incident's timeline as Markdown, for the report that is written afterwards.
 
 use super::events::{self, Kind};
-use super::lines::event_text;
+use super::lines::told_text;
 use crate::domain::text::escape;
 use crate::domain::time::WorldTime;
+use crate::operation::any::AnyRef;
 use crate::operation::event::Event;
-use crate::operation::record::OperationView;
 
 /// The timeline of these events, which are given newest first: a head that says what and when, then one line each, oldest first.
 #[must_use]
-pub fn markdown(newest_first: &[(&OperationView, &Event)]) -> String {
-    let mut fleets: Vec<String> = newest_first.iter().map(|(view, _)| view.operation.plan.fleet.to_string()).collect();
+pub fn markdown(newest_first: &[(AnyRef<'_>, &Event)]) -> String {
+    let mut fleets: Vec<String> = newest_first.iter().map(|(view, _)| view.about()).collect();
     fleets.sort();
     fleets.dedup();
     let Some(((_, last), (_, first))) = newest_first.first().zip(newest_first.last()) else {
         return "## Timeline\n\nNothing happened.\n".to_owned();
     };
     let head = format!("## Timeline: {}\n\n{} to {} UTC\n\n", plain(&fleets.join(", ")), moment(first.at), moment(last.at));
-    newest_first.iter().rev().filter_map(|(view, event)| line(view, event)).fold(head, |text, line| text + &line)
+    newest_first.iter().rev().filter_map(|(view, event)| line(*view, event)).fold(head, |text, line| text + &line)
 }
 
 fn moment(at: WorldTime) -> String {
     at.rfc3339().replacen('T', " ", 1).chars().take(19).collect()
 }
 
-fn line(view: &OperationView, event: &Event) -> Option<String> {
-    let plan = &view.operation.plan;
+fn line(view: AnyRef<'_>, event: &Event) -> Option<String> {
     let by = events::person(&event.body).map(|by| format!(" by {}", plain(&by.short()))).unwrap_or_default();
     let kind = Kind::of(&event.body).word();
-    let text = plain(&event_text(plan, event)?);
-    Some(format!("- `{}` **{}** {} ({kind}{by}): {text}\n", event.at.clock(), plain(plan.fleet.as_str()), view.operation.id))
+    let text = plain(&told_text(view, event)?);
+    Some(format!("- `{}` **{}** {} ({kind}{by}): {text}\n", event.at.clock(), plain(&view.about()), view.id()))
 }
 
 /// Text that stays text in Markdown: what came from outside makes no link, no heading and no HTML.

@@ -1,4 +1,5 @@
-//! A bake's log: its bytes with an index of its lines, so that a screen can jump, follow and search in hundreds of thousands of them.
+//! A bake's log: its bytes with an index of its lines, so that a screen can jump, follow and search in hundreds of thousands of them. Of a log
+//! that is longer than anybody reads the end is kept: all of it stands in its file. Lines and bytes are counted from the log's beginning.
 
 use memchr::{memchr_iter, memmem};
 
@@ -6,38 +7,94 @@ use super::console::remark;
 use super::signal::Said;
 use crate::domain::text::Untrusted;
 
+/// So many bytes of a log are kept in memory: about four hundred thousand lines.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// A log that grows at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
+    /// The end of it that is kept.
     bytes: Vec<u8>,
-    /// Where each line begins; the last may not have ended yet.
+    /// Where each line that is kept begins in those; the last may not have ended yet.
     starts: Vec<usize>,
+    /// Lines before them.
+    first_line: usize,
+    /// Bytes before them.
+    first_byte: u64,
+    /// So many bytes are kept at least, and a quarter more at most.
+    most: usize,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { bytes: Vec::new(), starts: vec![0] }
+        Self::keeping(MOST_BYTES)
     }
 }
 
 impl Log {
+    /// An empty log that keeps its last so many bytes.
+    fn keeping(most: usize) -> Self {
+        Self { bytes: Vec::new(), starts: vec![0], first_line: 0, first_byte: 0, most }
+    }
+
     /// Adds what came next.
     pub fn append(&mut self, bytes: &[u8]) {
         let at = self.bytes.len();
         self.starts.extend(memchr_iter(b'\n', bytes).map(|end| at + end + 1));
         self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > self.most.saturating_add(self.most / 4) {
+            self.shed();
+        }
     }
 
-    /// All bytes, as they came.
+    /// Forgets whole lines at the beginning until only what is to be kept is left; of a line that is longer than that its beginning.
+    fn shed(&mut self) {
+        let over = self.bytes.len().saturating_sub(self.most);
+        let lines = self.starts.partition_point(|start| *start < over).min(self.whole_lines() - self.first_line);
+        let cut = self.starts.get(lines).copied().unwrap_or(0).max(over);
+        self.bytes.drain(..cut);
+        self.starts.drain(..lines);
+        for start in &mut self.starts {
+            *start = start.saturating_sub(cut);
+        }
+        self.first_line += lines;
+        self.first_byte += cut as u64;
+    }
+
+    /// The bytes that are kept, as they came.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
+    /// How many bytes there were in all.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.first_byte + self.bytes.len() as u64
+    }
+
+    /// The bytes from this one on, as far as they are kept.
+    #[must_use]
+    pub fn since(&self, offset: u64) -> &[u8] {
+        let from = usize::try_from(offset.saturating_sub(self.first_byte)).unwrap_or(usize::MAX);
+        self.bytes.get(from..).unwrap_or_default()
+    }
+
+    /// The first line that is kept.
+    #[must_use]
+    pub const fn first_line(&self) -> usize {
+        self.first_line
+    }
+
     /// How many lines have ended.
     #[must_use]
     pub const fn whole_lines(&self) -> usize {
-        self.starts.len() - 1
+        self.first_line + self.starts.len() - 1
+    }
+
+    /// Where a line begins in the bytes that are kept.
+    fn start(&self, line: usize) -> Option<usize> {
+        self.starts.get(line.checked_sub(self.first_line)?).copied()
     }
 
     /// How many lines there are to be shown, with one at the end that has begun and not ended.
@@ -47,11 +104,11 @@ impl Log {
         self.whole_lines() + usize::from(open)
     }
 
-    /// The bytes of a line, from 0, without its end.
+    /// The bytes of a line, from 0, without its end; none of one that is not kept.
     #[must_use]
     pub fn raw(&self, line: usize) -> Option<&[u8]> {
-        let start = *self.starts.get(line)?;
-        let end = self.starts.get(line + 1).map_or(self.bytes.len(), |next| next - 1);
+        let start = self.start(line)?;
+        let end = self.start(line + 1).map_or(self.bytes.len(), |next| next - 1);
         let bytes = self.bytes.get(start..end)?;
         Some(bytes.strip_suffix(b"\r").unwrap_or(bytes))
     }
@@ -73,13 +130,13 @@ impl Log {
     /// Where a line begins, in bytes.
     #[must_use]
     pub fn offset_of(&self, line: usize) -> Option<u64> {
-        self.starts.get(line).map(|start| *start as u64)
+        self.start(line).map(|start| self.first_byte + start as u64)
     }
 
-    /// The line in which a byte stands.
+    /// The line in which a byte stands; the first that is kept if it stands before that.
     #[must_use]
     pub fn line_at(&self, offset: u64) -> usize {
-        self.starts.partition_point(|start| *start as u64 <= offset).saturating_sub(1)
+        self.first_line + self.starts.partition_point(|start| self.first_byte + *start as u64 <= offset).saturating_sub(1)
     }
 }
 
@@ -121,16 +178,21 @@ impl Search {
 
     /// Looks at about so many bytes more. True when all lines that have ended were looked at.
     pub fn advance(&mut self, log: &Log, bytes: usize) -> bool {
-        let whole = log.whole_lines();
-        let Some(&start) = log.starts.get(self.next_line).filter(|_| self.next_line < whole) else { return true };
-        let after = log.starts.partition_point(|at| *at <= start.saturating_add(bytes)).saturating_sub(1).clamp(self.next_line + 1, whole);
+        let (first, whole) = (log.first_line(), log.whole_lines());
+        if self.hits.first().is_some_and(|hit| *hit < first) {
+            self.hits.drain(..self.hits.partition_point(|hit| *hit < first));
+        }
+        self.next_line = self.next_line.max(first);
+        let Some(start) = log.start(self.next_line).filter(|_| self.next_line < whole) else { return true };
+        let fits = log.starts.partition_point(|at| *at <= start.saturating_add(bytes)).saturating_sub(1);
+        let after = (first + fits).clamp(self.next_line + 1, whole);
         match &self.wanted {
             Wanted::Text { needle, exact } => {
-                let end = log.starts.get(after).copied().unwrap_or(log.bytes.len());
+                let end = log.start(after).unwrap_or(log.bytes.len());
                 let piece = log.bytes.get(start..end).unwrap_or_default();
                 let lowered = (!exact).then(|| piece.to_ascii_lowercase());
                 for found in memmem::find_iter(lowered.as_deref().unwrap_or(piece), needle) {
-                    let line = log.line_at((start + found) as u64);
+                    let line = first + log.starts.partition_point(|at| *at <= start + found).saturating_sub(1);
                     if self.hits.last() != Some(&line) {
                         self.hits.push(line);
                     }
@@ -223,6 +285,29 @@ mod tests {
         println!("the longest of {} appends and of the pieces of a search took {longest:?}", 200);
         // Unoptimised, on a machine that others use too.
         assert!(longest < std::time::Duration::from_millis(80), "{longest:?}");
+    }
+
+    #[test]
+    fn of_a_log_without_end_the_last_lines_are_kept_and_keep_their_numbers() {
+        let mut log = Log::keeping(60);
+        let mut search = Search::new("line 1");
+        for line in 0..40 {
+            log.append(format!("line {line}\n").as_bytes());
+            search.advance(&log, 100);
+        }
+        let first = log.first_line();
+        assert!((30..34).contains(&first) && log.bytes().len() <= 75, "{first} {}", log.bytes().len());
+        assert_eq!((log.lines(), log.whole_lines(), log.line(first - 1), log.line(39).unwrap().shown()), (40, 40, None, "line 39".to_owned()));
+        let begins = log.offset_of(39).unwrap();
+        assert_eq!((log.line_at(begins), log.line_at(0), log.since(begins), log.end()), (39, first, b"line 39\n".as_slice(), begins + 8));
+        assert!(search.is_over(&log));
+        search.advance(&log, 100);
+        assert_eq!(search.hits(), [] as [usize; 0], "what was found in lines that are gone is gone with them");
+        log.append(b"line 1");
+        log.append(&[b'1'; 200]);
+        log.append(b"\n");
+        search.advance(&log, 1_000);
+        assert_eq!((log.first_line(), log.lines(), log.raw(40).map(<[u8]>::len)), (40, 41, Some(60)), "of a line too long for it the end is kept");
     }
 
     proptest! {

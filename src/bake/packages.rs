@@ -41,6 +41,14 @@ pub(super) fn is_on(line: &str) -> bool {
     line.contains(BEGINNING)
 }
 
+/// Which line of how many of a list a line says it is; that it is whole is not looked at.
+#[must_use]
+pub fn place(line: &str) -> Option<(u32, u32)> {
+    let (_, rest) = line.split_once(BEGINNING)?;
+    let (number, of) = rest.split(' ').nth(1)?.split_once('/')?;
+    Some((number.parse().ok()?, of.parse().ok()?))
+}
+
 /// The list in the log of a bake.
 ///
 /// # Errors
@@ -89,6 +97,14 @@ mod tests {
 
     fn printed() -> Vec<String> {
         lines(&"op-3".into(), &list())
+    }
+
+    #[test]
+    fn each_line_says_which_one_of_how_many_it_is() {
+        let lines = printed();
+        let of = u32::try_from(lines.len()).unwrap();
+        assert_eq!((place(&lines[0]), place(lines.last().unwrap())), (Some((1, of)), Some((of, of))));
+        assert_eq!((place("Get:1 http://mirror/pool"), place("@qdp1 op-3 x/y")), (None, None));
     }
 
     #[test]

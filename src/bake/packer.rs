@@ -85,7 +85,7 @@ impl PackerStream {
             signals.extend(self.read(b"\n"));
         }
         let outcome = if exit == Some(0) && !self.failed { Outcome::Succeeded } else { Outcome::Failed };
-        let offset = self.log.bytes().len() as u64;
+        let offset = self.log.end();
         let mut say = |said| signals.push(Signal { offset, at: None, said });
         let (current, exit_code) = (self.current.take(), exit.filter(|status| *status != 0));
         if let Some(part) = current {
@@ -112,7 +112,7 @@ impl PackerStream {
     }
 
     fn line(&mut self, line: &str, signals: &mut Vec<Signal>) {
-        let offset = self.log.bytes().len() as u64;
+        let offset = self.log.end();
         let mut fields = line.trim_end_matches(['\r', '\n']).splitn(4, ',');
         let (Some(stamp), Some(_target), Some(kind), Some(data)) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
             self.log.append(line.as_bytes());
@@ -173,7 +173,7 @@ impl PackerStream {
     }
 
     fn say(&mut self, line: &str, at: Option<WorldTime>, said: &[Said], signals: &mut Vec<Signal>) {
-        let offset = self.log.bytes().len() as u64;
+        let offset = self.log.end();
         self.log.append(line.as_bytes());
         self.log.append(b"\n");
         signals.extend(said.iter().map(|said| Signal { offset, at, said: said.clone() }));

@@ -13,8 +13,8 @@ use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::bake::{BakePlan, BakeStep, BakeView, Behind};
 use crate::operation::event::OperationState;
+use crate::operation::outcome::CallTally;
 use crate::operation::plan::Check;
-use crate::operation::progress::CallTally;
 use crate::operation::work::Work;
 
 /// `bake --plan --json`.

@@ -177,7 +177,7 @@ impl Watcher {
             return Ok(());
         }
         loop {
-            let new = desk.bake_log(id, self.log.bytes().len() as u64)?;
+            let new = desk.bake_log(id, self.log.end())?;
             if new.is_empty() {
                 return Ok(());
             }

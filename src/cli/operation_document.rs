@@ -13,9 +13,9 @@ use crate::domain::time::WorldTime;
 use crate::operation::bake::BakeView;
 use crate::operation::damage::{DamagedOperation, RawEvent, RawOperation};
 use crate::operation::event::OperationState;
+use crate::operation::outcome::CallTally;
 use crate::operation::plan::OperationKind;
 use crate::operation::plan::Side;
-use crate::operation::progress::CallTally;
 use crate::operation::record::OperationView;
 
 /// `op --json`.

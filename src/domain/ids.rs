@@ -30,7 +30,7 @@ macro_rules! id {
         impl fmt::Display for $name {
             /// Names come from outside too: what a terminal would obey is escaped.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&super::text::escape(&self.0))
+                if super::text::is_harmless(&self.0) { f.pad(&self.0) } else { f.pad(&super::text::escape(&self.0)) }
             }
         }
 

@@ -142,6 +142,13 @@ impl Image {
         (self.app, self.version, self.stage, self.base, self.schema, self.blocked) = (app, version, stage, base, schema, blocked);
     }
 
+    /// `web 2.14.0`, or the image's name where it has no version.
+    #[must_use]
+    pub fn called(&self) -> String {
+        let app = self.app.as_ref().map_or_else(String::new, |app| format!("{} ", app.shown()));
+        self.version.as_ref().map_or_else(|| self.name.shown(), |version| format!("{app}{}", version.shown()))
+    }
+
     /// The version, or the id where there is none: what a person would type.
     #[must_use]
     pub fn label(&self) -> String {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::ImageId;
 use super::image::{Block, Image};
+use super::lookup::Lookup;
 use super::text::Untrusted;
 
 /// Where a link is known from.
@@ -61,7 +62,7 @@ struct Node {
 #[derive(Default)]
 pub struct Lineage {
     ids: Vec<ImageId>,
-    places: BTreeMap<ImageId, usize>,
+    places: Lookup<ImageId, usize>,
     nodes: Vec<Node>,
     circling: BTreeSet<usize>,
 }
@@ -146,20 +147,18 @@ impl Lineage {
     }
 
     /// Everything that these images were made from, each with the image nearest to it that it leads to.
-    #[must_use]
-    pub fn bases(&self, of: &BTreeSet<ImageId>) -> BTreeMap<ImageId, ImageId> {
-        let mut reached: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut waiting: VecDeque<(usize, usize)> = of.iter().filter_map(|id| self.places.get(id)).map(|at| (*at, *at)).collect();
+    pub fn bases<'a>(&'a self, of: impl Iterator<Item = &'a ImageId>) -> impl Iterator<Item = (&'a ImageId, &'a ImageId)> {
+        let mut reached: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        let mut waiting: VecDeque<(usize, usize)> = of.filter_map(|id| self.places.get(id)).map(|at| (*at, *at)).collect();
         while let Some((at, from)) = waiting.pop_front() {
             for (parent, _) in self.nodes.get(at).into_iter().flat_map(|node| &node.parents) {
-                if !reached.contains_key(parent) {
-                    reached.insert(*parent, from);
+                if let Some(new @ None) = reached.get_mut(*parent) {
+                    *new = Some(from);
                     waiting.push_back((*parent, from));
                 }
             }
         }
-        let named = |at: usize| self.ids.get(at).cloned();
-        reached.into_iter().filter_map(|(at, from)| Some((named(at)?, named(from)?))).collect()
+        self.ids.iter().zip(reached).filter_map(|(base, from)| Some((base, self.ids.get(from?)?)))
     }
 
     fn place(&mut self, id: &ImageId) -> usize {

@@ -15,6 +15,7 @@ pub mod image_call;
 pub mod image_use;
 pub mod judgement;
 pub mod lineage;
+pub mod lookup;
 pub mod metrics;
 pub mod mix;
 pub mod observation;

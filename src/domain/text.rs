@@ -60,10 +60,16 @@ pub const fn is_treacherous(c: char) -> bool {
         | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether the text can be shown as it is. What is plain ASCII, and most is, is told from its bytes.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_treacherous)
+}
+
 /// The text with every treacherous character written as `\u{…}`.
 #[must_use]
 pub fn escape(text: &str) -> String {
-    if !text.chars().any(is_treacherous) {
+    if is_harmless(text) {
         return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len() + 16);

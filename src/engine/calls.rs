@@ -7,8 +7,8 @@ use crate::domain::fleet::Slot;
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
+use crate::operation::outcome::RefusedCall;
 use crate::operation::plan::StepKind;
-use crate::operation::progress::RefusedCall;
 
 /// So many refusals in a row and a deploy going forward holds.
 const MAX_REFUSALS: u32 = 3;

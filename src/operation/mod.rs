@@ -26,6 +26,7 @@ pub mod intent;
 pub mod lease;
 pub mod ledger;
 pub mod notice;
+pub mod outcome;
 pub mod packer;
 pub mod plan;
 pub mod progress;

@@ -8,8 +8,9 @@ use super::way_back::{Ground, way_back};
 use crate::domain::age::{PastAge, past};
 use crate::domain::fleet::{BySlot, FleetSpec, Groups, Route, Slot};
 use crate::domain::group::{Health, HealthCheck, Lifecycle, ServerGroup};
-use crate::domain::ids::{FleetName, ImageId, TargetGroupArn};
+use crate::domain::ids::{FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn};
 use crate::domain::image::Image;
+use crate::domain::lookup::Lookup;
 use crate::domain::mix::mix;
 use crate::domain::observation::{FleetObservation, RouteReading};
 use crate::domain::reading::Listing;
@@ -56,15 +57,33 @@ pub struct FleetRecord {
 struct Round<'a> {
     specs: &'a [FleetSpec],
     groups: &'a Listing<ServerGroup>,
-    routes: Option<&'a Listing<RouteReading>>,
     images: Option<&'a Listing<Image>>,
     records: &'a BTreeMap<FleetName, FleetRecord>,
+    /// The same groups, routes and images by their names.
+    group_of: Lookup<&'a GroupName, &'a ServerGroup>,
+    image_of: Lookup<&'a ImageId, &'a Image>,
+    route_of: Lookup<&'a PlaceArn, &'a RouteReading>,
+}
+
+impl<'a> Round<'a> {
+    fn of(seen: &'a Sighting, records: &'a BTreeMap<FleetName, FleetRecord>) -> Self {
+        let images = seen.images.as_ref();
+        Self {
+            specs: &seen.specs,
+            groups: &seen.groups,
+            images,
+            records,
+            group_of: Lookup::of_first(seen.groups.items().iter().map(|group| (&group.name, group))),
+            route_of: seen.routes.iter().flat_map(Listing::items).map(|reading| (reading.place.arn(), reading)).collect(),
+            image_of: Lookup::of_first(images.into_iter().flat_map(Listing::items).map(|image| (&image.id, image))),
+        }
+    }
 }
 
 /// Everything the main screen shows.
 #[must_use]
 pub fn estate(seen: &Sighting, records: &BTreeMap<FleetName, FleetRecord>) -> Estate {
-    let round = Round { specs: &seen.specs, groups: &seen.groups, routes: seen.routes.as_ref(), images: seen.images.as_ref(), records };
+    let round = Round::of(seen, records);
     let fleets: Vec<FleetStatus> = round.specs.iter().map(|spec| fleet(&round, spec)).collect();
     let images = images(&round, &fleets);
     let damage = records.values().flat_map(|record| record.damage.sentences());
@@ -117,7 +136,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
     let none = FleetRecord::default();
     let record = round.records.get(&spec.name).unwrap_or(&none);
     let groups: Vec<(Option<Slot>, &ServerGroup)> =
-        spec.groups.all().into_iter().filter_map(|(slot, name)| Some((slot, find(round, name)?))).collect();
+        spec.groups.all().into_iter().filter_map(|(slot, name)| Some((slot, *round.group_of.get(name)?))).collect();
     let route = route_of(round, spec);
     let listed: Vec<&ServerGroup> = groups.iter().map(|(_, group)| *group).collect();
     let holder = record.operations.iter().find(|view| !view.state().is_final() && view.operation.plan.kind != OperationKind::Retire);
@@ -187,12 +206,9 @@ fn drifted(state: FleetState, drift: &[Drift]) -> FleetState {
     if by_health && !drift.is_empty() { FleetState::Drifted } else { state }
 }
 
-fn find<'a>(round: &'a Round<'_>, name: &crate::domain::ids::GroupName) -> Option<&'a ServerGroup> {
-    round.groups.items().iter().find(|group| group.name == *name)
-}
-
 fn route_of<'a>(round: &'a Round<'_>, spec: &FleetSpec) -> Option<&'a RouteActions> {
-    route_of_fleet(round.routes, spec)
+    let Route::Weighted { place, .. } = &spec.route else { return None };
+    round.route_of.get(place.arn()).filter(|reading| reading.place == *place).map(|reading| &reading.actions)
 }
 
 /// The actions of a fleet's route in a listing; none if it has no weights or its place is not in it.
@@ -341,7 +357,7 @@ fn mix_labels(round: &Round<'_>, groups: &[&ServerGroup]) -> Vec<MixLabel> {
 }
 
 fn version(round: &Round<'_>, id: &ImageId) -> Option<Untrusted> {
-    round.images?.items().iter().find(|image| image.id == *id)?.version.clone()
+    round.image_of.get(id)?.version.clone()
 }
 
 fn images(round: &Round<'_>, fleets: &[FleetStatus]) -> Vec<ImageStatus> {

@@ -217,7 +217,7 @@ pub fn story(facts: &ImageFacts<'_>) -> ImageStory {
     let (ancestors, descendants) = (facts.lineage.ancestors(&image.id), facts.lineage.descendants(&image.id));
     let related = ancestors.iter().chain(&descendants).map(|relative| &relative.image);
     let known = |id: &ImageId| estate.images.iter().map(|status| &status.image).find(|image| image.id == *id);
-    let labels = related.filter_map(|id| known(id).map(|image| (id.clone(), (called(image), image.blocked.is_some())))).collect();
+    let labels = related.filter_map(|id| known(id).map(|image| (id.clone(), (image.called(), image.blocked.is_some())))).collect();
     let marked = marks(facts.log).get(&image.id).copied();
     let live = status.is_some_and(|status| status.live);
     ImageStory {
@@ -239,12 +239,6 @@ pub fn story(facts: &ImageFacts<'_>) -> ImageStory {
         as_of: estate.as_of,
         image: image.clone(),
     }
-}
-
-/// `web 2.14.0`, or the image's name where it has no version.
-fn called(image: &Image) -> String {
-    let app = image.app.as_ref().map_or_else(String::new, |app| format!("{} ", app.shown()));
-    image.version.as_ref().map_or_else(|| image.name.shown(), |version| format!("{app}{}", version.shown()))
 }
 
 fn stage(image: &Image, released: bool, marked: bool) -> LifeStage {

@@ -57,6 +57,28 @@ const BAKING: [&str; 11] = [
     "iam:PassRole",
 ];
 
+/// Looking at what images were made from and at everything that names one.
+const LOOKING_AT_IMAGES: [&str; 9] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLaunchConfigurations",
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeSnapshotAttribute",
+    "ec2:DescribeSnapshots",
+    "ec2:GetImageAncestry",
+];
+/// The life of an image: verify, promote, block and lift with its tags, protect what is in a ledger, and remove what nobody needs.
+const KEEPING_IMAGES: [&str; 5] =
+    ["ec2:CreateTags", "ec2:DeleteSnapshot", "ec2:DeleteTags", "ec2:DeregisterImage", "ec2:EnableImageDeregistrationProtection"];
+
+/// What a role needs to verify, promote, block and remove images.
+#[must_use]
+pub fn for_images() -> Permissions {
+    Permissions { looking: LOOKING_AT_IMAGES.to_vec(), changing: KEEPING_IMAGES.to_vec() }
+}
+
 /// What a role needs to bake images; what Packer needs besides is Packer's own.
 #[must_use]
 pub fn for_bakes() -> Permissions {
@@ -108,7 +130,9 @@ pub fn needed(spec: &FleetSpec) -> Permissions {
 mod tests {
     use super::*;
     use crate::domain::fleet::{BySlot, FleetSource};
-    use crate::domain::ids::{FleetName, GroupName, PlaceArn, TargetGroupArn};
+    use crate::domain::ids::{FleetName, GroupName, ImageId, PlaceArn, TargetGroupArn};
+    use crate::domain::image_call::ImageCall;
+    use std::collections::BTreeSet;
 
     fn fleet(groups: Groups, route: Route) -> FleetSpec {
         FleetSpec::bare(FleetName::new("web-prod"), groups, route, FleetSource::Adopted)
@@ -127,6 +151,22 @@ mod tests {
         assert!(shared.changing.contains(&"autoscaling:DetachLoadBalancerTargetGroups"));
         let one = needed(&fleet(Groups::One(GroupName::new("legacy")), Route::None));
         assert!(REFRESHING.iter().all(|name| one.changing.contains(name)) && !one.looking.contains(&"cloudwatch:DescribeAlarms"));
+    }
+
+    #[test]
+    fn every_call_of_an_image_s_life_is_named() {
+        let image = ImageId::new("ami-1");
+        let calls = [
+            ImageCall::Tag { image: image.clone(), tags: Vec::new() },
+            ImageCall::Untag { image: image.clone(), keys: Vec::new() },
+            ImageCall::Protect { image: image.clone() },
+            ImageCall::Deregister { image },
+            ImageCall::DeleteSnapshot { snapshot: "snap-1".to_owned() },
+        ];
+        let named: BTreeSet<String> = calls.iter().map(|call| format!("ec2:{}", call.aws_name())).collect();
+        let found = for_images();
+        assert_eq!(found.changing.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>(), named);
+        assert!(found.changing.is_sorted() && found.looking.is_sorted());
     }
 
     #[test]

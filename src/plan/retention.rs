@@ -6,6 +6,7 @@ use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::image_use::{CloudUse, Snapshot};
 use crate::domain::lineage::Lineage;
+use crate::domain::lookup::Lookup;
 use crate::domain::reading::Listing;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -41,7 +42,7 @@ pub struct RetentionFacts {
 #[must_use]
 pub fn candidates<'a>(facts: &'a RetentionFacts, policy: &GcPolicy) -> Vec<&'a Image> {
     let reasons = reasons(facts, policy, &Lineage::of(facts.images.items(), &[]));
-    facts.images.items().iter().filter(|image| !reasons.contains_key(&image.id)).collect()
+    facts.images.items().iter().filter(|image| !reasons.has(&image.id)).collect()
 }
 
 /// The snapshots about which has to be asked besides: those that only a candidate stands on, and those of images that are gone.
@@ -49,7 +50,7 @@ pub fn candidates<'a>(facts: &'a RetentionFacts, policy: &GcPolicy) -> Vec<&'a I
 pub fn snapshots_in_question(facts: &RetentionFacts, candidates: &[&Image]) -> BTreeSet<String> {
     let standing = Standing::of(facts);
     let own = candidates.iter().flat_map(|image| &image.origin.snapshots).map(|snapshot| snapshot.id.as_str());
-    let own = own.filter(|id| standing.is_alone(id) && standing.known.contains_key(id)).map(str::to_owned);
+    let own = own.filter(|id| standing.is_alone(id) && standing.known.has(*id)).map(str::to_owned);
     own.chain(left_behind(facts, &standing).into_iter().map(|(_, id)| id)).collect()
 }
 
@@ -82,11 +83,11 @@ pub fn judge(facts: &RetentionFacts, policy: &GcPolicy) -> GcPlan {
     GcPlan { images, unmark, protect: unprotected(facts), sweep, obstacles: obstacles(facts, as_of), as_of }
 }
 
-type Reasons = BTreeMap<ImageId, Vec<String>>;
+type Reasons = Lookup<ImageId, Vec<String>>;
 
 /// Why each image stays, as far as that is known without asking about each.
 fn reasons(facts: &RetentionFacts, policy: &GcPolicy, lineage: &Lineage) -> Reasons {
-    let mut reasons = Reasons::new();
+    let mut reasons = Reasons::default();
     for used in facts.uses.items() {
         add(&mut reasons, &used.image, || used.by.words());
     }
@@ -162,20 +163,20 @@ fn newest_verified(facts: &RetentionFacts, policy: &GcPolicy, reasons: &mut Reas
 
 /// What an image that stays was made from stays as well.
 fn keep_bases(facts: &RetentionFacts, lineage: &Lineage, reasons: &mut Reasons) {
-    let known: BTreeMap<&ImageId, &Image> = facts.images.items().iter().map(|image| (&image.id, image)).collect();
-    let kept: BTreeSet<ImageId> = facts.images.items().iter().map(|image| &image.id).filter(|id| reasons.contains_key(*id)).cloned().collect();
-    for (base, child) in lineage.bases(&kept) {
-        if !kept.contains(&base) {
-            let name = known.get(&child).map_or_else(|| child.to_string(), |image| image.label());
-            add(reasons, &base, || format!("{name}, which stays, was made from it"));
-        }
+    let images = facts.images.items();
+    let kept = images.iter().map(|image| &image.id).filter(|id| reasons.has(*id));
+    let free: Vec<_> = lineage.bases(kept).filter(|(base, _)| !reasons.has(*base)).collect();
+    let known: Lookup<&ImageId, &Image> = images.iter().map(|image| (&image.id, image)).collect();
+    for (base, child) in free {
+        let name = known.get(child).map_or_else(|| child.to_string(), |image| image.label());
+        add(reasons, base, || format!("{name}, which stays, was made from it"));
     }
 }
 
 /// Keeps what others were let use, and what nobody could ask about.
 fn share_out(facts: &RetentionFacts, reasons: &mut Reasons) {
     for image in facts.images.items() {
-        if reasons.contains_key(&image.id) {
+        if reasons.has(&image.id) {
             continue;
         }
         match facts.shared.get(&image.id) {
@@ -201,17 +202,20 @@ fn ripe(marked: Option<WorldTime>, policy: &GcPolicy, now: WorldTime) -> Verdict
 /// What stands on what.
 struct Standing<'a> {
     /// How many images stand on each snapshot.
-    images: BTreeMap<&'a str, usize>,
+    images: Lookup<&'a str, usize>,
     /// The snapshots of this account.
-    known: BTreeMap<&'a str, &'a Snapshot>,
+    known: Lookup<&'a str, &'a Snapshot>,
 }
 
 impl<'a> Standing<'a> {
     fn of(facts: &'a RetentionFacts) -> Self {
-        let mut images = BTreeMap::new();
+        let mut images: Lookup<&str, usize> = Lookup::default();
         for image in facts.images.items() {
-            for id in image.origin.snapshots.iter().map(|snapshot| snapshot.id.as_str()).collect::<BTreeSet<_>>() {
-                *images.entry(id).or_insert(0) += 1;
+            let mut own: Vec<&str> = image.origin.snapshots.iter().map(|snapshot| snapshot.id.as_str()).collect();
+            own.sort_unstable();
+            own.dedup();
+            for id in own {
+                *images.or_default(id) += 1;
             }
         }
         Self { images, known: facts.snapshots.items().iter().map(|snapshot| (snapshot.id.as_str(), snapshot)).collect() }
@@ -264,7 +268,7 @@ fn left_behind(facts: &RetentionFacts, standing: &Standing<'_>) -> Vec<(ImageId,
         if images.contains(&asked.entry.image) {
             continue;
         }
-        let free = snapshots.iter().filter(|id| standing.known.contains_key(id.as_str()) && !standing.images.contains_key(id.as_str()));
+        let free = snapshots.iter().filter(|id| standing.known.has(id.as_str()) && !standing.images.has(id.as_str()));
         left.extend(free.map(|id| (asked.entry.image.clone(), id.clone())));
     }
     left.into_iter().collect()

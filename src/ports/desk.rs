@@ -222,6 +222,9 @@ pub trait Desk: super::image_desk::ImageDesk {
     /// The recipes this person keeps in `recipes/` beside `fleets.toml`, in the order of their names; no network.
     fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError>;
 
+    /// What went wrong with the waves that were begun last, in sentences; none if nothing did so far. No network.
+    fn waves_said(&self) -> Result<Option<String>, DeskError>;
+
     /// Starts baking those of these recipes anew whose newest image is behind its base, so many at once, in a process of its own.
     fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError>;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::bake_log::kept_log;
+use super::bake_log::{kept_log, waves_said};
 use super::cloud::Cloud;
 use super::office::Office;
 use super::wiring::Wiring;
@@ -244,6 +244,10 @@ impl Desk for AwsDesk {
 
     fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
         self.wiring.ground().recipes()
+    }
+
+    fn waves_said(&self) -> Result<Option<String>, DeskError> {
+        self.store().map_or(Ok(None), |store| waves_said(store))
     }
 
     fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {

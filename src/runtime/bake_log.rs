@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::store::Store;
 use crate::bake::join::Joined;
+use crate::bake::log::Log;
 use crate::domain::bake::Console;
 use crate::domain::ids::{InstanceId, OperationId};
 use crate::ports::desk::DeskError;
 
-/// The most of a log that is given at once.
-const MOST: u64 = 1024 * 1024;
+/// The most of a log that is given at once: who takes it in must not be kept from keys by it.
+const MOST: u64 = 256 * 1024;
 
 /// The log of one bake.
 pub(super) struct BakeLog {
@@ -56,10 +57,9 @@ impl BakeLog {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn mirror(&mut self, whole: &[u8]) -> std::io::Result<()> {
+    pub(super) fn mirror(&mut self, whole: &Log) -> std::io::Result<()> {
         let there = std::fs::metadata(&self.path).map_or(0, |file| file.len());
-        let new = usize::try_from(there).ok().and_then(|there| whole.get(there..)).unwrap_or_default();
-        self.unwritten = new.to_vec();
+        self.unwritten = whole.since(there).to_vec();
         self.write()
     }
 
@@ -92,7 +92,7 @@ pub(super) fn kept_log(store: &Store, id: &OperationId, from: u64) -> Result<Vec
     read_from(&path, from).map_err(|error| DeskError::other(format!("the log of {id} cannot be read: {error}"), "check its permissions"))
 }
 
-/// A log from this byte on, at most a mebibyte of it; nothing where there is none yet.
+/// A log from this byte on, at most [`MOST`] of it; nothing where there is none yet.
 fn read_from(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -105,12 +105,43 @@ fn read_from(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What the waves that were begun last said of what went wrong; none if nothing did so far, or if there never were any.
+///
+/// # Errors
+/// Their log is there and cannot be read.
+pub(super) fn waves_said(store: &Store) -> Result<Option<String>, DeskError> {
+    let path = waves_log(store.dir());
+    let log = kept(&path).map_err(|error| DeskError::other(format!("{} cannot be read: {error}", path.display()), "see who may read it"))?;
+    Ok(troubles(&String::from_utf8_lossy(&log)))
+}
+
+/// Where the waves of this store say what they do.
+pub(super) fn waves_log(dir: &Path) -> PathBuf {
+    dir.join("bakes").join("behind.log")
+}
+
+/// The sentences about what went wrong since the last table of what is behind: each run begins with one.
+fn troubles(log: &str) -> Option<String> {
+    let newest = log.rfind("RECIPE ").and_then(|at| log.get(at..)).unwrap_or(log);
+    let said: Vec<&str> = newest.lines().filter_map(|line| line.strip_prefix("qd: ")).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn console(text: &str) -> Console {
         Console { bytes: text.as_bytes().to_vec(), offset: 0 }
+    }
+
+    #[test]
+    fn what_went_wrong_with_the_newest_waves_is_told_and_nothing_of_earlier_ones() {
+        let run = |said: &str| format!("RECIPE  IMAGE\nweb     2.16.0\n{said}");
+        let (bad, good) =
+            (run("web: op-1 bakes it\nqd: api: no such base\nhint: look\nqd: this wave did not end well\n"), run("web: op-2 bakes it\n"));
+        assert_eq!(troubles(&format!("{good}{bad}")).as_deref(), Some("api: no such base; this wave did not end well"));
+        assert_eq!((troubles(&format!("{bad}{good}")), troubles("")), (None, None));
     }
 
     #[test]
@@ -134,8 +165,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let id = OperationId::new("op-1");
         let mut log = BakeLog::open(dir.path(), &id);
-        log.mirror(b"one\n").unwrap();
-        BakeLog::open(dir.path(), &id).mirror(b"one\ntwo\n").unwrap();
+        let mut told = Log::default();
+        told.append(b"one\n");
+        log.mirror(&told).unwrap();
+        told.append(b"two\n");
+        BakeLog::open(dir.path(), &id).mirror(&told).unwrap();
         log.keep(&InstanceId::new("i-2"), &console("boot\n"), 0).unwrap();
         let text = String::from_utf8(std::fs::read(BakeLog::path(dir.path(), &id)).unwrap()).unwrap();
         assert_eq!(text, "one\ntwo\n… console of i-2 …\nboot\n");

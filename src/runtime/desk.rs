@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::bake_log::waves_said;
 use super::cloud::{Cloud, Urgency};
 use super::gather::{records, unknown_fleet};
 use super::launch::{log_end, log_path, start_driver, start_rebake};
@@ -208,6 +209,10 @@ impl Desk for Office {
 
     fn recipes(&self) -> Result<Vec<KnownRecipe>, DeskError> {
         self.settings.ground.recipes()
+    }
+
+    fn waves_said(&self) -> Result<Option<String>, DeskError> {
+        waves_said(&self.store)
     }
 
     fn rebake(&self, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Child, Command, Stdio};
 
+use super::bake_log::waves_log;
 use super::office::Office;
 use crate::domain::ids::OperationId;
 use crate::domain::text::{Untrusted, escape};
@@ -45,7 +46,7 @@ pub fn start_driver(office: &Office, id: &OperationId) -> Result<Child, DeskErro
 /// # Errors
 /// The program cannot be started, or its log cannot be made.
 pub fn start_rebake(office: &Office, recipes: &[PathBuf], wave: u16, reason: Option<&Untrusted>) -> Result<(), DeskError> {
-    let log = open_log(&office.store.dir().join("bakes").join("behind.log"))?;
+    let log = open_log(&waves_log(office.store.dir()))?;
     let errors = log.try_clone().map_err(|error| cannot("its log cannot be made", &error))?;
     let mut child = Command::new(this_program()?)
         .args(&office.settings.driver_arguments)

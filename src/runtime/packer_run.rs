@@ -79,23 +79,27 @@ impl PackerSeat {
 
     /// What it said after the first `heard` things; the rest of its words is kept in the bake's log.
     pub(super) fn news(&mut self, heard: u64, log: &mut BakeLog, now: WorldTime) -> Reading<PackerNews> {
-        if let Err(why) = self.read() {
+        if let Err(why) = self.read(log) {
             // Where nothing of it lies, nothing of it was started.
             return if self.dir.join("packer.stream").exists() { Reading::unknown(why) } else { Reading::missing(why) };
         }
         let text = self.stream.log();
-        if let Err(error) = log.mirror(text.bytes()) {
-            tracing::warn!("the bake's log cannot be written: {error}");
-        }
         let first = text.lines().saturating_sub(LAST_LINES);
         let last_lines = (first..text.lines()).filter_map(|line| text.line(line)).filter(|line| !line.raw().trim().is_empty()).collect();
         let unheard = usize::try_from(heard).unwrap_or(usize::MAX);
         let signals = self.signals.get(unheard..).unwrap_or_default().to_vec();
-        Reading::known(PackerNews { signals, heard: self.signals.len() as u64, log_end: text.bytes().len() as u64, last_lines }, now)
+        Reading::known(PackerNews { signals, heard: self.signals.len() as u64, log_end: text.end(), last_lines }, now)
     }
 
-    fn read(&mut self) -> Result<(), String> {
-        while !self.over {
+    /// Reads what is there. What it said is in the file before more is read, as only the end of it is kept here.
+    fn read(&mut self, log: &mut BakeLog) -> Result<(), String> {
+        loop {
+            if let Err(error) = log.mirror(self.stream.log()) {
+                tracing::warn!("the bake's log cannot be written: {error}");
+            }
+            if self.over {
+                return Ok(());
+            }
             let PackerReading { bytes, end } = self.process.read(self.read_to)?;
             self.read_to += bytes.len() as u64;
             self.signals.extend(self.stream.read(&bytes));
@@ -103,11 +107,10 @@ impl PackerSeat {
                 self.signals.extend(self.stream.end(end.status()));
                 self.over = true;
             }
-            if bytes.is_empty() {
-                break;
+            if bytes.is_empty() && !self.over {
+                return Ok(());
             }
         }
-        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::operation::ledger::{How, LedgerBody, LedgerEntry, known_releases};
 use crate::operation::plan::{CheckLevel, Refusal};
 use crate::operation::record::OperationView;
 use crate::operation::sighting::Sighting;
-use crate::plan::permissions::{Permissions, for_bakes, needed};
+use crate::plan::permissions::{Permissions, for_bakes, for_images, needed};
 use crate::ports::desk::{Adopted, DeskError, Finding, Records, Recovered};
 
 #[async_trait]
@@ -120,6 +120,7 @@ impl Records for Office {
         findings.extend(self.examine_loans(fleet).await);
         findings.extend(self.examine_freezes(fleet)?);
         findings.push(finding(CheckLevel::Ok, "bakes", permissions(&for_bakes())));
+        findings.push(finding(CheckLevel::Ok, "life of images", permissions(&for_images())));
         if let Some(fleet) = fleet {
             findings.extend(self.examine_fleet(fleet).await?);
         }

@@ -17,12 +17,12 @@ use super::text;
 use super::theme::Tone;
 use crate::app::commands::CommandId;
 use crate::app::events::{self, Kind};
-use crate::app::lines::{event_line, event_text, route_words};
+use crate::app::lines::{told_line, told_text};
 use crate::app::model::Model;
 use crate::app::needs::state_word;
 use crate::app::rows;
+use crate::operation::any::AnyRef;
 use crate::operation::event::{CallOutcome, Event, EventBody, OperationState};
-use crate::operation::record::OperationView;
 
 /// Lines about the event under the cursor.
 const BELOW: u16 = 7;
@@ -90,7 +90,7 @@ fn whole(model: &Model, paint: &mut Paint<'_>, area: Rect, position: usize) {
     let lines_of = |at: usize| -> Vec<Row> {
         let Some((view, event)) = rows::activity_shown(model).nth(at).flatten() else { return Vec::new() };
         let mark = if rows::is_marked(model, view, event) { "*" } else { " " };
-        let text = format!("{} {}", view.operation.plan.fleet, event_text(&view.operation.plan, event).unwrap_or_default());
+        let text = format!("{} {}", view.about(), told_text(view, event).unwrap_or_default());
         let lead = |line: usize| if line == 0 { format!("{mark}{} ", event.at.clock()) } else { " ".repeat(LEAD) };
         let lines = text::wrap(&text, columns).into_iter().enumerate();
         lines.map(|(line, text)| vec![piece(lead(line), Tone::Dim), piece(text, tone(&event.body))]).collect()
@@ -138,39 +138,38 @@ pub fn newest(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.rows(area, &shown);
 }
 
-fn row(model: &Model, view: &OperationView, event: &Event, paint: &Paint<'_>, columns: u16) -> Option<Row> {
-    let plan = &view.operation.plan;
+fn row(model: &Model, view: AnyRef<'_>, event: &Event, paint: &Paint<'_>, columns: u16) -> Option<Row> {
     let mark = if rows::is_marked(model, view, event) { "*" } else { " " };
     if columns < NARROW {
-        let fleet = text::left(&plan.fleet.to_string(), 9, paint.glyphs.cut);
-        return Some(vec![piece(format!("{}{mark}{fleet} ", event.at.clock()), Tone::Dim), piece(event_text(plan, event)?, tone(&event.body))]);
+        let fleet = text::left(&view.about(), 9, paint.glyphs.cut);
+        return Some(vec![piece(format!("{}{mark}{fleet} ", event.at.clock()), Tone::Dim), piece(told_text(view, event)?, tone(&event.body))]);
     }
-    let (who, fleet) = (events::who(model, &event.body), plan.fleet.to_string());
+    let (who, about) = (events::who(model, &event.body), view.about());
     Some(vec![
         piece(event.at.clock(), Tone::Dim),
         piece(mark, Tone::Key),
         piece(format!("{} ", text::left(&who, 6, paint.glyphs.cut)), if who == "auto" { Tone::Dim } else { Tone::Strong }),
         piece(format!("{:<6} ", Kind::of(&event.body).word()), Tone::Dim),
-        piece(format!("{} ", text::left(&fleet, 13, paint.glyphs.cut)), Tone::Plain),
-        piece(event_text(plan, event)?, tone(&event.body)),
+        piece(format!("{} ", text::left(&about, 13, paint.glyphs.cut)), Tone::Plain),
+        piece(told_text(view, event)?, tone(&event.body)),
     ])
 }
 
 /// The event under the cursor and its operation, in full.
 fn about(model: &Model, columns: usize) -> Vec<Row> {
     let Some((view, event)) = rows::selected_event(model) else { return Vec::new() };
-    let (operation, plan, calls) = (&view.operation, &view.operation.plan, view.progress.calls);
-    let whole = event_line(plan, event).unwrap_or_default();
+    let (by, calls) = (view.by(), view.calls());
+    let whole = told_line(view, event).unwrap_or_default();
     let mut rows = vec![Vec::new()];
     rows.extend(text::wrap(&whole, columns).into_iter().take(2).map(|line| paint::toned(line, tone(&event.body))));
-    let why = operation.reason.as_ref().map_or_else(|| "-".to_owned(), |reason| format!("\"{}\"", reason.shown()));
-    let from = operation.by.from.as_ref().map(|from| format!(" from {}", from.shown())).unwrap_or_default();
-    let lasted = view.events.last().map_or(0, |last| last.at.since(operation.created_at).as_secs());
+    let why = view.why().map_or_else(|| "-".to_owned(), |reason| format!("\"{}\"", reason.shown()));
+    let from = by.from.as_ref().map(|from| format!(" from {}", from.shown())).unwrap_or_default();
+    let lasted = view.events().last().map_or(0, |last| last.at.since(view.created_at()).as_secs());
     let named = |name: &str, text: String| vec![piece(format!(" {name:<6}"), Tone::Dim), piece(text, Tone::Plain)];
     rows.extend([
-        named("op", format!("{} {} {}, {} after {}", operation.id, operation.word(), route_words(plan), state_word(view.state()), span(lasted))),
-        named("why", format!("{why}   plan {}", plan.id)),
-        named("who", format!("{}{from} as {}", operation.by.short(), operation.by.caller.shown())),
+        named("op", format!("{} {}, {} after {}", view.id(), view.words(), state_word(view.state()), span(lasted))),
+        named("why", format!("{why}   plan {}", view.plan_id())),
+        named("who", format!("{}{from} as {}", by.short(), by.caller.shown())),
         named("calls", format!("{} ok, {} refused, {} unknown", calls.accepted, calls.refused, calls.unknown)),
     ]);
     rows

@@ -21,8 +21,12 @@ use super::theme::Tone;
 use crate::app::age::about as about_span;
 use crate::app::alert::Alert;
 use crate::app::commands::CommandId;
-use crate::app::model::Model;
+use crate::app::model::{Model, is_at_work};
 use crate::app::suspects::{self, REACH, Suspect};
+use crate::domain::ids::FleetName;
+use crate::operation::event::OperationState;
+use crate::operation::plan::OperationKind;
+use crate::operation::record::OperationView;
 
 /// Lines about the alert under the cursor.
 const BELOW: u16 = 6;
@@ -36,9 +40,11 @@ pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let upper = paint::lines(area, 0, area.height - lower);
     let inside = paint.boxed(upper, "ALERTS newest first", &note, !model.suspects.has_focus);
     let below = if inside.height >= 9 { BELOW } else { 0 };
-    list(model, paint, paint::lines(inside, 0, inside.height - below), 1);
+    let count = u16::try_from(model.inbox.all().len().max(1)).unwrap_or(u16::MAX);
+    let shown = paint::lines(inside, 0, count.min(inside.height - below));
+    list(model, paint, shown, 1);
     let about = model.selected_alert().map(|alert| about(alert, &model.keymap.first(CommandId::Open), usize::from(inside.width))).unwrap_or_default();
-    paint.rows(paint::lines(inside, inside.height - below, below), &about);
+    paint.rows(paint::lines(inside, shown.height, below), &about);
     if lower > 0 {
         changes(model, paint, paint::lines(area, area.height - lower, lower));
     }
@@ -68,29 +74,49 @@ fn changes(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     paint.row(inside, rows.height, &hint(model, alert, focus));
 }
 
+/// How what an operation changed is taken back; where that happened already, what a rollback would do instead.
+fn taken_back(model: &Model, view: &OperationView) -> String {
+    let (id, rolls_back) = (&view.operation.id, rolls_back(model, &view.operation.plan.fleet));
+    match (view.operation.plan.kind, view.state()) {
+        (OperationKind::Rollback, _) => format!("{id} is a way back itself; {rolls_back}"),
+        (_, OperationState::BackedOut | OperationState::RolledBack) => format!("{id} was taken back already; {rolls_back}, further back"),
+        (OperationKind::Deploy, state) if is_at_work(state) => {
+            format!("{} backs {id} out; {rolls_back}", model.keymap.first(CommandId::BackOut))
+        }
+        _ => rolls_back,
+    }
+}
+
+/// Which key leads to the rollback of a fleet, and where that goes as far as it is known.
+fn rolls_back(model: &Model, fleet: &FleetName) -> String {
+    let target = model.fleet_status(fleet).and_then(|status| status.way_back.target.as_ref());
+    let to = target.map_or_else(String::new, |release| format!(" to {}", release.label()));
+    format!("{} rolls {fleet} back{to}", model.keymap.first(CommandId::Rollback))
+}
+
 fn change(suspect: &Suspect, alert: &Alert, chosen: bool, paint: &Paint<'_>, columns: usize) -> Row {
     let cut = paint.glyphs.cut;
-    let fleet = if columns >= 120 { 24 } else { 14 };
+    let wide = columns >= 100;
+    let fleet = if wide { 24 } else { 14 };
+    let operation = if wide { text::left(&suspect.operation.to_string(), 8, cut) } else { String::new() };
     // What happened to the fleet of the alert is the first thing to look at.
     let tone = if Some(&suspect.fleet) == alert.fleet.as_ref() { Tone::Strong } else { Tone::Plain };
     vec![
         piece(if chosen { ">" } else { " " }, Tone::Plain),
         piece(format!("{} ", text::right(&suspect.offset(alert.began), 15, cut)), Tone::Waits),
         piece(format!(" {} {} ", suspect.at.clock(), text::left(&suspect.fleet.to_string(), fleet, cut)), tone),
+        piece(operation, Tone::Dim),
         piece(suspect.what.clone(), tone),
-        piece(format!("  {}", suspect.operation), Tone::Dim),
     ]
 }
 
 /// Which keys lead from here to the sheet that takes it back.
 fn hint(model: &Model, alert: &Alert, focus: bool) -> Row {
     let [roll_back, pane] = [CommandId::Rollback, CommandId::NextPane].map(|id| model.keymap.first(id));
-    let fleet = model.acting_fleet().map(ToString::to_string);
-    let mut text = match (focus, fleet) {
-        (true, Some(fleet)) => format!(" {roll_back} rolls {fleet} back"),
-        (true, None) => String::new(),
-        (false, Some(fleet)) if alert.fleet.is_some() => format!(" {roll_back} rolls {fleet} back; {pane} goes to the changes, to take back another"),
-        (false, _) => format!(" {pane} goes to the changes: {roll_back} there takes one back"),
+    let mut text = match (suspects::operation(model), &alert.fleet) {
+        (Some(view), _) => format!(" {}", taken_back(model, view)),
+        (None, Some(fleet)) if !focus => format!(" {}; {pane} goes to the changes, to take back another", rolls_back(model, fleet)),
+        (None, _) => format!(" {pane} goes to the changes: {roll_back} there takes one back"),
     };
     if suspects::may_miss_some(model) {
         text.push_str("; older ones: qd suspects");

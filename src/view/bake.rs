@@ -302,8 +302,9 @@ fn earlier(model: &Model, view: &BakeView, paint: &Paint<'_>) -> Row {
         state => piece(format!(" {} {} ", countdown(*took), state_word(state)), Tone::Dim),
     };
     let usual = countdown(Millis(view.operation.plan.steps.iter().map(|step| step.expected.0).sum()));
+    let was = if view.state().is_final() { "was expected" } else { "expected" };
     let last = if before.is_empty() { "" } else { "; others of the recipe:" };
-    let head = piece(format!(" expected to take {usual}{last}"), Tone::Dim);
+    let head = piece(format!(" {was} to take {usual}{last}"), Tone::Dim);
     std::iter::once(head).chain(before.iter().map(told)).collect()
 }
 

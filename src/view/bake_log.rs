@@ -8,6 +8,8 @@
 //! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
 //! ```
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Row};
@@ -18,6 +20,7 @@ use crate::app::bake_log::BakeLog;
 use crate::app::commands::CommandId;
 use crate::app::model::Model;
 use crate::bake::marker::Marker;
+use crate::bake::packages;
 use crate::domain::text::escape;
 use crate::operation::bake::BakeView;
 
@@ -53,10 +56,14 @@ fn note(log: &BakeLog) -> String {
 
 fn standing(model: &Model, log: &BakeLog) -> String {
     let (key, lines) = (model.keymap.first(CommandId::Follow), log.log.lines());
+    let early = match log.log.first_line() {
+        0 => String::new(),
+        before => format!(", the first {before} only in its file"),
+    };
     match log.at {
         _ if lines == 0 => String::new(),
-        None => format!("-- following, {lines} lines, {key} stays --"),
-        Some(at) => format!("-- line {} of {lines}, {key} follows --", at + 1),
+        None => format!("-- following, {lines} lines{early}, {key} stays --"),
+        Some(at) => format!("-- line {} of {lines}{early}, {key} follows --", at + 1),
     }
 }
 
@@ -70,9 +77,10 @@ pub fn lines(model: &Model, view: &BakeView, paint: &mut Paint<'_>, area: Rect) 
     }
     let room = usize::from(area.height);
     let rows_of = |line: usize| rows_of(model, view, line, usize::from(area.width));
+    let kept = log.log.first_line()..count;
     let first = match log.at {
-        None => first_of_end(count, room, |line| if model.wide { rows_of(line).len() } else { 1 }),
-        Some(at) => first_around(at, count, room, |line| if model.wide { rows_of(line).len() } else { 1 }),
+        None => first_of_end(&kept, room, |line| if model.wide { rows_of(line).len() } else { 1 }),
+        Some(at) => first_around(at, &kept, room, |line| if model.wide { rows_of(line).len() } else { 1 }),
     };
     let mut below = 0;
     // The end of what is followed stays at the lower edge, also where its last line takes several rows.
@@ -96,9 +104,9 @@ pub fn lines(model: &Model, view: &BakeView, paint: &mut Paint<'_>, area: Rect) 
 }
 
 /// The first line of those at the end that fill so many rows.
-fn first_of_end(count: usize, room: usize, rows: impl Fn(usize) -> usize) -> usize {
-    let (mut first, mut filled) = (count, 0);
-    while first > 0 && filled < room {
+fn first_of_end(kept: &Range<usize>, room: usize, rows: impl Fn(usize) -> usize) -> usize {
+    let (mut first, mut filled) = (kept.end, 0);
+    while first > kept.start && filled < room {
         first -= 1;
         filled += rows(first).max(1);
     }
@@ -106,16 +114,16 @@ fn first_of_end(count: usize, room: usize, rows: impl Fn(usize) -> usize) -> usi
 }
 
 /// The first line shown where this one is to stand in the middle, if it can.
-fn first_around(at: usize, count: usize, room: usize, rows: impl Fn(usize) -> usize) -> usize {
+fn first_around(at: usize, kept: &Range<usize>, room: usize, rows: impl Fn(usize) -> usize) -> usize {
     let (mut first, mut above) = (at, 0);
-    while first > 0 {
+    while first > kept.start {
         above += rows(first - 1).max(1);
         if above > room / 2 {
             break;
         }
         first -= 1;
     }
-    first.min(first_of_end(count, room, rows))
+    first.min(first_of_end(kept, room, rows))
 }
 
 fn rows_of(model: &Model, view: &BakeView, line: usize, columns: usize) -> Vec<Row> {
@@ -133,6 +141,9 @@ fn line_words(log: &BakeLog, view: &BakeView, line: usize) -> (String, Tone) {
     let told = if Marker::is_on(raw) { marker_words(&view.operation.plan, raw) } else { None };
     if let Some(words) = told {
         return (format!("==> {words}"), Tone::Strong);
+    }
+    if let Some((number, of)) = packages::place(raw) {
+        return (format!("==> package list, line {number} of {of}"), Tone::Dim);
     }
     let tone = match &log.search {
         Some((_, search)) if search.hits().binary_search(&line).is_ok() => Tone::Strong,

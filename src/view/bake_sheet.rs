@@ -1,7 +1,7 @@
 //! What the sheets of bakes say: from which base, in which steps, with which checks; and what is behind its base.
 
 use super::paint::{self, Paint, Row, piece};
-use super::sheet_text::wrapped;
+use super::sheet_text::{refused, wrapped};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::about;
@@ -18,12 +18,7 @@ use crate::operation::work::Work;
 pub fn rows(order: &BakeOrder, model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     match &order.state {
         BakeState::Making => vec![paint::toned(format!(" Making the plan of {} from fresh facts", escape(&order.name)), Tone::Working)],
-        BakeState::Failed(problem) => {
-            let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
-            rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
-            rows.push(paint::plain(" Nothing was changed."));
-            rows
-        }
+        BakeState::Failed(problem) => refused(problem, columns),
         BakeState::Reuse { image, why } => {
             let mut rows = wrapped("image", &format!("{image} is there already"), Tone::Good, columns);
             rows.extend(wrapped("why", why, Tone::Plain, columns));

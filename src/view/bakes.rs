@@ -27,7 +27,8 @@ use crate::ports::desk::KnownRecipe;
 
 /// Draws both.
 pub fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let recipes = u16::try_from(model.baking.recipes().len()).unwrap_or(u16::MAX).max(2).saturating_add(3);
+    let stopped = u16::from(stopped(model).is_some());
+    let recipes = u16::try_from(model.baking.recipes().len()).unwrap_or(u16::MAX).max(2).saturating_add(3 + stopped);
     let upper = paint::lines(area, 0, recipes.min(area.height / 2));
     let lower = paint::lines(area, upper.height, area.height);
     let inside = paint.boxed(upper, "RECIPES", &lane_note(model), model.baking.pane == BakesPane::Recipes);
@@ -51,10 +52,14 @@ pub fn list(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn lane_note(model: &Model) -> String {
     let Some(lane) = &model.baking.lane else { return "not read yet".to_owned() };
     let age = stepped(lane.age(model.clock));
-    match (&lane.value.problem, lane.value.due().len(), lane.value.behind.len()) {
+    let unknown = match lane.value.recipes.len().saturating_sub(lane.value.behind.len()) {
+        0 => String::new(),
+        some => format!(", {some} ?"),
+    };
+    match (&lane.value.problem, lane.value.due().len(), lane.value.recipes.len()) {
         (Some(_), ..) => format!("behind: ?  {age}"),
-        (None, 0, 0) => age,
-        (None, due, of) => format!("{due} of {of} behind their base  {age}"),
+        (None, _, 0) => age,
+        (None, due, of) => format!("{due} of {of} behind their base{unknown}  {age}"),
     }
 }
 
@@ -70,7 +75,11 @@ fn list_recipes(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let position = all.iter().position(|known| Some(&known.file) == chosen).unwrap_or(0);
     // Where there is room, the last line says what is wrong with the recipe under the cursor, or why nobody knows how old its base is.
     let below = u16::from(area.height > 3);
-    let list = paint::lines(area, 0, area.height - below);
+    let said = stopped(model).filter(|_| area.height > 4);
+    let list = paint::lines(area, 0, area.height - below - u16::from(said.is_some()));
+    if let Some(said) = said {
+        paint.row(area, list.height, &paint::toned(format!(" {} the last waves: {}", paint.glyphs.waits, escape(said)), Tone::Waits));
+    }
     let first = paint::first_shown(position, all.len(), usize::from(list.height));
     for (line, (at, known)) in (0..list.height).zip(all.iter().enumerate().skip(first)) {
         let row = recipe_row(model, &lane.value, known, at == position, paint, area.width);
@@ -82,6 +91,11 @@ fn list_recipes(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if let Some(known) = all.get(position).filter(|_| below > 0) {
         paint.row(area, area.height - 1, &about_recipe(&lane.value, known));
     }
+}
+
+/// What went wrong with the waves that were begun last.
+fn stopped(model: &Model) -> Option<&str> {
+    model.baking.lane.as_ref()?.value.stopped.as_deref()
 }
 
 fn recipe_row(model: &Model, lane: &Lane, known: &KnownRecipe, selected: bool, paint: &Paint<'_>, width: u16) -> Row {

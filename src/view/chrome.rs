@@ -12,13 +12,14 @@ use ratatui::layout::Rect;
 
 use super::paint::{self, Paint, Piece, Row, piece, row_width, toned};
 use super::theme::Tone;
-use super::{bake, sheet_text, words};
+use super::{bake, words};
 use crate::app::age::{about, stepped};
 use crate::app::baking;
 use crate::app::commands::{self, Command, CommandId, Group};
+use crate::app::filters::List;
 use crate::app::image::status;
 use crate::app::lines::route_words;
-use crate::app::model::{List, Model, Screen, is_at_work};
+use crate::app::model::{Model, Screen, is_at_work};
 use crate::app::needs;
 use crate::app::prospects::hindrance;
 use crate::app::rows;
@@ -188,7 +189,7 @@ fn crumbs(model: &Model, paint: &Paint<'_>) -> Row {
             Subject::Rebake(_) => "bake anew".to_owned(),
             Subject::Image(order) => order.word().to_owned(),
             Subject::Freeze(_) => "freeze".to_owned(),
-            Subject::Command(errand) => sheet_text::verb(errand.ask).to_owned(),
+            Subject::Command(errand) => errand.ask.word().to_owned(),
             Subject::Batch(batch) => {
                 let state = if sheet.sending == Sending::Not { "    nothing has been changed yet" } else { "" };
                 return paint::plain(format!(" fleets {crumb} {} marked{state}", batch.lines.len()));
@@ -290,7 +291,8 @@ pub fn footer(model: &Model, columns: usize) -> Row {
     let urgent = columns < 60 && model.acting_fleet().is_some_and(|fleet| model.working_on(fleet).is_some());
     let later = |command: &Command| urgent && command.group != Group::Change;
     by_need.sort_by_key(|command| {
-        (command.id != CommandId::Help, command.footer > SPARE, hindrance(model, command.id).is_some(), later(command), command.footer)
+        let rank = commands::rank(model, command);
+        (command.id != CommandId::Help, rank > SPARE, hindrance(model, command.id).is_some(), later(command), rank)
     });
     let mut room = columns.saturating_add(1);
     let mut fitting = Vec::new();

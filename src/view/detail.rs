@@ -126,6 +126,23 @@ fn draw_steps(model: &Model, name: &FleetName, steps: &[Row], paint: &mut Paint<
     let inside = paint.boxed(area, &title, &note, true);
     let first = paint::first_shown(view.progress.current, steps.len(), usize::from(inside.height));
     paint.rows(inside, steps.get(first..).unwrap_or_default());
+    if usize::from(inside.height) > steps.len() {
+        paint.row(inside, inside.height - 1, &paint::toned(pace(view, model.clock.world), Tone::Dim));
+    }
+}
+
+/// How long it took, or takes so far and still will; what nobody expects a time of is not guessed.
+fn pace(view: &OperationView, now: WorldTime) -> String {
+    let (began, progress) = (view.operation.created_at, &view.progress);
+    if view.state().is_final() {
+        return format!("took {}", countdown(progress.since.since(began)));
+    }
+    let elapsed = format!("elapsed {}", countdown(now.since(began)));
+    let steps = view.operation.plan.steps.iter().skip(progress.current);
+    let expected: Option<u64> = steps.map(|step| step.expected.map(|span| span.0)).sum();
+    let at_it = progress.steps.get(progress.current).and_then(|status| status.started_at).map_or(Millis::ZERO, |at| now.since(at));
+    let left = expected.filter(|_| view.state() == OperationState::Running).map(|all| Millis(all.saturating_sub(at_it.0)));
+    left.map_or_else(|| elapsed.clone(), |left| format!("{elapsed}  eta ~{}", about(left)))
 }
 
 /// The plan's steps; notes of a step stand under it.
@@ -188,7 +205,8 @@ fn running_time(view: &OperationView, started: WorldTime, now: WorldTime, expect
 fn below_rows(model: &Model, view: &OperationView, columns: usize) -> Vec<Row> {
     let mut rows = judge_panel::rows(view, model.look, columns).unwrap_or_else(|| judge::summary(view));
     if let Some(at) = view.progress.traffic_on_target_at.filter(|_| view.operation.plan.kind == OperationKind::Rollback) {
-        rows.push(paint::toned(format!(" All traffic is on {} since {}", view.operation.plan.to.label(), at.clock()), Tone::Good));
+        let (after, target) = (at.since(view.operation.created_at), view.operation.plan.to.label());
+        rows.push(paint::toned(format!(" BAD TRAFFIC STOPPED at {}, {after} after it began: all of it is on {target}", at.clock()), Tone::Good));
     }
     let outlook = needs::outlook(view, model.clock.world, &model.keymap);
     let tone =
@@ -246,7 +264,7 @@ fn events(view: &OperationView, scroll: usize, paint: &mut Paint<'_>, area: Rect
     if area.height == 0 {
         return;
     }
-    let newest: Vec<Row> = rows::newest_first(view)
+    let newest: Vec<Row> = rows::newest_first(&view.events)
         .into_iter()
         .filter_map(|(_, event)| event_line(&view.operation.plan, event))
         .map(|line| paint::plain(format!(" {line}")))

@@ -28,6 +28,7 @@ use crate::app::model::Model;
 use crate::app::rows;
 use crate::domain::ids::ImageId;
 use crate::domain::text::{Untrusted, escape};
+use crate::operation::image_plan::LifeStage;
 use crate::operation::status::{FleetStatus, ImageStatus};
 
 /// Width of the column of names.
@@ -48,7 +49,7 @@ pub fn draw(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
     let wanted = (facts.len() + 2).max(lineage::height(model, id)).max(if wide { status.image.tags.len() + 2 } else { 0 });
     let top = u16::try_from(wanted).unwrap_or(u16::MAX).clamp(3, area.height.saturating_sub(lower).max(3));
     let (left, rest) = split(paint::lines(area, 0, top), column);
-    let inside = paint.boxed(left, &title(status), &words::estate_age(model), false);
+    let inside = paint.boxed(left, &status.image.called(), &words::estate_age(model), false);
     paint.rows(inside, &facts);
     let (middle, right) = split(rest, if wide { column } else { rest.width });
     lineage::draw(model, id, paint, middle);
@@ -116,12 +117,6 @@ fn lines(model: &Model, id: &ImageId, paint: &Paint<'_>) -> Vec<Row> {
     all
 }
 
-/// Its application and what people call it.
-pub fn title(status: &ImageStatus) -> String {
-    let app = status.image.app.as_ref().map(|app| format!("{} ", app.shown())).unwrap_or_default();
-    format!("{app}{}", status.image.label())
-}
-
 /// Said where it is not listed.
 pub fn gone(model: &Model) -> Row {
     let text = if model.estate.is_none() { " not read yet" } else { " it is not among the images that were listed last" };
@@ -161,7 +156,8 @@ pub fn fact_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>, columns
 /// Where it is in its life, which channels point to it, and whether it is pinned or marked for removal.
 fn life_words(model: &Model, status: &ImageStatus) -> String {
     let Some(story) = life::story(model, &status.image.id).map(|story| &story.value) else { return String::new() };
-    let stage = Some(story.stage.word()).filter(|word| *word != images::state(status).0 && status.image.blocked.is_none());
+    let told = story.stage != LifeStage::Unknown && status.image.blocked.is_none();
+    let stage = Some(story.stage.word()).filter(|word| told && *word != images::state(status).0);
     let channels = story.channels.iter().map(|pointer| format!(", on {}", pointer.channel.word()));
     let kept = [(story.pin.is_some(), ", pinned"), (story.marked.is_some(), ", marked for removal")];
     let kept = kept.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.to_owned());
@@ -218,10 +214,11 @@ fn fleet_row(model: &Model, id: &ImageId, fleet: &FleetStatus, paint: &Paint<'_>
     let ((sign, tone), state) = words::fleet_state(model, fleet, paint.glyphs);
     let here: u32 = fleet.mix.iter().filter(|part| part.image.as_ref() == Some(id)).map(|part| part.servers).sum();
     let all: u32 = fleet.mix.iter().map(|part| part.servers).sum();
-    let servers = match (fleet.mix.is_empty(), here) {
-        (true, _) => "? servers".to_owned(),
-        (false, 0) => format!("runs on none of {all}"),
-        (false, here) => format!("runs on {here} of {all}"),
+    let servers = match (fleet.mix.is_empty(), here, life::heirs_run(model, id, fleet)) {
+        (true, ..) => "? servers".to_owned(),
+        (false, 0, 0) => format!("runs on none of {all}"),
+        (false, 0, heirs) => format!("{heirs} of {all} run what was made from it"),
+        (false, here, _) => format!("runs on {here} of {all}"),
     };
     let groups = fleet.groups.iter().filter(|group| group.image.as_ref() == Some(id));
     let share: String = groups.map(|group| format!("  {} {}", strip::role(group), strip::share(group, &fleet.spec.route).trim())).collect();
@@ -252,6 +249,10 @@ fn change_rows(model: &Model, status: &ImageStatus, paint: &Paint<'_>) -> Vec<Ro
     let mut rows = ledger_rows(fleet, status);
     if live.image.id == status.image.id {
         rows.push(paint::toned(" most of its servers run this very image", Tone::Good));
+        return rows;
+    }
+    if status.image.app != live.image.app {
+        rows.push(paint::toned(format!(" {} is another application's: the two are not compared", live.image.called()), Tone::Dim));
         return rows;
     }
     let differences = image::differences(&live.image, &status.image);

@@ -29,7 +29,7 @@ use crate::operation::status::ImageStatus;
 
 /// Draws it.
 pub fn draw(model: &Model, id: &ImageId, paint: &mut Paint<'_>, area: Rect) {
-    let title = images::status(model, id).map_or_else(|| id.to_string(), image::title);
+    let title = images::status(model, id).map_or_else(|| id.to_string(), |status| status.image.called());
     let inside = paint.boxed(area, &format!("{title} record"), "", true);
     list(model, id, paint, inside);
 }

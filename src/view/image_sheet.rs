@@ -1,7 +1,7 @@
 //! What the sheet that blocks an image says: what it reaches, the call that does it, and what there is to do then.
 
 use super::paint::{self, Paint, Row};
-use super::sheet_text::wrapped;
+use super::sheet_text::{refused, wrapped};
 use super::theme::Tone;
 use super::work;
 use crate::app::image_sheet::{ImageOrder, ImagePlanState};
@@ -13,12 +13,7 @@ use crate::operation::work_list::WorkList;
 pub fn rows(order: &ImageOrder, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     let mut rows = match &order.state {
         ImagePlanState::Making => vec![paint::toned(format!(" Reading what {} reaches", escape(&order.label)), Tone::Working)],
-        ImagePlanState::Failed(problem) => {
-            let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
-            rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
-            rows.push(paint::plain(" Nothing was changed."));
-            rows
-        }
+        ImagePlanState::Failed(problem) => refused(problem, columns),
         ImagePlanState::Made(plan) => plan_rows(order, plan, paint, columns),
     };
     rows.extend(wrapped("command", &order.command(), Tone::Dim, columns));

@@ -75,6 +75,8 @@ impl<'a> Paint<'a> {
         }
         let (mut x, y) = (area.x, area.y.saturating_add(line));
         for (shown, tone) in self.fitted(row, usize::from(area.width)) {
+            // Nothing has no colour: under the cursor, which is reversed, it would be a block of it.
+            let tone = if shown.trim().is_empty() { Tone::Plain } else { tone };
             let room = usize::from(area.right().saturating_sub(x));
             self.buffer.set_stringn(x, y, &shown, room, theme::style(tone, self.look));
             x = x.saturating_add(u16::try_from(text::width(&shown)).unwrap_or(u16::MAX));

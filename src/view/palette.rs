@@ -13,12 +13,13 @@ use ratatui::layout::Rect;
 use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
-use super::{images, words};
+use super::{bake, images, words};
 use crate::app::commands::COMMANDS;
 use crate::app::model::Model;
 use crate::app::palette::{Hit, Palette, Target};
 use crate::app::prospects::hindrance;
 use crate::domain::ids::FleetName;
+use crate::domain::text::escape;
 
 /// Draws the open palette.
 pub fn draw(model: &Model, palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
@@ -53,6 +54,11 @@ fn row(model: &Model, hit: &Hit, chosen: bool, paint: &Paint<'_>) -> Row {
             let tone = if off.is_some() { Tone::Waits } else { Tone::Dim };
             ("command", format!("{:<7} {}", model.keymap.first(*id), off.unwrap_or_else(|| about.to_owned())), tone)
         }
+        Target::Bake(id) => {
+            let note = model.baking.view(id).map(|view| format!("{} {}", bake::sign(view, paint.glyphs).0, bake::far(model, view)));
+            ("bake", note.unwrap_or_default(), Tone::Plain)
+        }
+        Target::Recipe(file) => ("recipe", escape(&file.display().to_string()), Tone::Dim),
         Target::View(_) => ("view", "a filter and an order from views.toml".to_owned(), Tone::Dim),
         Target::Fleet(name) => ("fleet", fleet_note(model, name, paint), Tone::Plain),
         Target::Image(id) => {

@@ -9,7 +9,7 @@ use crate::app::age::about;
 use crate::app::batch::BatchKind;
 use crate::app::commands::CommandId;
 use crate::app::freezing::Freezing;
-use crate::app::model::Model;
+use crate::app::model::{Model, Problem};
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
@@ -28,12 +28,7 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
         Subject::Plan { intent, state: PlanState::Making } => {
             vec![paint::toned(format!(" Making the plan for {} from fresh facts", intent.fleet()), Tone::Working)]
         }
-        Subject::Plan { state: PlanState::Failed(problem), .. } => {
-            let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
-            rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
-            rows.push(paint::toned(" Nothing was changed.", Tone::Plain));
-            rows
-        }
+        Subject::Plan { state: PlanState::Failed(problem), .. } => refused(problem, columns),
         Subject::Plan { intent, state: PlanState::Made(plan) } => {
             let mut rows = sheet.rehearsal.as_ref().map(|rehearsal| rehearsal_rows(rehearsal, paint, columns)).unwrap_or_default();
             rows.extend(plan_rows(intent, plan, paint, columns));
@@ -48,6 +43,14 @@ pub fn rows(sheet: &Sheet, model: &Model, paint: &Paint<'_>, columns: usize) -> 
     }
 }
 
+/// Why there is no plan, and what to do about it.
+pub(super) fn refused(problem: &Problem, columns: usize) -> Vec<Row> {
+    let mut rows = wrapped("refused", &problem.text, Tone::Bad, columns);
+    rows.extend(wrapped("remedy", &problem.hint, Tone::Strong, columns));
+    rows.push(paint::plain(" Nothing was changed."));
+    rows
+}
+
 /// The sheet's title.
 pub fn title(sheet: &Sheet) -> String {
     let fleet = sheet.about();
@@ -55,7 +58,7 @@ pub fn title(sheet: &Sheet) -> String {
         Subject::Plan { intent: Intent::Deploy { .. }, .. } => format!("DEPLOY TO {fleet}"),
         Subject::Plan { intent: Intent::Recycle { .. }, .. } => format!("RECYCLE {fleet}"),
         Subject::Plan { intent: Intent::Rollback { .. }, .. } => format!("ROLL BACK {fleet}"),
-        Subject::Command(errand) => format!("{} {fleet}", verb(errand.ask).to_uppercase()),
+        Subject::Command(errand) => format!("{} {fleet}", errand.ask.word().to_uppercase()),
         Subject::Bake(_) => format!("BAKE {fleet}"),
         Subject::Rebake(_) => format!("BAKE {fleet} ANEW"),
         Subject::Image(order) => format!("{} {fleet}", order.word().to_uppercase()),
@@ -94,18 +97,6 @@ pub const fn yes(sheet: &Sheet) -> &'static str {
             BatchKind::RollBack => "roll them back now",
             BatchKind::BackOut => "back them out now",
         },
-    }
-}
-
-/// What is asked, as people say it.
-pub const fn verb(ask: Ask) -> &'static str {
-    match ask {
-        Ask::Command(CommandKind::Pause) => "pause",
-        Ask::Command(CommandKind::Resume) => "resume",
-        Ask::Command(CommandKind::Promote) => "promote",
-        Ask::Command(CommandKind::BackOut) => "back out",
-        Ask::TakeOver => "take over",
-        Ask::Abort => "abort",
     }
 }
 
@@ -310,7 +301,7 @@ fn freeze_rows(freezing: &Freezing, model: &Model, columns: usize) -> Vec<Row> {
 }
 
 fn errand_rows(errand: &Errand, columns: usize) -> Vec<Row> {
-    let head = format!(" {} {} {} of {}", verb(errand.ask), errand.word, errand.operation, errand.about);
+    let head = format!(" {} {} {} of {}", errand.ask.word(), errand.word, errand.operation, errand.about);
     let mut rows = vec![paint::toned(head, Tone::Strong), Vec::new()];
     for (at, effect) in errand.effects.iter().enumerate() {
         rows.extend(wrapped(if at == 0 { "effect" } else { "" }, effect, Tone::Plain, columns));

@@ -144,9 +144,7 @@ fn bake_part(status: &ImageStatus) -> Option<(String, Tone)> {
 
 /// The newest event of all operations.
 pub fn last_event(model: &Model) -> Row {
-    let newest = rows::newest_event(model).and_then(|(view, event)| {
-        let plan = &view.operation.plan;
-        Some(format!(" {} {}  {}", event.at.clock(), plan.fleet, lines::event_text(plan, event)?))
-    });
+    let newest = rows::newest_event(model)
+        .and_then(|(view, event)| Some(format!(" {} {}  {}", event.at.clock(), view.about(), lines::told_text(view, event)?)));
     paint::toned(newest.unwrap_or_else(|| " no events yet".to_owned()), Tone::Plain)
 }

@@ -1,7 +1,9 @@
 //! What a recipe and facts come to before anything is done.
 
+use quarterdeck::domain::call::CloudCall;
+use quarterdeck::domain::image_call::ImageCall;
 use quarterdeck::domain::recipe::{Architecture, Base, BaseQuery};
-use quarterdeck::operation::bake::BakeAnswer;
+use quarterdeck::operation::bake::{BakeAnswer, BakeWish};
 use quarterdeck::world::{BakeFaults, Scenario, World};
 
 use crate::mill::{Mill, START, answer, recipe, wish};
@@ -19,6 +21,23 @@ fn a_base_that_matches_nothing_or_two_owners_is_refused() {
     wanted.recipe.base = newest("amazon", "al2023-*");
     let refused = answer(&world, &wanted).unwrap_err();
     assert!(refused.contains("several owners: 137112412989, 591542846629"), "{refused}");
+}
+
+#[test]
+fn an_image_of_that_name_which_is_not_of_these_inputs_is_in_the_way_and_force_goes_round_it() {
+    let mut mill = Mill::new(BakeFaults::default()).ended();
+    let image = mill.progress.image.clone().unwrap();
+    let untag = ImageCall::Untag { image: image.clone(), keys: vec!["qd:key".to_owned()] };
+    let now = mill.world.now();
+    mill.world.apply(&CloudCall::Image { what: Box::new(untag) }, now).unwrap();
+    let refused = answer(&mill.world, &wish(recipe())).unwrap_err();
+    let name = &mill.plan.image_name;
+    assert_eq!(
+        refused,
+        format!("an image named {name} exists already: {image}; bake another version, or with --force, which adds the time to the name")
+    );
+    let forced = answer(&mill.world, &BakeWish { force: true, ..wish(recipe()) }).unwrap();
+    assert!(matches!(forced, BakeAnswer::Bake(plan) if plan.image_name.starts_with(name.as_str()) && plan.image_name != *name));
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod routes;
 mod scheduled;
 mod schema;
 mod short;
+mod stage;
 
 use bench::Bench;
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};

@@ -1,237 +1,27 @@
 //! AWS's own engine in the simulated cloud, and ours that asks, watches, turns it round and dies in between.
 
 use quarterdeck::domain::call::{CloudCall, CloudErrorKind};
-use quarterdeck::domain::fleet::{FleetSpec, Slot, Strategy};
+use quarterdeck::domain::fleet::{Slot, Strategy};
 use quarterdeck::domain::group::PinnedVersion;
-use quarterdeck::domain::ids::{InstanceId, OperationId};
-use quarterdeck::domain::observation::{Depth, FleetObservation};
+use quarterdeck::domain::ids::InstanceId;
+use quarterdeck::domain::observation::Depth;
 use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::refresh::{DesiredTemplate, RefreshPreferences, RefreshStatus, RefreshStrategy};
-use quarterdeck::domain::release::Release;
 use quarterdeck::domain::schema::{LiveSchema, SchemaRange};
 use quarterdeck::domain::text::Untrusted;
-use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
+use quarterdeck::domain::time::{BootTime, Millis};
 use quarterdeck::engine::answer::{Reading as Read, answer};
-use quarterdeck::engine::{Situation, decide, depth};
-use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::{Command, CommandKind, Who};
-use quarterdeck::operation::damage::FleetDamage;
-use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
-use quarterdeck::operation::history::FleetHistory;
+use quarterdeck::operation::event::{CallOutcome, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
-use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
-use quarterdeck::operation::progress::Progress;
-use quarterdeck::operation::record::{Operation, OperationView};
+use quarterdeck::operation::plan::StepKind;
+use quarterdeck::operation::record::OperationView;
 use quarterdeck::operation::schema::SchemaPlan;
-use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
+use quarterdeck::plan::Facts;
+use quarterdeck::world::Disturbance;
 use quarterdeck::world::state::Vigour;
-use quarterdeck::world::{Disturbance, Scenario, World};
 
-const START: WorldTime = WorldTime(1_780_000_000_000);
-
-/// What becomes of the answer to the next call of a kind.
-#[derive(Clone, Copy, PartialEq)]
-enum Lost {
-    BeforeItHappened,
-    AfterItHappened,
-}
-
-struct Stage {
-    world: World,
-    spec: FleetSpec,
-    plan: Plan,
-    progress: Progress,
-    ledger: Vec<LedgerEntry>,
-    operations: Vec<OperationView>,
-    lose: Option<(&'static str, Lost)>,
-    calls: Vec<CloudCall>,
-}
-
-impl Stage {
-    fn fleet(name: &str) -> Self {
-        let world = World::new(Scenario::Default, 1, START);
-        let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == name).unwrap();
-        let image = world.images().into_iter().find(|image| image.version == Some("0.9.8".into())).unwrap();
-        let release = Release {
-            image: image.id,
-            version: image.version,
-            template: "lt-legacy-prod".into(),
-            template_version: 2,
-            digest: None,
-            group: "legacy-prod".into(),
-            slot: Slot::A,
-        };
-        let body = LedgerBody::Stable { how: How::Adopted };
-        let ledger = vec![LedgerEntry { seq: 1, fleet: name.into(), at: START, release, body, by: "ann".into(), reason: None, operation: None }];
-        let nothing = plan_of_web(&world);
-        let progress = Progress::new(&nothing, START);
-        Self { world, spec, plan: nothing, progress, ledger, operations: Vec::new(), lose: None, calls: Vec::new() }
-    }
-
-    /// legacy-prod with a deploy of 0.9.9 planned.
-    fn deploy() -> Self {
-        let mut stage = Self::fleet("legacy-prod");
-        let plan = stage.facts(|facts| quarterdeck::plan::deploy::plan(facts, "0.9.9", None)).unwrap();
-        stage.begin(plan);
-        stage
-    }
-
-    fn begin(&mut self, plan: Plan) {
-        self.progress = Progress::new(&plan, self.world.now());
-        self.plan = plan;
-    }
-
-    fn facts<T>(&self, make: impl FnOnce(&Facts<'_>) -> T) -> T {
-        self.other_facts(|_| {}, make)
-    }
-
-    /// The same, with something else in them.
-    fn other_facts<T>(&self, alter: impl FnOnce(&mut Facts<'_>), make: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
-        let seen = self.look(Depth::WithRefreshes(Slot::A));
-        let mut facts = Facts {
-            setting: &setting,
-            identity: &self.world.identity(),
-            spec: &self.spec,
-            seen: &seen,
-            images: &self.world.images(),
-            images_missing: None,
-            ledger: &self.ledger,
-            operations: &self.operations,
-            damage: &FleetDamage::default(),
-            live_template: None,
-            other_template: None,
-            release_template: ReleaseTemplate::NotRead,
-            target_groups: Vec::new(),
-            policies: Some(Vec::new()),
-            history: FleetHistory::default(),
-            freezes: &[],
-            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-            now: self.world.now(),
-        };
-        alter(&mut facts);
-        make(&facts)
-    }
-
-    fn look(&self, depth: Depth) -> FleetObservation {
-        self.world.observe(&self.spec.scope(), depth)
-    }
-
-    fn happens(&mut self, body: EventBody) {
-        self.progress.apply(&Event { seq: 0, at: self.world.now(), body });
-    }
-
-    /// One turn of a driver that knows nothing but what was recorded.
-    fn turn(&mut self) {
-        let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
-        let seen = self.look(depth(&self.plan, &self.progress));
-        let now = self.world.now();
-        let decision = decide(&Situation { plan: &self.plan, progress: &self.progress, seen: &seen, now, claimant: &claimant }).unwrap();
-        decision.events.into_iter().for_each(|body| self.happens(body));
-        match decision.call {
-            Some(wanted) => self.send(wanted.call),
-            None => self.world.advance(now.plus(decision.wait.max(Millis::secs(1)))),
-        }
-    }
-
-    fn send(&mut self, call: CloudCall) {
-        let call_no = self.progress.calls.intended;
-        self.happens(EventBody::CallIntended { call_no, call: call.clone(), why: String::new() });
-        self.calls.push(call.clone());
-        let lost = self.lose.take_if(|(api, _)| *api == call.aws_name()).map(|(_, lost)| lost);
-        let outcome = match lost {
-            Some(Lost::BeforeItHappened) => None,
-            _ => Some(self.world.apply(&call, self.world.now())),
-        };
-        let outcome = match (lost, outcome) {
-            (None, Some(Ok(reply))) => CallOutcome::Accepted(reply),
-            (None, Some(Err(error))) => CallOutcome::Refused { kind: error.kind, message: error.message },
-            _ => CallOutcome::Unknown { message: "no answer".into() },
-        };
-        self.happens(EventBody::CallEnded { call_no, outcome });
-    }
-
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        for _ in 0..20_000 {
-            if is_so(self) {
-                return;
-            }
-            assert!(!self.progress.state.is_final(), "{what}: it is {}: {}", self.progress.state.word(), self.progress.reason);
-            self.turn();
-        }
-        panic!("never {what}: {} {}", self.progress.state.word(), self.progress.reason);
-    }
-
-    fn until_state(&mut self, state: OperationState) {
-        self.until(state.word(), |stage| stage.progress.state == state);
-    }
-
-    /// So far that some servers are new and some old.
-    fn half_way(&mut self) {
-        self.until("half way", |stage| stage.versions().contains(&3) && stage.versions().contains(&2));
-    }
-
-    /// Template versions of the servers that serve.
-    fn versions(&self) -> Vec<u64> {
-        let group = self.world.group(&"legacy-prod".into()).unwrap();
-        let mut versions: Vec<u64> = group.instances.iter().filter(|server| server.serves()).filter_map(|server| server.template_version).collect();
-        versions.sort_unstable();
-        versions
-    }
-
-    fn pinned(&self) -> PinnedVersion {
-        self.world.group(&"legacy-prod".into()).unwrap().template.unwrap().version
-    }
-
-    fn count(&self, api: &str) -> usize {
-        self.calls.iter().filter(|call| call.aws_name() == api).count()
-    }
-
-    fn is_unclaimed(&self) -> bool {
-        !self.world.group(&"legacy-prod".into()).unwrap().tags.contains_key("qd:claim")
-    }
-
-    fn refuses(&self, image: &str, strategy: Option<Strategy>) -> Refusal {
-        self.facts(|facts| quarterdeck::plan::deploy::plan(facts, image, strategy)).unwrap_err()
-    }
-
-    /// The operation as its store has it, still running.
-    fn view(&self) -> OperationView {
-        OperationView {
-            operation: Operation { id: "op-1".into(), plan: self.plan.clone(), by: Who::default(), reason: None, created_at: START },
-            progress: self.progress.clone(),
-            events: Vec::new(),
-            lease: None,
-            driver_alive: true,
-        }
-    }
-}
-
-fn plan_of_web(world: &World) -> Plan {
-    let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-    let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
-    let facts = Facts {
-        setting: &setting,
-        identity: &world.identity(),
-        spec: &spec,
-        seen: &world.observe(&spec.scope(), Depth::Full),
-        images: &world.images(),
-        images_missing: None,
-        ledger: &[],
-        operations: &[],
-        damage: &FleetDamage::default(),
-        live_template: None,
-        other_template: None,
-        release_template: ReleaseTemplate::NotRead,
-        target_groups: Vec::new(),
-        policies: Some(Vec::new()),
-        history: FleetHistory::default(),
-        freezes: &[],
-        live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-        now: START,
-    };
-    quarterdeck::plan::deploy::plan(&facts, "2.14.0", None).unwrap()
-}
+use crate::stage::{Lost, Stage};
 
 fn foreign(version: u64, strategy: RefreshStrategy) -> Disturbance {
     Disturbance::StartRefresh {
@@ -659,14 +449,11 @@ fn a_recycle_that_backs_out_stops_aws_and_keeps_what_is_fresh() {
 fn unreadable_refreshes_are_waited_for_and_nothing_is_asked_meanwhile() {
     let mut stage = Stage::deploy();
     stage.half_way();
-    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
     let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
     seen.refreshes = Some(Reading::unknown("throttled"));
     for state in [OperationState::Running, OperationState::BackingOut] {
-        let mut progress = stage.progress.clone();
-        progress.state = state;
-        let decision =
-            decide(&Situation { plan: &stage.plan, progress: &progress, seen: &seen, now: stage.world.now(), claimant: &claimant }).unwrap();
+        stage.progress.state = state;
+        let decision = stage.decides(&seen).unwrap();
         assert!(decision.call.is_none() && decision.wait > Millis::ZERO, "{decision:?}");
     }
 }
@@ -675,15 +462,10 @@ fn unreadable_refreshes_are_waited_for_and_nothing_is_asked_meanwhile() {
 fn no_refresh_begins_while_what_the_group_launches_cannot_be_read() {
     let mut stage = Stage::deploy();
     stage.until("about to ask", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Refresh);
-    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
     let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
-    let next = |seen: &FleetObservation| {
-        let (plan, progress) = (&stage.plan, &stage.progress);
-        decide(&Situation { plan, progress, seen, now: stage.world.now(), claimant: &claimant }).unwrap()
-    };
-    assert!(matches!(next(&seen).call.map(|wanted| wanted.call), Some(CloudCall::StartInstanceRefresh { .. })));
+    assert!(matches!(stage.decides(&seen).unwrap().call.map(|wanted| wanted.call), Some(CloudCall::StartInstanceRefresh { .. })));
     *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
-    let blind = next(&seen);
+    let blind = stage.decides(&seen).unwrap();
     assert!(blind.call.is_none() && blind.wait > Millis::ZERO, "another hand may have changed what AWS would go back to: {blind:?}");
 }
 
@@ -696,11 +478,9 @@ fn a_claim_taken_off_without_an_answer_is_looked_for_before_it_is_believed_to_be
     stage.begin(plan);
     stage.lose = Some(("DeleteTags", Lost::BeforeItHappened));
     stage.until("the claim was to be taken off", |stage| stage.count("DeleteTags") == 1);
-    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
     let mut seen = stage.look(Depth::WithRefreshes(Slot::A));
     *seen.groups.get_mut(Slot::A) = Reading::unknown("throttled");
-    let (plan, progress, now) = (&stage.plan, &stage.progress, stage.world.now());
-    let blind = decide(&Situation { plan, progress, seen: &seen, now, claimant: &claimant }).unwrap();
+    let blind = stage.decides(&seen).unwrap();
     assert!(blind.events.is_empty() && blind.wait > Millis::ZERO, "{blind:?}");
     stage.until_state(OperationState::Succeeded);
     assert!(stage.is_unclaimed());
@@ -712,10 +492,8 @@ fn a_refresh_that_would_serve_with_fewer_servers_breaks_an_invariant() {
     stage.until("the version is made", |stage| stage.progress.candidate_version.is_some());
     stage.plan.refresh.as_mut().unwrap().min_healthy_pct = 50;
     stage.until("at the refresh", |stage| stage.plan.steps[stage.progress.current].kind == StepKind::Refresh);
-    let claimant = Claimant { operation: OperationId::new("op-1"), who: "ann@here".to_owned(), store: "here".to_owned() };
     let seen = stage.look(Depth::WithRefreshes(Slot::A));
-    let broken = decide(&Situation { plan: &stage.plan, progress: &stage.progress, seen: &seen, now: stage.world.now(), claimant: &claimant });
-    assert_eq!(broken.unwrap_err().id, "S1");
+    assert_eq!(stage.decides(&seen).unwrap_err().id, "S1");
 }
 
 #[test]

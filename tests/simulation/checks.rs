@@ -219,7 +219,11 @@ impl Checker {
         }
         self.serves_alone(world, plan.kind);
         self.twin_begins(world);
-        (self.foreign.weights, self.foreign.actions, self.foreign.template) = (None, None, None);
+        if plan.kind != OperationKind::Recycle {
+            // A recycle has nothing to do with the traffic: what another hand did there stays as it is.
+            (self.foreign.weights, self.foreign.actions) = (None, None);
+        }
+        self.foreign.template = None;
         (self.ill, self.ill_at, self.broken_at, self.backing_out_since) = (Millis::ZERO, None, None, None);
         self.sickened = false;
         if (plan.live_sizes.min, plan.live_sizes.max) != (self.live_sizes.min, self.live_sizes.max) && !self.foreign.sizes {

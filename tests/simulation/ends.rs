@@ -127,6 +127,8 @@ impl Sim {
                 if old == 0 { Ok(()) } else { Err(format!("{old} servers are older than the recycle that succeeded")) }
             }
             OperationState::BackedOut if record.disturbed || self.found_a_claim(record) => Ok(()),
+            // What serves errors turns alarms red, on which the cloud's engine stops.
+            OperationState::BackedOut if !self.is_sound(&record.operation.plan.to.image) => Ok(()),
             OperationState::Failed if self.found_a_claim(record) => Ok(()),
             _ => Err(ended),
         }

@@ -74,7 +74,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 28] = [
+const PERMANENT_SHAPED: [(Shape, u64); 31] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -83,7 +83,9 @@ const PERMANENT_SHAPED: [(Shape, u64); 28] = [
     (Shape::Attached, 6_004_888),
     (Shape::Attached, 6_005_030),
     (Shape::Attached, 6_005_737),
+    (Shape::Attached, 2_780),
     (Shape::Attached, 14_818),
+    (Shape::Guarded, 4_495),
     (Shape::Guarded, 7_001_290),
     (Shape::OneGroup, 7_006_355),
     (Shape::OneGroup, 7_007_288),
@@ -102,6 +104,7 @@ const PERMANENT_SHAPED: [(Shape, u64); 28] = [
     (Shape::OneGroup, 5_004_781),
     (Shape::Workers, 5_001_372),
     (Shape::Workers, 5_004_286),
+    (Shape::Weighted, 5_225),
     (Shape::Weighted, 5_003_302),
 ];
 /// An optimised build goes through everything, and `.ci/run` makes one. Any other would take many minutes for that: it takes fewer seeds and a slice

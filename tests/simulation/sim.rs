@@ -1,8 +1,12 @@
 //! One seed from beginning to end: the world and its twin, the store, the people and the drivers in one thread.
 
+mod help;
+mod liveness;
+
 use std::collections::BTreeMap;
 
-use quarterdeck::domain::fleet::{FleetSpec, Route, Slot};
+use quarterdeck::domain::call::CloudErrorKind;
+use quarterdeck::domain::fleet::{FleetSpec, Slot};
 use quarterdeck::domain::ids::ImageId;
 use quarterdeck::domain::observation::FleetObservation;
 use quarterdeck::domain::release::Release;
@@ -11,16 +15,16 @@ use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
-use quarterdeck::operation::gate::GATE_LIMIT;
 use quarterdeck::operation::ledger::{How, LedgerBody};
-use quarterdeck::operation::plan::{OperationKind, StepKind};
+use quarterdeck::operation::outcome::RefusedCall;
+use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::record::Appended;
 use quarterdeck::plan::Setting;
 use quarterdeck::world::{Disturbance, Scenario, World, draw};
 
 use crate::aimed::cell_of;
 use crate::chance::Chance;
-use crate::checks::{Checker, Moment, refreshed_twice};
+use crate::checks::{Checker, Moment};
 use crate::cloud::Spell;
 use crate::coverage;
 use crate::database::Database;
@@ -32,7 +36,6 @@ use crate::process::{Process, Trap};
 use crate::script::Script;
 use crate::shape::{Ground, Shape};
 use crate::store::{Gone, Record, Store};
-use crate::strike::Relief;
 use crate::totals::Totals;
 use crate::witness::{Scene, Witness};
 
@@ -42,8 +45,6 @@ pub const LAUNCH: Millis = Millis::secs(102);
 
 /// Keeps what says which seeds end with a recycle apart from everything a seed draws.
 const RECYCLES: u64 = 0x0f2e_54e7;
-/// A person who is called has done what helps after so many seconds at the latest.
-const HELP_SECS: u64 = 600;
 
 /// A broken invariant, in words.
 pub type Broke = String;
@@ -448,75 +449,6 @@ impl Sim {
         }
     }
 
-    /// An operation without a driver finds one sooner or later.
-    fn somebody_drives(&mut self) {
-        let Some(at) = self.store.active() else { return };
-        let held = self.processes.iter().any(|process| process.at == at);
-        if !held && !self.is_planned(|act| matches!(act, Act::Recover(_))) {
-            let gap = self.chance.pick(&[1, 10, 30, 200, 1_500]);
-            self.plan_act(Act::Recover(at), 0, gap);
-        }
-        let paused = self.store.records[at].progress.state == OperationState::Paused;
-        let record = &self.store.records[at];
-        let holds = record.progress.state == OperationState::Holding && record.kind() != OperationKind::Deploy;
-        let strangers = Relief::Strangers(record.operation.plan.to.slot);
-        let takes_back = holds && !self.is_helped(&[Relief::Traffic, strangers.clone()]);
-        if takes_back && record.progress.reason.contains("run another release") {
-            self.plan_act(Act::Relieve(strangers), 10, HELP_SECS);
-        } else if takes_back && self.checker.is_foreign() {
-            self.plan_act(Act::Relieve(Relief::Traffic), 10, HELP_SECS);
-        }
-        self.somebody_promotes(at);
-        self.somebody_decides(at);
-        if paused && !self.is_planned(|act| matches!(act, Act::Command(_) | Act::Recover(_))) {
-            self.plan_act(Act::Command(CommandKind::Resume), 1, 60);
-        }
-    }
-
-    /// One of these is on its way, no later than a person who is called would come.
-    fn is_helped(&self, by: &[Relief]) -> bool {
-        let soon = self.clock.plus(Millis::secs(HELP_SECS));
-        self.agenda.iter().any(|(at, _, act)| *at <= soon && matches!(act, Act::Relieve(relief) if by.contains(relief)))
-    }
-
-    /// A canary that nobody judges waits for a person before it gets everything; some are told so in time.
-    fn somebody_promotes(&mut self, at: usize) {
-        let progress = &self.store.records[at].progress;
-        let waits = progress.state == OperationState::Holding && progress.reason.contains("promote to");
-        if self.script.promotes && waits && !self.is_planned(|act| matches!(act, Act::Consent)) {
-            self.plan_act(Act::Consent, 10, 900);
-        }
-    }
-
-    /// What the hand that moved traffic would put back: all of it on the stable group, or where it was while that group is launched anew.
-    pub fn put_right(&self) -> Vec<Disturbance> {
-        let stable = self.active().and_then(Record::empties_for).unwrap_or(self.checker.stable);
-        let group = |slot| self.ground.group(slot).clone();
-        match self.ground.route() {
-            Route::Weighted { place, .. } => {
-                vec![Disturbance::SetWeights { place: place.arn().clone(), weights: self.checker.all_on(stable) }]
-            }
-            _ if self.ground.is_one_group() => Vec::new(),
-            Route::Attached { target_group } => vec![
-                Disturbance::Attach { group: group(stable), target_group: target_group.clone() },
-                Disturbance::Detach { group: group(stable.other()), target_group: target_group.clone() },
-            ],
-            Route::None => Vec::new(),
-        }
-    }
-
-    /// Liveness: once nothing is wrong any more, an operation ends within its bound.
-    fn in_time(&self) -> Result<(), Broke> {
-        let Some(record) = self.active() else { return Ok(()) };
-        let since = self.trouble_until.max(record.operation.created_at);
-        let bound = bound(record);
-        if self.clock > since.plus(bound) {
-            let (id, state, reason) = (&record.operation.id, record.progress.state.word(), &record.progress.reason);
-            return Err(format!("liveness: {id} is {state} ({reason}) {} after the last fault, its bound is {bound}", self.clock.since(since)));
-        }
-        Ok(())
-    }
-
     /// What an operation promises about how it ends.
     fn judge_ends(&mut self) -> Result<(), Broke> {
         self.store.check()?;
@@ -524,8 +456,9 @@ impl Sim {
             let (kind, state) = (record.kind(), record.progress.state);
             self.totals.one(&format!("ended: {} {}", record.operation.word(), state.word()));
             self.witness.ended(Scene::new(&self.world, record, self.clock), &self.store.ledger)?;
-            // A claim that was refused to be taken off again and again is left to end by itself.
-            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && refused.tries >= 3);
+            // A claim that may not be taken off, or was refused to be again and again, is left to end by itself.
+            let for_good = |refused: &RefusedCall| matches!(refused.kind, CloudErrorKind::Denied | CloudErrorKind::Invalid) || refused.tries >= 3;
+            self.claim_may_remain |= record.progress.refused.iter().any(|refused| refused.api == "DeleteTags" && for_good(refused));
             self.promise_kept(self.judged_ends)?;
             self.checker.verdicts(&self.store.records[self.judged_ends])?;
             crate::series::verdicts(&self.script, &self.store.records[self.judged_ends])?;
@@ -551,28 +484,4 @@ impl Sim {
         }
         draw::mix(word ^ draw::fnv(self.totals.to_string().as_bytes()))
     }
-}
-
-/// Waits, three launches, draining and twenty periods; a deploy may hold once until its deadline.
-fn bound(record: &Record) -> Millis {
-    let plan = &record.operation.plan;
-    let timing = &plan.timing;
-    let soaks = plan.steps.iter().map(|step| match step.kind {
-        StepKind::Weight(weight) => weight.soak.times(2).plus(timing.settle),
-        StepKind::Window => plan.window,
-        StepKind::Stable => timing.stable_gap.times(3),
-        _ => Millis::ZERO,
-    });
-    let waits = soaks.fold(timing.settle.plus(timing.launch_limit), Millis::plus);
-    let holds = if plan.kind.backs_out() { timing.hold_deadline.plus(timing.launch_limit) } else { Millis::ZERO };
-    let refreshes =
-        plan.refresh.as_ref().map_or(Millis::ZERO, |refresh| refreshed_twice(plan).times(2).plus(Millis::secs(u64::from(refresh.bake_secs))));
-    waits
-        .plus(GATE_LIMIT.times(plan.gates.len() as u64))
-        .plus(if plan.schema.is_some() { Millis::mins(30) } else { Millis::ZERO })
-        .plus(refreshes)
-        .plus(holds)
-        .plus(LAUNCH.times(3))
-        .plus(Millis::secs(120))
-        .plus(timing.period_window.times(20))
 }

@@ -390,7 +390,7 @@ impl Sim {
         launched.is_none_or(|image| !self.is_sound(&image))
     }
 
-    fn is_sound(&self, image: &ImageId) -> bool {
+    pub fn is_sound(&self, image: &ImageId) -> bool {
         self.world.image_record(image).is_some_and(|record| record.behaviour.vigour == Vigour::Sound && record.behaviour.error_ppm <= 2_000)
     }
 

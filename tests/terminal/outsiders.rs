@@ -140,7 +140,13 @@ fn look_around(mut screen: Terminal, fleet: &str) -> Vec<u8> {
     {
         screen.send_after_reading(keys);
     }
-    press_until(&mut screen, "\x1b", "FLEETS");
+    press_until(&mut screen, "\x1b", "OK/ALL");
+    for (key, text) in [("o", "WHAT BECOMES OF IT"), ("\x1b", "OK/ALL"), ("1", "OK/ALL"), ("\r", "this one"), ("d", "owner"), ("X", "reaches")] {
+        screen.send_after_reading(key);
+        screen.wait_for(&[text]);
+    }
+    press_until(&mut screen, "\x1b", "OK/ALL");
+    screen.send_after_reading("2");
     press_until(&mut screen, "D", "DEPLOY");
     press_until(&mut screen, "\x1b", "FLEETS");
     press_until(&mut screen, "R", "ROLL BACK");

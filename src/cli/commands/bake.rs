@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::ask::someone_must_answer;
 use super::super::bake_document::{BakeDoc, BakePlanDoc, BakesDoc, BehindDoc, ReusedDoc};
 use super::super::exit::Exit;
-use super::super::failure::Failure;
+use super::super::failure::{Failure, sentence};
 use super::super::follow::until_driven;
 use super::super::options::{ActOptions, duration};
 use super::super::output::Output;
@@ -257,9 +257,18 @@ async fn behind(desk: &dyn Records, args: &BakeArgs, out: &mut Output) -> Result
 }
 
 async fn run_wave(desk: &dyn Records, wave: &[&BakeWish], act: &ActOptions, out: &mut Output) -> Result<Exit, Failure> {
-    let mut begun = Vec::new();
+    let (mut begun, mut worst) = (Vec::new(), Exit::Done);
     for wish in wave {
-        match desk.plan_bake(wish).await? {
+        let answer = match desk.plan_bake(wish).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // The others of the wave are baked all the same.
+                sentence(out, &format!("{}: {error}", escape(&wish.recipe.name)), error.hint());
+                worst = Exit::Failed;
+                continue;
+            }
+        };
+        match answer {
             BakeAnswer::Reuse { why, .. } => out.text(&format!("{}: nothing to bake: {why}", escape(&wish.recipe.name))),
             BakeAnswer::Bake(plan) => {
                 let id = begin(desk, &plan, act).await?;
@@ -268,7 +277,6 @@ async fn run_wave(desk: &dyn Records, wave: &[&BakeWish], act: &ActOptions, out:
             }
         }
     }
-    let mut worst = Exit::Done;
     for id in begun {
         until_driven(desk, &id).await?;
         let act = ActOptions { detach: false, ..act.clone() };

@@ -193,6 +193,10 @@ impl Desk for Fake {
         Ok(Vec::new())
     }
 
+    fn waves_said(&self) -> Result<Option<String>, DeskError> {
+        Ok(None)
+    }
+
     fn rebake(&self, _: &[PathBuf], _: u16, _: Option<&Untrusted>) -> Result<(), DeskError> {
         Ok(())
     }

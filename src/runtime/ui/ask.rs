@@ -81,7 +81,7 @@ impl Asker {
                 });
             }
             Effect::ReadStory { no, image } => self.spawn(no, Reply::Story, async move {
-                let name = ImageName { wanted: image.to_string(), app: None };
+                let name = ImageName { wanted: image.as_str().to_owned(), app: None };
                 desk.image_story(&name).await.map(Box::new)
             }),
             Effect::ReadRetention { no } => {
@@ -218,7 +218,7 @@ async fn lane(desk: &dyn Desk) -> Result<Lane, DeskError> {
         Ok(behind) => (behind, None),
         Err(error) => (Vec::new(), Some(Problem::from(&error))),
     };
-    Ok(Lane { recipes, behind, problem })
+    Ok(Lane { recipes, behind, problem, stopped: desk.waves_said()? })
 }
 
 /// Counts itself out when the answer is there, or will never be.

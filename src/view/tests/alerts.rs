@@ -45,7 +45,10 @@ fn rolled_back(session: &Session) -> Option<&str> {
 fn an_alert_names_what_changed_in_any_fleet_before_it_and_one_key_takes_its_own_fleet_back() {
     let mut session = with_both();
     session.press("!").expect("CHANGES in the 6h before it began").expect("web-prod       2.14.0 reached 25% of the traffic");
-    session.expect("before").expect("api-prod       2.14.0 reached 25% of the traffic").expect("R rolls web-prod back; tab goes to the changes");
+    session
+        .expect("before")
+        .expect("api-prod       2.14.0 reached 25% of the traffic")
+        .expect("R rolls web-prod back to 2.13.2; tab goes to the changes");
     session.press("R").expect("ROLL BACK web-prod");
     assert_eq!(rolled_back(&session), Some("web-prod"));
 }
@@ -53,10 +56,25 @@ fn an_alert_names_what_changed_in_any_fleet_before_it_and_one_key_takes_its_own_
 #[test]
 fn any_other_change_is_chosen_and_taken_back_from_there() {
     let mut session = with_both();
-    session.press("! tab").expect("R rolls web-prod back").press("j").expect("R rolls api-prod back").press("R").expect("ROLL BACK api-prod");
+    session
+        .press("! tab")
+        .expect("A backs op-3 out; R rolls web-prod back to 2.13.2")
+        .press("j")
+        .expect("R rolls api-prod back to 2.13.1")
+        .press("R")
+        .expect("ROLL BACK api-prod");
     assert_eq!(rolled_back(&session), Some("api-prod"));
     session.press("esc enter").expect("━ api-prod");
     assert!(!session.changed());
+}
+
+#[test]
+fn what_was_taken_back_already_says_that_a_rollback_goes_further_back() {
+    let mut session = suspected();
+    for view in session.model.operations.iter_mut().filter(|view| view.operation.id.as_str() == "op-2") {
+        view.progress.state = crate::operation::event::OperationState::BackedOut;
+    }
+    session.expect("op-2 was taken back already; R rolls api-prod back to 2.13.1, further back");
 }
 
 #[test]

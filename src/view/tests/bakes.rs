@@ -208,7 +208,7 @@ fn a_capital_b_anywhere_finds_the_recipe_of_what_is_in_front() {
 #[test]
 fn everything_behind_its_base_is_baked_anew_with_one_key_and_y() {
     let mut session = list(Vec::new());
-    session.expect("2 of 3 behind their base").expect("31d behind").expect("newest base").expect("no image yet");
+    session.expect("2 of 4 behind their base, 1 ?").expect("31d behind").expect("newest base").expect("no image yet");
     session.press("U").expect("BAKE 2 images ANEW").expect("wave 1").expect("--wave 3").press("y");
     let asked =
         session.effects.iter().find_map(|effect| if let Effect::Rebake { recipes, wave, .. } = effect { Some((recipes.len(), *wave)) } else { None });
@@ -237,4 +237,29 @@ fn a_read_only_screen_bakes_nothing() {
         session.press(key).expect("Not now: this screen is read-only");
     }
     assert!(!session.changed());
+}
+
+#[test]
+fn bakes_are_in_the_activity_with_everything_else_and_open_from_there() {
+    let mut session = opened(at_work());
+    session.press("esc esc ;").expect("EVENTS newest first").expect("web-server").expect("op-9 bake web-server 2.18.0");
+    session.press("/").type_text("bake:2.18.0 provision").press("enter").expect("step 4/9 provision: started");
+    session.press("enter").expect("STEPS 4/9").press("esc /").type_text("fleet:web").press("enter").expect("nothing passes the filter");
+}
+
+#[test]
+fn a_bake_and_a_recipe_are_found_by_a_few_letters() {
+    let mut session = opened(at_work());
+    session.press("esc esc :").type_text("bake web-server").expect("web-server 2.18.0 op-").press("enter").expect("STEPS 4/9");
+    session.press(":").type_text("recipe web").press("enter").expect("RECIPES");
+}
+
+#[test]
+fn waves_that_stop_are_an_alert_and_stay_below_the_recipes() {
+    let mut session = list(vec![succeeded()]);
+    session.wait(Millis::mins(2)).take(Message::Tick);
+    let no = session.newest(|effect| if let Effect::ReadRecipes { no } = effect { Some(*no) } else { None });
+    let stopped = crate::app::baking::Lane { stopped: Some("web-packer: Packer is not installed".into()), ..lane() };
+    session.take(Message::Reply { no, reply: Reply::Recipes(Ok(Box::new(stopped))) });
+    session.expect("‖ the last waves: web-packer: Packer is not installed").expect("! 1").press("!").expect("U bakes what is still behind");
 }

@@ -1,8 +1,8 @@
 //! Names from outside reach the terminal only with what it would obey made visible.
 
-use super::{Session, buffer};
+use super::{Session, buffer, life};
 use crate::app::message::Reply;
-use crate::app::{Effect, Message, fixture};
+use crate::app::{Effect, Message, fixture, image_fixture};
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::ids::FleetName;
 use crate::domain::text::is_treacherous;
@@ -82,4 +82,30 @@ fn the_words_of_a_refusal_never_reach_the_buffer_raw() {
     session.press("esc !");
     let copied: String = crate::app::copying::menu(&session.model).unwrap().items.iter().map(|item| item.text.replace('\n', "")).collect();
     assert!(copied.contains("\\u{1b}") && !copied.chars().any(is_treacherous), "{copied:?}");
+}
+
+#[test]
+fn what_is_told_of_images_never_reaches_the_buffer_raw() {
+    let mut story = image_fixture::blocked_story();
+    story.labels.values_mut().for_each(|(label, _)| *label = HOSTILE.into());
+    story.problems = vec![HOSTILE.into()];
+    story.history.iter_mut().for_each(|entry| entry.reason = Some(HOSTILE.into()));
+    story.image.origin.owner = Some(HOSTILE.into());
+    if let Some(work) = &mut story.work {
+        work.gaps = vec![HOSTILE.into()];
+        work.fleets.iter_mut().filter_map(|work| work.good.as_mut()).for_each(|good| good.version = Some(HOSTILE.into()));
+    }
+    let mut session = life::opened(None, "G", story);
+    for keys in ["j", "tab", "d", "esc", "c", "esc"] {
+        assert_tame(&session);
+        session.press(keys);
+    }
+    let mut session = life::old_images();
+    if let Some(plan) = &mut session.model.retention.plan {
+        plan.value.obstacles = vec![HOSTILE.into()];
+        plan.value.images.iter_mut().for_each(|image| (image.label, image.app) = (HOSTILE.into(), Some(HOSTILE.into())));
+        plan.value.images.iter_mut().flat_map(|image| &mut image.snapshots).for_each(|snapshot| snapshot.stays = Some(HOSTILE.into()));
+    }
+    assert_tame(&session);
+    assert!(session.screen().contains("\\u{1b}"), "{}", session.screen());
 }

@@ -144,3 +144,18 @@ fn a_listing_that_fails_says_so_and_what_was_found_before_only_grows_older() {
         .take(Message::Reply { no, reply: Reply::Retention(Err(CloudError::new(CloudErrorKind::Throttled, "DescribeImages", "slow down").into())) });
     session.expect("web 2.10.0").expect("6m").expect("! 1");
 }
+
+#[test]
+fn a_base_names_the_fleets_that_run_what_was_made_from_it() {
+    let mut base = blocked_story();
+    (base.image.blocked, base.work) = (None, None);
+    let mut session = Session::with(None);
+    for status in session.model.estate.iter_mut().flat_map(|estate| &mut estate.value.images).filter(|status| status.image.id == base.image.id) {
+        (status.image.blocked, status.image.app) = (None, None);
+    }
+    session.press("tab");
+    session.model.image = Some("ami-0129".into());
+    session.press("enter");
+    told(&mut session, Ok(base));
+    session.expect("12 of 12 run what was made from it").expect("is another application's: the two are not compared");
+}
