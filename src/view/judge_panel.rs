@@ -78,7 +78,7 @@ pub fn culprit(model: &Model, view: &OperationView) -> Option<Row> {
     let (bad, good) = (of(TargetState::Unhealthy), of(TargetState::Healthy).count());
     let [server] = bad.collect::<Vec<_>>()[..] else { return None };
     let zone = server.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
-    let text = format!(" {} in {zone} stands out: it alone fails its checks, {good} others of {} pass", server.id, group.name);
+    let text = format!(" {} in {zone} stands out: {good} others pass their checks", server.id);
     (good > 0).then(|| paint::toned(text, Tone::Waits))
 }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Figures of the screen, from outside: a pseudo-terminal, a clock and /proc, side by side with other terminal programs. Standard library only.
 
-usage: screen.py QD [--endpoint-python PYTHON] [--idle SECONDS] [--quick]
+usage: screen.py QD [--endpoint-python PYTHON ...] [--idle SECONDS] [--quick]
 
 QD is a release build. At the end stands a table: each figure, what it came to for us and for the peers (htop, and taws where it is
 installed), its limit, and whether it is met. Times are medians over many runs with the best beside them, since a machine that does other
 things only ever makes them longer: `met` is by the median, `at best` by the best. A frame of ours ends where it says so (synchronised
 output); a peer's where nothing follows for 40 ms, which is taken off. PYTHON is an interpreter with tests/endpoint/requirements.txt installed
-(the tests make one under target/aws-endpoint): without it, or with a build that knows no AWS, the figures during a slow fetch are left out,
+(the tests make one under target/aws-endpoint; of several the first that has it is taken): without it, or with a build that knows no AWS, the figures during a slow fetch are left out,
 and that is said. --quick leaves out the worlds of 100 and 1,000 fleets and the long log of a bake.
 """
 import argparse
@@ -457,7 +457,7 @@ def aws(table, qd, python):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("qd")
-    parser.add_argument("--endpoint-python")
+    parser.add_argument("--endpoint-python", nargs="+", default=[])
     parser.add_argument("--idle", type=int, default=60)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
@@ -472,10 +472,11 @@ def main():
     if not options.quick:
         worlds(table, qd)
         bake_log(table, qd)
-    if options.endpoint_python:
-        aws(table, qd, options.endpoint_python)
+    able = [python for python in options.endpoint_python if subprocess.run([python, "-c", "import moto"], stderr=subprocess.DEVNULL).returncode == 0]
+    if able:
+        aws(table, qd, able[0])
     else:
-        table.notes.append("over an endpoint: not measured, no --endpoint-python was given")
+        table.notes.append("over an endpoint: not measured, no --endpoint-python that has moto was given")
     missed = table.show()
     sys.exit(1 if missed else 0)
 

@@ -2,9 +2,11 @@
 
 use super::{Session, ground};
 use crate::app::copying;
+use crate::app::message::Reply;
 use crate::app::model::Pane;
 use crate::app::{Effect, Message, fixture};
 use crate::domain::time::Millis;
+use crate::domain::traffic::TargetState;
 
 fn wide_session() -> Session {
     let mut session = Session::with(Some(fixture::holding()));
@@ -30,6 +32,26 @@ fn wide_names_every_server_of_an_opened_fleet() {
 fn a_fleet_is_described_with_how_it_is_set_up() {
     let mut session = Session::with(None);
     session.press("d").expect("web-prod describe").expect("strategy  canary").expect("floor").expect("web-prod-a").press("d").expect("FLEETS");
+}
+
+#[test]
+fn one_server_that_alone_fails_its_checks_is_named() {
+    let view = fixture::holding();
+    let shown = |unhealthy: usize| {
+        let mut session = Session::with(Some(view.clone()));
+        session.press("enter").wait(Millis::secs(6)).take(Message::Tick);
+        let no = session.newest(|effect| if let Effect::ReadFleet { no, .. } = effect { Some(*no) } else { None });
+        let mut detail = fixture::detail(&view);
+        for server in detail.status.groups[1].instances.iter().take(unhealthy) {
+            detail.target_states.insert(server.id.clone(), TargetState::Unhealthy);
+        }
+        let detail = Box::new(detail);
+        session.take(Message::Reply { no, reply: Reply::Fleet("web-prod".into(), Ok(detail)) });
+        session
+    };
+    shown(1).expect("i-b00 in us-east-1a stands out: 2 others pass their checks");
+    shown(0).expect("HOLDING").expect_not("stands out");
+    shown(2).expect("HOLDING").expect_not("stands out");
 }
 
 #[test]
