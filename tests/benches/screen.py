@@ -7,8 +7,8 @@ QD is a release build. At the end stands a table: each figure, what it came to f
 installed), its limit, and whether it is met. Times are medians over many runs with the best beside them, since a machine that does other
 things only ever makes them longer: `met` is by the median, `at best` by the best. A frame of ours ends where it says so (synchronised
 output); a peer's where nothing follows for 40 ms, which is taken off. PYTHON is an interpreter with tests/endpoint/requirements.txt installed
-(the tests make one under target/aws-endpoint; of several the first that has it is taken): without it, or with a build that knows no AWS, the figures during a slow fetch are left out,
-and that is said. --quick leaves out the worlds of 100 and 1,000 fleets and the long log of a bake.
+(the tests make one under target/aws-endpoint; of several the first that has it is taken): without it, or with a build that knows no AWS, the
+figures during a slow fetch are left out, and that is said. --quick leaves out the worlds of 100 and 1,000 fleets and the long log of a bake.
 """
 import argparse
 import fcntl
