@@ -121,6 +121,7 @@ fn a_recycle_leaves_no_server_of_before_whatever_the_fleet_is_made_of() {
         assert!(servers(&before).is_disjoint(&servers(&after)), "{after:#}");
         assert_eq!(before["server_groups"][0]["version"], after["server_groups"][0]["version"]);
         assert_eq!(before["server_groups"][0]["weight"], after["server_groups"][0]["weight"]);
+        assert_eq!(after["drift"], Value::Array(Vec::new()), "{fleet}");
     }
     yard.run(&["recycle", "legacy-prod", "--yes"]).code(2);
 }

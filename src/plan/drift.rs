@@ -159,6 +159,10 @@ enum Touched {
 fn left_by(view: &OperationView, slot: Slot) -> Touched {
     let (plan, progress) = (&view.operation.plan, &view.progress);
     let left = |side: &Side, version: Option<u64>| version.map_or(Touched::Unsure, |version| Touched::Left(side.template.clone(), version));
+    // A recycle is about one group only.
+    if plan.to.slot != slot && plan.from.slot != slot {
+        return Touched::No;
+    }
     if plan.to.slot != slot {
         return left(&plan.from, plan.from.template_version);
     }
