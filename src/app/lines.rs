@@ -5,7 +5,7 @@ use super::needs::state_word;
 use crate::domain::ids::PlanId;
 use crate::domain::judgement::JudgedBy;
 use crate::domain::schema::LiveSchema;
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::Counts;
 use crate::operation::any::AnyRef;
@@ -68,7 +68,7 @@ pub fn event_text<P: Work>(plan: &P, event: &Event) -> Option<String> {
         EventBody::Missing { what: None } => "what was missing is there again".to_owned(),
         EventBody::Promoted { step } => format!("{}: promoted by a person", step_name(plan, *step)),
         EventBody::AlarmsRead { against } => against.clone().unwrap_or_else(|| "all alarms are green".to_owned()),
-        EventBody::NeedRaised { need } => format!("need raised to {need} healthy servers"),
+        EventBody::NeedRaised { need } => format!("need raised to {}", counted(*need, "healthy server")),
         EventBody::StateChanged { to, reason, deadline } => state_words(*to, reason, *deadline),
         EventBody::CommandAnswered { kind, by, reason, accepted, answer } => {
             let why = reason.as_ref().map(|reason| format!(" \"{}\"", reason.shown())).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! A plan as text: what `--plan` prints and what a person reads before being asked.
 
 use super::table::Table;
+use crate::domain::text::counted;
 use crate::domain::time::Millis;
 use crate::operation::calls::planned_calls;
 use crate::operation::changes::{PackageDifference, package_words};
@@ -24,7 +25,7 @@ fn head(plan: &Plan) -> String {
     let production = if plan.production { ", production" } else { "" };
     text.push_str(&format!("plan {} in {}{production}, facts of {}\n", plan.id, plan.place, plan.as_of.rfc3339()));
     text.push_str(&format!("  from  {}\n  to    {}\n", side(&plan.from), side(&plan.to)));
-    text.push_str(&format!("  at least {} healthy servers all the time (floor {})", plan.need, plan.floor));
+    text.push_str(&format!("  at least {} all the time (floor {})", counted(plan.need, "healthy server"), plan.floor));
     match plan.kind {
         OperationKind::Deploy if plan.refresh.is_none() => text.push_str(&format!("; {} stays {} as the way back\n", plan.from.group, plan.window)),
         _ => text.push('\n'),

@@ -5,6 +5,19 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+/// `1 server`, `2 servers`: a count with its noun, whose plural ends in `s`.
+#[must_use]
+pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `is` after `1 server`, `are` after `2 servers`.
+#[must_use]
+pub fn is_or_are(count: impl TryInto<u64>) -> &'static str {
+    if count.try_into().is_ok_and(|count| count == 1) { "is" } else { "are" }
+}
+
 /// A string that somebody else chose: a tag, a name, a log line, an error body.
 ///
 /// There is no `Display`: the one way to a person's eyes is [`Untrusted::shown`].

@@ -11,7 +11,7 @@ use crate::domain::fleet::{Groups, Route, Slot, Strategy, WeightStep};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, counted};
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, claim_on, foreign_claim};
 use crate::operation::drift::Drift;
@@ -288,7 +288,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
         let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
-        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
+        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {}", counted(other.total(), "server"))));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
     if matches!(facts.spec.route, Route::Attached { .. }) {

@@ -2,10 +2,12 @@
 //! comes back.
 
 use super::estate::FleetRecord;
+use super::live::working;
 use crate::domain::fleet::{FleetSpec, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::sizes::Sizes;
+use crate::domain::text::counted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
 use crate::operation::calls::SCHEDULED_ACTIONS;
@@ -99,16 +101,26 @@ fn weight(ground: &Ground<'_>, slot: Slot) -> Option<u32> {
     ground.route?.weight(target_groups.get(slot))
 }
 
+/// Whether a group serves, where its route tells; workers all work.
+fn serves(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Option<bool> {
+    match &ground.spec.route {
+        Route::Weighted { .. } => weight(ground, slot).map(|weight| weight > 0),
+        Route::Attached { .. } => Some(working(&ground.spec.route, group) > 0),
+        Route::None => Some(group.total() > 0),
+    }
+}
+
 fn serving(ground: &Ground<'_>) -> Vec<Slot> {
-    Slot::BOTH.into_iter().filter(|slot| weight(ground, *slot).is_some_and(|weight| weight > 0)).collect()
+    let in_slots = ground.groups.iter().filter_map(|(slot, group)| Some(((*slot)?, *group)));
+    in_slots.filter(|(slot, group)| serves(ground, *slot, group) == Some(true)).map(|(slot, _)| slot).collect()
 }
 
 fn sizes(ground: &Ground<'_>, debtor: &Debtor<'_>) -> Vec<Loan> {
     let what = |slot: Slot, group: &ServerGroup| {
         let (own, idle) = (debtor.plan.live_sizes.min, Sizes::all(debtor.plan.idle_size));
-        match weight(ground, slot)? {
-            0 => (group.sizes != idle).then(|| format!("{} keeps {} servers and serves nothing", group.name, group.sizes.desired)),
-            _ => (group.sizes.min > own).then(|| format!("MinSize of {} is pinned at {}, its own is {own}", group.name, group.sizes.min)),
+        match serves(ground, slot, group)? {
+            false => (group.sizes != idle).then(|| format!("{} keeps {} and serves nothing", group.name, counted(group.sizes.desired, "server"))),
+            true => (group.sizes.min > own).then(|| format!("MinSize of {} is pinned at {}, its own is {own}", group.name, group.sizes.min)),
         }
     };
     let found = ground.groups.iter().filter_map(|(slot, group)| what((*slot)?, group));

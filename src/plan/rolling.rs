@@ -8,6 +8,7 @@ use crate::domain::group::{PinnedVersion, ServerGroup};
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::refresh::{InstanceRefresh, RefreshPreferences, RefreshStrategy};
+use crate::domain::text::{counted, is_or_are};
 use crate::domain::time::Millis;
 use crate::operation::ledger::last_known_good;
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
@@ -257,7 +258,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan) -> Vec<PlanStep> {
         steps.push(step(StepKind::Version, format!("template version with {}", plan.to.label()), Some(facts.history.expected_template())));
         steps.extend(schema::step(plan));
     }
-    steps.push(step(StepKind::Refresh, format!("AWS replaces {servers} servers"), Some(facts.history.expected_refresh())));
+    steps.push(step(StepKind::Refresh, format!("AWS replaces {}", counted(servers, "server")), Some(facts.history.expected_refresh())));
     steps.push(step(StepKind::Bake, "AWS bakes".to_owned(), bake));
     let title = if plan.kind == OperationKind::Deploy { "stable" } else { "all healthy" };
     steps.push(step(StepKind::Stable, title.to_owned(), Some(plan.timing.stable_gap.times(2))));
@@ -296,7 +297,10 @@ fn past_age(facts: &Facts<'_>, slot: Slot) -> Option<Check> {
     let age = crate::domain::age::past(&group.instances, max_age, facts.now);
     Some(match (age.past, age.unknown) {
         (0, 0) => Check::new(CheckLevel::Ok, format!("no server is older than {max_age}")),
-        (past, 0) => Check::new(CheckLevel::Ok, format!("{past} servers are older than {max_age}")),
-        (past, unknown) => Check::new(CheckLevel::Unknown, format!("{past} servers are older than {max_age}; the age of {unknown} is unknown")),
+        (past, 0) => Check::new(CheckLevel::Ok, format!("{} {} older than {max_age}", counted(past, "server"), is_or_are(past))),
+        (past, unknown) => Check::new(
+            CheckLevel::Unknown,
+            format!("{} {} older than {max_age}; the age of {unknown} is unknown", counted(past, "server"), is_or_are(past)),
+        ),
     })
 }

@@ -20,7 +20,7 @@ use crate::app::lines::verdict_word;
 use crate::app::model::{Model, Page};
 use crate::domain::fleet::{FleetSource, FleetSpec, Slot};
 use crate::domain::ids::FleetName;
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::domain::traffic::Counts;
 use crate::operation::event::{Event, EventBody};
 use crate::operation::ledger::KnownRelease;
@@ -83,7 +83,7 @@ fn settings(spec: &FleetSpec) -> Vec<(&'static str, String)> {
         ("route", format!("{}{place}", spec.route.word())),
         ("strategy", spec.strategy.word().to_owned()),
         ("steps", or_none(steps)),
-        ("floor", format!("{} healthy servers, idle size {}", spec.floor, spec.idle_size)),
+        ("floor", format!("{}, idle size {}", counted(spec.floor, "healthy server"), spec.idle_size)),
         ("window", format!("{}: so long the old group stays as the way back", spec.window)),
         ("alarms", or_none(alarms)),
         ("gates", or_none(gates)),

@@ -11,7 +11,7 @@ use crate::app::commands::CommandId;
 use crate::app::freezing::Freezing;
 use crate::app::model::{Model, Problem};
 use crate::app::sheet::{Ask, Errand, PlanState, RehearsalState, Sheet, Subject};
-use crate::domain::text::escape;
+use crate::domain::text::{counted, escape};
 use crate::domain::time::Millis;
 use crate::operation::calls::{PlannedCall, planned_calls};
 use crate::operation::changes::{PackageDifference, package_words};
@@ -253,7 +253,7 @@ fn effect_words(plan: &Plan) -> String {
     let known = plan.steps.iter().filter_map(|step| step.expected).fold(Millis::ZERO, Millis::plus);
     let sure = plan.steps.iter().all(|step| step.expected.is_some());
     let total = format!("{}{}", if sure { "~" } else { "at least " }, about(known));
-    let capacity = format!("never fewer than {} healthy servers (floor {})", plan.need, plan.floor);
+    let capacity = format!("never fewer than {} (floor {})", counted(plan.need, "healthy server"), plan.floor);
     match plan.kind {
         OperationKind::Rollback => {
             format!("all traffic on {} in ~{}, all of it {total}; {capacity}", plan.to.label(), about(plan.until_on_target()))

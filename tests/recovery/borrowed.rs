@@ -53,6 +53,21 @@ fn what_an_operation_without_a_driver_borrowed_is_overdue() {
     assert!(lent.iter().any(|(_, text)| text.contains("the claim on web-prod-a")), "{lent:?}");
 }
 
+#[test]
+fn what_was_borrowed_of_fleets_without_weights_is_listed_too() {
+    let yard = Yard::at_speed(50);
+    for (fleet, image, pinned, own) in [("search-prod", "1.10.0", 30, 24), ("worker-prod", "3.4.0", 8, 6)] {
+        yard.speed(50);
+        let id = yard.deploy(fleet, image);
+        let min = || yard.run(&["fleet", fleet, "--json"]).code(0).json()["server_groups"][0]["min"].as_u64().unwrap();
+        yard.wait_op(&id, "its pin of what serves", |_| min() == pinned);
+        yard.kill_driver(&id);
+        let lent = borrowed(&yard);
+        let pin = format!("MinSize of {fleet}-a is pinned at {pinned}, its own is {own}");
+        assert!(lent.iter().any(|(level, text)| level == "warning" && text.contains(&pin)), "{lent:#?}");
+    }
+}
+
 /// An operation that stopped in place, as a broken invariant stops it: its pins and its candidate are left.
 fn failed_deploy(yard: &Yard) -> String {
     let id = yard.deploy("web-prod", "2.14.0");
