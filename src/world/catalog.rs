@@ -99,23 +99,8 @@ fn record(world: &World, Line(app, version, hours, p99_ms, kind): &Line, base: &
     if *kind == Kind::Blocked {
         tags.extend(block(created));
     }
-    let mut image = Image {
-        origin: super::life::origin(&id, Some(base)),
-        id,
-        name: Untrusted::new(format!("{app}-{version}-arm64-{commit:07x}")),
-        app: None,
-        version: None,
-        stage: None,
-        created_at: Some(created),
-        base: None,
-        arch: Some("arm64".into()),
-        state: ImageState::Available,
-        schema: SchemaRange::default(),
-        blocked: None,
-        bake: None,
-        tags,
-    };
-    super::life::retag(&mut image);
+    let name = Untrusted::new(format!("{app}-{version}-arm64-{commit:07x}"));
+    let image = super::life::image_of(&id, name, base, created, tags);
     ImageRecord { image, behaviour: behaviour(world.scenario, *kind, *p99_ms, *hours), bake }
 }
 

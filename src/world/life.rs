@@ -8,12 +8,13 @@ use super::apply::{Refusal, not_found, refuse};
 use super::{ACCOUNT, World, draw};
 use crate::domain::call::{CallReply, CloudErrorKind, ImageCall};
 use crate::domain::ids::ImageId;
-use crate::domain::image::{Image, ImageOrigin, ImageSnapshot};
+use crate::domain::image::{Image, ImageOrigin, ImageSnapshot, ImageState, SchemaRange};
 use crate::domain::image_use::{CloudUse, Snapshot, UsedBy, mentioned};
 use crate::domain::lineage::Ancestor;
 use crate::domain::reading::Listing;
 use crate::domain::tags::TagKeys;
 use crate::domain::text::Untrusted;
+use crate::domain::time::WorldTime;
 
 /// The volume every simulated image is taken of.
 const VOLUME_GIB: u32 = 8;
@@ -44,6 +45,28 @@ pub(super) fn origin(id: &ImageId, source: Option<&ImageId>) -> ImageOrigin {
 
 fn snapshot_of(id: &ImageId) -> String {
     format!("snap-0{:016x}", draw::mix(draw::fnv(id.as_str().as_bytes())))
+}
+
+/// An image that may be launched, named by its tags.
+pub(super) fn image_of(id: &ImageId, name: impl Into<Untrusted>, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
+    let mut image = Image {
+        id: id.clone(),
+        name: name.into(),
+        app: None,
+        version: None,
+        stage: None,
+        created_at: Some(at),
+        base: None,
+        arch: Some("arm64".into()),
+        state: ImageState::Available,
+        schema: SchemaRange::default(),
+        blocked: None,
+        bake: None,
+        tags,
+        origin: origin(id, Some(base)),
+    };
+    retag(&mut image);
+    image
 }
 
 /// Reads an image's tags again after they changed.

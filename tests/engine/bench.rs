@@ -12,14 +12,14 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::{Counts, TargetState};
 use quarterdeck::engine::{Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
-use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
-use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
 use quarterdeck::operation::plan::{Plan, Refusal, StepKind};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::plan::{Facts, Setting};
 use quarterdeck::world::{Scenario, World};
+
+use crate::facts::with_facts;
 
 pub const START: WorldTime = WorldTime(1_780_000_000_000);
 
@@ -99,26 +99,7 @@ impl Bench {
         prepare(&mut bench);
         let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged };
         let ledger = [bench.entry(Slot::B, 1), bench.entry(Slot::A, 2)];
-        bench.plan = plan(&Facts {
-            setting: &setting,
-            identity: &world.identity(),
-            spec: &spec,
-            seen: &bench.seen,
-            images: &world.images(),
-            images_missing: None,
-            ledger: &ledger,
-            operations: &[],
-            damage: &FleetDamage::default(),
-            live_template: None,
-            other_template: None,
-            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
-            target_groups: Vec::new(),
-            policies: Some(Vec::new()),
-            history: FleetHistory::default(),
-            freezes: &[],
-            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-            now: START,
-        });
+        bench.plan = with_facts(&world, (&spec, &bench.seen), (&ledger, &[]), |facts| plan(&Facts { setting: &setting, ..facts }));
         bench.progress = Progress::new(&bench.plan, START);
         bench
     }
@@ -331,29 +312,5 @@ pub fn deploy_in(world: &World, seen: &FleetObservation) -> Result<Plan, Refusal
 
 /// A deploy of 2.14.0 to this fleet, with what is known of its policies.
 pub fn deploy_of(spec: &FleetSpec, world: &World, seen: &FleetObservation, policies: Option<Vec<GroupPolicies>>) -> Result<Plan, Refusal> {
-    let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
-    quarterdeck::plan::deploy::plan(
-        &Facts {
-            setting: &setting,
-            identity: &world.identity(),
-            spec,
-            seen,
-            images: &world.images(),
-            images_missing: None,
-            ledger: &[],
-            operations: &[],
-            damage: &FleetDamage::default(),
-            live_template: None,
-            other_template: None,
-            release_template: quarterdeck::plan::ReleaseTemplate::NotRead,
-            target_groups: Vec::new(),
-            policies,
-            history: FleetHistory::default(),
-            freezes: &[],
-            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-            now: START,
-        },
-        "2.14.0",
-        None,
-    )
+    with_facts(world, (spec, seen), (&[], &[]), |facts| quarterdeck::plan::deploy::plan(&Facts { policies, ..facts }, "2.14.0", None))
 }

@@ -11,18 +11,17 @@ use quarterdeck::engine::{Situation, consequence, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::Who;
 use quarterdeck::operation::consequence::Consequence;
-use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
-use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
 use quarterdeck::operation::plan::{OperationKind, Plan};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Operation, OperationView};
-use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
+use quarterdeck::plan::Facts;
 use quarterdeck::world::draw::mix;
 use quarterdeck::world::{Scenario, World};
 
 use crate::bench::START;
+use crate::facts::with_facts;
 
 const SEEDS: u64 = 40;
 /// A deploy and its window take a few hours.
@@ -82,29 +81,10 @@ impl Mill {
         self.chance.is_multiple_of(of)
     }
 
-    fn with_facts<T>(&self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
+    fn known<T>(&self, plan: impl FnOnce(&Facts<'_>) -> T) -> T {
         let newest_first: Vec<OperationView> = self.operations.iter().rev().cloned().collect();
-        plan(&Facts {
-            setting: &setting,
-            identity: &self.world.identity(),
-            spec: &self.spec,
-            seen: &self.world.observe(&self.spec.scope(), Depth::Full),
-            images: &self.world.images(),
-            images_missing: None,
-            ledger: &self.ledger,
-            operations: &newest_first,
-            damage: &FleetDamage::default(),
-            live_template: None,
-            other_template: None,
-            release_template: ReleaseTemplate::NotRead,
-            target_groups: Vec::new(),
-            policies: Some(Vec::new()),
-            history: FleetHistory::default(),
-            freezes: &[],
-            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-            now: self.world.now(),
-        })
+        let seen = self.world.observe(&self.spec.scope(), Depth::Full);
+        with_facts(&self.world, (&self.spec, &seen), (&self.ledger, &newest_first), |facts| plan(&facts))
     }
 
     /// Confirms a plan; what it takes the wheel from ends.
@@ -237,7 +217,7 @@ impl Mill {
     }
 
     fn plan(&self, kind: OperationKind, image: &str) -> Plan {
-        self.with_facts(|facts| match kind {
+        self.known(|facts| match kind {
             OperationKind::Deploy => quarterdeck::plan::deploy::plan(facts, image, None),
             _ => quarterdeck::plan::rollback::plan(facts, None),
         })

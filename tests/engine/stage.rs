@@ -10,15 +10,16 @@ use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::engine::{Broken, Decision, Situation, decide, depth};
 use quarterdeck::operation::claim::Claimant;
 use quarterdeck::operation::command::Who;
-use quarterdeck::operation::damage::FleetDamage;
 use quarterdeck::operation::event::{CallOutcome, Event, EventBody, OperationState};
-use quarterdeck::operation::history::FleetHistory;
 use quarterdeck::operation::ledger::{How, LedgerBody, LedgerEntry};
 use quarterdeck::operation::plan::{Plan, Refusal};
 use quarterdeck::operation::progress::Progress;
 use quarterdeck::operation::record::{Operation, OperationView};
-use quarterdeck::plan::{Facts, ReleaseTemplate, Setting};
+use quarterdeck::plan::Facts;
 use quarterdeck::world::{Scenario, World};
+
+use crate::bench::deploy_of;
+use crate::facts::with_facts;
 
 const START: WorldTime = WorldTime(1_780_000_000_000);
 
@@ -80,30 +81,11 @@ impl Stage {
 
     /// The same, with something else in them.
     pub fn other_facts<T>(&self, alter: impl FnOnce(&mut Facts<'_>), make: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
         let seen = self.look(Depth::WithRefreshes(Slot::A));
-        let mut facts = Facts {
-            setting: &setting,
-            identity: &self.world.identity(),
-            spec: &self.spec,
-            seen: &seen,
-            images: &self.world.images(),
-            images_missing: None,
-            ledger: &self.ledger,
-            operations: &self.operations,
-            damage: &FleetDamage::default(),
-            live_template: None,
-            other_template: None,
-            release_template: ReleaseTemplate::NotRead,
-            target_groups: Vec::new(),
-            policies: Some(Vec::new()),
-            history: FleetHistory::default(),
-            freezes: &[],
-            live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-            now: self.world.now(),
-        };
-        alter(&mut facts);
-        make(&facts)
+        with_facts(&self.world, (&self.spec, &seen), (&self.ledger, &self.operations), |mut facts| {
+            alter(&mut facts);
+            make(&facts)
+        })
     }
 
     pub fn look(&self, depth: Depth) -> FleetObservation {
@@ -206,26 +188,5 @@ impl Stage {
 
 fn plan_of_web(world: &World) -> Plan {
     let spec = world.fleet_specs().into_iter().find(|spec| spec.name.as_str() == "web-prod").unwrap();
-    let setting = Setting { build: "test".to_owned(), store: "here".to_owned(), time_scale: 1, judged: true };
-    let facts = Facts {
-        setting: &setting,
-        identity: &world.identity(),
-        spec: &spec,
-        seen: &world.observe(&spec.scope(), Depth::Full),
-        images: &world.images(),
-        images_missing: None,
-        ledger: &[],
-        operations: &[],
-        damage: &FleetDamage::default(),
-        live_template: None,
-        other_template: None,
-        release_template: ReleaseTemplate::NotRead,
-        target_groups: Vec::new(),
-        policies: Some(Vec::new()),
-        history: FleetHistory::default(),
-        freezes: &[],
-        live_schema: quarterdeck::domain::schema::LiveSchema::default(),
-        now: START,
-    };
-    quarterdeck::plan::deploy::plan(&facts, "2.14.0", None).unwrap()
+    deploy_of(&spec, world, &world.observe(&spec.scope(), Depth::Full), Some(Vec::new())).unwrap()
 }

@@ -1,7 +1,5 @@
 //! The calls of a bake that change a simulated world.
 
-use std::collections::BTreeMap;
-
 use super::super::apply::{Refusal, not_found, refuse};
 use super::super::state::{Behaviour, ImageRecord, Tick, Vigour};
 use super::super::{World, draw, life};
@@ -12,9 +10,8 @@ use crate::domain::bake::{Leftover, LeftoverKind, MachineRole, MachineState};
 use crate::domain::build_call::{BuildCall, CopyImage, RunInstance};
 use crate::domain::call::{CallReply, CloudErrorKind};
 use crate::domain::ids::{ImageId, InstanceId};
-use crate::domain::image::{Image, ImageState, SchemaRange};
+use crate::domain::image::ImageState;
 use crate::domain::text::Untrusted;
-use crate::domain::time::WorldTime;
 
 /// How long a snapshot takes where the world was told that it is slow.
 const SLOW: Tick = 3_600;
@@ -126,7 +123,7 @@ impl World {
         let base = machine.image.clone();
         let id = ImageId::new(format!("ami-0{:016x}", draw::bits(self.seed, now, draw::fnv(name.as_bytes()))));
         let snapshot = if faults.slow_snapshots { SLOW } else { draw::between(self.seed, now, "snapshot", name, 60, 120) };
-        let image = image_of(&id, name, &base, self.now(), tags_of(tags));
+        let image = life::image_of(&id, name, &base, self.now(), tags_of(tags));
         let behaviour = Behaviour { vigour: Vigour::Sound, error_ppm: 2_000, p99_ms: 180 };
         self.keep_snapshots(&image);
         self.images.insert(id.clone(), ImageRecord { image, behaviour, bake: None });
@@ -156,25 +153,4 @@ impl World {
         self.machine(&InstanceId::new(id))?.tags.extend(tags_of(tags));
         Ok(CallReply::default())
     }
-}
-
-fn image_of(id: &ImageId, name: &str, base: &ImageId, at: WorldTime, tags: BTreeMap<String, Untrusted>) -> Image {
-    let mut image = Image {
-        id: id.clone(),
-        name: name.into(),
-        app: None,
-        version: None,
-        stage: None,
-        created_at: Some(at),
-        base: None,
-        arch: Some("arm64".into()),
-        state: ImageState::Available,
-        schema: SchemaRange::default(),
-        blocked: None,
-        bake: None,
-        tags,
-        origin: life::origin(id, Some(base)),
-    };
-    life::retag(&mut image);
-    image
 }
