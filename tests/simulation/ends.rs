@@ -41,11 +41,18 @@ impl Sim {
                 }
                 Ok(())
             }
+            OperationKind::Rollback if self.gave_up_early(record) => Ok(()),
             OperationKind::Rollback => self.rollback_kept(record),
             OperationKind::Recycle => self.recycle_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
+    }
+
+    /// It held until a deadline that has not come yet, by a clock that was set forward.
+    fn gave_up_early(&self, record: &Record) -> bool {
+        let held = record.progress.state == OperationState::Failed && record.progress.reason.starts_with("held until its deadline");
+        held && record.events.last().is_some_and(|last| last.at > self.clock)
     }
 
     /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.
