@@ -183,7 +183,8 @@ impl Checker {
         let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
         let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
         let frail = self.frail.iter().map(|(_, servers)| *servers).max().unwrap_or(0);
-        (twin + lost + taken + frail).max(back)
+        // Traffic goes back to a few servers short; what is lost right after that nobody could know.
+        twin.max(back) + lost + taken + frail
     }
 
     /// The cloud gives servers again.
