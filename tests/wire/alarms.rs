@@ -102,7 +102,7 @@ fn a_screen_rings_for_an_alarm_of_a_fleet_that_nobody_opened() {
     let yard = guarded();
     yard.alarm("web-5xx", "OK");
     let mut screen = Terminal::start(yard.qd.screen(), 80, 24);
-    screen.wait_for(&["FLEETS", "web-prod"]);
+    screen.wait_for(&["FLEETS", "api-prod", "Nothing needs you"]);
     yard.set_alarm("web-5xx", "ALARM");
     screen.wait_for(&["web-prod: alarm web-5xx RED"]);
     screen.send("!");
