@@ -60,12 +60,14 @@ fn the_alarms_of_all_fleets_are_read_in_one_call_a_minute_composite_ones_too() {
     yard.alarm("web-5xx", "OK");
     yard.composite_alarm("api-any", "ALARM(web-5xx)", "ALARM");
     yard.aws.clear_calls();
-    let told = yard.qd.json(&["alarms"]);
+    // At the speed of real life: a minute is a minute.
+    let read = || yard.qd.run_with(&[("QD_TIME_SCALE", None)], &["alarms", "--json"]).ok().json();
+    let told = read();
     let said: Vec<(&str, &str)> =
         told["alarms"].as_array().unwrap().iter().map(|alarm| (alarm["alarm"].as_str().unwrap(), alarm["state"].as_str().unwrap())).collect();
     assert_eq!(said, [("api-any", "alarm"), ("nobody", "missing"), ("web-5xx", "ok")], "{told:#}");
     assert!(told["alarms"][0]["since"].is_string() && told["gap"].is_null() && told["calls"] == 1, "{told:#}");
-    assert_eq!(yard.qd.json(&["alarms"])["as_of"], told["as_of"], "another process takes the round of the first");
+    assert_eq!(read()["as_of"], told["as_of"], "another process takes the round of the first");
     let asked = yard.aws.calls().into_iter().filter(|call| call.action == "DescribeAlarms").count();
     assert_eq!(asked, 1);
     let shown = yard.qd.run(&["alarms"]).ok().out;
@@ -79,8 +81,8 @@ fn a_part_that_cannot_be_read_is_a_gap_and_not_green() {
     yard.qd.edit_fleets(|text| text.replacen("steps = [", "alarms = [\"web-5xx\"]\nsteps = [", 1));
     yard.alarm("web-5xx", "OK");
     yard.alarm("many-000", "OK");
-    // The second of the two calls meets it, and both times it is asked again.
-    yard.aws.fault(Fault::error("cloudwatch", "DescribeAlarms", 500, "InternalFailure").skip(1).times(3));
+    // The second of the two calls has this name.
+    yard.aws.fault(Fault::error("cloudwatch", "DescribeAlarms", 500, "InternalFailure").contains("web-5xx").times(100));
     let told = yard.qd.json(&["alarms"]);
     assert!(told["calls"] == 2 && told["gap"].to_string().contains("1 of 101 alarms"), "{told:#}");
     let web = told["alarms"].as_array().unwrap().iter().find(|alarm| alarm["alarm"] == "web-5xx").unwrap();
