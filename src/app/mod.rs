@@ -5,6 +5,7 @@
 
 mod acting;
 pub mod age;
+pub mod alarms;
 pub mod alert;
 #[cfg(test)]
 pub(crate) mod bake_fixture;

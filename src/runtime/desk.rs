@@ -14,6 +14,7 @@ use super::office::Office;
 use super::proofs::begin_now;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, StoreError};
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::recipe::Recipe;
@@ -88,6 +89,10 @@ impl Desk for Office {
         self.note_drift(&estate);
         begin_now(&mut estate);
         Ok(estate)
+    }
+
+    async fn alarms(&self) -> Result<FleetAlarms, DeskError> {
+        self.watch_alarms().await
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {

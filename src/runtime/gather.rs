@@ -65,10 +65,17 @@ impl Office {
     /// A screen is open for days: what is written down is read again each time, and a mistake in it is said.
     fn specs(&self, groups: &Listing<ServerGroup>, routes: Option<&Listing<RouteReading>>) -> Result<Vec<FleetSpec>, DeskError> {
         let written = crate::config::load(&self.settings.fleets_file)?;
-        if let Some(declared) = self.cloud.declared_fleets() {
-            return Ok(declared.into_iter().map(|spec| rewritten(spec, &written.fleets)).collect());
-        }
-        Ok(fleets_in(&written.fleets, groups, routes, &written.tags))
+        Ok(self.declared(&written.fleets).unwrap_or_else(|| fleets_in(&written.fleets, groups, routes, &written.tags)))
+    }
+
+    /// The fleets that are written down, or declared by the cloud, without listing anything.
+    pub(super) fn written_fleets(&self) -> Result<Vec<FleetSpec>, DeskError> {
+        let written = crate::config::load(&self.settings.fleets_file)?.fleets;
+        Ok(self.declared(&written).unwrap_or(written))
+    }
+
+    fn declared(&self, written: &[FleetSpec]) -> Option<Vec<FleetSpec>> {
+        Some(self.cloud.declared_fleets()?.into_iter().map(|spec| rewritten(spec, written)).collect())
     }
 
     /// A fleet by name. The last round knows most of them; one it does not know may be new.

@@ -1,9 +1,11 @@
 //! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
 
 use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+use serde::de::DeserializeOwned;
 
 use super::operations::{parse, to_json};
 use super::{Store, StoreError};
+use crate::domain::alarms::AlarmRound;
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
@@ -11,6 +13,10 @@ use crate::operation::history::FleetHistory;
 use crate::operation::sighting::Sighting;
 use crate::operation::work::{Standing, Work};
 
+/// The row of the rounds of listings.
+const ESTATE: &str = "estate";
+/// The row of the rounds over all alarms.
+const ALARMS: &str = "alarms";
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
 
@@ -20,13 +26,24 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
-        let body = to_json(seen)?;
+        self.keep(ESTATE, seen.as_of, &to_json(seen)?)
+    }
+
+    /// Keeps a round over all alarms, unless a newer one is there: the next process that wants one within its period takes this.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn keep_alarms(&self, round: &AlarmRound) -> Result<(), StoreError> {
+        self.keep(ALARMS, round.as_of, &to_json(round)?)
+    }
+
+    fn keep(&self, source: &str, as_of: WorldTime, body: &str) -> Result<(), StoreError> {
         self.transact(&|transaction: &Transaction<'_>| {
             transaction
                 .execute(
-                    "INSERT INTO snapshots (source, as_of, body) VALUES ('estate', ?1, ?2)
+                    "INSERT INTO snapshots (source, as_of, body) VALUES (?1, ?2, ?3)
                      ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
-                    params![seen.as_of.0, body],
+                    params![source, as_of.0, body],
                 )
                 .map(|_| ())
                 .map_err(|error| self.sql(error))
@@ -47,8 +64,20 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
+        self.kept(ESTATE)
+    }
+
+    /// The newest round over all alarms any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn alarms(&self) -> Result<Option<AlarmRound>, StoreError> {
+        self.kept(ALARMS)
+    }
+
+    fn kept<T: DeserializeOwned>(&self, source: &str) -> Result<Option<T>, StoreError> {
         let body: Option<String> =
-            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
+            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = ?1", [source], |row| row.get(0)).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.
         Ok(body.and_then(|body| parse(&body).ok()))
     }
