@@ -119,6 +119,14 @@ fn a_pause_waits_for_a_person_and_a_resume_goes_on() {
     yard.run(&["wait", &id, "--timeout", "3m"]).code(4);
 }
 
+#[test]
+fn alarms_of_all_fleets_are_listed() {
+    let yard = Yard::at_speed(FAST);
+    let alarms = || yard.run(&["alarms", "--json"]).code(0).json();
+    assert_eq!(alarms()["alarms"][0]["state"], "ok", "{:#}", alarms());
+    assert_eq!((&alarms()["alarms"][0]["fleet"], &alarms()["calls"]), (&"web-prod".into(), &1.into()));
+}
+
 fn has(document: &Value, fields: &[&str]) {
     let object = document.as_object().unwrap();
     for field in fields {

@@ -11,6 +11,7 @@ pub mod packer;
 pub mod prometheus;
 pub mod sim;
 pub mod store;
+mod tls;
 
 /// A file beside a store that is deleted on a full disk, so that what is under way can come to rest.
 const RESERVE_NAME: &str = "reserve";

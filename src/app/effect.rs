@@ -21,6 +21,11 @@ pub enum Effect {
         /// The request.
         no: u64,
     },
+    /// Read the alarms of all fleets.
+    ReadAlarms {
+        /// The request.
+        no: u64,
+    },
     /// Read one fleet closely.
     ReadFleet {
         /// The request.

@@ -1,14 +1,18 @@
 //! A little estate for tests, like the simulated cloud's default scenario.
 
+use std::collections::BTreeMap;
+
 use crate::app::age::Clock;
 use crate::app::image_fixture::image;
 pub use crate::app::image_fixture::images;
 use crate::app::model::{Colours, Look, Model};
+use crate::domain::alarms::{AlarmRound, FleetAlarms};
 use crate::domain::call::{CallReply, CloudCall};
 use crate::domain::fleet::{BySlot, FleetSource, FleetSpec, Groups, Route, RoutePlace, Slot, Strategy, WeightStep};
 use crate::domain::group::{Health, Instance, Lifecycle};
-use crate::domain::ids::{FleetName, GroupName, InstanceId, OperationId, PlaceArn, TargetGroupArn};
+use crate::domain::ids::{AlarmName, FleetName, GroupName, InstanceId, OperationId, PlaceArn, TargetGroupArn};
 use crate::domain::observation::{AlarmReading, AlarmState};
+use crate::domain::reading::Listing;
 use crate::domain::release::Release;
 use crate::domain::sizes::{Role, Sizes};
 use crate::domain::time::{BootTime, Millis, WorldTime};
@@ -229,6 +233,16 @@ pub fn busy(view: &OperationView) -> FleetStatus {
     fleet
 }
 
+/// A green alarm of web-prod and one of api-prod, read just now.
+pub fn alarms() -> FleetAlarms {
+    let fleets: BTreeMap<FleetName, Vec<AlarmName>> =
+        [("web-prod", "web-5xx"), ("api-prod", "api-5xx")].map(|(fleet, alarm)| (fleet.into(), vec![alarm.into()])).into_iter().collect();
+    let named = FleetAlarms { fleets, round: AlarmRound::default() };
+    let green = named.names().into_iter().map(|name| AlarmReading { name, state: AlarmState::Ok, since: None }).collect();
+    let round = named.round.next(&named.names(), &Listing::Complete { items: green, as_of: NOW });
+    FleetAlarms { round, ..named }
+}
+
 pub fn detail(view: &OperationView) -> FleetDetail {
     let status = busy(view);
     let target_states = status
@@ -241,7 +255,7 @@ pub fn detail(view: &OperationView) -> FleetDetail {
         status,
         target_states: target_states.into_iter().collect(),
         counts: BySlot::from_fn(|_| Some(Counts { requests: 12_000, errors: 20, p99_ms: Some(398) })),
-        alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok }],
+        alarms: vec![AlarmReading { name: "web-5xx".into(), state: AlarmState::Ok, since: None }],
         refresh: None,
         unknowns: Vec::new(),
     }
@@ -439,6 +453,7 @@ pub fn model_with(view: Option<OperationView>, width: u16, height: u16) -> Model
             crate::app::Effect::ReadEstate { no } => (no, Reply::Estate(Ok(Box::new(estate.clone())))),
             crate::app::Effect::ReadOperations { no } => (no, Reply::Operations(Ok(view.clone().into_iter().collect()))),
             crate::app::Effect::ReadBakes { no } => (no, Reply::Bakes(Ok(Vec::new()))),
+            crate::app::Effect::ReadAlarms { no } => (no, Reply::Alarms(Ok(Box::new(alarms())))),
             other => panic!("{other:?}"),
         };
         let _ = crate::app::update(&mut model, Message::Reply { no, reply });

@@ -2,6 +2,7 @@
 
 use super::baking::Lane;
 use super::key::Key;
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::time::BootTime;
 use crate::operation::bake::{BakeAnswer, BakeView};
@@ -56,6 +57,8 @@ pub enum Message {
 pub enum Reply {
     /// Fleets and images.
     Estate(Result<Box<Estate>, DeskError>),
+    /// The alarms of all fleets.
+    Alarms(Result<Box<FleetAlarms>, DeskError>),
     /// One fleet.
     Fleet(FleetName, Result<Box<FleetDetail>, DeskError>),
     /// Operations, newest first.

@@ -5,6 +5,7 @@
 
 mod acting;
 pub mod age;
+pub mod alarms;
 pub mod alert;
 #[cfg(test)]
 pub(crate) mod bake_fixture;
@@ -52,6 +53,7 @@ pub mod report;
 pub mod requests;
 pub mod retention;
 pub mod rows;
+mod running;
 pub mod sheet;
 mod sheet_keys;
 pub mod suspects;

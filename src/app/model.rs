@@ -1,8 +1,9 @@
 //! Everything the screen knows. Selections are names, never row numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::age::{Aged, Clock};
+use super::alarms::Heard;
 use super::alert::{Alert, Inbox};
 use super::baking::Baking;
 use super::colours;
@@ -19,6 +20,7 @@ use super::retention::Retention;
 use super::sheet::Sheet;
 use super::suspects::Suspects;
 use super::views::SavedViews;
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::ids::{AlarmName, FleetName, ImageId, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
@@ -250,8 +252,12 @@ pub struct Model {
     pub inbox: Inbox,
     /// What changed before the selected alert.
     pub suspects: Suspects,
-    /// Alarms of opened fleets that were red when they were read last: each rings once.
-    pub red_alarms: BTreeSet<(FleetName, AlarmName)>,
+    /// The alarms of all fleets as last read.
+    pub alarms: Option<Aged<FleetAlarms>>,
+    /// Why not all of them could be read, if they could not.
+    pub alarms_problem: Option<Problem>,
+    /// What was heard of each alarm last: one that goes red rings once.
+    pub alarms_heard: BTreeMap<(FleetName, AlarmName), Heard>,
     /// The last answer to a key, until the next key.
     pub notice: Option<String>,
     /// Since when credentials are gone.
@@ -318,7 +324,9 @@ impl Model {
             retention: Retention::default(),
             inbox: Inbox::default(),
             suspects: Suspects::default(),
-            red_alarms: BTreeSet::new(),
+            alarms: None,
+            alarms_problem: None,
+            alarms_heard: BTreeMap::new(),
             notice: None,
             credentials_gone: None,
             requests: Requests::default(),

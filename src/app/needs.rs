@@ -1,11 +1,14 @@
 //! What needs a person, why an operation waits and what happens next: on the screen of anything that does not simply run.
 
 use super::age::{about, countdown, stepped};
+use super::alarms;
 use super::baking;
 use super::commands::CommandId;
 use super::keymap::Keymap;
 use super::model::Model;
+use crate::domain::alarms::AlarmSight;
 use crate::domain::ids::FleetName;
+use crate::domain::observation::AlarmState;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::bake::BakeView;
 use crate::operation::event::OperationState;
@@ -116,14 +119,14 @@ pub struct Need {
     pub text: String,
 }
 
-/// The most urgent need: what ends by itself soonest first, then what stands still, then what nobody drives.
+/// The most urgent need: what ends by itself soonest first, then what stands still, then what nobody drives, then a red alarm.
 #[must_use]
 pub fn most_urgent(model: &Model) -> Option<Need> {
     if let Some(since) = model.credentials_gone {
         let lasting = lasting(model.clock.world.since(since));
         return Some(Need { fleet: None, text: format!("Credentials are gone, {lasting}: last known state, actions are off") });
     }
-    stopped(model).or_else(|| driverless_bake(model)).or_else(|| unreachable_cloud(model))
+    stopped(model).or_else(|| driverless_bake(model)).or_else(|| unreachable_cloud(model)).or_else(|| red_alarm(model))
 }
 
 fn driverless_bake(model: &Model) -> Option<Need> {
@@ -172,6 +175,14 @@ fn rank(view: &OperationView, now: WorldTime) -> u8 {
         _ if is_abandoned(view, now) => 3,
         _ => 9,
     }
+}
+
+/// A fleet whose alarm is red while nobody works on it: an operation at work answers for its own.
+fn red_alarm(model: &Model) -> Option<Need> {
+    let is_red = |sight: Option<&AlarmSight>| alarms::state_now(model, sight) == Some(AlarmState::Alarm);
+    let (fleet, name, _) = alarms::not_green(model).find(|(fleet, _, sight)| is_red(*sight) && model.working_on(fleet).is_none())?;
+    let [alerts, roll_back] = [CommandId::Alerts, CommandId::Rollback].map(|id| model.keymap.first(id));
+    Some(Need { fleet: Some(fleet.clone()), text: format!("{fleet}: alarm {name} RED: {alerts} what changed, {roll_back} rolls back") })
 }
 
 fn unreachable_cloud(model: &Model) -> Option<Need> {

@@ -10,6 +10,9 @@ use crate::domain::time::Millis;
 const ESTATE_BUSY: Millis = Millis::secs(10);
 /// Between readings of the estate while nothing is.
 const ESTATE_QUIET: Millis = Millis::secs(15);
+/// Between looks at the alarms of all fleets: the cloud is asked once in [`ALARM_PERIOD`](crate::domain::alarms::ALARM_PERIOD), by whichever
+/// process comes first.
+const ALARMS: Millis = Millis::secs(15);
 /// Between readings of an opened fleet with an operation at work.
 const FLEET_BUSY: Millis = Millis::secs(2);
 /// Between readings of an opened fleet without one.
@@ -39,6 +42,9 @@ pub fn due(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
     if model.requests.estate.is_due(model.clock.boot, estate_period(model)) {
         effects.push(read_estate(model));
+    }
+    if model.requests.alarms.is_due(model.clock.boot, ALARMS) {
+        effects.push(Effect::ReadAlarms { no: model.requests.begin(model.clock.boot, |requests| &mut requests.alarms) });
     }
     if model.requests.fleet.is_due(model.clock.boot, fleet_period(model)) {
         effects.extend(read_opened_fleet(model));

@@ -1,6 +1,7 @@
 //! What answers change. An error never clears rows: it lets them age.
 
 use super::age::Aged;
+use super::alarms;
 use super::bake_replies;
 use super::baking;
 use super::batch::{self, LineState};
@@ -18,8 +19,8 @@ use super::report::first_bad_sign;
 use super::retention;
 use super::sheet::{Ask, DEAD_TIME, PlanState, RehearsalState, Sending, Sheet, Subject};
 use super::sheet_keys;
+use crate::domain::alarms::AlarmSight;
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::observation::{AlarmReading, AlarmState};
 use crate::domain::time::WorldTime;
 use crate::operation::event::OperationState;
 use crate::operation::plan::Plan;
@@ -32,6 +33,7 @@ use crate::ports::desk::{DeskError, FleetDetail, Sources};
 pub fn take(model: &mut Model, no: u64, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Estate(result) => estate(model, no, result),
+        Reply::Alarms(result) => return alarms::take(model, no, result),
         Reply::Fleet(name, result) => return fleet(model, no, &name, result).into_iter().collect(),
         Reply::Operations(result) => return operations(model, no, result),
         Reply::Sources(result) => sources(model, no, result),
@@ -91,7 +93,7 @@ fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetD
     match result {
         Ok(detail) => {
             let as_of = detail.status.as_of.unwrap_or(model.clock.world);
-            let ring = alarms_rang(model, name, &detail.alarms);
+            let ring = alarms_rang(model, &detail, as_of);
             model.detail = Some(Aged::new(*detail, as_of, model.clock));
             model.detail_problem = None;
             return ring;
@@ -104,24 +106,14 @@ fn fleet(model: &mut Model, no: u64, name: &FleetName, result: Result<Box<FleetD
     None
 }
 
-/// Rings for each alarm of a fleet that is red and was not when it was read last.
-fn alarms_rang(model: &mut Model, fleet: &FleetName, alarms: &[AlarmReading]) -> Option<Effect> {
-    let mut rings = false;
-    for alarm in alarms {
-        let key = (fleet.clone(), alarm.name.clone());
-        if alarm.state != AlarmState::Alarm {
-            // What nobody can tell is no reason to ring again.
-            if alarm.state == AlarmState::Ok {
-                model.red_alarms.remove(&key);
-            }
-        } else if model.red_alarms.insert(key) {
-            rings = true;
-            let [roll_back, pane] = [CommandId::Rollback, CommandId::NextPane].map(|id| model.keymap.first(id));
-            let hint = format!("{roll_back} rolls {fleet} back; what changed before it is below: {pane} goes there");
-            model.inbox.add(model.clock.world, format!("{fleet}: alarm {} is red", alarm.name), hint, Some(fleet.clone()));
-        }
+/// Rings if an alarm of the opened fleet is red and was not when it was heard of last.
+fn alarms_rang(model: &mut Model, detail: &FleetDetail, as_of: WorldTime) -> Option<Effect> {
+    let mut rang = false;
+    for alarm in &detail.alarms {
+        let sight = AlarmSight { state: alarm.state, since: alarm.since, as_of };
+        rang |= alarms::rings(model, &detail.status.spec.name, &alarm.name, &sight);
     }
-    rings.then_some(Effect::Bell)
+    rang.then_some(Effect::Bell)
 }
 
 fn sources(model: &mut Model, no: u64, result: Result<Box<Sources>, DeskError>) {

@@ -68,6 +68,8 @@ pub struct Requests {
     count: u64,
     /// Fleets and images.
     pub estate: Lane,
+    /// The alarms of all fleets.
+    pub alarms: Lane,
     /// The opened fleet.
     pub fleet: Lane,
     /// Operations.

@@ -42,7 +42,7 @@ pub use screen_document::{screen_document, word as screen_word};
 
 use crate::operation::command::CommandKind;
 use crate::ports::desk::Records;
-use commands::{act, bake, doctor, fleet, fleets, freeze, gc, image, images, ledger, ops, report, steer, suspects, watch};
+use commands::{act, alarms, bake, doctor, fleet, fleets, freeze, gc, image, images, ledger, ops, report, steer, suspects, watch};
 use failure::{Failure, report_failure, sentence};
 
 /// Runs a command that asks the desk, and says how it ended. What went wrong is on standard error by then.
@@ -62,6 +62,7 @@ pub async fn run(desk: Arc<dyn Records>, command: Command, out: &mut Output) -> 
 
 async fn dispatch(desk: &dyn Records, command: &Command, out: &mut Output) -> Result<Exit, Failure> {
     match command {
+        Command::Alarms(args) => alarms::run(desk, args, out).await,
         Command::Gc(args) => gc::run(desk, args, out).await,
         Command::Image(command) => image::run(desk, command, out).await,
         Command::Images(args) => images::run(desk, args, out).await,

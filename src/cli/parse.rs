@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::commands::act::{DeployArgs, RecycleArgs, RollbackArgs};
+use super::commands::alarms::AlarmsArgs;
 use super::commands::bake::{AbortArgs, BakeArgs, BakesArgs};
 use super::commands::doctor::DoctorArgs;
 use super::commands::fleet::FleetArgs;
@@ -53,6 +54,8 @@ pub enum Command {
     /// One image: what is known of it, and what people say of it
     #[command(subcommand)]
     Image(ImageCommand),
+    /// What the alarms of all fleets say
+    Alarms(AlarmsArgs),
     /// Fleets with image mix, health and way back
     Fleets(FleetsArgs),
     /// One fleet; or adopt one

@@ -6,9 +6,10 @@ use super::reader::{Reader, Section};
 use crate::domain::analysis::{Analysis, Bounds, Direction, Effect, Measure, Metric, MetricName, Missing, OnFail, Outliers, http_address};
 use crate::domain::series::Finite;
 use crate::domain::suggest::nearest;
+use crate::domain::text::{Untrusted, escape};
 use crate::domain::time::Millis;
 
-const KEYS: [&str; 7] = ["metrics", "weights", "pass", "marginal", "on_fail", "interval", "prometheus"];
+const KEYS: [&str; 9] = ["metrics", "weights", "pass", "marginal", "on_fail", "interval", "prometheus", "prometheus_ca", "prometheus_token"];
 const METRIC: [&str; 15] = [
     "name",
     "group",
@@ -51,7 +52,10 @@ pub(super) fn analysis(reader: &mut Reader<'_>, fleet: &Section<'_, '_>) -> Opti
     {
         reader.mistake(span, format!("{}: 'prometheus': {why}", section.name));
     }
+    let is_tls = prometheus.as_ref().is_some_and(|(url, _)| http_address(url).is_ok_and(|address| address.is_tls));
     let analysis = Analysis {
+        prometheus_ca: tls_file(reader, &section, "prometheus_ca", is_tls),
+        prometheus_token: tls_file(reader, &section, "prometheus_token", is_tls),
         metrics: metrics(reader, &section),
         weights: weights(reader, &section),
         pass,
@@ -62,6 +66,18 @@ pub(super) fn analysis(reader: &mut Reader<'_>, fleet: &Section<'_, '_>) -> Opti
     };
     fits_together(reader, &section, &analysis);
     Some(analysis)
+}
+
+/// The absolute path of a file that makes sense only for `https://`: a token would be read by anybody on the way.
+fn tls_file(reader: &mut Reader<'_>, section: &Section<'_, '_>, key: &'static str, is_tls: bool) -> Option<Untrusted> {
+    let (path, span) = reader.string(section, key, "the absolute path of a file")?;
+    if !path.starts_with('/') {
+        let shown = escape(&path);
+        reader.mistake(&span, format!("{}: '{key}' is '{shown}': expected the absolute path of a file", section.name));
+    } else if !is_tls {
+        reader.mistake(&span, format!("{}: '{key}' is for TLS alone: expected 'prometheus' to begin with https://", section.name));
+    }
+    Some(path.into())
 }
 
 /// What each part may be only beside others.
@@ -235,7 +251,8 @@ mod tests {
         let text = r#"
 pass = 80
 on_fail = "hold"
-prometheus = "http://127.0.0.1:9090"
+prometheus = "https://prometheus.internal"
+prometheus_ca = "/etc/quarterdeck/ca.pem"
 weights = { errors = 60 }
 metrics = [
   { name = "errors", measure = "errors", critical = true, allowed_increase = 1.5 },
@@ -247,6 +264,7 @@ metrics = [
         let p99 = &analysis.metrics[1];
         assert_eq!([p99.allowed.increase, p99.critical_bounds.increase].map(Finite::get), [1.2, 2.0]);
         assert_eq!((analysis.metrics[2].measure.word(), analysis.metrics[2].muted), ("prometheus", true));
+        assert_eq!(analysis.prometheus_ca, Some("/etc/quarterdeck/ca.pem".into()));
         assert_eq!(analysis.weights.values().copied().collect::<Vec<_>>(), [60]);
     }
 
@@ -261,7 +279,9 @@ metrics = [
         assert!(told("metrics = [{ name = \"a\", query = \"up\" }]").contains("expected its address"));
         assert!(told("interval = \"15s\"\nmetrics = [{ name = \"a\", measure = \"errors\" }]").contains("at least 60s"));
         assert!(told("weights = { x = 5 }").contains("no metric is in it"));
-        assert!(told("prometheus = \"https://x\"").contains("expected one such as http://127.0.0.1:9090"));
+        assert!(told("prometheus = \"ftp://x\"").contains("expected one such as http://127.0.0.1:9090"));
+        assert!(told("prometheus = \"http://x\"\nprometheus_token = \"/run/token\"").contains("begin with https://"));
+        assert!(told("prometheus = \"https://x\"\nprometheus_ca = \"ca.pem\"").contains("expected the absolute path"));
         let twice = "metrics = [{ name = \"a\", measure = \"unhealthy\" }, { name = \"a\", measure = \"latency-p99\" }]";
         assert!(told(twice).starts_with("fleets.toml:4:") && told(twice).contains("each name once"));
     }

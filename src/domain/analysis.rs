@@ -275,6 +275,12 @@ pub struct Analysis {
     pub interval: Millis,
     /// Where Prometheus answers, such as `http://127.0.0.1:9090`.
     pub prometheus: Option<Untrusted>,
+    /// The file with the certificates of the authorities that may vouch for it; those that the host trusts where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus_ca: Option<Untrusted>,
+    /// The file with the bearer token that it asks for. Only the name is kept anywhere: whoever asks reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus_token: Option<Untrusted>,
 }
 
 impl Default for Analysis {
@@ -287,6 +293,8 @@ impl Default for Analysis {
             on_fail: OnFail::BackOut,
             interval: Millis::secs(60),
             prometheus: None,
+            prometheus_ca: None,
+            prometheus_token: None,
         }
     }
 }
@@ -311,22 +319,48 @@ impl Analysis {
     }
 }
 
-/// The authority, with its port, and the path of an address that begins with `http://`.
+/// An address of `http://` or `https://` in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpAddress {
+    /// It is spoken to over TLS.
+    pub is_tls: bool,
+    /// The host: a name, or an IP address without brackets.
+    pub host: String,
+    /// The host with its port, as it is connected to.
+    pub authority: String,
+    /// What stands before every path; empty, or with a slash at its beginning and none at its end.
+    pub prefix: String,
+}
+
+/// The parts of an address that begins with `http://` or `https://`.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
-pub fn http_address(url: &str) -> Result<(String, String), String> {
-    let wrong = || format!("'{}' is no address of Prometheus: expected one such as http://127.0.0.1:9090", super::text::escape(url));
-    let (authority, path) = url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).ok_or_else(wrong)?;
+pub fn http_address(url: &str) -> Result<HttpAddress, String> {
+    let wrong = || {
+        format!(
+            "'{}' is no address of Prometheus: expected one such as http://127.0.0.1:9090 or https://prometheus.internal",
+            super::text::escape(url)
+        )
+    };
+    let (is_tls, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => return Err(wrong()),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     let path_is_plain = path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'));
-    if authority.is_empty() || !authority.chars().all(plain) || !path_is_plain {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => (host, port),
+        _ => (authority, if is_tls { "443" } else { "80" }),
+    };
+    if host.is_empty() || !authority.chars().all(plain) || !path_is_plain {
         return Err(wrong());
     }
-    let path = if path.is_empty() { String::new() } else { format!("/{}", path.trim_end_matches('/')) };
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.chars().all(|c| c.is_ascii_digit()));
-    let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-    Ok((authority, path))
+    let prefix = if path.is_empty() { String::new() } else { format!("/{}", path.trim_end_matches('/')) };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Ok(HttpAddress { is_tls, host: bare.to_owned(), authority: format!("{host}:{port}"), prefix })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Nouns and pure rules: what an image, a fleet, a server group and a route are, and nothing that does I/O.
 
 pub mod age;
+pub mod alarms;
 pub mod analysis;
 pub mod bake;
 pub mod budget;

@@ -64,6 +64,9 @@ pub struct AlarmReading {
     pub name: AlarmName,
     /// What it says.
     pub state: AlarmState,
+    /// Since when, where that is told.
+    #[serde(default)]
+    pub since: Option<WorldTime>,
 }
 
 /// Whether the cloud still takes us for somebody.

@@ -5,6 +5,7 @@
 //! the level by the looks that are taken, [`power`] says what could have been seen.
 
 pub mod counts;
+mod few;
 pub mod mann_whitney;
 pub mod power;
 mod root;

@@ -2,10 +2,11 @@
 //!
 //! A shift counts when the lower end of its interval is above a quarter of its estimate: with standard error `e` and quantile `t` that is an
 //! estimate above `t·e / 0.75`. From 10 points a side on it is within ten percentage points of what
-//! `tests/benches/judge.rs` measures; with fewer, whose interval is that of their extremes, it promises up to 28 too much.
+//! `tests/benches/judge.rs` measures; with fewer, whose interval is that of their extremes, [`few`](super::few) tries the test itself.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 
+use super::few::{ENOUGH, Trials};
 use super::samples::percentile;
 use crate::domain::judgement::CountPair;
 
@@ -56,9 +57,17 @@ impl Comparison {
         students_quantile(f64::midpoint(self.confidence, 1.0), freedom) / (1.0 - MARGIN)
     }
 
+    /// Trials in place of the approximation, where a side has too few points for it.
+    fn trials(self) -> Option<Trials> {
+        if self.candidate.min(self.stable) < ENOUGH { Trials::of(self) } else { None }
+    }
+
     /// The probability of seeing a relative shift of `change`.
     #[must_use]
     pub fn power(self, change: f64) -> f64 {
+        if let Some(trials) = self.trials() {
+            return trials.power(change);
+        }
         let (stable, candidate) = self.variances();
         let error = (stable + candidate * (1.0 + change).powi(2)).sqrt();
         Normal::standard().cdf(change / error - self.needed())
@@ -67,6 +76,9 @@ impl Comparison {
     /// The smallest relative rise that is seen with 80 % probability; none where noise grows faster than any rise.
     #[must_use]
     pub fn smallest_rise(self) -> Option<f64> {
+        if let Some(trials) = self.trials() {
+            return trials.smallest_rise();
+        }
         let (stable, candidate) = self.variances();
         let wanted = (self.needed() + WANTED_QUANTILE).powi(2);
         // change² = wanted · (stable + candidate · (1 + change)²), solved for its positive root.
@@ -87,14 +99,16 @@ fn students_quantile(probability: f64, freedom: f64) -> f64 {
 pub fn points_for(noise: f64, confidence: f64, change: f64) -> u64 {
     let least = super::LEAST_POINTS as u64;
     // What it takes depends on the quantile, and that on the points: a few rounds settle both.
-    (0..ROUNDS).fold(least, |points, _| {
+    let estimated = (0..ROUNDS).fold(least, |points, _| {
         let one = Comparison { noise, candidate: 1, stable: 1, confidence };
         let (stable, candidate) = one.variances();
         let wanted = Comparison { candidate: points, stable: points, ..one }.needed() + WANTED_QUANTILE;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number; the cast saturates")]
         let points = ((wanted / change).powi(2) * (stable + candidate * (1.0 + change).powi(2))).ceil() as u64;
         points.max(least)
-    })
+    });
+    let seen = |points: &u64| Comparison { noise, candidate: *points, stable: *points, confidence }.power(change) >= WANTED;
+    if estimated < ENOUGH { (estimated..ENOUGH).find(seen).unwrap_or(ENOUGH) } else { estimated }
 }
 
 /// The probability that errors `ratio` times as frequent as stable's are found at this one-sided level.
@@ -181,9 +195,13 @@ mod tests {
 
     #[test]
     fn the_smallest_rise_is_seen_as_often_as_wanted() {
-        for (points, noise) in [(5, 0.05), (20, 0.1), (60, 0.3)] {
+        for (points, noise) in [(20, 0.1), (60, 0.3)] {
             let rise = at(points, noise).smallest_rise().unwrap();
             assert!((at(points, noise).power(rise) - WANTED).abs() < 1e-9, "{points} points, noise {noise}");
+        }
+        for points in 5..10 {
+            let rise = at(points, 0.1).smallest_rise().unwrap();
+            assert!((at(points, 0.1).power(rise) - WANTED).abs() < 0.02, "{points} points");
         }
         assert_eq!(at(5, 3.0).smallest_rise(), None, "no rise is larger than such noise");
     }
@@ -196,6 +214,7 @@ mod tests {
             assert!(at(points - 1, noise).power(rise) < WANTED, "{noise} {rise} {points}");
         }
         assert_eq!(points_for(1e-6, 0.98, 0.05), 5, "no verdict has fewer");
+        assert!((5..10).all(|points| points_for(0.05, 0.98, 0.2) != points || at(points, 0.05).power(0.2) >= WANTED));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use crate::domain::call::{CallReply, CloudCall, CloudError, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
-use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::observation::{AlarmReading, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::TargetHealth;
@@ -43,6 +43,10 @@ pub trait CloudRead: Send + Sync {
 
     /// The health of every target of one target group, by the load balancer.
     async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError>;
+
+    /// What these alarms say, whichever fleets name them, in as few calls as they take; one that does not exist says so. An error only where
+    /// none could be read.
+    async fn alarms(&self, names: &[AlarmName]) -> Result<Listing<AlarmReading>, CloudError>;
 
     /// When these servers were launched; those nobody tells of are not in the answer.
     async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError>;

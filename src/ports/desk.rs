@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::budget::BudgetKey;
 use crate::domain::call::{CloudError, CloudErrorKind};
 use crate::domain::fleet::{BySlot, Slot};
@@ -165,6 +166,9 @@ pub trait Desk: super::image_desk::ImageDesk {
 
     /// The estate now. A snapshot of another process younger than the polling period is taken instead of asking again.
     async fn estate(&self) -> Result<Estate, DeskError>;
+
+    /// The alarms of all fleets. A round that any process of this store made within its period is taken instead of asking again.
+    async fn alarms(&self) -> Result<FleetAlarms, DeskError>;
 
     /// One fleet, looked at closely.
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError>;

@@ -13,6 +13,7 @@ use super::wiring::Wiring;
 use crate::adapters::aws::{AwsCloud, AwsSettings};
 use crate::adapters::host;
 use crate::adapters::store::{Store, StoreBudget};
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::recipe::Recipe;
 use crate::domain::text::{Untrusted, escape};
@@ -173,6 +174,10 @@ impl Desk for AwsDesk {
 
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.office().await?.estate().await
+    }
+
+    async fn alarms(&self) -> Result<FleetAlarms, DeskError> {
+        self.office().await?.alarms().await
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {

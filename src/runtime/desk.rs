@@ -14,6 +14,7 @@ use super::office::Office;
 use super::proofs::begin_now;
 use crate::adapters::host;
 use crate::adapters::store::{CommandAnswer, StoreError};
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::fleet::{Scope, Slot};
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::recipe::Recipe;
@@ -74,8 +75,8 @@ impl Desk for Office {
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.identity().await?;
         self.adopt_declared().await?;
-        if let Some(seen) = self.last_round()?
-            && self.may_reuse(&seen)
+        if self.may_reuse(self.store.snapshot_time()?)
+            && let Some(seen) = self.last_round()?.filter(|seen| seen.gaps.is_empty())
         {
             return self.estate_of(&seen);
         }
@@ -88,6 +89,10 @@ impl Desk for Office {
         self.note_drift(&estate);
         begin_now(&mut estate);
         Ok(estate)
+    }
+
+    async fn alarms(&self) -> Result<FleetAlarms, DeskError> {
+        self.watch_alarms().await
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {
@@ -231,11 +236,9 @@ impl Office {
     }
 
     /// What another process saw a moment ago is as good as what we would see now, and costs the account nothing.
-    fn may_reuse(&self, seen: &Sighting) -> bool {
-        !matches!(self.cloud, Cloud::Sim(_))
-            && seen.gaps.is_empty()
-            && host::wall_now().since(seen.as_of).as_secs() < 5
-            && seen.as_of <= host::wall_now()
+    fn may_reuse(&self, made: Option<WorldTime>) -> bool {
+        let now = host::wall_now();
+        !matches!(self.cloud, Cloud::Sim(_)) && made.is_some_and(|made| made <= now && now.since(made).as_secs() < 5)
     }
 
     fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {

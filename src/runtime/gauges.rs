@@ -8,7 +8,6 @@ use crate::domain::fleet::BySlot;
 use crate::domain::metrics::{MetricsAsk, MetricsSeen};
 use crate::domain::observation::FleetObservation;
 use crate::domain::series::SeriesReading;
-use crate::domain::text::Untrusted;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::plan::{OperationKind, Plan, StepKind};
 use crate::ports::metrics::Metrics;
@@ -45,7 +44,7 @@ impl Gauges {
         let of_load_balancer = ask.analysis.metrics.iter().any(|metric| metric.measure.is_of_load_balancer());
         let mut told = if of_load_balancer { self.load_balancer.measure(ask).await } else { MetricsSeen::default() };
         if ask.analysis.metrics.iter().any(|metric| matches!(metric.measure, Measure::Prometheus(_))) {
-            let more = match prometheus(&ask.analysis) {
+            let more = match Prometheus::of(&ask.analysis) {
                 Ok(source) => source.measure(ask).await,
                 Err(why) => unread(&ask.analysis, &why),
             };
@@ -54,10 +53,6 @@ impl Gauges {
         }
         told
     }
-}
-
-fn prometheus(analysis: &Analysis) -> Result<Prometheus, String> {
-    Prometheus::at(analysis.prometheus.as_ref().map_or("", Untrusted::raw))
 }
 
 fn unread(analysis: &Analysis, why: &str) -> MetricsSeen {

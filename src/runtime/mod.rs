@@ -1,6 +1,7 @@
 //! Where everything is wired: which cloud, which store, the desk in front of both, the screen's loop, and the driver behind.
 
 mod ages;
+mod alarms;
 #[cfg(feature = "aws")]
 pub mod aws_desk;
 mod bake_log;

@@ -20,9 +20,12 @@ use super::paint::{self, Paint, Row, piece};
 use super::text;
 use super::theme::Tone;
 use crate::app::age::{about, stepped};
+use crate::app::alarms;
 use crate::app::model::{Model, Problem};
 use crate::app::polling;
+use crate::domain::alarms::ALARM_PERIOD;
 use crate::domain::budget::rule;
+use crate::domain::observation::AlarmState;
 use crate::domain::text::escape;
 use crate::domain::time::Millis;
 use crate::operation::plan::CheckLevel;
@@ -65,12 +68,40 @@ fn reading_rows(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
     }
     let gaps = model.estate.as_ref().map(|estate| estate.value.gaps.as_slice()).unwrap_or_default();
     rows.extend(gaps.iter().flat_map(|gap| continued(&format!("{} not read: {gap}", paint.glyphs.unknown), Tone::Unknown, columns)));
+    rows.extend(alarm_rows(model, paint, columns));
     let read = if model.operations_read { "at every change" } else { "not read yet" };
     rows.extend(reading("operations", "", None, &format!("{read}, {} in the list", model.operations.len()), None, paint, columns));
     let judged = model.operations.iter().filter(|view| !view.state().is_final()).any(|view| view.operation.plan.judged);
     let counts = if judged { "counted where an operation is judged" } else { "asked only while an operation is judged" };
     rows.extend(reading("requests", "", None, counts, None, paint, columns));
     rows
+}
+
+/// The watch over the alarms of all fleets, what a round of it costs, and each alarm that is not known to be green.
+fn alarm_rows(model: &Model, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
+    let problem = model.alarms_problem.as_ref();
+    let Some(read) = &model.alarms else { return reading("alarms", "never", Some(ALARM_PERIOD), "", problem, paint, columns) };
+    let (calls, alarms, fleets) = (read.value.round.calls(), read.value.round.alarms.len(), read.value.fleets.len());
+    if fleets == 0 {
+        return reading("alarms", "", None, "no fleet names one: no call is made", problem, paint, columns);
+    }
+    let note = format!("{} for {} of {}", counted(calls, "call"), counted(alarms, "alarm"), counted(fleets, "fleet"));
+    let mut rows = reading("alarms", &stepped(read.age(model.clock)), Some(ALARM_PERIOD), &note, problem, paint, columns);
+    rows.extend(alarms::not_green(model).flat_map(|(fleet, name, sight)| {
+        let (sign, word, tone) = match alarms::state_now(model, sight) {
+            Some(AlarmState::Alarm) => ("!", AlarmState::Alarm.word(), Tone::Bad),
+            Some(state) => (paint.glyphs.unknown, state.word(), Tone::Unknown),
+            None => (paint.glyphs.unknown, "not known", Tone::Unknown),
+        };
+        let since = sight.and_then(|sight| sight.since).map_or_else(String::new, |since| format!(" since {}", since.clock()));
+        continued(&format!("{sign} {fleet}: alarm {name} {word}{since}"), tone, columns)
+    }));
+    rows
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
 }
 
 /// One source, and what its last reading met.

@@ -28,7 +28,7 @@ impl World {
         if !names.is_empty() && self.alarms_unreadable_until.is_some_and(|until| self.tick < until) {
             return Reading::unknown("CloudWatch does not answer");
         }
-        let reading = |name: &AlarmName| AlarmReading { name: name.clone(), state: self.alarm(name) };
+        let reading = |name: &AlarmName| AlarmReading { name: name.clone(), state: self.alarm(name), since: None };
         Reading::known(names.iter().map(reading).collect(), self.now())
     }
 

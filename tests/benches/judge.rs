@@ -57,7 +57,7 @@ fn one_look() {
     println!("{:>7} {:>6}  {:>8}  {:>16}  {:>16}  {:>16}", "points", "noise", "+0%", "+5%", "+10%", "+20%");
     let mut dice = Dice::new(1);
     for noise in [0.05, 0.1, 0.3] {
-        for points in [2, 3, 5, 10, 20, 60] {
+        for points in [2, 3, 5, 6, 7, 8, 9, 10, 20, 60] {
             let cell = |dice: &mut Dice, change: f64| {
                 let hits =
                     (0..RUNS).filter(|_| is_high(&sample(dice, points, 1.0 + change, noise), &sample(dice, points, 1.0, noise), 0.98)).count() as u32;

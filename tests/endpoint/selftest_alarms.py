@@ -60,9 +60,24 @@ class Alarms(Case):
         self.assertEqual((names, rest.get("NextToken")), (["page-0", "page-1", "page-2"], None))
 
     def test_composite_alarms_only_when_asked_for(self):
-        put_alarm("whole", AlarmRule="ALARM(page-0)")
+        self.assertEqual(cbor("PutCompositeAlarm", AlarmName="whole", AlarmRule="ALARM(page-0)")[0], 200)
+        self.assertEqual(cbor("PutCompositeAlarm", AlarmName="ruleless")[0], 400)
         answer = cbor("DescribeAlarms")[1]
         self.assertEqual(answer["CompositeAlarms"], [])
+        asked = cbor("DescribeAlarms", AlarmNames=["whole"], AlarmTypes=["MetricAlarm", "CompositeAlarm"])[1]
+        self.assertEqual([a["AlarmName"] for a in asked["CompositeAlarms"]], ["whole"])
+        self.assertEqual(asked["MetricAlarms"], [])
+
+    def test_only_a_change_moves_the_time_since_which_it_is_so(self):
+        put_alarm("moves")
+        set_state("moves", "ALARM")
+        since = alarm("moves")["StateTransitionedTimestamp"]
+        set_state("moves", "ALARM")
+        again = alarm("moves")
+        self.assertEqual(again["StateTransitionedTimestamp"], since)
+        self.assertGreaterEqual(again["StateUpdatedTimestamp"], since)
+        set_state("moves", "OK")
+        self.assertGreater(alarm("moves")["StateTransitionedTimestamp"], since)
 
     def test_calls_are_logged_and_disturbed_as_others_are(self):
         put_alarm("logged")

@@ -18,7 +18,7 @@ use crate::soaking;
 
 impl Bench {
     fn alarm(&mut self, state: AlarmState) {
-        let alarms = self.plan.scope.alarms.iter().map(|name| AlarmReading { name: name.clone(), state }).collect();
+        let alarms = self.plan.scope.alarms.iter().map(|name| AlarmReading { name: name.clone(), state, since: None }).collect();
         self.seen.alarms = Reading::known(alarms, self.now);
     }
 

@@ -20,7 +20,7 @@ mod peer;
 
 use quarterdeck::domain::judgement::CountPair;
 use quarterdeck::domain::traffic::Counts;
-use quarterdeck::judge::{counts, mann_whitney};
+use quarterdeck::judge::{counts, mann_whitney, power};
 
 use peer::{Asked, Dice, ask};
 
@@ -78,5 +78,25 @@ fn counts_agree_with_scipy() {
     for (pair, p) in pairs.iter().zip(told.counts) {
         let found = counts::tail(*pair);
         assert!((found - p).abs() <= 1e-9 * p + 1e-300, "{found} is not {p} of {pair:?}");
+    }
+}
+
+#[test]
+fn few_points_see_what_is_promised() {
+    let mut dice = Dice::new(7);
+    let mut draw = |n: usize, mean: f64, noise: f64| {
+        let mut values: Vec<f64> = (0..n).map(|_| mean * (1.0 + noise * dice.normal())).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    for (m, n) in [(5, 5), (6, 6), (7, 7), (8, 8), (9, 9), (5, 9), (5, 20), (20, 6)] {
+        for (noise, rise) in [(0.05, 0.05), (0.05, 0.1), (0.05, 0.2), (0.1, 0.2), (0.1, 0.3), (0.3, 1.0)] {
+            let runs = 2_000;
+            let is_seen = |shift: mann_whitney::Shift| shift.low > power::MARGIN * shift.estimate.abs();
+            let mut seen = || mann_whitney::compare(&draw(m, 1.0 + rise, noise), &draw(n, 1.0, noise), 0.98).is_some_and(is_seen);
+            let share = (0..runs).filter(|_| seen()).count() as f64 / f64::from(runs);
+            let promised = power::Comparison { noise, candidate: m as u64, stable: n as u64, confidence: 0.98 }.power(rise);
+            assert!((promised - share).abs() < 0.06, "{m} against {n} points, noise {noise}, +{rise}: promised {promised}, seen {share}");
+        }
     }
 }

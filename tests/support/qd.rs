@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use portable_pty::CommandBuilder;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -165,6 +166,20 @@ impl Qd {
         command.arg("--state-dir").arg(self.state_dir()).arg("--config").arg(self.fleets_file());
         command.args(args).stdin(Stdio::null());
         command
+    }
+
+    /// Its screen, ready for a terminal.
+    pub fn screen(&self) -> CommandBuilder {
+        let command = self.command(&[]);
+        let mut screen = CommandBuilder::new(command.get_program());
+        screen.args(command.get_args());
+        screen.env_clear();
+        for (name, value) in command.get_envs() {
+            screen.env(name, value.unwrap());
+        }
+        screen.env("TERM", "xterm-256color");
+        screen.env("LANG", "C.UTF-8");
+        screen
     }
 
     /// Runs it to its end.

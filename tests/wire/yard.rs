@@ -166,6 +166,13 @@ impl Yard {
         self.set_alarm(name, state);
     }
 
+    /// Somebody makes a composite alarm, which then has this state.
+    pub fn composite_alarm(&self, name: &str, rule: &str, state: &str) {
+        let (status, body) = self.aws.aws("cloudwatch", "PutCompositeAlarm", &[("AlarmName", name), ("AlarmRule", rule)]);
+        assert_eq!(status, 200, "{body}");
+        self.set_alarm(name, state);
+    }
+
     /// The alarm changes its state.
     pub fn set_alarm(&self, name: &str, state: &str) {
         let fields = [("AlarmName", name), ("StateValue", state), ("StateReason", "a test")];

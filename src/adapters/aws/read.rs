@@ -8,9 +8,9 @@ use super::{AwsCloud, wall_clock};
 use crate::domain::call::{CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::Scope;
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
-use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::observation::{AlarmReading, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::Listing;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::TargetHealth;
@@ -60,6 +60,10 @@ impl CloudRead for AwsCloud {
 
     async fn target_health(&self, target_group: &TargetGroupArn) -> Result<TargetHealth, CloudError> {
         self.health_of(target_group).await
+    }
+
+    async fn alarms(&self, names: &[AlarmName]) -> Result<Listing<AlarmReading>, CloudError> {
+        self.alarms_listed(names).await
     }
 
     async fn launch_times(&self, servers: &[InstanceId]) -> Result<BTreeMap<InstanceId, WorldTime>, CloudError> {

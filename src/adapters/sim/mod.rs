@@ -19,12 +19,12 @@ use crate::domain::bake::{BakeLook, BakeSight, BaseImage};
 use crate::domain::call::{CallReply, CloudCall, CloudError, CloudErrorKind, DryRun, Identity};
 use crate::domain::fleet::{BySlot, FleetSpec, Scope};
 use crate::domain::group::ServerGroup;
-use crate::domain::ids::{GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
+use crate::domain::ids::{AlarmName, GroupName, ImageId, InstanceId, TargetGroupArn, TemplateId};
 use crate::domain::image::Image;
 use crate::domain::image_use::{CloudUse, Snapshot};
 use crate::domain::lineage::Ancestor;
 use crate::domain::metrics::{MetricsAsk, MetricsSeen};
-use crate::domain::observation::{Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
+use crate::domain::observation::{AlarmReading, Depth, FleetObservation, GroupPolicies, RouteReading, TargetGroupFacts, TemplateData};
 use crate::domain::reading::{Listing, Reading};
 use crate::domain::recipe::Base;
 use crate::domain::text::Untrusted;
@@ -434,6 +434,14 @@ impl CloudRead for SimCloud {
             Reading::Known { value, .. } => Ok(value),
             Reading::Missing { why } => Err(CloudError::new(CloudErrorKind::NotFound, api, why)),
             Reading::Unknown { why } => Err(CloudError::new(CloudErrorKind::Unsupported, api, why)),
+        }
+    }
+
+    async fn alarms(&self, names: &[AlarmName]) -> Result<Listing<AlarmReading>, CloudError> {
+        let api = "DescribeAlarms";
+        match self.ask(api, |world| world.alarms(names))? {
+            Reading::Known { value, as_of } => Ok(Listing::Complete { items: value, as_of }),
+            Reading::Missing { why } | Reading::Unknown { why } => Err(CloudError::new(CloudErrorKind::Unsupported, api, why)),
         }
     }
 

@@ -1,16 +1,22 @@
 //! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+use serde::de::DeserializeOwned;
 
 use super::operations::{parse, to_json};
 use super::{Store, StoreError};
+use crate::domain::alarms::AlarmRound;
 use crate::domain::ids::FleetName;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::event::{Event, EventBody, OperationState, StepOutcome};
 use crate::operation::history::FleetHistory;
 use crate::operation::sighting::Sighting;
 use crate::operation::work::{Standing, Work};
 
+/// The row of the rounds of listings.
+const ESTATE: &str = "estate";
+/// The row of the rounds over all alarms.
+const ALARMS: &str = "alarms";
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
 
@@ -20,17 +26,37 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
-        let body = to_json(seen)?;
+        self.keep(ESTATE, seen.as_of, &to_json(seen)?)
+    }
+
+    /// Keeps a round over all alarms, unless a newer one is there: the next process that wants one within its period takes this.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn keep_alarms(&self, round: &AlarmRound) -> Result<(), StoreError> {
+        self.keep(ALARMS, round.as_of, &to_json(round)?)
+    }
+
+    fn keep(&self, source: &str, as_of: WorldTime, body: &str) -> Result<(), StoreError> {
         self.transact(&|transaction: &Transaction<'_>| {
             transaction
                 .execute(
-                    "INSERT INTO snapshots (source, as_of, body) VALUES ('estate', ?1, ?2)
+                    "INSERT INTO snapshots (source, as_of, body) VALUES (?1, ?2, ?3)
                      ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
-                    params![seen.as_of.0, body],
+                    params![source, as_of.0, body],
                 )
                 .map(|_| ())
                 .map_err(|error| self.sql(error))
         })
+    }
+
+    /// When the newest round was made that any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn snapshot_time(&self) -> Result<Option<WorldTime>, StoreError> {
+        let sql = "SELECT as_of FROM snapshots WHERE source = 'estate'";
+        self.read(|connection| connection.prepare_cached(sql)?.query_row([], |row| row.get(0).map(WorldTime)).optional())
     }
 
     /// The newest round any process kept.
@@ -38,23 +64,38 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
+        self.kept(ESTATE)
+    }
+
+    /// The newest round over all alarms any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn alarms(&self) -> Result<Option<AlarmRound>, StoreError> {
+        self.kept(ALARMS)
+    }
+
+    fn kept<T: DeserializeOwned>(&self, source: &str) -> Result<Option<T>, StoreError> {
         let body: Option<String> =
-            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
+            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = ?1", [source], |row| row.get(0)).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.
         Ok(body.and_then(|body| parse(&body).ok()))
+    }
+
+    /// Medians of what took how long, over all fleets.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn common_history(&self) -> Result<FleetHistory, StoreError> {
+        FleetHistory::of(|kind| self.median("SELECT millis FROM history WHERE kind = ?1 ORDER BY rowid DESC LIMIT ?2", params![kind, HISTORY_LENGTH]))
     }
 
     /// Medians of what took how long in a fleet, or in all of them where it did not happen in this one yet.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        let usual = |kind| match self.median(Some(fleet), kind)? {
-            Some(median) => Ok(Some(median)),
-            None => self.median(None, kind),
-        };
-        let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
-        Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
+    pub fn history(&self, fleet: &FleetName, common: FleetHistory) -> Result<FleetHistory, StoreError> {
+        Ok(FleetHistory::of(|kind| self.usual(fleet.as_str(), kind))?.or(common))
     }
 
     /// The median of what took how long of a subject; none where it did not happen yet.
@@ -62,16 +103,12 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn usual(&self, subject: &str, kind: &str) -> Result<Option<Millis>, StoreError> {
-        self.median(Some(&FleetName::new(subject)), kind)
+        let sql = "SELECT millis FROM history WHERE fleet = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3";
+        self.median(sql, params![subject, kind, HISTORY_LENGTH])
     }
 
-    fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
-        let mut millis: Vec<i64> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT millis FROM history WHERE (?1 IS NULL OR fleet = ?1) AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
-                .query_map(params![fleet.map(FleetName::as_str), kind, HISTORY_LENGTH], |row| row.get(0))?
-                .collect()
-        })?;
+    fn median(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Option<Millis>, StoreError> {
+        let mut millis: Vec<i64> = self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect())?;
         millis.sort_unstable();
         Ok(millis.get(millis.len() / 2).map(|millis| Millis(u64::try_from(*millis).unwrap_or(0))))
     }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod act;
+pub mod alarms;
 pub mod bake;
 pub mod doctor;
 pub mod fleet;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::super::{Command, Exit, Output, parse_from, run};
 use crate::app::fixture;
+use crate::domain::alarms::FleetAlarms;
 use crate::domain::fleet::Slot;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::domain::image::Image;
@@ -102,6 +103,10 @@ impl Desk for Fake {
 
     async fn estate(&self) -> Result<Estate, DeskError> {
         Ok(self.estate.clone())
+    }
+
+    async fn alarms(&self) -> Result<FleetAlarms, DeskError> {
+        Ok(fixture::alarms())
     }
 
     async fn fleet(&self, name: &FleetName) -> Result<FleetDetail, DeskError> {

@@ -21,7 +21,8 @@ async fn json(words: &str) -> Value {
     serde_json::from_str(&out(&format!("{words} --json")).await).unwrap()
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
+    "alarms",
     "fleets",
     "images",
     "fleet web-prod",
@@ -52,6 +53,18 @@ async fn fleets_and_images_fit_into_80_columns() {
     for words in ["fleets", "images", "ops", "ledger web-prod"] {
         assert!(out(words).await.lines().all(|line| line.width() <= 80), "{words}");
     }
+}
+
+#[tokio::test]
+async fn alarms_say_what_they_are_and_when_they_were_read() {
+    insta::assert_snapshot!(out("alarms").await, @r#"
+    FLEET     ALARM    STATE  SINCE  READ
+    api-prod  api-5xx  green  -      0s ago
+    web-prod  web-5xx  green  -      0s ago
+    "#);
+    let told = json("alarms").await;
+    assert_eq!((&told["calls"], &told["gap"]), (&1.into(), &Value::Null));
+    assert_eq!((&told["alarms"][1]["fleet"], &told["alarms"][1]["state"]), (&"web-prod".into(), &"ok".into()));
 }
 
 #[tokio::test]

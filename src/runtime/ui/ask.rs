@@ -49,6 +49,7 @@ impl Asker {
         let desk = Arc::clone(&self.desk);
         match effect {
             Effect::ReadEstate { no } => self.spawn(no, Reply::Estate, async move { desk.estate().await.map(Box::new) }),
+            Effect::ReadAlarms { no } => self.spawn(no, Reply::Alarms, async move { desk.alarms().await.map(Box::new) }),
             Effect::ReadFleet { no, fleet } => {
                 let name = fleet.clone();
                 self.spawn(no, move |result| Reply::Fleet(name.clone(), result), async move { desk.fleet(&fleet).await.map(Box::new) });

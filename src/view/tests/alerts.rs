@@ -3,11 +3,13 @@
 use super::Session;
 use crate::app::message::Reply;
 use crate::app::{Effect, Message, fixture};
-use crate::domain::observation::AlarmState;
-use crate::domain::time::Millis;
+use crate::domain::alarms::FleetAlarms;
+use crate::domain::observation::{AlarmReading, AlarmState};
+use crate::domain::reading::Listing;
+use crate::domain::time::{Millis, WorldTime};
 use crate::operation::intent::Intent;
 use crate::operation::record::OperationView;
-use crate::ports::desk::FleetDetail;
+use crate::ports::desk::{DeskError, FleetDetail};
 
 /// A canary of api-prod that reached 25 % four minutes before web-prod's did.
 fn elsewhere() -> OperationView {
@@ -106,4 +108,84 @@ fn an_alarm_that_fires_on_the_opened_fleet_rings_once_and_leads_to_what_changed_
     read(&mut session, AlarmState::Ok);
     read(&mut session, AlarmState::Alarm);
     assert_eq!(bells(&session), 2);
+}
+
+/// The next look at the alarms of all fleets, a quarter of a minute later, answers this.
+fn watched(session: &mut Session, result: Result<FleetAlarms, DeskError>) {
+    session.wait(Millis::secs(15)).take(Message::Tick);
+    let no = session.newest(|effect| if let Effect::ReadAlarms { no } = effect { Some(*no) } else { None });
+    session.take(Message::Reply { no, reply: Reply::Alarms(result.map(Box::new)) });
+}
+
+/// A round in which api-prod's alarm says this since then, and web-prod's is green.
+fn round(session: &Session, state: AlarmState, since: Option<WorldTime>) -> FleetAlarms {
+    let alarms = fixture::alarms();
+    let reading = |name: &str, state, since| AlarmReading { name: name.into(), state, since };
+    let items = vec![reading("api-5xx", state, since), reading("web-5xx", AlarmState::Ok, None)];
+    let as_of = session.model.clock.world.plus(Millis::secs(15));
+    FleetAlarms { round: alarms.round.next(&alarms.names(), &Listing::Complete { items, as_of }), ..alarms }
+}
+
+fn bells(session: &Session) -> usize {
+    session.effects.iter().filter(|effect| **effect == Effect::Bell).count()
+}
+
+#[test]
+fn an_alarm_of_a_fleet_nobody_opened_rings_once_and_leads_to_what_changed_before_it_was_red() {
+    let mut session = with_both();
+    session.effects.clear();
+    let since = session.model.clock.world.minus(Millis::mins(2));
+    for state in [AlarmState::Ok, AlarmState::Alarm, AlarmState::Alarm, AlarmState::NoData, AlarmState::Alarm] {
+        let round = round(&session, state, Some(since));
+        watched(&mut session, Ok(round));
+    }
+    assert_eq!(bells(&session), 1, "it rings once while nobody saw it green");
+    session.model.operations.clear();
+    session.expect("api-prod: alarm api-5xx RED: ! what changed, R rolls back");
+    session.model.operations = vec![fixture::holding(), elsewhere()];
+    session.press("!").expect(&format!("api-prod: alarm api-5xx is red since {}", since.clock())).expect("before it began");
+    session.expect(&format!("before it began, {}", since.clock())).press("R").expect("ROLL BACK api-prod");
+    assert_eq!(rolled_back(&session), Some("api-prod"));
+    session.press("esc ,").expect("api-prod: alarm api-5xx RED since");
+}
+
+#[test]
+fn what_was_red_before_the_screen_is_in_the_inbox_without_a_bell() {
+    let mut session = Session { model: fixture::blank(80, 24), effects: Vec::new() };
+    session.wait(Millis::secs(1)).take(Message::Tick);
+    let red = round(&session, AlarmState::Alarm, None);
+    watched(&mut session, Ok(red));
+    assert_eq!((bells(&session), session.model.inbox.unread()), (0, 1));
+}
+
+#[test]
+fn an_older_round_does_not_make_an_alarm_red_again_that_the_opened_fleet_showed_green() {
+    let mut session = Session::with(Some(fixture::canary()));
+    session.press("enter");
+    let mut old = fixture::alarms();
+    read(&mut session, AlarmState::Alarm);
+    read(&mut session, AlarmState::Ok);
+    assert_eq!(bells(&session), 1);
+    let red = AlarmReading { name: "web-5xx".into(), state: AlarmState::Alarm, since: None };
+    old.round = old.round.next(&old.names(), &Listing::Complete { items: vec![red], as_of: fixture::NOW.minus(Millis::secs(1)) });
+    watched(&mut session, Ok(old));
+    assert_eq!(bells(&session), 1);
+}
+
+#[test]
+fn alarms_that_cannot_be_read_are_not_green_and_say_so_with_their_age() {
+    let mut session = Session::with(None);
+    session.press(",").expect("alarms             now    every 60s  1 call for 2 alarms of 2 fleets").expect_not("not known");
+    for _ in 0..12 {
+        let alarms = session.model.alarms.clone().unwrap().value;
+        let as_of = session.model.clock.world.plus(Millis::secs(15));
+        let lost = Listing::Incomplete { items: Vec::new(), as_of, why: "DescribeAlarms: throttled: slow down".into() };
+        let round = alarms.round.next(&alarms.names(), &lost);
+        watched(&mut session, Ok(FleetAlarms { round, ..alarms }));
+    }
+    session.expect("✗ alarms").expect("not every alarm was read: DescribeAlarms: throttled").expect("api-prod: alarm api-5xx not known");
+    session.press("esc !").expect("not every alarm was read");
+    watched(&mut session, Err(DeskError::other("CloudWatch is away", "wait")));
+    session.press("esc ,").expect("CloudWatch is away");
+    assert_eq!(bells(&session), 0);
 }

@@ -95,7 +95,8 @@ fn sources_show_ages_the_budget_and_settings() {
     let mut session = Session::with(Some(fixture::holding()));
     session.press(",");
     told(&mut session);
-    session.expect("fleets and images").expect("every 10s").expect("elb").expect("12 of 40").expect("keeps 20").expect("you          ada@bastion-1");
+    session.expect("fleets and images").expect("every 10s").expect("elb").expect("12 of 40").expect("keeps 20");
+    session.press("G").expect("you          ada@bastion-1");
     session.press("esc").expect("FLEETS");
     let mut failed = without_credentials();
     failed.press(",").expect("ExpiredToken").expect("sign in again");

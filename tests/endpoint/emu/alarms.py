@@ -1,4 +1,4 @@
-"""CloudWatch: alarms that begin without data and keep their state, percentiles, pages.
+"""CloudWatch: alarms that begin without data and keep their state, composite ones, percentiles, pages.
 
 An alarm moves by SetAlarmState only: what a metric would do to it is not evaluated.
 """
@@ -7,13 +7,14 @@ import math
 import re
 
 from moto.cloudwatch import models
-from moto.cloudwatch.models import CloudWatchBackend, Statistics, cloudwatch_backends
+from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 
 from . import paging
 from .world import backends_in_use
 
-KEPT = ("state_reason", "state_reason_data", "state_value", "state_updated_timestamp", "history")
+KEPT = ("state_reason", "state_reason_data", "state_value", "state_updated_timestamp", "state_transitioned_timestamp", "history")
 
 
 def _put_alarm(self, name, *args, **kwargs):
@@ -21,9 +22,25 @@ def _put_alarm(self, name, *args, **kwargs):
     before = self.alarms.get(name)
     alarm = _put_alarm_of_moto(self, name, *args, **kwargs)
     alarm.state_value = "INSUFFICIENT_DATA"
+    alarm.state_transitioned_timestamp = alarm.state_updated_timestamp
     if before is not None:
         alarm.__dict__.update({field: getattr(before, field) for field in KEPT})
     return alarm
+
+
+def _put_composite(self):
+    """moto has alarms with a rule, and no call that makes one. The rule is not evaluated."""
+    if not self._get_param("AlarmRule"):
+        raise ValidationError("The parameter AlarmRule is required.")
+    return self.put_metric_alarm()
+
+
+def _update_state(self, reason, reason_data, state_value):
+    """Said again is not changed: only a change moves the time since which it is so."""
+    changed = state_value != self.state_value
+    _update_state_of_moto(self, reason, reason_data, state_value)
+    if changed:
+        self.state_transitioned_timestamp = self.state_updated_timestamp
 
 
 def _describe(self):
@@ -57,11 +74,14 @@ def states(names):
 
 def install():
     """Patch moto's CloudWatch."""
-    global _put_alarm_of_moto, _describe_of_moto, _statistic_of_moto
+    global _put_alarm_of_moto, _describe_of_moto, _statistic_of_moto, _update_state_of_moto
     _put_alarm_of_moto = CloudWatchBackend.put_metric_alarm
     _describe_of_moto = CloudWatchResponse.describe_alarms
     _statistic_of_moto = Statistics.get_statistics_for_type
+    _update_state_of_moto = Alarm.update_state
+    Alarm.update_state = _update_state
     CloudWatchBackend.put_metric_alarm = _put_alarm
+    CloudWatchResponse.put_composite_alarm = _put_composite
     CloudWatchResponse.describe_alarms = _describe
     models.Statistics.get_statistics_for_type = _statistic
     paging.paged(CloudWatchResponse, "describe_alarms", "MetricAlarms", paging.CLOUDWATCH, 50, 100)

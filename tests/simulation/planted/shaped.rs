@@ -54,7 +54,7 @@ fn yes_said_by_nobody(eyes: &mut Eyes) {
 }
 
 fn alarms_green(eyes: &mut Eyes) {
-    let green = |name: &AlarmName| AlarmReading { name: name.clone(), state: AlarmState::Ok };
+    let green = |name: &AlarmName| AlarmReading { name: name.clone(), state: AlarmState::Ok, since: None };
     eyes.seen.alarms = Reading::known(eyes.plan.scope.alarms.iter().map(green).collect(), eyes.now);
 }
 
