@@ -16,7 +16,9 @@ impl Store {
         for fleet in self.fleets_with_a_ledger()? {
             found.extend(self.whole_ledger(&fleet)?.1);
         }
-        found.extend(self.strays()?.into_iter().map(|id| format!("the record of operation {id} is missing, its events are there")));
+        found.extend(self.strays()?.into_iter().map(|id| {
+            format!("the record of operation {id} is missing, its events are there: where `qd fleets` shows drift, `qd rollback FLEET` leads back")
+        }));
         Ok(found)
     }
 
