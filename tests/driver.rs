@@ -230,7 +230,12 @@ async fn a_deploy_that_was_planned_before_a_freeze_is_not_begun_under_it() {
 /// The store as the version before freezes left it.
 fn age(dir: &std::path::Path) {
     let file = rusqlite::Connection::open(dir.join("store.sqlite")).unwrap();
-    file.execute_batch("DROP TABLE freezes; DROP TABLE image_log; ALTER TABLE operations DROP COLUMN events; PRAGMA user_version = 1;").unwrap();
+    let since = "DROP TABLE freezes; DROP TABLE image_log; ALTER TABLE operations DROP COLUMN events;
+                 DROP INDEX ledger_of_a_fleet; DROP INDEX history_of_a_fleet; DROP INDEX history_of_a_kind;
+                 CREATE TABLE old (source TEXT PRIMARY KEY, as_of INTEGER NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+                 INSERT INTO old SELECT * FROM snapshots; DROP TABLE snapshots; ALTER TABLE old RENAME TO snapshots;";
+    file.execute_batch(since).unwrap();
+    file.pragma_update(None, "user_version", 1).unwrap();
 }
 
 #[tokio::test]
@@ -239,13 +244,16 @@ async fn a_store_of_an_older_version_is_brought_up_to_date_once_nobody_drives_an
     let id = yard.confirm(deploy("2.14.0")).await;
     let (store, dir) = (&yard.office.store, yard.office.store.dir());
     let lease = store.take_lease(&id).unwrap();
+    let now = Desk::now(&*yard.office);
+    store.keep_remark("drift web-prod", now, &"its weights").unwrap();
     age(dir);
     let error = Store::open(dir).err().unwrap().to_string();
     assert!(error.contains("older version") && error.contains("op-1"), "{error}");
     store.release_lease(&id, lease.epoch).unwrap();
     let renewed = Store::open(dir).unwrap();
     assert_eq!(renewed.operations(1).unwrap().len(), 1, "what was in it stays");
-    renewed.add_freeze(&everything_frozen(Desk::now(&*yard.office))).unwrap();
+    assert_eq!(renewed.remark("drift web-prod").unwrap(), Some((now, "its weights".to_owned())));
+    renewed.add_freeze(&everything_frozen(now)).unwrap();
 }
 
 #[tokio::test]

@@ -123,6 +123,9 @@ fn a_second_person_joins_the_rollback_that_is_at_work() {
     let rollbacks =
         yard.run(&["ops", "--all", "--json"]).json()["operations"].as_array().unwrap().iter().filter(|op| op["kind"] == "rollback").count();
     assert_eq!(rollbacks, 1, "one effect");
+    let back = &fleet(&yard, "web-prod")["way_back"];
+    assert_eq!((&back["version"], &back["level"]), (&Value::from("2.13.1"), &Value::from("R2")), "2.13.2 serves already: {back:#}");
+    assert!(back["blockers"][0].as_str().unwrap().contains("goes back to 2.13.2 and is not over: another rollback joins it"), "{back:#}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub mod report;
 pub mod requests;
 pub mod retention;
 pub mod rows;
+mod running;
 pub mod sheet;
 mod sheet_keys;
 pub mod suspects;

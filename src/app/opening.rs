@@ -8,11 +8,11 @@ use super::commands::CommandId;
 use super::effect::Effect;
 use super::field::Field;
 use super::image;
-use super::keys;
 use super::life::{self, LifePane};
 use super::model::{Model, Page, Pane, Screen};
 use super::polling;
 use super::rows;
+use super::running;
 use super::sheet::DEAD_TIME;
 use crate::domain::ids::{FleetName, ImageId, OperationId};
 use crate::operation::any::AnyRef;
@@ -114,7 +114,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             let image = model.retention.chosen().map(|image| image.image.clone());
             return image.map(|image| open_image(model, image)).unwrap_or_default();
         }
-        Screen::Help => return rows::selected_command(model).map(|command| keys::run_below(model, command.id)).unwrap_or_default(),
+        Screen::Help => return rows::selected_command(model).map(|command| running::run_below(model, command.id)).unwrap_or_default(),
         Screen::Activity => return open_event(model),
         Screen::Main if model.pane == Pane::Activity => return open_event(model),
         Screen::Main if model.pane == Pane::Images => {

@@ -10,10 +10,10 @@ use super::freezing::Freezing;
 use super::image_sheet;
 use super::key::Key;
 use super::keymap::Keymap;
-use super::keys;
 use super::model::{Model, Purpose};
 use super::moving;
 use super::places::Place;
+use super::running;
 use super::sheet::{Ask, DEAD_TIME, Entry, Errand, PlanState, RehearsalState, Sending, Sheet, Subject};
 use crate::domain::fleet::Route;
 use crate::domain::time::BootTime;
@@ -75,7 +75,7 @@ pub fn leave(model: &mut Model) {
 fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     match id {
         CommandId::Confirm => return confirm(model),
-        CommandId::Help | CommandId::Palette => keys::look_up(model, id),
+        CommandId::Help | CommandId::Palette => running::look_up(model, id),
         CommandId::Save => return vec![Effect::Save],
         CommandId::PlanAgain => return plan_again(model),
         CommandId::Rehearse => return rehearse(model),
@@ -84,7 +84,7 @@ fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
         CommandId::Name => edit(model, Entry::Name),
         CommandId::OtherTarget => return other_target(model),
         CommandId::Scope => refreeze(model, |freezing| freezing.all = !freezing.all),
-        CommandId::Copy => keys::open_menu(model),
+        CommandId::Copy => running::open_menu(model),
         other => moving::travel(model, other),
     }
     Vec::new()

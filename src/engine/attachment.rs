@@ -126,7 +126,14 @@ impl Situation<'_> {
 
     /// At rest both groups are attached, the idle one without servers: whatever was taken off is put back.
     pub(super) fn attach_again(&self, live: Slot) -> Option<Step> {
-        let off = Slot::BOTH.into_iter().find(|slot| self.seen.is_attached(*slot) == Some(false))?;
+        let off = Slot::BOTH.into_iter().find(|slot| self.seen.is_attached(*slot) == Some(false));
+        let Some(off) = off else {
+            let unread = Slot::BOTH.into_iter().find(|slot| self.seen.is_attached(*slot).is_none());
+            return unread.filter(|_| matches!(self.route(), Route::Attached { .. })).map(|slot| {
+                let why = format!("whether {} is attached cannot be read", self.side(slot).group);
+                Move::wait(why, self.plan.timing.period_moving).into()
+            });
+        };
         let is_empty = self.group(off).is_some_and(|group| group.total() == 0);
         if off != live && !is_empty {
             return Some(self.park(off, live, self.plan.idle_size));

@@ -97,18 +97,22 @@ pub(super) fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
     Some(WantedCall { call, why: format!("{need} servers are needed now") })
 }
 
-/// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on.
+/// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on. A group that can be seen still
+/// grows to what is needed: that takes nothing from anybody.
 pub(super) fn blind(situation: &Situation<'_>) -> Step {
-    if situation.progress.state == OperationState::Holding {
-        return Move::hold(&situation.progress.reason).into();
+    let (progress, timing) = (situation.progress, &situation.plan.timing);
+    let mut events = raised_need(situation);
+    if progress.state == OperationState::Holding {
+        return Step { events, then: Move::Hold { why: progress.reason.clone(), meanwhile: pins(situation) } };
     }
     let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
-    let last = situation.progress.last_observed_at.or(situation.progress.step_started_at).unwrap_or(situation.now);
-    if situation.now.since(last) >= situation.plan.timing.launch_limit {
-        return Move::hold(why).into();
+    let last = progress.last_observed_at.or(progress.step_started_at).unwrap_or(situation.now);
+    if situation.now.since(last) >= timing.launch_limit {
+        return Step { events, then: Move::Hold { why, meanwhile: pins(situation) } };
     }
-    let events = situation.count_observation(situation.plan.timing.period_moving, false).filter(|_| situation.progress.streak > 0);
-    Step { events: events.into_iter().collect(), then: Move::wait(why, situation.plan.timing.period_moving) }
+    events.extend(situation.count_observation(timing.period_moving, false).filter(|_| progress.streak > 0));
+    let then = pins(situation).filter(|_| events.is_empty()).map_or_else(|| Move::wait(why, timing.period_moving), Move::Call);
+    Step { events, then }
 }
 
 /// `need` is re-read each period and only rises: the stable group may have scaled out meanwhile.

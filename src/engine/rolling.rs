@@ -135,8 +135,11 @@ fn refresh(situation: &Situation<'_>) -> Step {
 
 fn watch(situation: &Situation<'_>, refresh: &InstanceRefresh, version: u64) -> Step {
     let mut events = situation.noticed(refresh);
+    let turned = situation.progress.refresh.turned_at.is_some();
     let then = match &refresh.status {
-        RefreshStatus::Pending | RefreshStatus::InProgress => {
+        // One that another hand cancels waits for what it launched last, which may never get well.
+        RefreshStatus::Cancelling if turned => ended(situation, refresh, version),
+        RefreshStatus::Pending | RefreshStatus::InProgress | RefreshStatus::Cancelling => {
             events.extend(launched(situation, version));
             crash_loop(situation).unwrap_or_else(|| going_on(situation, refresh))
         }

@@ -42,6 +42,28 @@ pub struct FleetHistory {
 }
 
 impl FleetHistory {
+    /// What is told of each kind.
+    ///
+    /// # Errors
+    /// The first that was told.
+    pub fn of<E>(told: impl Fn(&str) -> Result<Option<Millis>, E>) -> Result<Self, E> {
+        let (shift, grow, refresh) = (told("shift")?, told("grow")?, told("refresh")?);
+        Ok(Self { shift, grow, refresh, turn: told("turn")?, template: told("template")?, empty: told("empty")? })
+    }
+
+    /// What another tells where this one has no history yet.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            shift: self.shift.or(other.shift),
+            grow: self.grow.or(other.grow),
+            refresh: self.refresh.or(other.refresh),
+            turn: self.turn.or(other.turn),
+            template: self.template.or(other.template),
+            empty: self.empty.or(other.empty),
+        }
+    }
+
     /// How long it will take until all traffic is on servers that are there: a weight change, or what stands for it.
     #[must_use]
     pub fn expected_shift(self, route: &Route) -> Millis {

@@ -227,6 +227,15 @@ pub fn no_way_out_of(plan: &Plan, progress: &Progress, left_out: bool) -> Option
     (left_out || !still_serves(plan, progress)).then(|| format!("{} cannot run any more: {why}", plan.from.label()))
 }
 
+/// Why a rollback gave up: the schema that is live keeps its target out, and it let none of it in.
+#[must_use]
+pub fn given_up_for(plan: &Plan, progress: &Progress) -> Option<String> {
+    let failed = plan.kind == OperationKind::Rollback && progress.state == OperationState::Failed;
+    let schema = plan.schema.as_ref().filter(|_| failed && progress.written_at.is_none())?;
+    let Fit::Excluded(why) = schema.to.fit(&progress.schema.as_ref()?.live) else { return None };
+    Some(format!("{} does not run on the live schema: {why}", plan.to.label()))
+}
+
 /// The release that is left gets traffic, as far as this operation wrote or found it; where AWS's engine goes back, it launches new servers of it.
 fn still_serves(plan: &Plan, progress: &Progress) -> bool {
     if plan.refresh.is_some() {

@@ -177,6 +177,7 @@ fn fleet(round: &Round<'_>, spec: &FleetSpec) -> FleetStatus {
             ledger: &record.ledger,
             live,
             damage: &record.damage,
+            operations: &record.operations,
             holder,
             history: record.history,
             proof: record.proof.as_ref(),

@@ -7,7 +7,7 @@ use super::rollback::{Target, friction, images, launchable, meant, not_running_a
 use super::rolling::{goes_on, hurried_preferences};
 use super::schema;
 use super::target::{Choice, Images, choose};
-use super::way_back::{Ground, none, passed_over, untold};
+use super::way_back::{self, Ground, none, passed_over, untold};
 use crate::domain::fleet::Slot;
 use crate::domain::group::{Lifecycle, PinnedVersion, ServerGroup};
 use crate::domain::ids::TemplateId;
@@ -167,7 +167,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
 /// Where a rollback would go, from what a listing tells.
 pub(super) fn way_back(ground: &Ground<'_>) -> WayBack {
     let Some(group) = ground.groups.first() else { return none("its group cannot be read") };
-    let images = Images { listed: ground.images, complete: ground.images_complete, schema: ground.schema };
+    let images = way_back::images(ground);
     let choice = choose_from(ground.ledger, group, ground.holder, images);
     let newer = choice.passed_over.iter().map(|(_, why)| why.clone()).collect();
     let Some(release) = choice.target.map(|known| known.release) else { return passed_over(choice.passed_over) };

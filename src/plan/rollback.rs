@@ -189,7 +189,13 @@ fn default_target(facts: &Facts<'_>) -> (Option<Target>, Vec<(Release, String)>)
 }
 
 pub(super) const fn images<'a>(facts: &'a Facts<'_>) -> Images<'a> {
-    Images { listed: facts.images, complete: facts.images_missing.is_none(), schema: &facts.live_schema }
+    Images {
+        listed: facts.images,
+        complete: facts.images_missing.is_none(),
+        schema: &facts.live_schema,
+        operations: facts.operations,
+        asks: !facts.spec.schema.is_empty(),
+    }
 }
 
 /// What the group that is left launches, as a release.

@@ -1,6 +1,7 @@
 //! S16 in a plan: what does not run on the live schema is refused, what nobody can tell is refused as well, and a way without return says so.
 
 use super::facts::Facts;
+use super::rollback::images;
 use super::target::Images;
 use crate::domain::ids::ImageId;
 use crate::domain::image::Image;
@@ -35,7 +36,7 @@ pub(super) fn of_deploy(facts: &Facts<'_>, plan: &mut Plan, image: &Image) -> Re
 /// # Errors
 /// The release cannot run on what is live, or nobody can say whether it can.
 pub(super) fn of_rollback(facts: &Facts<'_>, plan: &mut Plan) -> Result<(), Refusal> {
-    let to = range_of(facts, &plan.to);
+    let to = images(facts).range(&plan.to.image);
     let schema = known(facts, &plan.from, to);
     match schema.to.fit(&schema.live) {
         Fit::Fits => {}
@@ -48,27 +49,7 @@ pub(super) fn of_rollback(facts: &Facts<'_>, plan: &mut Plan) -> Result<(), Refu
 
 fn known(facts: &Facts<'_>, from: &Side, to: SchemaRange) -> SchemaPlan {
     let (hook, live) = (facts.spec.schema.clone(), facts.live_schema.clone());
-    SchemaPlan { hook, live, from: range_of(facts, from), to, migration: None, one_way: None }
-}
-
-/// What the image of a side says. One that is not listed, because the listing is not whole or it is gone, said it when an earlier plan was made; where
-/// there is none and the fleet has a database, nobody can tell.
-fn range_of(facts: &Facts<'_>, side: &Side) -> SchemaRange {
-    let listed = facts.images.iter().find(|image| image.id == side.image).map(|image| image.schema.clone());
-    listed.or_else(|| planned_before(facts, &side.image)).unwrap_or_else(|| match facts.spec.schema.as_slice() {
-        [] => SchemaRange::default(),
-        _ => SchemaRange { unclear: Some(format!("its image {} is not listed", side.image).into()), ..SchemaRange::default() },
-    })
-}
-
-/// What an earlier operation of the fleet read of the image.
-fn planned_before(facts: &Facts<'_>, image: &ImageId) -> Option<SchemaRange> {
-    let of = |plan: &Plan| {
-        let schema = plan.schema.as_ref()?;
-        let sides = [(&plan.to, &schema.to), (&plan.from, &schema.from)];
-        sides.into_iter().find(|(side, range)| side.image == *image && range.unclear.is_none()).map(|(_, range)| range.clone())
-    };
-    facts.operations.iter().find_map(|view| of(&view.operation.plan))
+    SchemaPlan { hook, live, from: images(facts).range(&from.image), to, migration: None, one_way: None }
 }
 
 /// A plan of a fleet without a database says nothing of one.
@@ -225,6 +206,24 @@ impl Images<'_> {
 
     /// Whether the release runs on the live schema, as far as its image is known.
     pub(super) fn fit(&self, release: &Release) -> Fit {
-        self.find(&release.image).map_or(Fit::Fits, |image| image.schema.fit(self.schema))
+        self.range(&release.image).fit(self.schema)
+    }
+
+    /// What an image says. One that is not listed, because the listing is not whole or it is gone, said it when an earlier plan was made; where there
+    /// is none and the fleet has a database, nobody can tell.
+    pub(super) fn range(&self, image: &ImageId) -> SchemaRange {
+        let listed = self.find(image).map(|image| image.schema.clone());
+        let unclear = || self.asks.then(|| format!("its image {image} is not listed").into());
+        listed.or_else(|| self.planned_before(image)).unwrap_or_else(|| SchemaRange { unclear: unclear(), ..SchemaRange::default() })
+    }
+
+    /// What an earlier operation of the fleet read of the image.
+    fn planned_before(&self, image: &ImageId) -> Option<SchemaRange> {
+        let of = |plan: &Plan| {
+            let schema = plan.schema.as_ref()?;
+            let sides = [(&plan.to, &schema.to), (&plan.from, &schema.from)];
+            sides.into_iter().find(|(side, range)| side.image == *image && range.unclear.is_none()).map(|(_, range)| range.clone())
+        };
+        self.operations.iter().find_map(|view| of(&view.operation.plan))
     }
 }

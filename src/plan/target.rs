@@ -7,6 +7,7 @@ use crate::domain::image::{Image, ImageState};
 use crate::domain::release::Release;
 use crate::domain::schema::LiveSchema;
 use crate::operation::ledger::{KnownRelease, LedgerEntry, known_releases};
+use crate::operation::record::OperationView;
 
 /// The images as they were listed.
 #[derive(Clone, Copy)]
@@ -17,6 +18,10 @@ pub(super) struct Images<'a> {
     pub complete: bool,
     /// The schema that is live.
     pub schema: &'a LiveSchema,
+    /// Earlier operations of the fleet, which read what images say before they were gone.
+    pub operations: &'a [OperationView],
+    /// The fleet has a database that can be asked.
+    pub asks: bool,
 }
 
 impl Images<'_> {
@@ -109,7 +114,8 @@ mod tests {
     #[test]
     fn an_image_no_incomplete_listing_shows_is_not_gone() {
         let release = stable(1).release;
-        assert_eq!(Images { listed: &[], complete: false, schema: &LiveSchema::Unasked }.gone(&release), None);
-        assert!(Images { listed: &[], complete: true, schema: &LiveSchema::Unasked }.gone(&release).is_some());
+        let listing = |complete| Images { listed: &[], complete, schema: &LiveSchema::Unasked, operations: &[], asks: false };
+        assert_eq!(listing(false).gone(&release), None);
+        assert!(listing(true).gone(&release).is_some());
     }
 }

@@ -39,6 +39,8 @@ pub struct Ground<'a> {
     pub live: Option<Slot>,
     /// What of its records cannot be read.
     pub damage: &'a FleetDamage,
+    /// Its operations, newest first.
+    pub operations: &'a [OperationView],
     /// Its unfinished operation that holds it.
     pub holder: Option<&'a OperationView>,
     /// How long things took before.
@@ -68,10 +70,21 @@ fn among_two(ground: &Ground<'_>) -> WayBack {
     match choice.target {
         Some(known) => untold(&images(ground), &known.release).unwrap_or_else(|| {
             let newer = choice.passed_over.iter().map(|(_, why)| why.clone()).collect();
-            WayBack { passed_over: newer, ..of_two(ground, known.release) }
+            let back = of_two(ground, known.release);
+            WayBack { blockers: arriving(ground).into_iter().chain(back.blockers).collect(), passed_over: newer, ..back }
         }),
         None => unproved(ground).unwrap_or_else(|| passed_over(choice.passed_over)),
     }
+}
+
+/// A rollback whose target has all of the traffic: what it went to is what the next one would leave, which has to wait for its end.
+fn arrived<'a>(ground: &Ground<'a>) -> Option<&'a OperationView> {
+    ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback && view.progress.traffic_on_target_at.is_some())
+}
+
+fn arriving(ground: &Ground<'_>) -> Option<String> {
+    let rollback = &arrived(ground)?.operation;
+    Some(format!("{} goes back to {} and is not over: another rollback joins it", rollback.id, rollback.plan.to.label()))
 }
 
 /// Nobody can say whether the release runs on the live schema: then nobody can say whether there is a way back.
@@ -93,7 +106,10 @@ fn unproved(ground: &Ground<'_>) -> Option<WayBack> {
     let version = ground.images.iter().find(|found| found.id == image).and_then(|found| found.version.clone());
     let (template, digest, name) = (pin.id.clone(), pin.digest.clone(), group.name.clone());
     let release = Release { image, version, template, template_version: pin.number()?, digest, group: name, slot };
-    Some(WayBack { proved: false, proved_at: None, ..of_two(ground, release) })
+    let images = images(ground);
+    let against = |why: String| WayBack { blockers: vec![why], target: Some(release.clone()), ..WayBack::default() };
+    let shut = images.excluded(&release).map(against).or_else(|| untold(&images, &release));
+    Some(WayBack { proved: false, proved_at: None, ..shut.unwrap_or_else(|| of_two(ground, release)) })
 }
 
 /// Nothing is left to go back to: the newest of what there was, and why not.
@@ -139,6 +155,9 @@ fn going_away(ground: &Ground<'_>) -> Option<Slot> {
     let touches = |view: &&OperationView| !touched_nothing(&view.operation.plan, &view.progress);
     if let Some(deploy) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Deploy).filter(touches) {
         return Some(deploy.operation.plan.to.slot);
+    }
+    if let Some(rollback) = arrived(ground) {
+        return Some(rollback.operation.plan.to.slot);
     }
     if let Some(rollback) = ground.holder.filter(|view| view.operation.plan.kind == OperationKind::Rollback) {
         return Some(rollback.operation.plan.from.slot);
@@ -226,8 +245,14 @@ fn warmth(ground: &Ground<'_>, slot: Slot, group: &ServerGroup) -> Warmth {
     }
 }
 
-const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
-    Images { listed: ground.images, complete: ground.images_complete, schema: ground.schema }
+pub(super) const fn images<'a>(ground: &Ground<'a>) -> Images<'a> {
+    Images {
+        listed: ground.images,
+        complete: ground.images_complete,
+        schema: ground.schema,
+        operations: ground.operations,
+        asks: !ground.spec.schema.is_empty(),
+    }
 }
 
 /// Servers the target needs: what the other group is asked to keep, at least the floor.

@@ -75,8 +75,8 @@ impl Desk for Office {
     async fn estate(&self) -> Result<Estate, DeskError> {
         self.identity().await?;
         self.adopt_declared().await?;
-        if let Some(seen) = self.last_round()?
-            && self.may_reuse(&seen)
+        if self.may_reuse(self.store.snapshot_time()?)
+            && let Some(seen) = self.last_round()?.filter(|seen| seen.gaps.is_empty())
         {
             return self.estate_of(&seen);
         }
@@ -236,11 +236,9 @@ impl Office {
     }
 
     /// What another process saw a moment ago is as good as what we would see now, and costs the account nothing.
-    fn may_reuse(&self, seen: &Sighting) -> bool {
-        !matches!(self.cloud, Cloud::Sim(_))
-            && seen.gaps.is_empty()
-            && host::wall_now().since(seen.as_of).as_secs() < 5
-            && seen.as_of <= host::wall_now()
+    fn may_reuse(&self, made: Option<WorldTime>) -> bool {
+        let now = host::wall_now();
+        !matches!(self.cloud, Cloud::Sim(_)) && made.is_some_and(|made| made <= now && now.since(made).as_secs() < 5)
     }
 
     fn estate_of(&self, seen: &Sighting) -> Result<Estate, DeskError> {

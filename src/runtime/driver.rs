@@ -45,7 +45,7 @@ const LONGEST_NAP: Duration = Duration::from_millis(100);
 /// How often a world that stands still is asked whether it was moved.
 const STILL_WORLD_NAP: Duration = Duration::from_millis(20);
 
-/// Drives an operation to its end, and the retire that follows it.
+/// Drives an operation to its end, and what follows: the retire of the old group, or the giving back of what a rollback left that gave up.
 ///
 /// # Errors
 /// It has a driver, is finished, was planned by another build, or the store failed. A lost lease is an error too: somebody else goes on.
@@ -64,9 +64,23 @@ pub async fn drive(office: &Office, id: &OperationId) -> Result<OperationState, 
         };
         tracing::info!("{id} is {}", state.word());
         first.get_or_insert(state);
-        next = retire;
+        next = match retire {
+            None if state == OperationState::Failed => given_back_after(office, &id).await,
+            retire => retire,
+        };
     }
     Ok(first.unwrap_or(OperationState::Failed))
+}
+
+/// What a rollback left that gave up is given back by the same process, where that needs nobody to decide.
+async fn given_back_after(office: &Office, id: &OperationId) -> Option<OperationId> {
+    match office.after_giving_up(id).await {
+        Ok(given) => given,
+        Err(error) => {
+            tracing::warn!("what {id} left is not given back: {error}");
+            None
+        }
+    }
 }
 
 fn take<P: Watched>(

@@ -266,37 +266,43 @@ fn routes_or_gap<'a>(groups: &Listing<ServerGroup>, routes: Option<&'a Listing<R
 
 /// What a store knows of these fleets; freezes as they stand at `now`.
 pub(super) fn records(store: &Store, specs: &[FleetSpec], now: WorldTime) -> Result<BTreeMap<FleetName, FleetRecord>, StoreError> {
-    let freezes = store.freezes(now)?;
-    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, spec, &freezes, now)?))).collect()
+    let (freezes, common) = (store.freezes(now)?, common_history(store));
+    specs.iter().map(|spec| Ok((spec.name.clone(), recorded(store, spec, (&freezes, common), now)?))).collect()
 }
 
 fn record(store: &Store, spec: &FleetSpec, now: WorldTime) -> Result<FleetRecord, StoreError> {
-    recorded(store, spec, &store.freezes(now)?, now)
+    recorded(store, spec, (&store.freezes(now)?, common_history(store)), now)
 }
 
-fn recorded(store: &Store, spec: &FleetSpec, freezes: &[Freeze], now: WorldTime) -> Result<FleetRecord, StoreError> {
+/// What is known of one fleet; `freezes` and history are those of all.
+fn recorded(store: &Store, spec: &FleetSpec, (freezes, common): (&[Freeze], FleetHistory), now: WorldTime) -> Result<FleetRecord, StoreError> {
     let fleet = &spec.name;
     let listed = store.operations_of(fleet, OPERATIONS_OF_A_FLEET)?;
     let (proof, rehearsal, first_seen) = noted(store, fleet)?;
+    let (ledger, damage) = store.whole_ledger(fleet)?;
     Ok(FleetRecord {
         proof,
         rehearsal,
         first_seen,
         schema: told(store, spec, now)?,
-        ledger: store.ledger(fleet)?,
+        ledger,
         operations: listed.whole,
-        damage: FleetDamage { operations: listed.damaged, ledger: store.ledger_damage(fleet)? },
-        history: known_history(store, fleet),
+        damage: FleetDamage { operations: listed.damaged, ledger: damage },
+        history: or_nothing(store.history(fleet, common)),
         freezes: of_fleet(freezes, fleet),
     })
 }
 
 /// How long things took only says what to expect: where it cannot be read, nothing is expected.
-fn known_history(store: &Store, fleet: &FleetName) -> FleetHistory {
-    store.history(fleet).unwrap_or_else(|error| {
-        tracing::warn!("the history of {fleet} was not read: {error}");
+fn or_nothing(history: Result<FleetHistory, StoreError>) -> FleetHistory {
+    history.unwrap_or_else(|error| {
+        tracing::warn!("how long things took was not read: {error}");
         FleetHistory::default()
     })
+}
+
+fn common_history(store: &Store) -> FleetHistory {
+    or_nothing(store.common_history())
 }
 
 /// What was read for a plan.

@@ -8,12 +8,14 @@ use crate::adapters::store::NewOperation;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::text::Untrusted;
 use crate::domain::time::Millis;
+use crate::operation::any::AnyView;
 use crate::operation::bake::BakeView;
 use crate::operation::damage::DamagedOperation;
 use crate::operation::event::OperationState;
 use crate::operation::intent::Intent;
 use crate::operation::plan::{BUILD, OperationKind, Plan};
 use crate::operation::record::OperationView;
+use crate::operation::schema::given_up_for;
 use crate::ports::desk::{Desk, DeskError, Recovered, Recovery};
 
 /// So many finished operations are looked at for what they left.
@@ -103,15 +105,29 @@ impl Office {
         Some(report(id, fleet, given.map(|given| told(Some(given), id))))
     }
 
-    /// The operation that gives back what `left` left; none if there is nothing.
+    /// The operation that gives back what `left` left, with a driver of its own; none if there is nothing.
     async fn give_back(&self, fleet: &FleetName, left: &OperationId, why: &str) -> Result<Option<OperationId>, DeskError> {
+        match self.plan_to_give_back(fleet).await? {
+            Some(plan) => self.begin(plan, Some(given_back_for(left, why))).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn plan_to_give_back(&self, fleet: &FleetName) -> Result<Option<Plan>, DeskError> {
         let (spec, _) = self.spec(fleet).await?;
         let gathered = self.gather(&spec).await?;
         let setting = self.setting();
-        match crate::plan::give_back::plan(&gathered.facts(&setting, &spec))? {
-            Some(plan) => self.begin(plan, Some(format!("gives back what {left} left: {why}").into())).await.map(Some),
-            None => Ok(None),
-        }
+        Ok(crate::plan::give_back::plan(&gathered.facts(&setting, &spec))?)
+    }
+
+    /// The operation that gives back what a rollback grew for a target that no schema lets in any more, for the driver that gave it up to go on with;
+    /// none if there is nothing. What a person has to decide stays as it is, and `qd doctor` lists it.
+    pub(super) async fn after_giving_up(&self, id: &OperationId) -> Result<Option<OperationId>, DeskError> {
+        let AnyView::Rollout(view) = self.store.any_operation(id)? else { return Ok(None) };
+        let Some(why) = given_up_for(&view.operation.plan, &view.progress) else { return Ok(None) };
+        let Some(plan) = self.plan_to_give_back(&view.operation.plan.fleet).await? else { return Ok(None) };
+        let new = NewOperation { plan, by: view.operation.by.clone(), reason: Some(given_back_for(id, &why)), at: self.now() };
+        Ok(Some(self.store.create(&new).map_err(|error| self.was_faster(error, &new.plan))?))
     }
 
     /// A rollback that another build planned goes to the same release by a plan of this one.
@@ -130,6 +146,10 @@ impl Office {
         self.await_driver(&id, child).await?;
         Ok(id)
     }
+}
+
+fn given_back_for(left: &OperationId, why: &str) -> Untrusted {
+    format!("gives back what {left} left: {why}").into()
 }
 
 fn told(given: Option<OperationId>, left: &OperationId) -> (Recovery, String) {

@@ -1,10 +1,14 @@
 //! Programs of the fleet's owner as shell scripts: what they say is believed only where it is clear.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use quarterdeck::adapters::sim::SimCloud;
+use quarterdeck::world::{DEFAULT_SEED, Disturbance, Scenario};
 use serde_json::Value;
 
-use crate::{Shop, events};
+use crate::support::yard::Yard;
+use crate::{FAST, Shop, events};
 
 fn says(file: &Path) -> String {
     format!("schema = [\"/bin/cat\", \"{}\"]\n", file.display())
@@ -118,4 +122,62 @@ fn a_driver_killed_in_a_migration_never_leads_to_a_second_one() {
     let op = shop.end_of(&id);
     assert_eq!(op["state"], "succeeded", "{op:#}");
     assert_eq!(std::fs::read_to_string(shop.path("schema.runs")).unwrap(), "once\n");
+}
+
+/// The retire that a driver goes on with, once it has written it down.
+fn next_of_its_driver(yard: &Yard) -> String {
+    let listed = || yard.run(&["ops", "--all", "--json"]).code(0).json()["operations"].as_array().unwrap().clone();
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(retire) = listed().iter().find(|op| op["kind"] == "retire") {
+            return retire["id"].as_str().unwrap().to_owned();
+        }
+        assert!(Instant::now() < until, "nothing gives back: {:#?}", listed());
+    }
+}
+
+#[test]
+fn what_a_rollback_grew_is_given_back_once_a_schema_shuts_its_target_out() {
+    let shop = shop(2, "");
+    let yard = &shop.yard;
+    yard.speed(20);
+    let rollback = yard.run(&["rollback", "web-prod", "--yes", "--detach", "--json"]).code(0).json()["id"].as_str().unwrap().to_owned();
+    yard.run(&["pause", &rollback]).code(0);
+    std::fs::write(shop.path("schema"), "3").unwrap();
+    yard.run(&["sim", "advance", "5m"]).code(0);
+    yard.speed(FAST);
+    yard.run(&["resume", &rollback]).code(0);
+    let op = shop.end_of(&rollback);
+    assert_eq!(op["state"], "failed", "{op:#}");
+    let grew = |call: &Value| call["text"].as_str().unwrap().contains("web-prod-b min 12");
+    assert!(events(&op, "call_intended").into_iter().any(grew), "{op:#}");
+    let gives_back = next_of_its_driver(yard);
+    assert_eq!(shop.end_of(&gives_back)["state"], "succeeded");
+    let groups = &shop.fleet()["server_groups"];
+    let sizes = |slot: usize| ["min", "max", "desired"].map(|what| groups[slot][what].as_u64().unwrap());
+    assert_eq!((sizes(0), sizes(1)), ([10, 24, 12], [0, 0, 0]), "{groups:#}");
+    let told = yard.run(&["op", &gives_back]).code(0);
+    assert!(told.out.contains(&format!("gives back what {rollback} left: 2.13.1 does not run on the live schema: schema 3 > max 2")), "{}", told.out);
+}
+
+#[test]
+fn a_row_shows_no_way_back_that_the_plan_refuses_because_its_image_is_listed_no_more() {
+    let shop = shop(2, "");
+    for version in ["2.13.1", "2.13.2", "2.14.0"] {
+        shop.tag(version, None, None);
+    }
+    shop.rewrite("");
+    assert_eq!(shop.deploy_to_the_end("2.14.0")["state"], "succeeded");
+    shop.yard.speed(1);
+    let before = shop.fleet();
+    assert_eq!((&before["way_back"]["level"], &before["way_back"]["version"]), (&Value::from("R0"), &Value::from("2.13.2")));
+    let image = before["way_back"]["image"].as_str().unwrap().into();
+    let cloud = SimCloud::open(&shop.yard.world_dir(), Scenario::Default, DEFAULT_SEED, None).unwrap();
+    assert!(cloud.disturb(Disturbance::RemoveImage { image }).unwrap());
+    shop.yard.run(&["sim", "advance", "5m"]).code(0);
+    shop.rewrite(&says(&shop.path("schema")));
+    shop.yard.run(&["rollback", "web-prod", "--plan"]).refuses(3, &["nobody can say whether 2.13.2 runs", "is not listed"]);
+    let back = &shop.fleet()["way_back"];
+    assert_eq!(back["level"], Value::Null, "{back:#}");
+    assert!(back["blockers"][0].as_str().unwrap().contains("is not listed"), "{back:#}");
 }

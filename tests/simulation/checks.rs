@@ -423,7 +423,8 @@ pub const fn threshold(need: u32) -> u32 {
 /// serves is what is stable now, whatever the ledger names.
 fn takes_for_good(plan: &Plan) -> bool {
     let told = plan.checks.iter().any(|check| {
-        check.level == CheckLevel::Warning && check.text.starts_with("another hand changed it:") && check.text.contains("the weights are")
+        let traffic = ["the weights are", "target group"].iter().any(|words| check.text.contains(words));
+        check.level == CheckLevel::Warning && check.text.starts_with("another hand changed it:") && traffic
     });
     told && matches!(plan.friction, Friction::Typed { .. })
 }

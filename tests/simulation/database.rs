@@ -261,13 +261,10 @@ impl Sim {
         self.ranges.get(image).is_some_and(|range| matches!(range.fit(&live), Fit::Excluded(_)))
     }
 
-    /// The last thing anybody did was to go back to what cannot be let in any more: it leaves everything as it is, and says so.
+    /// The last thing anybody did was to go back, and that gave up for good reasons: it leaves everything as it is, and says so.
     pub fn is_left_as_it_is(&self) -> bool {
         let last = self.store.records.iter().rfind(|record| record.kind() != OperationKind::Retire);
-        last.is_some_and(|record| {
-            let gave_up = record.kind() == OperationKind::Rollback && record.progress.state == OperationState::Failed;
-            gave_up && self.is_shut_out(&record.operation.plan.to.image)
-        })
+        last.is_some_and(|record| record.kind() == OperationKind::Rollback && record.progress.state == OperationState::Failed)
     }
 
     /// A deploy stands for a person: what it came from does not run on the schema that is live, and serves nothing.

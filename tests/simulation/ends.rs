@@ -2,7 +2,7 @@
 
 use quarterdeck::domain::fleet::Slot;
 use quarterdeck::domain::time::Millis;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::operation::event::{EventBody, OperationState, VerdictWord};
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::operation::status::WayBackLevel;
 
@@ -41,11 +41,22 @@ impl Sim {
                 }
                 Ok(())
             }
+            OperationKind::Rollback if self.gave_up_early(record) => Ok(()),
             OperationKind::Rollback => self.rollback_kept(record),
             OperationKind::Recycle => self.recycle_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
             OperationKind::Retire => Err(format!("a retire ended {}", record.progress.state.word())),
         }
+    }
+
+    /// It held until a deadline that has not come yet, by a clock that was set forward.
+    pub fn gave_up_early(&self, record: &Record) -> bool {
+        let held = record.progress.state == OperationState::Failed && record.progress.reason.starts_with("held until its deadline");
+        let deadline = record.events.iter().rev().find_map(|event| match &event.body {
+            EventBody::StateChanged { to: OperationState::Holding, deadline, .. } => *deadline,
+            _ => None,
+        });
+        held && deadline.is_some_and(|deadline| deadline > self.clock)
     }
 
     /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.
@@ -146,7 +157,6 @@ impl Sim {
 
     /// After some hours the world breaks servers by itself, and a small canary may have just one.
     fn lost_its_only_server(&self, record: &Record) -> bool {
-        use quarterdeck::operation::event::EventBody;
         record.events.iter().any(|event| matches!(&event.body, EventBody::StepEnded { note, .. } if note.contains("is healthy any more")))
     }
 
@@ -161,7 +171,6 @@ impl Sim {
     }
 
     fn was_judged(&self, record: &Record) -> bool {
-        use quarterdeck::operation::event::{EventBody, VerdictWord};
         record.events.iter().any(|event| matches!(&event.body, EventBody::Judged { verdict, .. } if verdict.word == VerdictWord::Fail))
     }
 
@@ -169,7 +178,6 @@ impl Sim {
     /// and then, at every call.
     fn never_had_weight(&self, record: &Record) -> bool {
         use quarterdeck::domain::call::CloudCall;
-        use quarterdeck::operation::event::EventBody;
         let arn = record.operation.plan.to.target_group.as_ref().unwrap();
         let forward = |body: &EventBody| !matches!(body, EventBody::StateChanged { to: OperationState::BackingOut, .. });
         !record.events.iter().take_while(|event| forward(&event.body)).any(|event| match &event.body {

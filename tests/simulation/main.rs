@@ -74,7 +74,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 32] = [
+const PERMANENT_SHAPED: [(Shape, u64); 43] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -107,6 +107,17 @@ const PERMANENT_SHAPED: [(Shape, u64); 32] = [
     (Shape::Weighted, 5_225),
     (Shape::Weighted, 5_003_302),
     (Shape::Weighted, 20_003_026),
+    (Shape::Weighted, 30_002_213),
+    (Shape::Attached, 30_002_273),
+    (Shape::Weighted, 30_007_258),
+    (Shape::OneGroup, 30_011_740),
+    (Shape::OneGroup, 30_015_605),
+    (Shape::Attached, 30_017_683),
+    (Shape::Weighted, 30_018_535),
+    (Shape::Attached, 30_028_781),
+    (Shape::Weighted, 30_032_893),
+    (Shape::Attached, 30_036_113),
+    (Shape::Workers, 30_036_203),
 ];
 /// An optimised build goes through everything, and `.ci/run` makes one. Any other would take many minutes for that: it takes fewer seeds and a slice
 /// of the crash matrix, and says so.

@@ -376,10 +376,12 @@ impl Witness {
         }
     }
 
-    /// Growing is absolute: never more than somebody needs or wants already.
+    /// Growing is absolute: never more than somebody needs or wants already, or did when it was looked at.
     fn raises(&self, scene: Scene<'_>, min: u32) -> Result<(), Broke> {
         let desired = self.ground.slots().iter().filter_map(|slot| scene.world.sizes(self.ground.group(*slot))).map(|sizes| sizes.desired).max();
-        let most = scene.progress.need.max(scene.plan.need).max(desired.unwrap_or(0)).max(1);
+        let seen = self.seen.iter().flat_map(|seen| self.ground.slots().iter().filter_map(|slot| seen.group(*slot)));
+        let seen = seen.map(|group| group.sizes.desired).max();
+        let most = scene.progress.need.max(scene.plan.need).max(desired.unwrap_or(0)).max(seen.unwrap_or(0)).max(1);
         if min > most { Err(format!("S12: a minimum of {min} is asked for, nobody needs more than {most}")) } else { Ok(()) }
     }
 
@@ -397,6 +399,8 @@ impl Witness {
             return Ok(());
         }
         if command.kind == CommandKind::Promote {
+            // Whoever lets a step go on past a hold wants more servers tried.
+            self.watched.launched.clear();
             self.promoted.insert((scene.id.clone(), scene.progress.current));
         }
         if command.kind == CommandKind::Promote && command.step != scene.progress.current {

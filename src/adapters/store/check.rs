@@ -14,7 +14,7 @@ impl Store {
         let listed = self.listed(usize::MAX)?;
         found.extend(listed.damaged.iter().map(|damaged| format!("{}\n{}", damaged.sentence(), damaged.remedy())));
         for fleet in self.fleets_with_a_ledger()? {
-            found.extend(self.ledger_damage(&fleet)?);
+            found.extend(self.whole_ledger(&fleet)?.1);
         }
         found.extend(self.strays()?.into_iter().map(|id| format!("the record of operation {id} is missing, its events are there")));
         Ok(found)

@@ -30,23 +30,19 @@ pub struct NewEntry {
 }
 
 impl Store {
-    /// The ledger of a fleet, oldest entry first. Entries that cannot be read are left out: see [`Self::ledger_damage`].
+    /// The ledger of a fleet, oldest entry first. Entries that cannot be read are left out: see [`Self::whole_ledger`].
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn ledger(&self, fleet: &FleetName) -> Result<Vec<LedgerEntry>, StoreError> {
-        Ok(self.ledger_rows(fleet)?.into_iter().filter_map(Result::ok).collect())
+        Ok(self.whole_ledger(fleet)?.0)
     }
 
-    /// What is wrong with entries of a fleet's ledger that cannot be read.
+    /// The ledger of a fleet, and what is wrong with entries of it that cannot be read.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn ledger_damage(&self, fleet: &FleetName) -> Result<Vec<String>, StoreError> {
-        Ok(self.ledger_rows(fleet)?.into_iter().filter_map(Result::err).collect())
-    }
-
-    fn ledger_rows(&self, fleet: &FleetName) -> Result<Vec<Result<LedgerEntry, String>>, StoreError> {
+    pub fn whole_ledger(&self, fleet: &FleetName) -> Result<(Vec<LedgerEntry>, Vec<String>), StoreError> {
         let rows: Vec<(i64, String)> = self.read(|connection| {
             connection
                 .prepare_cached("SELECT seq, body FROM ledger WHERE fleet = ?1 ORDER BY seq")?
@@ -58,7 +54,14 @@ impl Store {
             let read = serde_json::from_str::<LedgerEntry>(&body).map_err(|error| damage(escape(&error.to_string())));
             read.map(|entry| LedgerEntry { seq: u64::try_from(seq).unwrap_or(0), ..entry })
         };
-        Ok(rows.into_iter().map(entry).collect())
+        let (mut entries, mut damage) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            match entry(row) {
+                Ok(entry) => entries.push(entry),
+                Err(why) => damage.push(why),
+            }
+        }
+        Ok((entries, damage))
     }
 
     /// Whether nothing was ever recorded: no ledger, no operation. What was removed counts as recorded.

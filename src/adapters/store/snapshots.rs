@@ -1,6 +1,6 @@
 //! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::operations::{parse, to_json};
@@ -50,6 +50,15 @@ impl Store {
         })
     }
 
+    /// When the newest round was made that any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn snapshot_time(&self) -> Result<Option<WorldTime>, StoreError> {
+        let sql = "SELECT as_of FROM snapshots WHERE source = 'estate'";
+        self.read(|connection| connection.prepare_cached(sql)?.query_row([], |row| row.get(0).map(WorldTime)).optional())
+    }
+
     /// The newest round any process kept.
     ///
     /// # Errors
@@ -73,17 +82,20 @@ impl Store {
         Ok(body.and_then(|body| parse(&body).ok()))
     }
 
+    /// Medians of what took how long, over all fleets.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn common_history(&self) -> Result<FleetHistory, StoreError> {
+        FleetHistory::of(|kind| self.median("SELECT millis FROM history WHERE kind = ?1 ORDER BY rowid DESC LIMIT ?2", params![kind, HISTORY_LENGTH]))
+    }
+
     /// Medians of what took how long in a fleet, or in all of them where it did not happen in this one yet.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn history(&self, fleet: &FleetName) -> Result<FleetHistory, StoreError> {
-        let usual = |kind| match self.median(Some(fleet), kind)? {
-            Some(median) => Ok(Some(median)),
-            None => self.median(None, kind),
-        };
-        let (shift, grow, template, empty) = (usual("shift")?, usual("grow")?, usual("template")?, usual("empty")?);
-        Ok(FleetHistory { shift, grow, template, empty, refresh: usual("refresh")?, turn: usual("turn")? })
+    pub fn history(&self, fleet: &FleetName, common: FleetHistory) -> Result<FleetHistory, StoreError> {
+        Ok(FleetHistory::of(|kind| self.usual(fleet.as_str(), kind))?.or(common))
     }
 
     /// The median of what took how long of a subject; none where it did not happen yet.
@@ -91,16 +103,12 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn usual(&self, subject: &str, kind: &str) -> Result<Option<Millis>, StoreError> {
-        self.median(Some(&FleetName::new(subject)), kind)
+        let sql = "SELECT millis FROM history WHERE fleet = ?1 AND kind = ?2 ORDER BY rowid DESC LIMIT ?3";
+        self.median(sql, params![subject, kind, HISTORY_LENGTH])
     }
 
-    fn median(&self, fleet: Option<&FleetName>, kind: &str) -> Result<Option<Millis>, StoreError> {
-        let mut millis: Vec<i64> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT millis FROM history WHERE (?1 IS NULL OR fleet = ?1) AND kind = ?2 ORDER BY rowid DESC LIMIT ?3")?
-                .query_map(params![fleet.map(FleetName::as_str), kind, HISTORY_LENGTH], |row| row.get(0))?
-                .collect()
-        })?;
+    fn median(&self, sql: &str, parameters: &[&dyn ToSql]) -> Result<Option<Millis>, StoreError> {
+        let mut millis: Vec<i64> = self.read(|connection| connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect())?;
         millis.sort_unstable();
         Ok(millis.get(millis.len() / 2).map(|millis| Millis(u64::try_from(*millis).unwrap_or(0))))
     }

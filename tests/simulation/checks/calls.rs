@@ -40,6 +40,10 @@ impl Checker {
                     // Its driver stood still between its look at the lease and the call: no store can stop that. What it did is taken back.
                     self.grace = self.grace.max(TAKEN_BACK);
                 }
+                if arrival.stale && record.is_final() {
+                    // The operation that took its place finds traffic where it did not put any.
+                    self.foreign.weights = Some(world.now());
+                }
                 if arrival.stale { self.late_weights(arrival, before, actions) } else { self.weights(world, before, actions, record) }
             }
             CloudCall::Park { group, .. } => self.parked(world, self.slot(group)?, arrival),

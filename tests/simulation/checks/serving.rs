@@ -8,7 +8,7 @@ use quarterdeck::domain::ids::{GroupName, ImageId};
 use quarterdeck::domain::refresh::DesiredTemplate;
 use quarterdeck::domain::time::{Millis, WorldTime};
 use quarterdeck::domain::traffic::RouteActions;
-use quarterdeck::operation::event::OperationState;
+use quarterdeck::operation::event::{EventBody, OperationState};
 use quarterdeck::operation::plan::OperationKind;
 use quarterdeck::world::state::Vigour;
 use quarterdeck::world::{Disturbance, World};
@@ -170,7 +170,9 @@ impl Checker {
             let healthy = self.fit(world, slot);
             push_lately(self.lately.get_mut(slot), now, healthy, STALE.plus(LOOK_TO_CALL));
         }
-        self.losses.retain(|(until, _)| *until > now);
+        // While the cloud has no servers to give, nothing comes back that is lost.
+        let scarce = self.scarce_until.is_some_and(|until| now < until);
+        self.losses.retain(|(until, _)| scarce || *until > now);
     }
 
     /// How many servers may be missing now.
@@ -202,7 +204,9 @@ impl Checker {
             // The cloud's engine waits longest for servers that do not get well, and then replaces all of them once more.
             Some(refresh) => refreshed_twice(plan).plus(Millis::secs(u64::from(refresh.bake_secs))),
         };
-        self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && self.ill < bound
+        // Who promotes a step has the next one wait for the candidate as long again.
+        let promoted = || record.events.iter().filter(|event| matches!(event.body, EventBody::Promoted { .. })).count() as u64;
+        self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && (self.ill < bound || self.ill < bound.times(1 + promoted()))
     }
 
     /// What is missing of the group that serves without this deploy, or after this rollback, if another hand keeps it from launching any: the twin
