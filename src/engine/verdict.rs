@@ -286,16 +286,30 @@ pub(super) fn words(verdict: &Verdict) -> String {
 
 /// An inconclusive verdict, with what would decide it.
 pub(super) fn with_what_decides(situation: &Situation<'_>, verdict: &Verdict) -> String {
-    let decides = verdict.judgement.as_ref().and_then(|judgement| what_decides(judgement, situation.plan.analysis.interval));
+    let decides = verdict.judgement.as_ref().and_then(|judgement| what_decides(situation, judgement));
     decides.map_or_else(|| words(verdict), |decides| format!("{}; {decides}", words(verdict)))
 }
 
+/// What the source of a metric says now, where that is something else than when it was judged: a person may be putting it right.
+fn said_now(situation: &Situation<'_>, judged: &Finding) -> Option<String> {
+    let seen = situation.seen.metrics.as_deref()?;
+    let sides = [situation.to().slot, situation.from().slot].map(|slot| seen.series(&judged.metric, slot));
+    let why = sides.iter().flatten().find_map(|reading| reading.why()).map(crate::domain::text::Untrusted::shown);
+    match (why, judged.grade) {
+        (Some(why), _) if judged.note.as_ref() != Some(&why) => Some(format!("now: {why}")),
+        (None, Grade::Unread) => Some("it answers now".to_owned()),
+        _ => None,
+    }
+}
+
 /// What it would take to decide.
-fn what_decides(judgement: &Judgement, interval: Millis) -> Option<String> {
+fn what_decides(situation: &Situation<'_>, judgement: &Judgement) -> Option<String> {
+    let interval = situation.plan.analysis.interval;
     let counted: Vec<&Finding> = judgement.findings.iter().filter(|finding| !finding.muted).collect();
     let of_series = |grade| counted.iter().find(move |finding| finding.by == JudgedBy::MannWhitney && finding.grade == grade);
     if let Some(silent) = of_series(Grade::Unread).or_else(|| of_series(Grade::NoData)) {
-        return Some(format!("judged again once {} has {LEAST_POINTS} points a side", silent.metric));
+        let now = said_now(situation, silent).map_or_else(String::new, |now| format!(" ({now})"));
+        return Some(format!("judged again once {} has {LEAST_POINTS} points a side{now}", silent.metric));
     }
     if let Some(few) = of_series(Grade::TooFew) {
         let more = (LEAST_POINTS as u64).saturating_sub(few.n_candidate.min(few.n_stable));
