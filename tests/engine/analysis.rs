@@ -121,6 +121,14 @@ fn a_silent_source_holds_at_twice_the_soak_and_goes_on_once_it_speaks() {
     bench.soaks(1, |bench| bench.says("the query gives 2 series"));
     let reason = &bench.progress.reason;
     assert!(reason.contains("the source is down") && reason.contains("(now: the query gives 2 series)"), "{reason}");
+    let stopped = bench.now;
+    let stale = |bench: &mut Bench| {
+        let now = std::mem::replace(&mut bench.now, stopped.minus(Millis::mins(6)));
+        bench.latency(200.0, 200.0);
+        bench.now = now;
+    };
+    bench.soaks(1, stale);
+    assert!(bench.progress.reason.contains("(now its newest point is too old)"), "{}", bench.progress.reason);
     bench.soaks(2, |bench| bench.latency(200.0, 200.0));
     assert_eq!(bench.progress.current, step + 1, "{}", bench.progress.reason);
 }
@@ -142,6 +150,7 @@ fn what_is_stale_or_empty_is_no_data_and_no_data_is_no_verdict() {
         let mut bench = judged_by_latency(OnFail::BackOut);
         bench.soaks(60, show);
         assert_eq!((bench.state(), bench.word()), (OperationState::Holding, Some(VerdictWord::Inconclusive)), "S21: {}", bench.progress.reason);
+        assert!(!bench.progress.reason.contains("now"), "what is stale does not answer: {}", bench.progress.reason);
     }
 }
 
