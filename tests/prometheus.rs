@@ -201,6 +201,11 @@ async fn a_server_that_is_down_silent_or_no_prometheus_is_said() {
     let seen = Prometheus::at(&format!("http://{closed}")).unwrap().measure(&ask("up")).await;
     assert!(side(&seen, Slot::A).unwrap_err().contains("cannot be asked"));
 
+    let mut ahead = ask("up");
+    ahead.since = wall_now().plus(Millis::mins(5));
+    let seen = Prometheus::at(&format!("http://{closed}")).unwrap().measure(&ahead).await;
+    assert!(side(&seen, Slot::A).unwrap_err().contains("--sim-speed 1"), "a world that runs ahead has no points in real time");
+
     let other = Exporter::start();
     other.show("<html>it works</html>");
     let seen = Prometheus::at(&format!("http://{}", other.url)).unwrap().measure(&ask("up")).await;

@@ -81,6 +81,9 @@ impl Prometheus {
 
     /// The one series of a query, a point every `step`.
     async fn range(&self, ready: &Ready, query: &str, since: WorldTime, until: WorldTime, step: Millis) -> Result<Series, String> {
+        if since >= until {
+            return Err("the time of this world is ahead of real time, and Prometheus knows no other: try --sim-speed 1".to_owned());
+        }
         let (start, end, step) = (seconds(since.0), seconds(until.0), seconds(i64::try_from(step.0).unwrap_or(i64::MAX)));
         let path = format!("{}/api/v1/query_range?query={}&start={start}&end={end}&step={step}", self.address.prefix, encoded(query));
         match tokio::time::timeout(PATIENCE, self.get(ready, &path)).await {

@@ -126,6 +126,11 @@ fn chart(series: Option<&Series>, (low, high): (f64, f64), cells: usize, ascii: 
     format!("{}{drawn}", " ".repeat(cells.saturating_sub(shown.len())))
 }
 
+/// `look 1/2`; `look 2+1` for the first further one after the two of the soak.
+fn look_words(look: u32, of: u32) -> String {
+    if look > of { format!("look {of}+{}", look - of) } else { format!("look {look}/{of}") }
+}
+
 /// `JUDGE 61  pass 75+  hold 61-74  fail 0-60   scores 88 79 61   data 3/3  look 2/2`.
 #[must_use]
 pub fn score_line(judgement: &Judgement, analysis: &Analysis, earlier: &[&LookTaken], look: Option<(u32, u32)>) -> String {
@@ -133,7 +138,7 @@ pub fn score_line(judgement: &Judgement, analysis: &Analysis, earlier: &[&LookTa
     let (pass, marginal) = (analysis.pass, analysis.marginal);
     let history: Vec<String> = earlier.iter().map(|look| score(look.score)).collect();
     let history = if history.len() > 1 { format!("   scores {}", history.join(" ")) } else { String::new() };
-    let look = look.map(|(look, of)| format!("  look {look}/{of}")).unwrap_or_default();
+    let look = look.map(|(look, of)| format!("  {}", look_words(look, of))).unwrap_or_default();
     format!(
         "JUDGE {}  pass {pass}+  hold {}-{}  fail 0-{marginal}{history}   data {}/{}{look}",
         score(judgement.score),
@@ -177,6 +182,11 @@ mod tests {
 
     fn series(values: &[f64]) -> Series {
         Series(values.iter().map(|value| Point { at: WorldTime(0), value: Finite::new(*value) }).collect())
+    }
+
+    #[test]
+    fn a_look_in_a_hold_is_told_apart_from_those_of_the_soak() {
+        assert_eq!([look_words(2, 2), look_words(3, 2)], ["look 2/2", "look 2+1"]);
     }
 
     #[test]

@@ -351,6 +351,8 @@ fn promote_effects(view: &OperationView) -> Vec<String> {
     let next = view.operation.plan.steps.get(view.progress.current + 1).map_or_else(|| "the end".to_owned(), |step| step.title.clone());
     let mut effects = vec![format!("ends the wait of {} and goes on with {next}", step_title(view))];
     if let Some(verdict) = view.progress.failed_verdict() {
+        // Counts may be fine where a series is not: what fails stands first.
+        effects.extend(verdict.why().map(|why| format!("against {why}")));
         let rate = |errors: u64, requests: u64| format!("{errors} errors of {requests} requests");
         effects.push(format!("canary {}", rate(verdict.candidate.errors, verdict.candidate.requests)));
         effects.push(format!("base   {}", rate(verdict.stable.errors, verdict.stable.requests)));

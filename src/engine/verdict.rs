@@ -19,6 +19,8 @@ use crate::operation::progress::StepStatus;
 
 /// A source whose newest point is older than so many intervals is stale.
 const STALE_INTERVALS: u64 = 4;
+/// How the reason of a stale source begins.
+const STALE: &str = "stale";
 /// After the looks of the soak so many more may be taken in a hold.
 const FURTHER_LOOKS: u32 = 2;
 
@@ -183,7 +185,7 @@ fn series(situation: &Situation<'_>, metric: &Metric, slot: Slot) -> SeriesReadi
     let newest = reading.value().and_then(crate::domain::series::Series::newest);
     match newest {
         Some(newest) if situation.now.since(newest) > patience => {
-            Reading::unknown(format!("stale: the newest point is {} old", situation.now.since(newest)))
+            Reading::unknown(format!("{STALE}: the newest point is {} old", situation.now.since(newest)))
         }
         _ => reading,
     }
@@ -286,16 +288,36 @@ pub(super) fn words(verdict: &Verdict) -> String {
 
 /// An inconclusive verdict, with what would decide it.
 pub(super) fn with_what_decides(situation: &Situation<'_>, verdict: &Verdict) -> String {
-    let decides = verdict.judgement.as_ref().and_then(|judgement| what_decides(judgement, situation.plan.analysis.interval));
+    let decides = verdict.judgement.as_ref().and_then(|judgement| what_decides(situation, judgement));
     decides.map_or_else(|| words(verdict), |decides| format!("{}; {decides}", words(verdict)))
 }
 
+/// What the source of a metric says now, where that is something else than when it was judged: a person may be putting it right.
+fn said_now(situation: &Situation<'_>, judged: &Finding) -> Option<String> {
+    let seen = situation.seen.metrics.as_deref()?;
+    let slots = [situation.to().slot, situation.from().slot];
+    let told = slots.iter().find_map(|slot| seen.series(&judged.metric, *slot)?.why()).map(crate::domain::text::Untrusted::shown);
+    if told.is_some() {
+        return told.filter(|why| judged.note.as_ref() != Some(why)).map(|why| format!("now: {why}"));
+    }
+    let metric = situation.plan.analysis.series().find(|metric| metric.name == judged.metric)?;
+    let is_stale = slots.iter().any(|slot| series(situation, metric, *slot).value().is_none());
+    // How old a stale point is changes with every look: only that it is too old is said.
+    match (is_stale, judged.note.as_deref()) {
+        (true, Some(note)) if !note.starts_with(STALE) => Some("now its newest point is too old".to_owned()),
+        (false, _) if judged.grade == Grade::Unread => Some("it answers now".to_owned()),
+        _ => None,
+    }
+}
+
 /// What it would take to decide.
-fn what_decides(judgement: &Judgement, interval: Millis) -> Option<String> {
+fn what_decides(situation: &Situation<'_>, judgement: &Judgement) -> Option<String> {
+    let interval = situation.plan.analysis.interval;
     let counted: Vec<&Finding> = judgement.findings.iter().filter(|finding| !finding.muted).collect();
     let of_series = |grade| counted.iter().find(move |finding| finding.by == JudgedBy::MannWhitney && finding.grade == grade);
     if let Some(silent) = of_series(Grade::Unread).or_else(|| of_series(Grade::NoData)) {
-        return Some(format!("judged again once {} has {LEAST_POINTS} points a side", silent.metric));
+        let now = said_now(situation, silent).map_or_else(String::new, |now| format!(" ({now})"));
+        return Some(format!("judged again once {} has {LEAST_POINTS} points a side{now}", silent.metric));
     }
     if let Some(few) = of_series(Grade::TooFew) {
         let more = (LEAST_POINTS as u64).saturating_sub(few.n_candidate.min(few.n_stable));

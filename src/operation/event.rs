@@ -135,6 +135,12 @@ impl Verdict {
         Self { word, p, candidate, stable, judgement: None, look: None, digest: None }
     }
 
+    /// What decided it, in words; none where only counts were compared.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.judgement.as_ref().map(|judgement| judgement.why.as_str()).filter(|why| !why.is_empty())
+    }
+
     /// The probability with as many digits as it needs, never rounded to nothing; `?` without data.
     #[must_use]
     pub fn p_words(&self) -> String {

@@ -44,7 +44,12 @@ impl Bench {
     }
 
     fn silent(&mut self) {
-        let sides = BySlot::from_fn(|_| Reading::unknown("the source is down"));
+        self.says("the source is down");
+    }
+
+    /// The source tells nothing but why.
+    fn says(&mut self, why: &str) {
+        let sides = BySlot::from_fn(|_| Reading::unknown(why));
         self.seen.metrics = Some(Box::new(MetricsSeen { at: self.now, series: vec![(p99(), sides)], counts: None }));
     }
 
@@ -112,6 +117,18 @@ fn a_silent_source_holds_at_twice_the_soak_and_goes_on_once_it_speaks() {
     assert_eq!((bench.state(), bench.word()), (OperationState::Holding, Some(VerdictWord::Inconclusive)));
     assert!(bench.progress.reason.contains("the source is down"), "{}", bench.progress.reason);
     assert!(bench.progress.reason.contains("judged again once p99 has 5 points a side"), "{}", bench.progress.reason);
+    assert!(!bench.progress.reason.contains("now"), "it says the same as when it was judged: {}", bench.progress.reason);
+    bench.soaks(1, |bench| bench.says("the query gives 2 series"));
+    let reason = &bench.progress.reason;
+    assert!(reason.contains("the source is down") && reason.contains("(now: the query gives 2 series)"), "{reason}");
+    let stopped = bench.now;
+    let stale = |bench: &mut Bench| {
+        let now = std::mem::replace(&mut bench.now, stopped.minus(Millis::mins(6)));
+        bench.latency(200.0, 200.0);
+        bench.now = now;
+    };
+    bench.soaks(1, stale);
+    assert!(bench.progress.reason.contains("(now its newest point is too old)"), "{}", bench.progress.reason);
     bench.soaks(2, |bench| bench.latency(200.0, 200.0));
     assert_eq!(bench.progress.current, step + 1, "{}", bench.progress.reason);
 }
@@ -133,6 +150,7 @@ fn what_is_stale_or_empty_is_no_data_and_no_data_is_no_verdict() {
         let mut bench = judged_by_latency(OnFail::BackOut);
         bench.soaks(60, show);
         assert_eq!((bench.state(), bench.word()), (OperationState::Holding, Some(VerdictWord::Inconclusive)), "S21: {}", bench.progress.reason);
+        assert!(!bench.progress.reason.contains("now"), "what is stale does not answer: {}", bench.progress.reason);
     }
 }
 

@@ -68,7 +68,10 @@ fn danger(view: &OperationView, kind: CommandKind) -> Option<String> {
     let plan = &view.operation.plan;
     match (kind, view.state()) {
         (CommandKind::Promote, OperationState::Waiting) => Some(format!("it ends the fast way back to {}", plan.from.label())),
-        (CommandKind::Promote, _) if view.progress.failed_verdict().is_some() => Some(format!("{} was judged worse than stable", plan.to.label())),
+        (CommandKind::Promote, _) if let Some(verdict) = view.progress.failed_verdict() => {
+            let why = verdict.why().map_or_else(String::new, |why| format!(" ({why})"));
+            Some(format!("{} was judged worse than stable{why}", plan.to.label()))
+        }
         (CommandKind::BackOut, _) => no_way_out(plan, &view.progress),
         (CommandKind::Promote, _) => view.progress.alarms_against.clone(),
         _ => None,

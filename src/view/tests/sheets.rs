@@ -178,6 +178,12 @@ fn promoting_against_the_judge_needs_reason_and_name() {
 }
 
 #[test]
+fn promoting_against_a_series_says_which_one() {
+    let mut session = Session::with(Some(crate::app::fixture_slow::slow()));
+    session.press("P").expect("against p99: higher than stable's +87%, and it is critical").expect("Dangerous: the judge fails this step");
+}
+
+#[test]
 fn z_pauses_what_runs_and_resumes_what_is_paused() {
     let kind = |session: &Session| match session.effects.last() {
         Some(Effect::Command { kind, .. }) => *kind,
