@@ -98,20 +98,22 @@ pub(super) fn pins(situation: &Situation<'_>) -> Option<WantedCall> {
 }
 
 /// Nothing goes forward on an incomplete observation; if it lasts, the operation holds. What holds already holds on. A group that can be seen still
-/// grows to what is needed: that takes nothing from anybody.
+/// grows to what is needed, where sizes are ours: that takes nothing from anybody.
 pub(super) fn blind(situation: &Situation<'_>) -> Step {
     let (progress, timing) = (situation.progress, &situation.plan.timing);
-    let mut events = raised_need(situation);
+    let is_ours = situation.plan.refresh.is_none();
+    let mut events = if is_ours { raised_need(situation) } else { Vec::new() };
+    let pinned = pins(situation).filter(|_| is_ours);
     if progress.state == OperationState::Holding {
-        return Step { events, then: Move::Hold { why: progress.reason.clone(), meanwhile: pins(situation) } };
+        return Step { events, then: Move::Hold { why: progress.reason.clone(), meanwhile: pinned } };
     }
     let why = format!("not everything can be seen ({})", situation.seen.unknowns().join("; "));
     let last = progress.last_observed_at.or(progress.step_started_at).unwrap_or(situation.now);
     if situation.now.since(last) >= timing.launch_limit {
-        return Step { events, then: Move::Hold { why, meanwhile: pins(situation) } };
+        return Step { events, then: Move::Hold { why, meanwhile: pinned } };
     }
     events.extend(situation.count_observation(timing.period_moving, false).filter(|_| progress.streak > 0));
-    let then = pins(situation).filter(|_| events.is_empty()).map_or_else(|| Move::wait(why, timing.period_moving), Move::Call);
+    let then = pinned.filter(|_| events.is_empty()).map_or_else(|| Move::wait(why, timing.period_moving), Move::Call);
     Step { events, then }
 }
 

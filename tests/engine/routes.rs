@@ -2,6 +2,7 @@
 
 use quarterdeck::domain::call::CloudCall;
 use quarterdeck::domain::fleet::Slot;
+use quarterdeck::domain::reading::Reading;
 use quarterdeck::domain::sizes::Sizes;
 use quarterdeck::domain::traffic::TargetState;
 use quarterdeck::operation::event::{EventBody, OperationState};
@@ -217,6 +218,12 @@ fn what_was_taken_off_drains_before_it_is_parked_and_is_attached_again_at_the_en
     bench.accepted(park);
     bench.servers_in(Slot::B, 0, 2);
     bench.sized(Slot::B, Sizes::all(0));
+    let readable = bench.seen.groups.clone();
+    *bench.seen.groups.get_mut(Slot::B) = Reading::unknown("throttled");
+    assert!(bench.call().is_err(), "unread is not attached");
+    bench.turn();
+    assert_eq!(bench.state(), OperationState::BackingOut, "{}", bench.progress.reason);
+    bench.seen.groups = readable;
     assert_eq!(bench.call(), moved(&bench, true, "search-prod-b"));
 }
 

@@ -216,6 +216,17 @@ fn pins_follow_what_is_needed_in_a_hold_but_servers_of_something_else_are_not_la
 }
 
 #[test]
+fn what_can_be_seen_grows_to_what_is_needed_while_the_health_of_servers_cannot_be_read() {
+    let mut bench = about_to_be_stable();
+    bench.turn();
+    bench.pinned(Slot::A, 16);
+    bench.hide_health();
+    bench.later(60);
+    bench.turn();
+    assert_eq!(bench.call(), Ok(CloudCall::RaiseMin { group: "web-prod-b".into(), min: 16, max: None }));
+}
+
+#[test]
 fn an_old_read_after_the_switch_gives_nothing_back_to_the_bad_release() {
     let mut bench = Bench::fast_rollback();
     bench.weights(0, 100);

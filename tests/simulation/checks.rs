@@ -94,6 +94,8 @@ pub struct Checker {
     twin_short: VecDeque<(WorldTime, u32)>,
     /// Servers lately of what stays whose image is not sound: they fail in this world and in the twin, but not in the same moments.
     frail: VecDeque<(WorldTime, u32)>,
+    /// How many servers the group has that is not stable, lately.
+    rival: VecDeque<(WorldTime, u32)>,
     /// Healthy servers lately, for reads that lag.
     lately: BySlot<VecDeque<(WorldTime, u32)>>,
     lagged_at: Option<WorldTime>,
@@ -150,6 +152,7 @@ impl Checker {
             ticked_at: world.now(),
             twin_short: VecDeque::new(),
             frail: VecDeque::new(),
+            rival: VecDeque::new(),
             lately: BySlot::from_fn(|_| VecDeque::new()),
             lagged_at: None,
             losses: Vec::new(),

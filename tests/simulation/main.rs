@@ -74,7 +74,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 43] = [
+const PERMANENT_SHAPED: [(Shape, u64); 47] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -118,6 +118,10 @@ const PERMANENT_SHAPED: [(Shape, u64); 43] = [
     (Shape::Weighted, 30_032_893),
     (Shape::Attached, 30_036_113),
     (Shape::Workers, 30_036_203),
+    (Shape::Guarded, 40_002_079),
+    (Shape::Weighted, 40_008_647),
+    (Shape::Weighted, 40_023_431),
+    (Shape::Guarded, 40_031_575),
 ];
 /// An optimised build goes through everything, and `.ci/run` makes one. Any other would take many minutes for that: it takes fewer seeds and a slice
 /// of the crash matrix, and says so.

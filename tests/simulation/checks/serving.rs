@@ -137,6 +137,9 @@ impl Checker {
         }
         let Some(record) = moment.record else { return Ok(()) };
         push_lately(&mut self.frail, now, frail(world, &stays(record).group), REPLACED);
+        let other = self.ground.slots().contains(&self.stable.other()).then(|| self.ground.group(self.stable.other()));
+        let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
+        push_lately(&mut self.rival, now, rival, LAUNCHES_DIFFER);
         let short = self.missing(world);
         let allowed = self.allowed(world, record);
         let missing = short > allowed && self.grace == Millis::ZERO;
@@ -181,8 +184,7 @@ impl Checker {
         let lost: u32 = self.losses.iter().map(|(_, servers)| servers).sum();
         let back = if goes_back(record) { self.need - threshold(self.need) } else { 0 };
         // What the other group launched of a capacity that is all given away the twin may have launched where it serves.
-        let other = self.ground.slots().contains(&self.stable.other()).then(|| self.ground.group(self.stable.other()));
-        let rival = other.and_then(|name| world.group(name)).map_or(0, |group| group.total());
+        let rival = self.rival.iter().map(|(_, servers)| *servers).max().unwrap_or(0);
         let taken = if self.scarce_until.is_some_and(|until| world.now() < until) { rival } else { 0 };
         let frail = self.frail.iter().map(|(_, servers)| *servers).max().unwrap_or(0);
         // Traffic goes back to a few servers short; what is lost right after that nobody could know.
