@@ -1,8 +1,13 @@
 //! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
 
-use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+use std::io::{BufWriter, Read};
 
-use super::operations::{parse, to_json};
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+
+use super::operations::parse;
 use super::{Store, StoreError};
 use crate::domain::ids::FleetName;
 use crate::domain::time::{Millis, WorldTime};
@@ -13,6 +18,8 @@ use crate::operation::work::{Standing, Work};
 
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
+/// A round of listings is packed in pieces of so many bytes.
+const PIECE: usize = 32 * 1024;
 
 impl Store {
     /// Keeps a round of listings for the next first paint, unless a newer one is there.
@@ -20,12 +27,12 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
-        let body = to_json(seen)?;
+        let body = packed(seen).map_err(|error| StoreError::Damaged(format!("a record cannot be written ({error})")))?;
         self.transact(&|transaction: &Transaction<'_>| {
             transaction
                 .execute(
-                    "INSERT INTO snapshots (source, as_of, body) VALUES ('estate', ?1, ?2)
-                     ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
+                    "INSERT INTO last_round (one, as_of, body) VALUES (1, ?1, ?2)
+                     ON CONFLICT (one) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
                     params![seen.as_of.0, body],
                 )
                 .map(|_| ())
@@ -38,7 +45,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot_time(&self) -> Result<Option<WorldTime>, StoreError> {
-        let sql = "SELECT as_of FROM snapshots WHERE source = 'estate'";
+        let sql = "SELECT as_of FROM last_round";
         self.read(|connection| connection.prepare_cached(sql)?.query_row([], |row| row.get(0).map(WorldTime)).optional())
     }
 
@@ -47,10 +54,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
-        let body: Option<String> =
-            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = 'estate'", [], |row| row.get(0)).optional())?;
+        let unpack = |row: &Row<'_>| Ok(unpacked(row.get_ref(0)?.as_blob()?));
+        let seen = self.read(|connection| connection.query_row("SELECT body FROM last_round", [], unpack).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.
-        Ok(body.and_then(|body| parse(&body).ok()))
+        Ok(seen.flatten())
     }
 
     /// Medians of what took how long, over all fleets.
@@ -109,6 +116,20 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// As it is kept: of a thousand fleets it has ten megabytes, which are never in memory at once while they are written.
+fn packed(seen: &Sighting) -> Result<Vec<u8>, serde_json::Error> {
+    let mut pieces = BufWriter::with_capacity(PIECE, ZlibEncoder::new(Vec::new(), Compression::fast()));
+    serde_json::to_writer(&mut pieces, seen)?;
+    let written = pieces.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(ZlibEncoder::finish);
+    written.map_err(serde_json::Error::io)
+}
+
+fn unpacked(body: &[u8]) -> Option<Sighting> {
+    let mut text = String::new();
+    ZlibDecoder::new(body).read_to_string(&mut text).ok()?;
+    parse(&text).ok()
 }
 
 /// Somebody paused or the engine held the step: how long that took says nothing of the next one.
