@@ -9,7 +9,7 @@ use super::image_sheet::{ImageOrder, ImagePlanState};
 use super::keymap::Keymap;
 use super::model::Problem;
 use crate::domain::ids::{FleetName, OperationId};
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::domain::time::{BootTime, Millis};
 use crate::operation::bake::BakePlan;
 use crate::operation::command::CommandKind;
@@ -209,7 +209,7 @@ impl Sheet {
             Subject::Command(errand) => errand.about.clone(),
             Subject::Bake(order) => escape(&order.name),
             Subject::Image(order) => escape(&order.label),
-            Subject::Rebake(rebake) => format!("{} images", rebake.due.len()),
+            Subject::Rebake(rebake) => counted(rebake.due.len(), "image"),
             Subject::Plan { .. } | Subject::Batch(_) | Subject::Freeze(_) => self.fleet().map(ToString::to_string).unwrap_or_default(),
         }
     }

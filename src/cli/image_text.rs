@@ -4,7 +4,7 @@ use super::table::Table;
 use super::words::{age, fleets, or_unknown};
 use crate::domain::ids::GroupName;
 use crate::domain::lineage::{Relative, Told};
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, counted};
 use crate::operation::image_log::{Pointer, asked};
 use crate::operation::image_plan::{ImagePlan, ImageStory};
 use crate::operation::work_list::{Work, WorkList};
@@ -86,7 +86,10 @@ pub(super) fn story_text(story: &ImageStory, width: Option<usize>) -> String {
         let at = block.at.map_or_else(|| "?".to_owned(), |at| at.rfc3339());
         line("blocked", format!("{} (by {by}, {at})", block.words()));
     }
-    line("runs on", if story.servers == 0 { fleets(&story.fleets) } else { format!("{} ({} servers)", fleets(&story.fleets), story.servers) });
+    line(
+        "runs on",
+        if story.servers == 0 { fleets(&story.fleets) } else { format!("{} ({})", fleets(&story.fleets), counted(story.servers, "server")) },
+    );
     for (fleet, known) in &story.ledgers {
         let marked = if known.marked.is_some() { ", marked bad" } else { "" };
         line("ledger", format!("{fleet}: stable at {}{marked}", known.stable_at.rfc3339()));

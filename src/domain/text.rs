@@ -83,6 +83,20 @@ pub fn escape(text: &str) -> String {
     shown
 }
 
+/// So many of a thing, with its `s` where it takes one.
+#[must_use]
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {thing}{s}")
+}
+
+/// The same with `is` or `are` behind it.
+#[must_use]
+pub fn there_are<N: fmt::Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
+    let verb = if count == N::from(1) { "is" } else { "are" };
+    format!("{} {verb}", counted(count, thing))
+}
+
 /// A text as one word for a shell, its treacherous characters escaped.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
@@ -94,6 +108,13 @@ pub fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let told = |count: u32| (counted(count, "image"), there_are(count, "server"));
+        assert_eq!(told(1), ("1 image".to_owned(), "1 server is".to_owned()));
+        assert_eq!([told(0).0, told(0).1, told(2).1], ["0 images", "0 servers are", "2 servers are"]);
+    }
     use proptest::prelude::*;
 
     #[test]

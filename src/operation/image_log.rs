@@ -13,7 +13,7 @@ use crate::domain::call::{CloudCall, ImageCall};
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Block, Image};
 use crate::domain::tags::TagKeys;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, counted};
 use crate::domain::time::{Millis, WorldTime};
 
 /// How long a block counts although the listing does not show it yet: reads of EC2 may be minutes old.
@@ -116,7 +116,7 @@ impl ImageChange {
             Self::Unpin => "not pinned any more".to_owned(),
             Self::Mark => "marked: nobody needs it".to_owned(),
             Self::Unmark { why } => format!("not marked any more: {why}"),
-            Self::Remove { snapshots } => format!("removed, with {} snapshots", snapshots.len()),
+            Self::Remove { snapshots } => format!("removed, with {}", counted(snapshots.len(), "snapshot")),
             Self::Sweep => "its snapshots removed".to_owned(),
             Self::Protect => "protected against removal".to_owned(),
         }

@@ -11,7 +11,7 @@ use crate::domain::fleet::{Groups, Route, Slot, Strategy, WeightStep};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, counted, there_are};
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, claim_on, foreign_claim};
 use crate::operation::drift::Drift;
@@ -165,11 +165,11 @@ fn split(facts: &Facts<'_>) -> Refusal {
 /// With what a slot serves, for people: its weight, or its servers.
 fn serves_with(facts: &Facts<'_>, slot: Slot) -> String {
     let number = |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let servers = || number(facts.seen.group(slot).map(ServerGroup::staying));
+    let servers = || facts.seen.group(slot).map_or_else(|| "? servers".to_owned(), |group| counted(group.staying(), "server"));
     match (&facts.spec.route, facts.seen.is_attached(slot)) {
         (Route::Weighted { .. }, _) => format!("weight {}", number(facts.seen.weight(slot))),
-        (Route::Attached { .. }, Some(false)) => format!("{} servers, detached,", servers()),
-        _ => format!("{} servers", servers()),
+        (Route::Attached { .. }, Some(false)) => format!("{}, detached,", servers()),
+        _ => servers(),
     }
 }
 
@@ -181,7 +181,8 @@ pub(super) fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), R
     }
     Err(Refusal::new(
         format!(
-            "{strangers} servers of {} do not run what the group launches (template version {version}): somebody changed them by hand",
+            "{} of {} not of what the group launches (template version {version}): somebody changed them by hand",
+            there_are(strangers, "server"),
             from.group
         ),
         "replace them first, so that it is clear what there is to go back to",
@@ -288,7 +289,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan, other: &ServerGroup) -> Vec<PlanStep> {
     let mut steps = vec![step(StepKind::Claim, "claim the fleet".to_owned(), Some(plan.timing.claim_wait))];
     if other.total() > 0 || other.sizes != Sizes::all(facts.spec.idle_size) {
         let held = facts.waiting_retire().map(|_| format!(", ends the fast way back to {}", held_release(facts, plan)));
-        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {} servers", other.total())));
+        let held = held.or_else(|| (other.total() > 0).then(|| format!(", ends its {}", counted(other.total(), "server"))));
         steps.push(step(StepKind::EmptySlot, format!("empty {}{}", other.name, held.unwrap_or_default()), None));
     }
     if matches!(facts.spec.route, Route::Attached { .. }) {

@@ -6,6 +6,7 @@ use crate::domain::fleet::{FleetSpec, Route, Slot};
 use crate::domain::group::ServerGroup;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::sizes::Sizes;
+use crate::domain::text::counted;
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::RouteActions;
 use crate::operation::calls::SCHEDULED_ACTIONS;
@@ -107,7 +108,7 @@ fn sizes(ground: &Ground<'_>, debtor: &Debtor<'_>) -> Vec<Loan> {
     let what = |slot: Slot, group: &ServerGroup| {
         let (own, idle) = (debtor.plan.live_sizes.min, Sizes::all(debtor.plan.idle_size));
         match weight(ground, slot)? {
-            0 => (group.sizes != idle).then(|| format!("{} keeps {} servers and serves nothing", group.name, group.sizes.desired)),
+            0 => (group.sizes != idle).then(|| format!("{} keeps {} and serves nothing", group.name, counted(group.sizes.desired, "server"))),
             _ => (group.sizes.min > own).then(|| format!("MinSize of {} is pinned at {}, its own is {own}", group.name, group.sizes.min)),
         }
     };

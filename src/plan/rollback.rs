@@ -11,7 +11,7 @@ use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, escape, there_are};
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
 use crate::operation::consequence::touched_nothing;
@@ -330,7 +330,7 @@ fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
     let mut checks = vec![match healthy {
         _ if plan.level == Some(WayBackLevel::R2) => {
-            Check::new(CheckLevel::Warning, format!("no group launches {}: {} servers are launched anew", plan.to.label(), plan.need))
+            Check::new(CheckLevel::Warning, format!("no group launches {}: {} launched anew", plan.to.label(), there_are(plan.need, "server")))
         }
         Some(healthy) if healthy >= plan.need => {
             Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need))

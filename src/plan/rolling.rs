@@ -8,6 +8,7 @@ use crate::domain::group::{PinnedVersion, ServerGroup};
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::refresh::{InstanceRefresh, RefreshPreferences, RefreshStrategy};
+use crate::domain::text::{counted, there_are};
 use crate::domain::time::Millis;
 use crate::operation::ledger::last_known_good;
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
@@ -82,7 +83,7 @@ pub fn recycle(facts: &Facts<'_>) -> Result<Plan, Refusal> {
     plan.steps = steps(facts, &plan);
     plan.checks = vec![Check::new(CheckLevel::Ok, format!("{} stays: the same template version and image", plan.to.label()))];
     if strangers > 0 {
-        let text = format!("{strangers} servers of {} run something else than the group launches: they are replaced too", plan.to.group);
+        let text = format!("{} of {} not of what the group launches: replaced too", there_are(strangers, "server"), plan.to.group);
         plan.checks.push(Check::new(CheckLevel::Warning, text));
     }
     plan.checks.extend(past_age(facts, slot));
@@ -257,7 +258,7 @@ fn steps(facts: &Facts<'_>, plan: &Plan) -> Vec<PlanStep> {
         steps.push(step(StepKind::Version, format!("template version with {}", plan.to.label()), Some(facts.history.expected_template())));
         steps.extend(schema::step(plan));
     }
-    steps.push(step(StepKind::Refresh, format!("AWS replaces {servers} servers"), Some(facts.history.expected_refresh())));
+    steps.push(step(StepKind::Refresh, format!("AWS replaces {}", counted(servers, "server")), Some(facts.history.expected_refresh())));
     steps.push(step(StepKind::Bake, "AWS bakes".to_owned(), bake));
     let title = if plan.kind == OperationKind::Deploy { "stable" } else { "all healthy" };
     steps.push(step(StepKind::Stable, title.to_owned(), Some(plan.timing.stable_gap.times(2))));
@@ -296,7 +297,9 @@ fn past_age(facts: &Facts<'_>, slot: Slot) -> Option<Check> {
     let age = crate::domain::age::past(&group.instances, max_age, facts.now);
     Some(match (age.past, age.unknown) {
         (0, 0) => Check::new(CheckLevel::Ok, format!("no server is older than {max_age}")),
-        (past, 0) => Check::new(CheckLevel::Ok, format!("{past} servers are older than {max_age}")),
-        (past, unknown) => Check::new(CheckLevel::Unknown, format!("{past} servers are older than {max_age}; the age of {unknown} is unknown")),
+        (past, 0) => Check::new(CheckLevel::Ok, format!("{} older than {max_age}", there_are(past, "server"))),
+        (past, unknown) => {
+            Check::new(CheckLevel::Unknown, format!("{} older than {max_age}; the age of {unknown} is unknown", there_are(past, "server")))
+        }
     })
 }

@@ -8,7 +8,7 @@ use crate::app::age::about;
 use crate::app::bake_sheet::{BakeOrder, BakeState, Rebake};
 use crate::app::commands::CommandId;
 use crate::app::model::Model;
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::domain::time::Millis;
 use crate::operation::bake::{BakePlan, BakeStepKind};
 use crate::operation::plan::CheckLevel;
@@ -63,7 +63,7 @@ fn plan_rows(order: &BakeOrder, plan: &BakePlan, paint: &Paint<'_>, columns: usi
 
 /// Everything that is behind its base.
 pub fn rebake_rows(rebake: &Rebake, paint: &Paint<'_>, columns: usize) -> Vec<Row> {
-    let mut rows = vec![paint::toned(format!(" {} images, {} at a time", rebake.due.len(), rebake.wave), Tone::Strong), Vec::new()];
+    let mut rows = vec![paint::toned(format!(" {}, {} at a time", counted(rebake.due.len(), "image"), rebake.wave), Tone::Strong), Vec::new()];
     for (at, (_, behind)) in rebake.due.iter().enumerate() {
         let wave = at / usize::from(rebake.wave.max(1)) + 1;
         let version = behind.version.as_ref().map_or_else(|| "no image yet".to_owned(), Untrusted::shown);

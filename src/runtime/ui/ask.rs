@@ -14,7 +14,7 @@ use crate::app::polling::FINISHED_READ;
 use crate::app::sheet::{Ask, Errand};
 use crate::app::{Effect, Message};
 use crate::config::recipe::load;
-use crate::domain::text::Untrusted;
+use crate::domain::text::{Untrusted, there_are};
 use crate::operation::bake::BakeWish;
 use crate::operation::gc::GcPolicy;
 use crate::operation::image_plan::ImageName;
@@ -77,7 +77,7 @@ impl Asker {
                 self.spawn(no, Reply::Commanded, async move {
                     let _guard = guard;
                     desk.rebake(&recipes, wave, reason.as_ref())?;
-                    Ok(format!("{} images are baked anew, {wave} at a time. It goes on without this screen", recipes.len()))
+                    Ok(format!("{} baked anew, {wave} at a time. It goes on without this screen", there_are(recipes.len(), "image")))
                 });
             }
             Effect::ReadStory { no, image } => self.spawn(no, Reply::Story, async move {
