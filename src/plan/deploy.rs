@@ -11,7 +11,7 @@ use crate::domain::fleet::{Groups, Route, Slot, Strategy, WeightStep};
 use crate::domain::group::{HealthCheck, ServerGroup};
 use crate::domain::image::Image;
 use crate::domain::sizes::Sizes;
-use crate::domain::text::{Untrusted, counted, there_are};
+use crate::domain::text::{Untrusted, counted};
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, claim_on, foreign_claim};
 use crate::operation::drift::Drift;
@@ -181,8 +181,7 @@ pub(super) fn one_release_serves(facts: &Facts<'_>, from: &Side) -> Result<(), R
     }
     Err(Refusal::new(
         format!(
-            "{} of {} not of what the group launches (template version {version}): somebody changed them by hand",
-            there_are(strangers, "server"),
+            "{strangers} servers of {} do not run what the group launches (template version {version}): somebody changed them by hand",
             from.group
         ),
         "replace them first, so that it is clear what there is to go back to",

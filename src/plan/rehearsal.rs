@@ -3,7 +3,6 @@
 use crate::domain::call::{DryRun, Identity};
 use crate::domain::fleet::Groups;
 use crate::domain::observation::FleetObservation;
-use crate::domain::text::there_are;
 use crate::domain::time::{Millis, WorldTime};
 use crate::operation::calls::planned_calls;
 use crate::operation::plan::{Check, CheckLevel, Plan, StepKind};
@@ -89,7 +88,7 @@ fn census(tried: &Tried<'_>, found: &mut Found) {
     let Some(version) = plan.to.template_version.filter(|_| !empties) else { return };
     match tried.seen.strangers(plan.to.slot, version).map(|strangers| strangers.len()) {
         Some(0) => found.say(CheckLevel::Ok, format!("every server of {} runs template version {version}", plan.to.group)),
-        Some(count) => found.stands_in_the_way(format!("{} of {} not of template version {version}", there_are(count, "server"), plan.to.group)),
+        Some(count) => found.stands_in_the_way(format!("{count} servers of {} do not run template version {version}", plan.to.group)),
         None => found.stands_in_the_way(format!("what the servers of {} run is unknown", plan.to.group)),
     }
 }

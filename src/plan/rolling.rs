@@ -83,7 +83,7 @@ pub fn recycle(facts: &Facts<'_>) -> Result<Plan, Refusal> {
     plan.steps = steps(facts, &plan);
     plan.checks = vec![Check::new(CheckLevel::Ok, format!("{} stays: the same template version and image", plan.to.label()))];
     if strangers > 0 {
-        let text = format!("{} of {} not of what the group launches: replaced too", there_are(strangers, "server"), plan.to.group);
+        let text = format!("{strangers} servers of {} run something else than the group launches: they are replaced too", plan.to.group);
         plan.checks.push(Check::new(CheckLevel::Warning, text));
     }
     plan.checks.extend(past_age(facts, slot));
