@@ -4,7 +4,7 @@ use crate::bake::marker::Marker;
 use crate::bake::signal::{Outcome, Part, Said, Signal, TaskOutcome};
 use crate::domain::bake::Leftover;
 use crate::domain::ids::OperationId;
-use crate::domain::text::{Untrusted, escape};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::operation::bake::{BakeEvent, BakePlan};
 use crate::operation::work::Work;
 
@@ -117,7 +117,7 @@ fn said_words<P: Work>(plan: &P, who: &str, said: &Said) -> Option<String> {
         }
         Said::Reason { part, why } => format!("{}: {}", name(*part), why.shown()),
         Said::Booted => format!("{who} has booted"),
-        Said::Lost { lines } => format!("… {lines} lines lost …"),
+        Said::Lost { lines } => format!("… {} lost …", counted(*lines, "line")),
         Said::Done { outcome, .. } => format!("{who}: all {}", outcome_word(*outcome)),
         Said::More { .. } | Said::Task { .. } | Said::Warning | Said::Error | Said::Instance { .. } | Said::Image { .. } | Said::Made { .. } => {
             return None;

@@ -12,7 +12,7 @@ use crate::domain::ids::{FleetName, GroupName, ImageId, InstanceId, OperationId}
 use crate::domain::image::{BakeProgress, Block, Image, ImageState};
 use crate::domain::observation::AlarmReading;
 use crate::domain::sizes::Role;
-use crate::domain::text::{Untrusted, counted, is_or_are};
+use crate::domain::text::{Untrusted, there_are};
 use crate::domain::time::WorldTime;
 use crate::domain::traffic::{Counts, TargetState};
 use crate::operation::drift::{Drift, DriftKind};
@@ -271,7 +271,7 @@ const fn state_word(state: &FleetState) -> &'static str {
 fn why(state: &FleetState) -> Option<String> {
     match state {
         FleetState::Unknown { why } => Some(why.clone()),
-        FleetState::Degraded { bad } => Some(format!("{} {} missing or bad", counted(*bad, "server"), is_or_are(*bad))),
+        FleetState::Degraded { bad } => Some(format!("{} missing or bad", there_are(*bad, "server"))),
         FleetState::Busy | FleetState::Mixed | FleetState::Drifted | FleetState::Steady => None,
     }
 }

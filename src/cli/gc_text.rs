@@ -6,7 +6,7 @@ use super::json::{moment, secs};
 use super::table::Table;
 use super::words::{age, or_unknown};
 use crate::domain::ids::ImageId;
-use crate::domain::text::{Untrusted, counted, escape, is_or_are};
+use crate::domain::text::{Untrusted, counted, escape};
 use crate::operation::gc::{GcDone, GcPlan, GcPolicy, ImageVerdict, Verdict, size};
 
 /// What is removed, what waits, what is marked; with `all` also why each other image stays.
@@ -33,11 +33,7 @@ pub(super) fn plan_text(plan: &GcPlan, policy: &GcPolicy, all: bool, width: Opti
         text.push_str(&format!("  {} of {image}, which is gone, is removed\n", escape(snapshot)));
     }
     if !plan.protect.is_empty() {
-        text.push_str(&format!(
-            "  {} of ledgers {} protected against removal\n",
-            counted(plan.protect.len(), "image"),
-            is_or_are(plan.protect.len())
-        ));
+        text.push_str(&format!("  {} of ledgers protected against removal\n", counted(plan.protect.len(), "image")));
     }
     text.push_str(&stays_text(plan, all, width));
     text
@@ -72,7 +68,7 @@ fn stays_text(plan: &GcPlan, all: bool, width: Option<usize>) -> String {
     let stay: Vec<(&ImageVerdict, &Vec<String>)> =
         plan.images.iter().filter_map(|image| if let Verdict::Stays(why) = &image.verdict { Some((image, why)) } else { None }).collect();
     if !all {
-        return format!("\n{} {}; --all says why\n", counted(stay.len(), "image"), if stay.len() == 1 { "stays" } else { "stay" });
+        return format!("\nSTAY   {}; --all says why\n", counted(stay.len(), "image"));
     }
     let mut table = Table::indented().cutting_first(&[3]);
     for (image, why) in &stay {
@@ -83,17 +79,16 @@ fn stays_text(plan: &GcPlan, all: bool, width: Option<usize>) -> String {
 
 /// What a run did.
 pub(super) fn done_text(done: &GcDone) -> String {
-    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut parts = vec![
-        format!("{} marked", count(done.marked.len(), "image")),
-        format!("{} removed", count(done.removed.len(), "image")),
-        format!("{} deleted, {}", count(done.snapshots.len(), "snapshot"), size(Some(done.bytes))),
+        format!("{} marked", counted(done.marked.len(), "image")),
+        format!("{} removed", counted(done.removed.len(), "image")),
+        format!("{} deleted, {}", counted(done.snapshots.len(), "snapshot"), size(Some(done.bytes))),
     ];
     if !done.unmarked.is_empty() {
-        parts.push(format!("{} not marked any more", count(done.unmarked.len(), "image")));
+        parts.push(format!("{} not marked any more", counted(done.unmarked.len(), "image")));
     }
     if !done.protected.is_empty() {
-        parts.push(format!("{} protected", count(done.protected.len(), "image")));
+        parts.push(format!("{} protected", counted(done.protected.len(), "image")));
     }
     format!("{}\n", parts.join("; "))
 }

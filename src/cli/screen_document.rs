@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::documents::{DetailDoc, FleetsDoc, ImagesDoc};
+use super::gc_text::GcDoc;
+use super::image_document::StoryDoc;
 use super::json::{moment, to_string};
 use super::operation_document::OperationDoc;
 use crate::app::alert::Alert;
 use crate::app::model::{Model, Screen};
 use crate::domain::ids::FleetName;
 use crate::domain::text::Untrusted;
+use crate::operation::gc::GcPolicy;
 
 #[derive(Serialize)]
 struct ScreenDoc<'a> {
@@ -28,6 +31,8 @@ struct ScreenDoc<'a> {
     estate: Option<FleetsDoc<'a>>,
     images: Option<ImagesDoc<'a>>,
     opened_fleet: Option<DetailDoc<'a>>,
+    opened_image: Option<StoryDoc<'a>>,
+    old_images: Option<GcDoc<'a>>,
     operations: Vec<OperationDoc<'a>>,
     alerts: Vec<AlertDoc<'a>>,
 }
@@ -64,6 +69,8 @@ pub fn screen_document(model: &Model) -> Result<String, serde_json::Error> {
         estate: estate.map(|estate| FleetsDoc::new(estate, now)),
         images: estate.map(|estate| ImagesDoc::new(estate, &all_images, &BTreeMap::new())),
         opened_fleet: model.detail.as_ref().map(|detail| DetailDoc::new(&detail.value, now)),
+        opened_image: model.life.story.as_ref().map(|story| StoryDoc::new(&story.value)),
+        old_images: model.retention.plan.as_ref().map(|plan| GcDoc::new(&plan.value, &GcPolicy::default())),
         operations: model.operations.iter().map(OperationDoc::new).collect(),
         alerts: model.inbox.all().iter().map(AlertDoc::new).collect(),
     })

@@ -12,10 +12,11 @@ pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// `is` after `1 server`, `are` after `2 servers`.
+/// `1 server is`, `2 servers are`.
 #[must_use]
-pub fn is_or_are(count: impl TryInto<u64>) -> &'static str {
-    if count.try_into().is_ok_and(|count| count == 1) { "is" } else { "are" }
+pub fn there_are(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{} {}", counted(count, noun), if count == 1 { "is" } else { "are" })
 }
 
 /// A string that somebody else chose: a tag, a name, a log line, an error body.
@@ -107,6 +108,13 @@ pub fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let told = |count: u32| (counted(count, "image"), there_are(count, "server"));
+        assert_eq!(told(1), ("1 image".to_owned(), "1 server is".to_owned()));
+        assert_eq!([told(0).0, told(0).1, told(2).1], ["0 images", "0 servers are", "2 servers are"]);
+    }
     use proptest::prelude::*;
 
     #[test]

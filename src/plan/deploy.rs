@@ -165,11 +165,11 @@ fn split(facts: &Facts<'_>) -> Refusal {
 /// With what a slot serves, for people: its weight, or its servers.
 fn serves_with(facts: &Facts<'_>, slot: Slot) -> String {
     let number = |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let servers = || number(facts.seen.group(slot).map(ServerGroup::staying));
+    let servers = || facts.seen.group(slot).map_or_else(|| "? servers".to_owned(), |group| counted(group.staying(), "server"));
     match (&facts.spec.route, facts.seen.is_attached(slot)) {
         (Route::Weighted { .. }, _) => format!("weight {}", number(facts.seen.weight(slot))),
-        (Route::Attached { .. }, Some(false)) => format!("{} servers, detached,", servers()),
-        _ => format!("{} servers", servers()),
+        (Route::Attached { .. }, Some(false)) => format!("{}, detached,", servers()),
+        _ => servers(),
     }
 }
 

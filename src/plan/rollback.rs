@@ -11,7 +11,7 @@ use crate::domain::ids::ImageId;
 use crate::domain::image::ImageState;
 use crate::domain::release::Release;
 use crate::domain::sizes::Sizes;
-use crate::domain::text::{Untrusted, counted, escape, is_or_are};
+use crate::domain::text::{Untrusted, escape, there_are};
 use crate::domain::time::Millis;
 use crate::operation::claim::foreign_claim;
 use crate::operation::consequence::touched_nothing;
@@ -335,10 +335,9 @@ fn steps(facts: &Facts<'_>, plan: &Plan, warm: bool) -> Vec<PlanStep> {
 fn checks(facts: &Facts<'_>, plan: &Plan, target: &Target) -> Vec<Check> {
     let healthy = facts.seen.healthy(plan.to.slot).or_else(|| facts.seen.healthy_targets(plan.to.slot));
     let mut checks = vec![match healthy {
-        _ if plan.level == Some(WayBackLevel::R2) => Check::new(
-            CheckLevel::Warning,
-            format!("no group launches {}: {} {} launched anew", plan.to.label(), counted(plan.need, "server"), is_or_are(plan.need)),
-        ),
+        _ if plan.level == Some(WayBackLevel::R2) => {
+            Check::new(CheckLevel::Warning, format!("no group launches {}: {} launched anew", plan.to.label(), there_are(plan.need, "server")))
+        }
         Some(healthy) if healthy >= plan.need => {
             Check::new(CheckLevel::Ok, format!("{} has {healthy} of {} servers healthy", plan.to.group, plan.need))
         }

@@ -8,7 +8,7 @@ use crate::domain::group::{PinnedVersion, ServerGroup};
 use crate::domain::ids::ImageId;
 use crate::domain::image::{Image, ImageState};
 use crate::domain::refresh::{InstanceRefresh, RefreshPreferences, RefreshStrategy};
-use crate::domain::text::{counted, is_or_are};
+use crate::domain::text::{counted, there_are};
 use crate::domain::time::Millis;
 use crate::operation::ledger::last_known_good;
 use crate::operation::plan::{Check, CheckLevel, Friction, OperationKind, Plan, PlanStep, Refusal, Side, StepKind};
@@ -297,10 +297,9 @@ fn past_age(facts: &Facts<'_>, slot: Slot) -> Option<Check> {
     let age = crate::domain::age::past(&group.instances, max_age, facts.now);
     Some(match (age.past, age.unknown) {
         (0, 0) => Check::new(CheckLevel::Ok, format!("no server is older than {max_age}")),
-        (past, 0) => Check::new(CheckLevel::Ok, format!("{} {} older than {max_age}", counted(past, "server"), is_or_are(past))),
-        (past, unknown) => Check::new(
-            CheckLevel::Unknown,
-            format!("{} {} older than {max_age}; the age of {unknown} is unknown", counted(past, "server"), is_or_are(past)),
-        ),
+        (past, 0) => Check::new(CheckLevel::Ok, format!("{} older than {max_age}", there_are(past, "server"))),
+        (past, unknown) => {
+            Check::new(CheckLevel::Unknown, format!("{} older than {max_age}; the age of {unknown} is unknown", there_are(past, "server")))
+        }
     })
 }

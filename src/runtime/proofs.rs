@@ -42,8 +42,11 @@ fn drift_name(fleet: &FleetName) -> String {
 pub(super) fn noted(store: &Store, fleet: &FleetName) -> Result<(Option<StandbyProof>, Option<Rehearsal>, FirstSeen), StoreError> {
     let proof = store.remark(&proof_name(fleet))?.map(|(_, proof)| proof);
     let rehearsal = store.remark(&rehearsal_name(fleet))?.map(|(_, rehearsal)| rehearsal);
-    let first_seen = store.remark(&drift_name(fleet))?.map(|(_, first_seen)| first_seen).unwrap_or_default();
-    Ok((proof, rehearsal, first_seen))
+    Ok((proof, rehearsal, noted_drift(store, fleet)?))
+}
+
+fn noted_drift(store: &Store, fleet: &FleetName) -> Result<FirstSeen, StoreError> {
+    Ok(store.remark(&drift_name(fleet))?.map(|(_, first_seen)| first_seen).unwrap_or_default())
 }
 
 impl Office {
@@ -130,7 +133,7 @@ impl Office {
     /// Notes when each thing that drifted was first seen, and forgets what is over. A round that could not see everything forgets nothing.
     pub(super) fn note_drift(&self, estate: &Estate) {
         for status in &estate.fleets {
-            let known = noted(&self.store, &status.spec.name).map(|(_, _, known)| known).unwrap_or_default();
+            let known = noted_drift(&self.store, &status.spec.name).unwrap_or_default();
             let now: FirstSeen = status.drift.iter().map(|drift| (drift.key(), drift.since.unwrap_or(estate.as_of))).collect();
             let blind = !estate.gaps.is_empty() && now.len() < known.len();
             if now == known || blind {

@@ -61,17 +61,31 @@ fn changes(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if all.is_empty() {
         return paint.row(inside, 0, &paint::toned(" no fleet was changed from here", Tone::Dim));
     }
-    let rows = paint::lines(inside, 0, inside.height.saturating_sub(1));
+    change_rows(model, alert, &all, paint, inside);
+}
+
+/// The changes, and in the last line what takes the one under the cursor back.
+fn change_rows(model: &Model, alert: &Alert, all: &[Suspect], paint: &mut Paint<'_>, area: Rect) {
+    let (focus, position) = (model.suspects.has_focus, suspects::position(model, all));
+    let rows = paint::lines(area, 0, area.height.saturating_sub(1));
     let first = paint::first_shown(position, all.len(), usize::from(rows.height));
     for (line, (at, suspect)) in (0..rows.height).zip(all.iter().enumerate().skip(first)) {
         let chosen = focus && at == position;
-        let row = change(suspect, alert, chosen, paint, usize::from(inside.width));
+        let row = change(suspect, alert, chosen, paint, usize::from(area.width));
         paint.row(rows, line, &row);
         if chosen {
             paint.cursor(rows, line);
         }
     }
-    paint.row(inside, rows.height, &hint(model, alert, focus));
+    paint.row(area, rows.height, &hint(model, alert, focus));
+}
+
+/// Where there is no room for both: the alerts, or in their place what changed before the one under the cursor while that has the focus.
+pub fn in_lines(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    match model.selected_alert().filter(|_| model.suspects.has_focus) {
+        Some(alert) => change_rows(model, alert, &suspects::of_alert(model), paint, area),
+        None => list(model, paint, area, 2),
+    }
 }
 
 /// How what an operation changed is taken back; where that happened already, what a rollback would do instead.
@@ -96,13 +110,18 @@ fn rolls_back(model: &Model, fleet: &FleetName) -> String {
 
 fn change(suspect: &Suspect, alert: &Alert, chosen: bool, paint: &Paint<'_>, columns: usize) -> Row {
     let cut = paint.glyphs.cut;
+    let lead = piece(if chosen { ">" } else { " " }, Tone::Plain);
+    if columns < 60 {
+        let tail = format!("{} {}", suspect.fleet, suspect.what);
+        return vec![lead, piece(format!("{}  ", suspect.offset(alert.began)), Tone::Waits), piece(tail, Tone::Plain)];
+    }
     let wide = columns >= 100;
     let fleet = if wide { 24 } else { 14 };
     let operation = if wide { text::left(&suspect.operation.to_string(), 8, cut) } else { String::new() };
     // What happened to the fleet of the alert is the first thing to look at.
     let tone = if Some(&suspect.fleet) == alert.fleet.as_ref() { Tone::Strong } else { Tone::Plain };
     vec![
-        piece(if chosen { ">" } else { " " }, Tone::Plain),
+        lead,
         piece(format!("{} ", text::right(&suspect.offset(alert.began), 15, cut)), Tone::Waits),
         piece(format!(" {} {} ", suspect.at.clock(), text::left(&suspect.fleet.to_string(), fleet, cut)), tone),
         piece(operation, Tone::Dim),

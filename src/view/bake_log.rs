@@ -21,7 +21,7 @@ use crate::app::commands::CommandId;
 use crate::app::model::Model;
 use crate::bake::marker::Marker;
 use crate::bake::packages;
-use crate::domain::text::escape;
+use crate::domain::text::{counted, escape};
 use crate::operation::bake::BakeView;
 
 /// So much of one line is shown; what is longer stands in the file.
@@ -62,7 +62,7 @@ fn standing(model: &Model, log: &BakeLog) -> String {
     };
     match log.at {
         _ if lines == 0 => String::new(),
-        None => format!("-- following, {lines} lines{early}, {key} stays --"),
+        None => format!("-- following, {}{early}, {key} stays --", counted(lines, "line")),
         Some(at) => format!("-- line {} of {lines}{early}, {key} follows --", at + 1),
     }
 }

@@ -8,6 +8,7 @@ use super::theme::Tone;
 use crate::app::commands::CommandId;
 use crate::app::copying::{CopyMenu, Copyable};
 use crate::app::keymap::Keymap;
+use crate::domain::text::counted;
 
 /// Draws the open menu.
 pub fn draw(menu: &CopyMenu, keymap: &Keymap, paint: &mut Paint<'_>, area: Rect) {
@@ -32,7 +33,8 @@ fn row(at: usize, item: &Copyable, chosen: bool, paint: &Paint<'_>, columns: usi
     let lead = if chosen { ">" } else { " " };
     let number = if at < 9 { (at + 1).to_string() } else { " ".to_owned() };
     let more = item.text.lines().count().saturating_sub(1);
-    let (begin, rest) = (item.text.lines().next().unwrap_or_default(), if more > 0 { format!("  +{more} lines") } else { String::new() });
+    let (begin, rest) =
+        (item.text.lines().next().unwrap_or_default(), if more > 0 { format!("  +{}", counted(more, "line")) } else { String::new() });
     let name = text::left(&item.what, (columns / 3).max(12), paint.glyphs.cut);
     vec![piece(format!("{lead} {number} "), Tone::Key), piece(format!("{name} "), Tone::Plain), piece(format!("{begin}{rest}"), Tone::Dim)]
 }

@@ -30,7 +30,7 @@ use crate::domain::fleet::Slot;
 use crate::domain::group::Instance;
 use crate::domain::ids::{FleetName, InstanceId};
 use crate::domain::observation::AlarmState;
-use crate::domain::text::{Untrusted, counted, escape, is_or_are};
+use crate::domain::text::{Untrusted, escape, there_are};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
 use crate::operation::event::{OperationState, StepOutcome};
@@ -322,8 +322,7 @@ fn refresh_rows(model: &Model, name: &FleetName, columns: usize) -> Vec<Row> {
 /// Servers older than the fleet allows.
 fn age_rows(model: &Model, status: &FleetStatus, columns: usize) -> Vec<Row> {
     let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age.filter(|age| age.past > 0)) else { return Vec::new() };
-    let text =
-        format!("{} {} older than {max_age}: {} recycles", counted(age.past, "server"), is_or_are(age.past), model.keymap.first(CommandId::Recycle));
+    let text = format!("{} older than {max_age}: {} recycles", there_are(age.past, "server"), model.keymap.first(CommandId::Recycle));
     text::wrap(&text, columns).into_iter().map(|line| paint::toned(line, Tone::Waits)).collect()
 }
 

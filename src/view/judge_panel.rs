@@ -12,6 +12,7 @@ use super::theme::Tone;
 use crate::app::judging::{MetricLine, looks_upto, metric_lines, score_line};
 use crate::app::model::{Look, Model};
 use crate::domain::judgement::{Evidence, Grade, Judgement, VerdictWord};
+use crate::domain::text::there_are;
 use crate::domain::traffic::TargetState;
 use crate::operation::record::OperationView;
 
@@ -78,7 +79,7 @@ pub fn culprit(model: &Model, view: &OperationView) -> Option<Row> {
     let (bad, good) = (of(TargetState::Unhealthy), of(TargetState::Healthy).count());
     let [server] = bad.collect::<Vec<_>>()[..] else { return None };
     let zone = server.zone.as_ref().map_or_else(|| "?".to_owned(), crate::domain::text::Untrusted::shown);
-    let text = format!(" {} in {zone} stands out: {good} others pass their checks", server.id);
+    let text = format!(" {} in {zone} stands out: {} passing their checks", server.id, there_are(good, "other"));
     (good > 0).then(|| paint::toned(text, Tone::Waits))
 }
 

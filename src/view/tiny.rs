@@ -81,7 +81,7 @@ fn draw_body(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Screen::Bakes => bakes::list(model, paint, area),
         Screen::Bake(id) | Screen::BakeLog(id) => bake::draw_lines(model, id, paint, area),
         Screen::Activity => activity::list(model, paint, area),
-        Screen::Alerts => alerts::list(model, paint, area, 2),
+        Screen::Alerts => alerts::in_lines(model, paint, area),
         Screen::Help => help::list(model, paint, area),
     }
 }
@@ -113,6 +113,7 @@ fn head(model: &Model) -> Row {
             model.baking.view(id).map_or_else(|| format!("  bake {id}"), |view| format!("  bake {}", baking::name(view)))
         }
         (None, Screen::Activity) => "  activity".to_owned(),
+        (None, Screen::Alerts) if model.suspects.has_focus => "  changes before it".to_owned(),
         (None, Screen::Alerts) => "  alerts".to_owned(),
         (None, Screen::Sources) => "  sources".to_owned(),
         (None, Screen::Help) => "  help".to_owned(),

@@ -110,9 +110,20 @@ impl Store {
     /// The store cannot be written.
     pub fn forget_everything(&self) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for table in
-                ["operations", "events", "commands", "leases", "ledger", "snapshots", "budget", "history", "freezes", "image_log", "sqlite_sequence"]
-            {
+            for table in [
+                "operations",
+                "events",
+                "commands",
+                "leases",
+                "ledger",
+                "snapshots",
+                "last_round",
+                "budget",
+                "history",
+                "freezes",
+                "image_log",
+                "sqlite_sequence",
+            ] {
                 transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|error| self.sql(error))?;
             }
             Ok(())

@@ -1,7 +1,11 @@
 //! What was last seen, and how long things took: for first paints and expectations, never an authority for a write.
 
-use rusqlite::{OptionalExtension, ToSql, Transaction, params};
-use serde::de::DeserializeOwned;
+use std::io::{BufWriter, Read};
+
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::operations::{parse, to_json};
 use super::{Store, StoreError};
@@ -13,12 +17,12 @@ use crate::operation::history::FleetHistory;
 use crate::operation::sighting::Sighting;
 use crate::operation::work::{Standing, Work};
 
-/// The row of the rounds of listings.
-const ESTATE: &str = "estate";
 /// The row of the rounds over all alarms.
 const ALARMS: &str = "alarms";
 /// So many of the newest durations make a median.
 const HISTORY_LENGTH: i64 = 20;
+/// A round of listings is packed in pieces of so many bytes.
+const PIECE: usize = 32 * 1024;
 
 impl Store {
     /// Keeps a round of listings for the next first paint, unless a newer one is there.
@@ -26,7 +30,17 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn keep_snapshot(&self, seen: &Sighting) -> Result<(), StoreError> {
-        self.keep(ESTATE, seen.as_of, &to_json(seen)?)
+        let body = packed(seen).map_err(|error| StoreError::Damaged(format!("a record cannot be written ({error})")))?;
+        self.transact(&|transaction: &Transaction<'_>| {
+            transaction
+                .execute(
+                    "INSERT INTO last_round (one, as_of, body) VALUES (1, ?1, ?2)
+                     ON CONFLICT (one) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
+                    params![seen.as_of.0, body],
+                )
+                .map(|_| ())
+                .map_err(|error| self.sql(error))
+        })
     }
 
     /// Keeps a round over all alarms, unless a newer one is there: the next process that wants one within its period takes this.
@@ -34,20 +48,28 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn keep_alarms(&self, round: &AlarmRound) -> Result<(), StoreError> {
-        self.keep(ALARMS, round.as_of, &to_json(round)?)
-    }
-
-    fn keep(&self, source: &str, as_of: WorldTime, body: &str) -> Result<(), StoreError> {
+        let body = to_json(round)?;
         self.transact(&|transaction: &Transaction<'_>| {
             transaction
                 .execute(
                     "INSERT INTO snapshots (source, as_of, body) VALUES (?1, ?2, ?3)
                      ON CONFLICT (source) DO UPDATE SET as_of = excluded.as_of, body = excluded.body WHERE excluded.as_of > as_of",
-                    params![source, as_of.0, body],
+                    params![ALARMS, round.as_of.0, body],
                 )
                 .map(|_| ())
                 .map_err(|error| self.sql(error))
         })
+    }
+
+    /// The newest round over all alarms any process kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn alarms(&self) -> Result<Option<AlarmRound>, StoreError> {
+        let sql = "SELECT body FROM snapshots WHERE source = ?1";
+        let body: Option<String> = self.read(|connection| connection.query_row(sql, [ALARMS], |row| row.get(0)).optional())?;
+        // As with listings: what another version kept may not be readable.
+        Ok(body.and_then(|body| parse(&body).ok()))
     }
 
     /// When the newest round was made that any process kept.
@@ -55,7 +77,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot_time(&self) -> Result<Option<WorldTime>, StoreError> {
-        let sql = "SELECT as_of FROM snapshots WHERE source = 'estate'";
+        let sql = "SELECT as_of FROM last_round";
         self.read(|connection| connection.prepare_cached(sql)?.query_row([], |row| row.get(0).map(WorldTime)).optional())
     }
 
@@ -64,22 +86,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn snapshot(&self) -> Result<Option<Sighting>, StoreError> {
-        self.kept(ESTATE)
-    }
-
-    /// The newest round over all alarms any process kept.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn alarms(&self) -> Result<Option<AlarmRound>, StoreError> {
-        self.kept(ALARMS)
-    }
-
-    fn kept<T: DeserializeOwned>(&self, source: &str) -> Result<Option<T>, StoreError> {
-        let body: Option<String> =
-            self.read(|connection| connection.query_row("SELECT body FROM snapshots WHERE source = ?1", [source], |row| row.get(0)).optional())?;
+        let unpack = |row: &Row<'_>| Ok(unpacked(row.get_ref(0)?.as_blob()?));
+        let seen = self.read(|connection| connection.query_row("SELECT body FROM last_round", [], unpack).optional())?;
         // What another version kept may not be readable: a first paint without rows is no harm.
-        Ok(body.and_then(|body| parse(&body).ok()))
+        Ok(seen.flatten())
     }
 
     /// Medians of what took how long, over all fleets.
@@ -138,6 +148,20 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// As it is kept: of a thousand fleets it has ten megabytes, which are never in memory at once while they are written.
+fn packed(seen: &Sighting) -> Result<Vec<u8>, serde_json::Error> {
+    let mut pieces = BufWriter::with_capacity(PIECE, ZlibEncoder::new(Vec::new(), Compression::fast()));
+    serde_json::to_writer(&mut pieces, seen)?;
+    let written = pieces.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(ZlibEncoder::finish);
+    written.map_err(serde_json::Error::io)
+}
+
+fn unpacked(body: &[u8]) -> Option<Sighting> {
+    let mut text = String::new();
+    ZlibDecoder::new(body).read_to_string(&mut text).ok()?;
+    parse(&text).ok()
 }
 
 /// Somebody paused or the engine held the step: how long that took says nothing of the next one.

@@ -14,7 +14,7 @@ use crate::domain::fleet::{FleetSource, FleetSpec, Route, Slot};
 use crate::domain::group::{Health, Lifecycle};
 use crate::domain::ids::FleetName;
 use crate::domain::sizes::Role;
-use crate::domain::text::{Untrusted, counted, is_or_are};
+use crate::domain::text::{Untrusted, there_are};
 use crate::domain::time::{Millis, WorldTime};
 use crate::domain::traffic::TargetState;
 use crate::operation::drift::Drift;
@@ -276,7 +276,7 @@ fn past_age(status: &FleetStatus) -> String {
     let (Some(max_age), Some(age)) = (status.spec.max_age, status.past_age) else { return String::new() };
     let unknown = if age.unknown == 0 { String::new() } else { format!("; the age of {} is unknown", age.unknown) };
     let remedy = if age.past == 0 { String::new() } else { format!(": `qd recycle {}` replaces every server", status.spec.name) };
-    format!("age        {} {} older than {max_age}{unknown}{remedy}\n", counted(age.past, "server"), is_or_are(age.past))
+    format!("age        {} older than {max_age}{unknown}{remedy}\n", there_are(age.past, "server"))
 }
 
 fn back(way: &WayBack, now: WorldTime) -> String {

@@ -14,7 +14,7 @@ use crate::app::polling::FINISHED_READ;
 use crate::app::sheet::{Ask, Errand};
 use crate::app::{Effect, Message};
 use crate::config::recipe::load;
-use crate::domain::text::{Untrusted, counted, is_or_are};
+use crate::domain::text::{Untrusted, there_are};
 use crate::operation::bake::BakeWish;
 use crate::operation::gc::GcPolicy;
 use crate::operation::image_plan::ImageName;
@@ -78,11 +78,7 @@ impl Asker {
                 self.spawn(no, Reply::Commanded, async move {
                     let _guard = guard;
                     desk.rebake(&recipes, wave, reason.as_ref())?;
-                    Ok(format!(
-                        "{} {} baked anew, {wave} at a time. It goes on without this screen",
-                        counted(recipes.len(), "image"),
-                        is_or_are(recipes.len())
-                    ))
+                    Ok(format!("{} baked anew, {wave} at a time. It goes on without this screen", there_are(recipes.len(), "image")))
                 });
             }
             Effect::ReadStory { no, image } => self.spawn(no, Reply::Story, async move {

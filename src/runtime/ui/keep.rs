@@ -54,7 +54,8 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixture;
+    use crate::app::age::Aged;
+    use crate::app::{fixture, image_fixture};
 
     #[test]
     fn a_screen_is_saved_as_it_is_seen_and_as_what_is_known() {
@@ -68,6 +69,20 @@ mod tests {
         assert_eq!((read("txt").lines().count(), files.len()), (24, 2));
         let document: serde_json::Value = serde_json::from_str(&read("json")).unwrap();
         assert_eq!((document["screen"].as_str(), document["size"].to_string()), (Some("main"), "[80,24]".to_owned()));
+    }
+
+    #[test]
+    fn what_is_known_of_an_image_and_of_old_ones_is_saved_with_the_rest() {
+        let mut model = fixture::blank(80, 24);
+        let saved = |model: &Model| serde_json::from_str::<serde_json::Value>(&cli::screen_document(model).unwrap()).unwrap();
+        assert!(saved(&model)["opened_image"].is_null() && saved(&model)["old_images"].is_null());
+        let id = image_fixture::images().first().unwrap().image.id.clone();
+        let (story, plan, at, clock) = (image_fixture::story(id.as_str()), image_fixture::retention(), model.clock.world, model.clock);
+        model.life.story = Some(Aged::new(story, at, clock));
+        model.retention.plan = Some(Aged::new(plan, at, clock));
+        let document = saved(&model);
+        assert_eq!(document["opened_image"]["image"]["id"], id.as_str());
+        assert!(!document["old_images"]["images"].as_array().unwrap().is_empty());
     }
 
     #[test]

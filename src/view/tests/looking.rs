@@ -49,7 +49,7 @@ fn one_server_that_alone_fails_its_checks_is_named() {
         session.take(Message::Reply { no, reply: Reply::Fleet("web-prod".into(), Ok(detail)) });
         session
     };
-    shown(1).expect("i-b00 in us-east-1a stands out: 2 others pass their checks");
+    shown(1).expect("i-b00 in us-east-1a stands out: 2 others are passing their checks");
     shown(0).expect("HOLDING").expect_not("stands out");
     shown(2).expect("HOLDING").expect_not("stands out");
 }
