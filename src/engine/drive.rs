@@ -78,8 +78,9 @@ pub trait Hands: Send {
     /// Appends events.
     async fn append(&mut self, bodies: &[EventBody], at: WorldTime) -> Result<Appended, Self::Error>;
 
-    /// Appends the answer to a command and what it does; nothing at all if its sender has withdrawn it.
-    async fn append_answer(&mut self, command: u64, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Self::Error>;
+    /// Appends the answer to a command and what it does; nothing at all if its sender has withdrawn it, or if what is accepted has waited too long
+    /// by now: a process may stand still between the look at a command's age and this, and the next look refuses it.
+    async fn append_answer(&mut self, command: &Command, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Self::Error>;
 
     /// Commands nobody has answered yet, oldest first.
     async fn commands(&mut self) -> Result<Vec<Command>, Self::Error>;
@@ -337,7 +338,7 @@ impl<H: Hands> Driver<H> {
             let boot_id = self.hands.boot_id();
             let reading = Reading { now: self.hands.boot_now(), boot_id: &boot_id, lease_since: self.lease_since };
             let answer = self.operation.plan.answer(&self.progress, &command, &reading);
-            if let Some(appended) = self.hands.append_answer(command.id, &answer, self.now).await? {
+            if let Some(appended) = self.hands.append_answer(&command, &answer, self.now).await? {
                 self.take_in(appended);
             }
         }

@@ -47,6 +47,14 @@ impl Situation<'_> {
         }
     }
 
+    /// AWS took a refresh to `good` a moment ago, for which none other may have run: one that reads as running was read before that. Whoever turned
+    /// it round would turn round the way back.
+    fn may_be_old(&self, running: &InstanceRefresh, good: u64) -> bool {
+        let memory = &self.progress.refresh;
+        let lately = memory.sent_at.is_some_and(|sent| self.now.since(sent) < self.plan.timing.settle);
+        memory.version == Some(good) && lately && !running.launches(&self.to().template, good)
+    }
+
     /// Records what AWS says, if that changed.
     pub(super) fn noticed(&self, refresh: &InstanceRefresh) -> Vec<EventBody> {
         let known = self.progress.refresh.seen.as_ref() == Some(refresh);
@@ -81,6 +89,9 @@ impl Situation<'_> {
             return Some(Move::wait(why, period).into());
         };
         if let Some(running) = refreshes.iter().find(|refresh| refresh.status.is_running()) {
+            if self.may_be_old(running, good) {
+                return Some(Move::wait("the instance refresh is not read back yet", period).into());
+            }
             return Some(Step { events: self.noticed(running), then: self.turn(running, good) });
         }
         let pinned = group.template.as_ref().is_some_and(|pin| pin.id == self.to().template && pin.number() == Some(good));

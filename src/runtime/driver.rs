@@ -184,7 +184,7 @@ impl<P: Watched> Hands for ProcessHands<P> {
         Ok(self.store.append(&self.operation, self.epoch, bodies, at)?)
     }
 
-    async fn append_answer(&mut self, command: u64, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, DeskError> {
+    async fn append_answer(&mut self, command: &Command, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, DeskError> {
         let told = CommandAnswer { accepted: answer.accepted, text: answer.text.clone() };
         Ok(self.store.append_answering(&self.operation, self.epoch, &answer.events, at, (command, &told))?)
     }

@@ -124,7 +124,7 @@ impl Hands for Host {
         Ok(Appended { events: bodies.iter().map(event).collect(), retire: None })
     }
 
-    async fn append_answer(&mut self, _command: u64, _answer: &Answer, _at: WorldTime) -> Result<Option<Appended>, LeaseLost> {
+    async fn append_answer(&mut self, _command: &Command, _answer: &Answer, _at: WorldTime) -> Result<Option<Appended>, LeaseLost> {
         Ok(None)
     }
 

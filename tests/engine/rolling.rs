@@ -295,6 +295,23 @@ fn a_rollback_turns_round_what_runs_and_replaces_what_is_done() {
 }
 
 #[test]
+fn an_old_read_of_the_deploys_refresh_turns_no_way_back_round() {
+    let mut stage = Stage::deploy();
+    stage.half_way();
+    let old = stage.look(Depth::WithRefreshes(Slot::A));
+    stage.until_state(OperationState::Succeeded);
+    let release = stage.plan.to.release(3);
+    stage.ledger.push(LedgerEntry { seq: 2, release, body: LedgerBody::Stable { how: How::Deployed }, ..stage.ledger[0].clone() });
+    stage.operations = vec![stage.view()];
+    let plan = stage.facts(|facts| quarterdeck::plan::rollback::plan(facts, None)).unwrap();
+    stage.calls.clear();
+    stage.begin(plan);
+    stage.until("started and claimed", |stage| stage.count("StartInstanceRefresh") * stage.count("CreateOrUpdateTags") > 0);
+    let decision = stage.decides(&old).unwrap();
+    assert_eq!((decision.call.map(|wanted| wanted.call), decision.waiting_for.as_str()), (None, "the instance refresh is not read back yet"));
+}
+
+#[test]
 fn nobody_pauses_or_hurries_aws() {
     let mut stage = Stage::deploy();
     stage.half_way();

@@ -268,6 +268,11 @@ impl Checker {
         self.foreign.weights.is_some()
     }
 
+    /// Another hand changed what a group launches, and nobody has put that right yet.
+    pub const fn launches_foreign(&self) -> bool {
+        self.foreign.template.is_some()
+    }
+
     /// The clock of the host drivers run on is set.
     pub const fn clock_set(&mut self) {
         self.clock_sets += 1;

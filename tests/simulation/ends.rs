@@ -41,7 +41,7 @@ impl Sim {
                 }
                 Ok(())
             }
-            OperationKind::Rollback if self.gave_up_early(record) => Ok(()),
+            OperationKind::Rollback if self.gave_up_early(record) || self.gave_up_on_another_hand(record) => Ok(()),
             OperationKind::Rollback => self.rollback_kept(record),
             OperationKind::Recycle => self.recycle_kept(record),
             OperationKind::Retire if matches!(record.progress.state, OperationState::Succeeded | OperationState::Superseded) => Ok(()),
@@ -57,6 +57,12 @@ impl Sim {
             _ => None,
         });
         held && deadline.is_some_and(|deadline| deadline > self.clock)
+    }
+
+    /// What its target launches another hand changed, and nobody has put that right.
+    fn gave_up_on_another_hand(&self, record: &Record) -> bool {
+        let held = record.progress.state == OperationState::Failed && record.progress.reason.starts_with("held until its deadline");
+        held && self.checker.launches_foreign()
     }
 
     /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.

@@ -149,8 +149,8 @@ impl Hands for SimHands {
         told!(self, Ask::Append(bodies.to_vec(), at), Told::Appended)
     }
 
-    async fn append_answer(&mut self, command: u64, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Gone> {
-        told!(self, Ask::Answer(command, Box::new(answer.clone()), at), Told::Answered)
+    async fn append_answer(&mut self, command: &Command, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Gone> {
+        told!(self, Ask::Answer(command.id, Box::new(answer.clone()), at), Told::Answered)
     }
 
     async fn commands(&mut self) -> Result<Vec<Command>, Gone> {

@@ -74,7 +74,7 @@ const PERMANENT_AIMED: [u64; 30] = [
     6_432, 6_729, 11_562, 18_402, 19_008, 21_381, 24_129, 24_201, 107_469,
 ];
 /// The same, of fleets of the other shapes.
-const PERMANENT_SHAPED: [(Shape, u64); 47] = [
+const PERMANENT_SHAPED: [(Shape, u64); 52] = [
     (Shape::Attached, 113),
     (Shape::Attached, 238),
     (Shape::Attached, 5_001_752),
@@ -122,6 +122,11 @@ const PERMANENT_SHAPED: [(Shape, u64); 47] = [
     (Shape::Weighted, 40_008_647),
     (Shape::Weighted, 40_023_431),
     (Shape::Guarded, 40_031_575),
+    (Shape::Attached, 50_004_178),
+    (Shape::Weighted, 50_007_449),
+    (Shape::Workers, 50_009_419),
+    (Shape::Workers, 50_015_453),
+    (Shape::OneGroup, 50_022_814),
 ];
 /// An optimised build goes through everything, and `.ci/run` makes one. Any other would take many minutes for that: it takes fewer seeds and a slice
 /// of the crash matrix, and says so.

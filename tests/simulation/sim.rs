@@ -13,6 +13,7 @@ use quarterdeck::domain::release::Release;
 use quarterdeck::domain::schema::SchemaRange;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
+use quarterdeck::operation::answer::COMMAND_LIFE;
 use quarterdeck::operation::command::CommandKind;
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody};
@@ -419,7 +420,11 @@ impl Sim {
         let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
         // The answer of a driver that lost its lease is written nowhere.
         let is_written = self.store.has_news(at, epoch).is_ok();
-        if let Some(asked) = self.store.records[at].commands.iter().find(|pending| pending.id == command).filter(|_| is_written) {
+        let asked = self.store.records[at].commands.iter().find(|pending| pending.id == command);
+        if answer.accepted && asked.is_some_and(|asked| self.boot().since(asked.sent_at) > COMMAND_LIFE) {
+            return Ok(self.store.has_news(at, epoch).map(|_| None));
+        }
+        if let Some(asked) = asked.filter(|_| is_written) {
             let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
             self.witness.answers(scene, asked, answer.accepted, self.boot())?;
         }

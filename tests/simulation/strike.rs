@@ -167,10 +167,22 @@ impl Sim {
                 if disturbances.contains(&Disturbance::LimitCapacity { servers: None }) {
                     self.checker.plenty(self.clock);
                 }
+                let ended = disturbances.iter().map(|disturbance| self.let_go(disturbance)).sum();
                 self.in_both(disturbances);
+                return ended;
             }
         }
         0
+    }
+
+    /// How many servers of a group that was parked worked on, because nothing could end them, and end with this.
+    fn let_go(&self, disturbance: &Disturbance) -> u32 {
+        match disturbance {
+            Disturbance::Resume { group, process } if process == "Terminate" => {
+                self.world.group(group).map_or(0, |group| group.total().saturating_sub(group.sizes.desired))
+            }
+            _ => 0,
+        }
     }
 
     /// Whoever is called because a slot cannot be emptied has it launch what the way back leads to, so that what replaces the others is that.

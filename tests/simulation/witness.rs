@@ -256,11 +256,15 @@ impl Witness {
         if tally.intended > tally.accepted + tally.refused + tally.unknown + 1 {
             return Err("S7: the outcome of the call before is not recorded".to_owned());
         }
-        // In a pause claims are renewed, and pins follow what is needed, upwards only, where both groups serve.
+        // In a pause claims are renewed, and pins follow what is needed, upwards only, of a group that serves, or of both where both do.
         let both_serve = self.seen.as_ref().and_then(|seen| seen.share(scene.plan.to.slot)).is_some_and(|share| share > 0.0);
+        let serves = |group: &GroupName| {
+            let slot = self.ground.slot_of(group);
+            self.seen.as_ref().zip(slot).and_then(|(seen, slot)| seen.share(slot)).is_some_and(|share| share > 0.0)
+        };
         let stands = match call {
             CloudCall::Tag { .. } | CloudCall::Untag { .. } => true,
-            CloudCall::RaiseMin { .. } => both_serve,
+            CloudCall::RaiseMin { group, .. } => both_serve || serves(group),
             _ => false,
         };
         if scene.progress.state == OperationState::Paused && !stands {

@@ -5,11 +5,13 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::commands::{CommandAnswer, put_answer};
 use super::views::whole;
 use super::{Store, StoreError, freezes, image_log, leases, ledger};
+use crate::adapters::host;
 use crate::domain::ids::{FleetName, OperationId};
 use crate::domain::image_use::mentioned;
 use crate::domain::text::Untrusted;
 use crate::domain::time::WorldTime;
-use crate::operation::command::Who;
+use crate::operation::answer::COMMAND_LIFE;
+use crate::operation::command::{Command, Who};
 use crate::operation::consequence::Consequence;
 use crate::operation::event::{Event, EventBody, OperationState};
 use crate::operation::ledger::{How, LedgerBody};
@@ -108,10 +110,12 @@ impl Store {
         epoch: u64,
         bodies: &[EventBody],
         at: WorldTime,
-        (command, answer): (u64, &CommandAnswer),
+        (command, answer): (&Command, &CommandAnswer),
     ) -> Result<Option<Appended>, StoreError> {
         self.write(|transaction| {
-            if !put_answer(self, transaction, command, answer)? {
+            // Under the write lock: whoever stood still before that reads the command anew.
+            let is_late = host::boot_now().since(command.sent_at) > COMMAND_LIFE;
+            if answer.accepted && is_late || !put_answer(self, transaction, command.id, answer)? {
                 return Ok(None);
             }
             self.append_in(transaction, view, epoch, bodies, at).map(Some)
