@@ -33,7 +33,7 @@ pub enum Ask {
     Look(Depth),
     Send(CloudCall, Lease),
     Append(Vec<EventBody>, WorldTime),
-    Answer(u64, Box<Answer>, WorldTime),
+    Answer(Box<Command>, Box<Answer>, WorldTime),
     Commands,
     InFlight(OperationId),
     Renew,
@@ -150,7 +150,7 @@ impl Hands for SimHands {
     }
 
     async fn append_answer(&mut self, command: &Command, answer: &Answer, at: WorldTime) -> Result<Option<Appended>, Gone> {
-        told!(self, Ask::Answer(command.id, Box::new(answer.clone()), at), Told::Answered)
+        told!(self, Ask::Answer(Box::new(command.clone()), Box::new(answer.clone()), at), Told::Answered)
     }
 
     async fn commands(&mut self) -> Result<Vec<Command>, Gone> {

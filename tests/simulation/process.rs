@@ -312,7 +312,7 @@ impl Sim {
             }
             Ask::Send(call, lease) => return self.send_under(process, call, &lease),
             Ask::Append(bodies, now) => Told::Appended(self.append_slipping(process, &bodies, now)?),
-            Ask::Answer(command, answer, now) => Told::Answered(self.answered(at, epoch, command, &answer, now)?),
+            Ask::Answer(command, answer, now) => Told::Answered(self.answered(at, epoch, &command, &answer, now)?),
             Ask::Commands => Told::Commands(Ok(self.commands_as_read(at))),
             Ask::InFlight(id) => {
                 let other = self.store.find(&id).ok_or("an operation asks for one that is not there")?;

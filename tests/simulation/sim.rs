@@ -14,7 +14,7 @@ use quarterdeck::domain::schema::SchemaRange;
 use quarterdeck::domain::time::{BootTime, Millis, WorldTime};
 use quarterdeck::engine::answer::Answer;
 use quarterdeck::operation::answer::COMMAND_LIFE;
-use quarterdeck::operation::command::CommandKind;
+use quarterdeck::operation::command::{Command, CommandKind};
 use quarterdeck::operation::event::{Event, EventBody, OperationState};
 use quarterdeck::operation::ledger::{How, LedgerBody};
 use quarterdeck::operation::outcome::RefusedCall;
@@ -412,23 +412,23 @@ impl Sim {
         &mut self,
         at: usize,
         epoch: u64,
-        command: u64,
+        command: &Command,
         answer: &Answer,
         now: WorldTime,
     ) -> Result<Result<Option<Appended>, Gone>, Broke> {
         let before = self.store.records.len();
-        let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command).map(|pending| pending.kind);
+        let kind = self.store.records[at].commands.iter().find(|pending| pending.id == command.id).map(|pending| pending.kind);
         // The answer of a driver that lost its lease is written nowhere.
         let is_written = self.store.has_news(at, epoch).is_ok();
-        let asked = self.store.records[at].commands.iter().find(|pending| pending.id == command);
-        if answer.accepted && asked.is_some_and(|asked| self.boot().since(asked.sent_at) > COMMAND_LIFE) {
+        if answer.accepted && self.boot().since(command.sent_at) > COMMAND_LIFE {
             return Ok(self.store.has_news(at, epoch).map(|_| None));
         }
+        let asked = self.store.records[at].commands.iter().find(|pending| pending.id == command.id);
         if let Some(asked) = asked.filter(|_| is_written) {
             let scene = Scene::new(&self.world, &self.store.records[at], self.clock);
             self.witness.answers(scene, asked, answer.accepted, self.boot())?;
         }
-        let appended = self.store.append_answer(at, epoch, command, answer, now);
+        let appended = self.store.append_answer(at, epoch, command.id, answer, now);
         if let (Some(kind), Ok(Some(_))) = (kind, &appended) {
             self.totals.one(&format!("answer: {} {}", kind.word(), if answer.accepted { "accepted" } else { "refused" }));
             self.store.records[at].promoted |= answer.accepted && kind == CommandKind::Promote;
