@@ -59,10 +59,11 @@ impl Sim {
         held && deadline.is_some_and(|deadline| deadline > self.clock)
     }
 
-    /// What its target launches another hand changed, and nobody has put that right.
+    /// What its target launches another hand changed, and nobody has put that right; or one did so again and again.
     fn gave_up_on_another_hand(&self, record: &Record) -> bool {
-        let held = record.progress.state == OperationState::Failed && record.progress.reason.starts_with("held until its deadline");
-        held && self.checker.launches_foreign()
+        let words = ["held until its deadline", "did not get anywhere"];
+        let gave_up = record.progress.state == OperationState::Failed && words.iter().any(|words| record.progress.reason.contains(words));
+        gave_up && self.checker.launches_foreign()
     }
 
     /// S5: undisturbed, a way back by one weight change takes a look and a call, and any other one no longer than launches may take.
