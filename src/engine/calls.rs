@@ -3,7 +3,7 @@
 use super::situation::Situation;
 use super::{Move, WantedCall};
 use crate::domain::call::{CloudCall, CloudErrorKind};
-use crate::domain::fleet::Slot;
+use crate::domain::fleet::{Route, Slot};
 use crate::domain::time::Millis;
 use crate::operation::claim::{Claim, foreign_claim};
 use crate::operation::event::OperationState;
@@ -78,7 +78,9 @@ fn once(situation: &Situation<'_>, then: Move) -> Move {
 
 /// How long a refused call is not made again yet.
 fn pause(situation: &Situation<'_>, refused: &RefusedCall, wanted: &WantedCall) -> Millis {
-    let most = if !is_forward(situation) && moves_traffic(&wanted.call) { 1 } else { 5 };
+    // Where no load balancer is in between, a group stops to serve by being parked.
+    let parks = matches!(wanted.call, CloudCall::Park { .. }) && matches!(situation.route(), Route::None);
+    let most = if !is_forward(situation) && (moves_traffic(&wanted.call) || parks) { 1 } else { 5 };
     let pause = situation.plan.timing.period_moving.times(1 << refused.tries.saturating_sub(1).min(most));
     pause.minus(situation.now.since(refused.at))
 }

@@ -40,6 +40,9 @@ const STRANGERS_END: u64 = 2_000;
 /// Operations after which nobody begins another one out of turn.
 const ENOUGH: usize = 16;
 
+/// A clock is set by so much at most.
+pub const FARTHEST_JUMP: Millis = Millis::secs(4_000);
+
 impl Sim {
     pub fn strike(&mut self, fault: Fault) -> Result<(), Broke> {
         match fault {
@@ -110,7 +113,7 @@ impl Sim {
     }
 
     fn jump(&mut self) {
-        let secs = self.chance.pick(&[5_i64, 60, 600, 4_000]);
+        let secs = self.chance.pick(&[5_i64, 60, 600, FARTHEST_JUMP.0.cast_signed() / 1_000]);
         self.skew = if self.chance.one_in(2) { secs * 1_000 } else { -secs * 1_000 };
         self.struck(Fault::ClockJump);
         self.traps.push(Trap::Kill(0));

@@ -17,6 +17,7 @@ use super::{Checker, FOLLOWS, LAUNCHES_DIFFER, LOOK_TO_CALL, Moment, REPLACED, g
 use crate::cloud::STALE;
 use crate::sim::LAUNCH;
 use crate::store::Record;
+use crate::strike::FARTHEST_JUMP;
 
 impl Checker {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0–1")]
@@ -206,6 +207,8 @@ impl Checker {
             // The cloud's engine waits longest for servers that do not get well, and then replaces all of them once more.
             Some(refresh) => refreshed_twice(plan).plus(Millis::secs(u64::from(refresh.bake_secs))),
         };
+        // A driver whose clock is set back counts from the time it had until that comes again.
+        let bound = bound.plus(FARTHEST_JUMP.times(self.clock_sets));
         // Who promotes a step has the next one wait for the candidate as long again.
         let promoted = || record.events.iter().filter(|event| matches!(event.body, EventBody::Promoted { .. })).count() as u64;
         self.ill_at.is_some_and(|at| world.now().since(at) < REPLACED) && (self.ill < bound || self.ill < bound.times(1 + promoted()))
