@@ -437,6 +437,8 @@ impl Progress {
             self.step_started_at = Some(at);
             self.last_observed_at = None;
             (self.streak, self.lapses) = (0, 0);
+            // What took no traffic before the hold may have taken some meanwhile.
+            self.lower_evidence_at = None;
             self.refused.retain(RefusedCall::is_hint);
             self.doubt_schema();
         }
